@@ -1,0 +1,8 @@
+#include "bind/arrays.h"
+#include "bind/registry.h"
+
+namespace kf::bind {
+
+void register_quantize(py::module_ m) { (void)m; }
+
+}  // namespace kf::bind

@@ -1,0 +1,15 @@
+#pragma once
+// One function per room; module.cpp calls them all.
+
+#include <pybind11/pybind11.h>
+
+namespace kf::bind {
+
+void register_config(pybind11::module_& m);
+void register_kernels(pybind11::module_ m);
+void register_scan(pybind11::module_ m);
+void register_quantize(pybind11::module_ m);
+void register_graph(pybind11::module_ m);
+void register_geometry(pybind11::module_ m);
+
+}  // namespace kf::bind

@@ -1,0 +1,28 @@
+#pragma once
+// Growable arrays aligned to a cache line: unaligned 64-byte loads cost half the bandwidth of L2.
+
+#include <cstddef>
+#include <new>
+#include <vector>
+
+namespace kf {
+
+template <class T>
+struct AlignedAllocator {
+  using value_type = T;
+  static constexpr std::align_val_t alignment{64};
+  AlignedAllocator() = default;
+  template <class U>
+  AlignedAllocator(const AlignedAllocator<U>&) {}
+  T* allocate(std::size_t n) { return static_cast<T*>(::operator new(n * sizeof(T), alignment)); }
+  void deallocate(T* p, std::size_t) { ::operator delete(p, alignment); }
+  template <class U>
+  bool operator==(const AlignedAllocator<U>&) const {
+    return true;
+  }
+};
+
+template <class T>
+using Buffer = std::vector<T, AlignedAllocator<T>>;
+
+}  // namespace kf

@@ -1,0 +1,198 @@
+#include "core/threads.h"
+
+#include <pthread.h>
+
+#include <algorithm>
+#include <atomic>
+#include <chrono>
+#include <condition_variable>
+#include <cstdlib>
+#include <deque>
+#include <exception>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "core/error.h"
+
+#if defined(__linux__)
+#include <sched.h>
+#endif
+
+namespace kf {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+constexpr auto interrupt_period = std::chrono::milliseconds(50);
+constexpr std::size_t most_threads = 1024;
+
+std::size_t affinity() {
+#if defined(__linux__)
+  cpu_set_t set;
+  if (sched_getaffinity(0, sizeof set, &set) == 0) return static_cast<std::size_t>(std::max(1, CPU_COUNT(&set)));
+#endif
+  return std::max(1u, std::thread::hardware_concurrency());
+}
+
+std::size_t default_threads() {
+  const char* wish = std::getenv("KINFOLD_THREADS");
+  if (!wish || !*wish) return affinity();
+  char* end = nullptr;
+  const long n = std::strtol(wish, &end, 10);
+  if (*end != '\0' || n < 1 || n > static_cast<long>(most_threads))
+    throw InvalidArgument(std::string("KINFOLD_THREADS: expected a whole number from 1 to 1024, got '") + wish + "'");
+  return static_cast<std::size_t>(n);
+}
+
+std::atomic<std::size_t> chosen_threads{0};
+std::atomic<void (*)()> interrupt_check{nullptr};
+
+// One call of parallel_for.
+struct Job {
+  std::size_t n, block;
+  const std::function<void(std::size_t, std::size_t)>* body;
+  std::atomic<std::size_t> next{0};
+  std::atomic<bool> stop{false};
+  std::size_t helpers_wanted = 0;   // guarded by the pool's mutex
+  std::size_t helpers_inside = 0;   // guarded by the pool's mutex
+  std::exception_ptr error;         // guarded by the pool's mutex
+};
+
+class Pool {
+ public:
+  // A pool lives as long as the process: at exit its threads may still be asleep in it.
+  static Pool& instance() {
+    std::call_once(once_, [] {
+      pthread_atfork(nullptr, nullptr, [] { pool_.store(new Pool); });  // the child has no threads: start anew
+      pool_.store(new Pool);
+    });
+    return *pool_.load();
+  }
+
+  void run(Job& job, std::size_t helpers) {
+    {
+      std::lock_guard lock(mutex_);
+      while (workers_ < helpers) {
+        std::thread(&Pool::work, this).detach();
+        ++workers_;
+      }
+      job.helpers_wanted = helpers;
+      jobs_.push_back(&job);
+    }
+    wake_.notify_all();
+    drain(job, true);
+    std::unique_lock lock(mutex_);
+    job.helpers_wanted = 0;
+    jobs_.erase(std::remove(jobs_.begin(), jobs_.end(), &job), jobs_.end());
+    while (job.helpers_inside > 0) {
+      if (done_.wait_for(lock, interrupt_period) == std::cv_status::timeout && !job.stop) {
+        lock.unlock();
+        try {
+          check_interrupt();
+        } catch (...) {
+          fail(job);
+        }
+        lock.lock();
+      }
+    }
+    if (job.error) std::rethrow_exception(job.error);
+  }
+
+ private:
+  void work() {
+    std::unique_lock lock(mutex_);
+    for (;;) {
+      Job* job = nullptr;
+      wake_.wait(lock, [&] {
+        for (Job* candidate : jobs_)
+          if (candidate->helpers_wanted > 0) {
+            job = candidate;
+            return true;
+          }
+        return false;
+      });
+      --job->helpers_wanted;
+      ++job->helpers_inside;
+      lock.unlock();
+      drain(*job, false);
+      lock.lock();
+      if (--job->helpers_inside == 0) done_.notify_all();
+    }
+  }
+
+  void drain(Job& job, bool caller) {
+    auto asked = Clock::now();
+    try {
+      while (!job.stop.load(std::memory_order_relaxed)) {
+        const std::size_t begin = job.next.fetch_add(job.block);
+        if (begin >= job.n) break;
+        (*job.body)(begin, std::min(begin + job.block, job.n));
+        if (caller && Clock::now() - asked > interrupt_period) {
+          check_interrupt();
+          asked = Clock::now();
+        }
+      }
+    } catch (...) {
+      fail(job);
+    }
+  }
+
+  void fail(Job& job) {
+    std::lock_guard lock(mutex_);
+    if (!job.error) job.error = std::current_exception();
+    job.stop = true;
+  }
+
+  static std::once_flag once_;
+  static std::atomic<Pool*> pool_;
+
+  std::mutex mutex_;
+  std::condition_variable wake_, done_;
+  std::deque<Job*> jobs_;
+  std::size_t workers_ = 0;
+};
+
+std::once_flag Pool::once_;
+std::atomic<Pool*> Pool::pool_{nullptr};
+
+}  // namespace
+
+void set_threads(std::size_t n) { chosen_threads = std::min(n, most_threads); }
+
+std::size_t threads() {
+  const std::size_t n = chosen_threads.load();
+  if (n > 0) return n;
+  static const std::size_t by_default = default_threads();
+  return by_default;
+}
+
+void check_interrupt() {
+  if (auto* check = interrupt_check.load()) check();
+}
+
+void set_interrupt_check(void (*check)()) { interrupt_check = check; }
+
+void parallel_for(std::size_t n, std::size_t block,
+                  const std::function<void(std::size_t, std::size_t)>& body, std::size_t limit) {
+  if (n == 0) return;
+  block = std::max<std::size_t>(block, 1);
+  const std::size_t chunks = (n + block - 1) / block;
+  const std::size_t use = std::min(limit > 0 ? limit : threads(), chunks);
+  Job job{.n = n, .block = block, .body = &body, .next = 0, .stop = false, .error = nullptr};
+  if (use > 1) {
+    Pool::instance().run(job, use - 1);
+    return;
+  }
+  auto asked = Clock::now();
+  for (std::size_t begin = 0; begin < n; begin += block) {
+    body(begin, std::min(begin + block, n));
+    if (Clock::now() - asked > interrupt_period) {
+      check_interrupt();
+      asked = Clock::now();
+    }
+  }
+}
+
+}  // namespace kf

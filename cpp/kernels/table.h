@@ -1,0 +1,43 @@
+#pragma once
+// The kernels' common declaration: one table of function pointers per level, generated from list.def.
+// Kernel files include this, <cstddef>, <cstdint>, simd/vec.h and intrinsics; nothing of the standard
+// library's templates, which the linker could merge into code for older processors.
+
+#include <cstddef>
+#include <cstdint>
+
+#ifndef KF_LEVEL
+#define KF_LEVEL none
+#endif
+
+namespace kf {
+
+struct KernelTable {
+#define KF_KERNEL(ret, name, ...) ret (*name)(__VA_ARGS__);
+#include "kernels/list.def"
+#undef KF_KERNEL
+};
+
+// The table of the level in use. Take it once, outside loops.
+const KernelTable& kernels();
+
+#define KF_DECLARE_LEVEL(level)        \
+  namespace level {                    \
+  extern const KernelTable table;      \
+  }
+KF_DECLARE_LEVEL(baseline)
+KF_DECLARE_LEVEL(avx2)
+KF_DECLARE_LEVEL(avx512)
+KF_DECLARE_LEVEL(avx512icl)
+KF_DECLARE_LEVEL(avx512spr)
+#undef KF_DECLARE_LEVEL
+
+#ifdef KF_LEVEL_RANK
+namespace KF_LEVEL {
+#define KF_KERNEL(ret, name, ...) ret name(__VA_ARGS__);
+#include "kernels/list.def"
+#undef KF_KERNEL
+}  // namespace KF_LEVEL
+#endif
+
+}  // namespace kf

@@ -1,0 +1,56 @@
+"""Kinfold finds every photo of the same thing.
+
+Names are resolved when first used: ``import kinfold`` needs numpy alone.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any
+
+__version__ = "0.1.0"
+
+# Public name -> module that holds it.
+_PUBLIC = {
+    "FileFormatError": "kinfold.base.errors",
+    "GalleryError": "kinfold.base.errors",
+    "KinfoldError": "kinfold.base.errors",
+    "MissingExtraError": "kinfold.base.errors",
+    "NotTrainedError": "kinfold.base.errors",
+    "LocalFeatures": "kinfold.base.local_features",
+    "Neighbours": "kinfold.base.ranking",
+    "Ranking": "kinfold.base.ranking",
+    "get_threads": "kinfold.base.threads",
+    "set_threads": "kinfold.base.threads",
+    "use_threads": "kinfold.base.threads",
+    "show_config": "kinfold.base.config",
+    "load": "kinfold.io.kin",
+    "save": "kinfold.io.kin",
+    "FlatIndex": "kinfold.index.flat",
+    "index_factory": "kinfold.index.factory",
+    "KMeans": "kinfold.quantize.kmeans",
+    "PCA": "kinfold.transform.pca",
+    "KNNGraph": "kinfold.graph.knn",
+    "Diffusion": "kinfold.graph.diffusion",
+    "Gallery": "kinfold.gallery",
+}
+_ROOMS = (
+    "datasets", "evaluate", "features", "graph", "images", "index", "io", "local", "quantize",
+    "report", "rerank", "transform",
+)  # fmt: skip
+
+__all__ = [*_PUBLIC, "__version__"]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _PUBLIC:
+        value = getattr(importlib.import_module(_PUBLIC[name]), name)
+        globals()[name] = value
+        return value
+    if name in _ROOMS:
+        return importlib.import_module(f"kinfold.{name}")
+    raise AttributeError(f"module 'kinfold' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted([*__all__, *_ROOMS])

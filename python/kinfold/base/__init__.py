@@ -1,0 +1,1 @@
+"""Arrays, errors, state, registry, threads, ranking: what every other room stands on."""

@@ -1,0 +1,115 @@
+"""The one gate for users' arrays and numbers: one clear error naming argument, expectation, and what came."""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Vectors = NDArray[np.float32]
+Ids = NDArray[np.int64]
+
+
+def as_array(x: Any, name: str) -> NDArray[Any]:
+    """Anything array-like as an ndarray; torch tensors are detached, moved to the CPU and widened from bfloat16."""
+    if type(x).__module__.split(".")[0] == "torch" and hasattr(x, "detach"):
+        x = x.detach().cpu()
+        if str(x.dtype) == "torch.bfloat16":
+            x = x.float()
+        x = x.numpy()
+    try:
+        array = np.asarray(x)
+    except (ValueError, TypeError) as error:
+        raise ValueError(f"{name}: expected an array of numbers, got {type(x).__name__}") from error
+    if array.dtype.kind not in "fiub":
+        raise ValueError(f"{name}: expected real numbers, got dtype {array.dtype}")
+    return array
+
+
+def as_vectors(
+    x: Any, name: str, *, dim: int | None = None, empty: bool = False, one: bool = False
+) -> Vectors:
+    """A C-contiguous float32 array (n, d) of finite numbers.
+
+    dim : the dimension that is expected. empty : whether n = 0 is allowed.
+    one : whether a single vector (d,) is accepted and becomes (1, d).
+    """
+    array = as_array(x, name)
+    if one and array.ndim == 1:
+        array = array[None, :]
+    expected = "vectors (n, d)" if dim is None else f"vectors of dimension {dim}"
+    if array.ndim != 2:
+        raise ValueError(f"{name}: expected {expected}, got shape {np.shape(x)}")
+    if dim is not None and array.shape[1] != dim:
+        raise ValueError(f"{name}: expected {expected}, got shape {np.shape(x)}")
+    if array.shape[1] == 0:
+        raise ValueError(f"{name}: expected at least one dimension, got shape {np.shape(x)}")
+    if array.shape[0] == 0 and not empty:
+        raise ValueError(f"{name}: expected at least one vector, got shape {np.shape(x)}")
+    with np.errstate(over="ignore"):
+        vectors = np.ascontiguousarray(array, dtype=np.float32)
+    # A sum is finite only if all terms are; it needs no array of booleans. It may overflow: then look closer.
+    with np.errstate(over="ignore", invalid="ignore"):
+        finite = bool(np.isfinite(vectors.sum()))
+    if not finite and not np.isfinite(vectors).all():
+        row = int(np.flatnonzero(~np.isfinite(vectors).all(axis=1))[0])
+        raise ValueError(f"{name}: expected finite float32 numbers, got NaN or infinity in row {row}")
+    return vectors
+
+
+def as_ids(x: Any, name: str, *, n: int | None = None) -> Ids:
+    """A C-contiguous int64 array (n,) of ids >= 0; ids beyond int64 or with fractions are refused."""
+    array = as_array(x, name) if np.size(x) else np.empty(0, np.int64)
+    if array.ndim != 1:
+        raise ValueError(f"{name}: expected ids (n,), got shape {np.shape(x)}")
+    if array.dtype.kind == "f":
+        if not (np.isfinite(array).all() and (array == np.floor(array)).all()):
+            raise ValueError(f"{name}: expected whole numbers, got dtype {array.dtype}")
+    elif array.dtype.kind == "b":
+        raise ValueError(f"{name}: expected whole numbers, got dtype bool")
+    if array.size and (array.min() < 0 or array.max() > np.iinfo(np.int64).max):
+        bad = array.min() if array.min() < 0 else array.max()
+        raise ValueError(f"{name}: expected ids from 0 to 2**63 - 1, got {bad}")
+    if n is not None and len(array) != n:
+        raise ValueError(f"{name}: expected {n} ids, one for each vector, got {len(array)}")
+    return np.ascontiguousarray(array, dtype=np.int64)
+
+
+def as_count(x: Any, name: str, *, least: int = 1, most: int | None = None) -> int:
+    """A whole number in [least, most]."""
+    try:
+        value = operator.index(x)
+    except TypeError:
+        raise ValueError(f"{name}: expected a whole number, got {x!r}") from None
+    if isinstance(x, bool) or value < least or (most is not None and value > most):
+        bound = f"at least {least}" if most is None else f"from {least} to {most}"
+        raise ValueError(f"{name}: expected a whole number {bound}, got {x!r}")
+    return value
+
+
+def as_number(
+    x: Any, name: str, *, least: float = -np.inf, most: float = np.inf, open: bool = False
+) -> float:
+    """A finite number in [least, most], or in (least, most) where open."""
+    try:
+        value = float(x)
+    except (TypeError, ValueError):
+        raise ValueError(f"{name}: expected a number, got {x!r}") from None
+    inside = least < value < most if open else least <= value <= most
+    if not (np.isfinite(value) and inside):
+        brackets = "()" if open else "[]"
+        raise ValueError(
+            f"{name}: expected a number in {brackets[0]}{least:g}, {most:g}{brackets[1]}, got {x!r}"
+        )
+    return value
+
+
+def as_choice(x: Any, name: str, choices: Iterable[str]) -> str:
+    """One of some names."""
+    known = list(choices)
+    if not isinstance(x, str) or x not in known:
+        raise ValueError(f"{name}: expected one of {', '.join(known)}, got {x!r}")
+    return x

@@ -1,0 +1,23 @@
+"""The library's own exceptions. Bad arguments raise plain ``ValueError`` or ``TypeError``."""
+
+from __future__ import annotations
+
+
+class KinfoldError(Exception):
+    """Base of the exceptions that are Kinfold's own."""
+
+
+class FileFormatError(KinfoldError, ValueError):
+    """A file is truncated, corrupt, foreign, or written by a newer version."""
+
+
+class NotTrainedError(KinfoldError, RuntimeError):
+    """A part must be fitted before it can be used."""
+
+
+class MissingExtraError(KinfoldError, ImportError):
+    """An optional package is not installed; the message names the extra to install."""
+
+
+class GalleryError(KinfoldError):
+    """A gallery cannot do what was asked: locked by another writer, empty, or incomplete."""

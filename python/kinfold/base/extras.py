@@ -1,0 +1,33 @@
+"""Optional packages: imported where they are used, with an error that names the extra to install."""
+
+from __future__ import annotations
+
+import importlib
+from types import ModuleType
+from typing import Any
+
+from kinfold.base.errors import MissingExtraError
+
+_EXTRA_OF = {
+    "cv2": "photos",
+    "PIL": "photos",
+    "torch": "torch",
+    "sklearn": "sklearn",
+    "h5py": "hdf5",
+    "matplotlib": "plot",
+    "huggingface_hub": "hub",
+    "fastapi": "serve",
+    "ray": "ray",
+}
+
+
+def require(module: str) -> ModuleType | Any:
+    """Import an optional module (``"cv2"``, ``"PIL.Image"``) or raise MissingExtraError."""
+    try:
+        return importlib.import_module(module)
+    except ImportError as error:
+        package = module.split(".")[0]
+        extra = _EXTRA_OF.get(package, package)
+        raise MissingExtraError(
+            f"this needs the package '{package}': pip install 'kinfold[{extra}]' ({error})"
+        ) from error

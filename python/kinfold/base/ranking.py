@@ -1,0 +1,70 @@
+"""An answer: for each query, ids in order with their scores."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kinfold.base.arrays import Ids, Vectors
+
+
+class Neighbours(NamedTuple):
+    """What a search returns; unpacks as ``distances, ids``.
+
+    distances : float32 (n, k), or (k,) for one query; ascending (similarities: descending);
+        +inf (-inf) where there are fewer than k.
+    ids : int64, the same shape; -1 where there are fewer than k.
+    """
+
+    distances: Vectors
+    ids: Ids
+
+
+@dataclass(frozen=True)
+class Ranking:
+    """Ranked lists, best first.
+
+    ids : int64 (q, k); -1 past the end of a list.
+    scores : float32 (q, k); larger is better; -inf past the end of a list.
+    """
+
+    ids: Ids
+    scores: Vectors
+
+    def __post_init__(self) -> None:
+        if self.ids.ndim != 2 or self.ids.shape != self.scores.shape:
+            raise ValueError(
+                f"ranking: expected ids and scores of one shape (q, k), got {self.ids.shape} and {self.scores.shape}"
+            )
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    @classmethod
+    def from_ids(cls, ids: Any) -> Ranking:
+        """Ranked ids (q, k), or one list (k,), without scores: the score falls by one a rank."""
+        array = np.atleast_2d(np.asarray(ids, dtype=np.int64))
+        scores = np.broadcast_to(-np.arange(array.shape[1], dtype=np.float32), array.shape)
+        return cls(array, np.where(array >= 0, scores, -np.inf).astype(np.float32))
+
+    @classmethod
+    def from_neighbours(cls, neighbours: Neighbours, *, metric: str = "l2") -> Ranking:
+        """The result of a search; squared distances are negated so that larger is better."""
+        distances, ids = (np.atleast_2d(a) for a in neighbours)
+        scores = -distances if metric == "l2" else distances
+        return cls(ids, np.where(ids >= 0, scores, -np.inf).astype(np.float32))
+
+    @classmethod
+    def from_scores(cls, scores: Any, k: int | None = None) -> Ranking:
+        """Rank all items by a dense score matrix (q, n), best first, ties by ascending id."""
+        matrix = np.atleast_2d(np.asarray(scores, dtype=np.float32))
+        order = np.argsort(-matrix, axis=1, kind="stable")[:, :k].astype(np.int64)
+        return cls(order, np.take_along_axis(matrix, order, axis=1))
+
+    def valid(self, query: int) -> NDArray[np.int64]:
+        """The ids of one list without the fill at its end."""
+        row = self.ids[query]
+        return row[row >= 0]

@@ -1,0 +1,51 @@
+"""Finds methods by name. A room's ``__init__`` holds its catalogue: name -> "module:attribute".
+
+Factory, command-line choices, saved kinds, documentation and the general tests are driven by the
+catalogues, so a new method is one file and one line.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Mapping
+from typing import Any
+
+from kinfold.base.errors import FileFormatError
+
+# Rooms whose METHODS can be saved; looked up by name so that this floor imports nothing above it.
+ROOMS = ("transform", "quantize", "index", "graph", "local", "features")
+
+
+def resolve(target: str) -> Any:
+    """The object that "module:attribute" names."""
+    module, _, attribute = target.partition(":")
+    return getattr(importlib.import_module(module), attribute)
+
+
+def catalogue(room: str) -> Mapping[str, str]:
+    """The METHODS of a room."""
+    methods: Mapping[str, str] = importlib.import_module(f"kinfold.{room}").METHODS
+    return methods
+
+
+def find(room: str, name: str) -> Any:
+    """A room's method by name, or ValueError with the names that there are."""
+    methods = catalogue(room)
+    if name not in methods:
+        raise ValueError(f"{room}: expected one of {', '.join(methods)}, got {name!r}")
+    return resolve(methods[name])
+
+
+def kinds() -> dict[str, str]:
+    """All kinds that can be saved: kind -> "module:class"."""
+    return {
+        f"{room}.{name}": target for room in ROOMS for name, target in catalogue(room).items()
+    }
+
+
+def class_of(kind: str) -> Any:
+    """The class of a saved kind such as "index.Flat"."""
+    known = kinds()
+    if kind not in known:
+        raise FileFormatError(f"kind: this version of kinfold does not know {kind!r}")
+    return resolve(known[kind])

@@ -1,0 +1,3 @@
+"""Pixels to global descriptors by networks."""
+
+METHODS: dict[str, str] = {}

@@ -1,0 +1,3 @@
+"""Queries to a first ranking."""
+
+METHODS: dict[str, str] = { "Flat": "kinfold.index.flat:FlatIndex"}

@@ -1,0 +1,3 @@
+"""Descriptors to codes: k-means."""
+
+METHODS: dict[str, str] = { "KMeans": "kinfold.quantize.kmeans:KMeans"}

@@ -1,0 +1,3 @@
+"""Descriptors to better descriptors: PCA, whitening, normalisation."""
+
+METHODS: dict[str, str] = { "PCA": "kinfold.transform.pca:PCA"}
