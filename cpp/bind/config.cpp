@@ -7,6 +7,12 @@
 #include "core/threads.h"
 #include "simd/dispatch.h"
 
+#if defined(__clang__)
+#define KF_COMPILER "Clang " __clang_version__
+#else
+#define KF_COMPILER "GCC " __VERSION__
+#endif
+
 namespace kf::bind {
 
 namespace py = pybind11;
@@ -16,6 +22,7 @@ void register_config(py::module_& m) {
     py::gil_scoped_acquire gil;
     if (PyErr_CheckSignals() != 0) throw py::error_already_set();
   });
+  m.attr("compiler") = KF_COMPILER;
   m.def("levels", &available_levels, "Instruction-set levels that can run here, ascending.");
   m.def("level", [] { return current_level(); }, "The level in use.");
   m.def("set_level", &set_level, py::arg("level"), "Force a level; ValueError if this machine lacks it.");

@@ -113,18 +113,18 @@ const std::vector<Level>& levels() {
   return found;
 }
 
-const Level& find_level(const std::string& name) {
+const Level& find_level(const std::string& name, const std::string& argument) {
   for (const Level& level : levels())
     if (level.name == name) return level;
   std::string known;
   for (const Level& level : levels()) known += (known.empty() ? "" : ", ") + level.name;
-  throw InvalidArgument("level: expected one that this machine has (" + known + "), got '" + name + "'");
+  throw InvalidArgument(argument + ": expected one that this machine has (" + known + "), got '" + name + "'");
 }
 
 std::atomic<const Level*>& current() {
   static std::atomic<const Level*> level = [] {
     const char* wish = std::getenv("KINFOLD_SIMD");
-    return wish && *wish ? &find_level(wish) : &levels().back();
+    return wish && *wish ? &find_level(wish, "KINFOLD_SIMD") : &levels().back();
   }();
   return level;
 }
@@ -161,7 +161,7 @@ const std::vector<std::string>& available_levels() {
 
 const std::string& current_level() { return current().load()->name; }
 
-void set_level(const std::string& name) { current().store(&find_level(name)); }
+void set_level(const std::string& name) { current().store(&find_level(name, "level")); }
 
 const KernelTable& kernels() { return *current().load(std::memory_order_relaxed)->table; }
 
