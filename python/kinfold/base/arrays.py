@@ -15,15 +15,17 @@ Ids = NDArray[np.int64]
 
 def as_array(x: Any, name: str) -> NDArray[Any]:
     """Anything array-like as an ndarray; torch tensors are detached, moved to the CPU and widened from bfloat16."""
-    if type(x).__module__.split(".")[0] == "torch" and hasattr(x, "detach"):
-        x = x.detach().cpu()
-        if str(x.dtype) == "torch.bfloat16":
-            x = x.float()
-        x = x.numpy()
     try:
+        if type(x).__module__.split(".")[0] == "torch" and hasattr(x, "detach"):
+            x = x.detach().cpu()
+            if str(x.dtype) == "torch.bfloat16":
+                x = x.float()
+            x = x.numpy()
         array = np.asarray(x)
-    except (ValueError, TypeError) as error:
-        raise ValueError(f"{name}: expected an array of numbers, got {type(x).__name__}") from error
+    except (ValueError, TypeError, NotImplementedError) as error:
+        raise ValueError(
+            f"{name}: expected an array of numbers, got {type(x).__name__} ({error})"
+        ) from error
     if array.dtype.kind not in "fiub":
         raise ValueError(f"{name}: expected real numbers, got dtype {array.dtype}")
     return array
@@ -42,13 +44,13 @@ def as_vectors(
         array = array[None, :]
     expected = "vectors (n, d)" if dim is None else f"vectors of dimension {dim}"
     if array.ndim != 2:
-        raise ValueError(f"{name}: expected {expected}, got shape {np.shape(x)}")
+        raise ValueError(f"{name}: expected {expected}, got shape {tuple(np.shape(x))}")
     if dim is not None and array.shape[1] != dim:
-        raise ValueError(f"{name}: expected {expected}, got shape {np.shape(x)}")
+        raise ValueError(f"{name}: expected {expected}, got shape {tuple(np.shape(x))}")
     if array.shape[1] == 0:
-        raise ValueError(f"{name}: expected at least one dimension, got shape {np.shape(x)}")
+        raise ValueError(f"{name}: expected at least one dimension, got shape {tuple(np.shape(x))}")
     if array.shape[0] == 0 and not empty:
-        raise ValueError(f"{name}: expected at least one vector, got shape {np.shape(x)}")
+        raise ValueError(f"{name}: expected at least one vector, got shape {tuple(np.shape(x))}")
     with np.errstate(over="ignore"):
         vectors = np.ascontiguousarray(array, dtype=np.float32)
     # A sum is finite only if all terms are; it needs no array of booleans. It may overflow: then look closer.
@@ -64,15 +66,17 @@ def as_ids(x: Any, name: str, *, n: int | None = None) -> Ids:
     """A C-contiguous int64 array (n,) of ids >= 0; ids beyond int64 or with fractions are refused."""
     array = as_array(x, name) if np.size(x) else np.empty(0, np.int64)
     if array.ndim != 1:
-        raise ValueError(f"{name}: expected ids (n,), got shape {np.shape(x)}")
+        raise ValueError(f"{name}: expected ids (n,), got shape {tuple(np.shape(x))}")
     if array.dtype.kind == "f":
         if not (np.isfinite(array).all() and (array == np.floor(array)).all()):
             raise ValueError(f"{name}: expected whole numbers, got dtype {array.dtype}")
     elif array.dtype.kind == "b":
         raise ValueError(f"{name}: expected whole numbers, got dtype bool")
-    if array.size and (array.min() < 0 or array.max() > np.iinfo(np.int64).max):
-        bad = array.min() if array.min() < 0 else array.max()
-        raise ValueError(f"{name}: expected ids from 0 to 2**63 - 1, got {bad}")
+    if array.size:
+        least, most = int(array.min()), int(array.max())  # as Python's integers: compared exactly
+        if least < 0 or most >= 2**63:
+            bad = least if least < 0 else most
+            raise ValueError(f"{name}: expected ids from 0 to 2**63 - 1, got {bad}")
     if n is not None and len(array) != n:
         raise ValueError(f"{name}: expected {n} ids, one for each vector, got {len(array)}")
     return np.ascontiguousarray(array, dtype=np.int64)
@@ -95,8 +99,10 @@ def as_number(
 ) -> float:
     """A finite number in [least, most], or in (least, most) where open."""
     try:
+        if isinstance(x, (str, bytes)):
+            raise TypeError
         value = float(x)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         raise ValueError(f"{name}: expected a number, got {x!r}") from None
     inside = least < value < most if open else least <= value <= most
     if not (np.isfinite(value) and inside):

@@ -1,0 +1,184 @@
+"""The gate: what it takes in, and the words in which it refuses."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from kinfold.base.arrays import as_choice, as_count, as_ids, as_number, as_vectors
+
+NAN, INF = float("nan"), float("inf")
+
+
+class Unreadable:
+    def __array__(self, dtype: object = None, copy: object = None) -> np.ndarray:
+        raise TypeError("no numbers here")
+
+
+BAD_VECTORS = [
+    (np.zeros(4), {}, "vectors (n, d)", "(4,)"),
+    (np.zeros((2, 3, 4)), {}, "vectors (n, d)", "(2, 3, 4)"),
+    (np.float32(1), {}, "vectors (n, d)", "()"),
+    (np.zeros((2, 3)), {"dim": 4}, "dimension 4", "(2, 3)"),
+    (np.zeros(3), {"dim": 4, "one": True}, "dimension 4", "(3,)"),
+    (np.zeros((2, 0)), {}, "at least one dimension", "(2, 0)"),
+    (np.zeros((0, 3)), {}, "at least one vector", "(0, 3)"),
+    ([], {}, "vectors (n, d)", "(0,)"),
+    ([[1.0, NAN]], {}, "finite", "row 0"),
+    ([[1.0, 2.0], [INF, 0.0]], {}, "finite", "row 1"),
+    ([[1.0, 2.0], [-INF, INF]], {}, "finite", "row 1"),
+    ([[1e39, 0.0]], {}, "finite float32", "row 0"),
+    ([[1, 2], [3]], {}, "array of numbers", "list"),
+    (None, {}, "real numbers", "object"),
+    (object(), {}, "real numbers", "object"),
+    ([[2**70, 1]], {}, "real numbers", "object"),
+    ([["a", "b"]], {}, "real numbers", "<U1"),
+    (np.zeros((2, 3), complex), {}, "real numbers", "complex128"),
+    (np.zeros((2, 3), "datetime64[s]"), {}, "real numbers", "datetime64[s]"),
+    (np.zeros((2, 3), [("a", "f4")]), {}, "real numbers", "[('a', '<f4')]"),
+    (Unreadable(), {}, "array of numbers", "Unreadable"),
+]
+
+
+@pytest.mark.parametrize(("x", "options", "expected", "came"), BAD_VECTORS)
+def test_bad_vectors_are_refused_by_name(x, options, expected, came) -> None:
+    with pytest.raises(ValueError) as error:
+        as_vectors(x, "queries", **options)
+    message = str(error.value)
+    assert message.startswith("queries: expected ")
+    assert expected in message
+    assert came in message
+
+
+GOOD = np.arange(12).reshape(4, 3)
+
+
+@pytest.mark.parametrize(
+    "x",
+    [
+        GOOD.tolist(),
+        GOOD.astype(np.float16),
+        GOOD.astype(np.float64),
+        GOOD.astype(">f4"),
+        GOOD.astype(np.longdouble),
+        GOOD.astype(np.uint8),
+        GOOD.astype(np.int64),
+        np.asfortranarray(GOOD, dtype=np.float32),
+        np.repeat(GOOD.astype(np.float32), 2, axis=1)[:, ::2],
+        np.pad(GOOD.astype(np.float32), 1)[1:-1, 1:-1],
+        GOOD[::-1].astype(np.float32)[::-1],
+    ],
+)
+def test_whatever_holds_numbers_becomes_contiguous_float32(x) -> None:
+    vectors = as_vectors(x, "x")
+    assert vectors.dtype == np.float32
+    assert vectors.flags.c_contiguous
+    np.testing.assert_array_equal(vectors, GOOD)
+
+
+def test_float32_passes_without_a_copy_even_when_read_only() -> None:
+    x = np.ones((3, 2), np.float32)
+    x.flags.writeable = False
+    assert as_vectors(x, "x") is x
+
+
+def test_one_vector_becomes_a_row() -> None:
+    assert as_vectors([1, 2, 3], "x", one=True).shape == (1, 3)
+
+
+def test_no_vectors_where_that_is_allowed() -> None:
+    assert as_vectors(np.zeros((0, 5)), "x", dim=5, empty=True).shape == (0, 5)
+
+
+def test_large_finite_numbers_are_not_taken_for_infinite() -> None:
+    x = np.full((4, 8), 3e38, np.float32)  # the sum overflows, the numbers do not
+    np.testing.assert_array_equal(as_vectors(x, "x"), x)
+
+
+def test_torch_tensors() -> None:
+    torch = pytest.importorskip("torch")
+    tensor = torch.arange(12.0).reshape(4, 3)
+    leaf = tensor.clone().requires_grad_()
+    for x in (tensor, tensor.double(), tensor.half(), tensor.bfloat16(), leaf, leaf * 1, tensor.int()):
+        np.testing.assert_array_equal(as_vectors(x, "x"), GOOD)
+    np.testing.assert_array_equal(as_vectors(tensor.T, "x"), GOOD.T)
+    np.testing.assert_array_equal(as_ids(torch.tensor([3, 1]), "ids"), [3, 1])
+    assert as_ids(torch.tensor([]), "ids").shape == (0,)
+    for bad in (tensor.to_sparse(), torch.empty(2, 3, device="meta"), tensor.to(torch.complex64)):
+        with pytest.raises(ValueError, match="x: expected"):
+            as_vectors(bad, "x")
+    with pytest.raises(ValueError, match=r"got shape \(4, 3\)"):
+        as_vectors(tensor, "x", dim=7)
+
+
+@pytest.mark.parametrize(
+    ("x", "n", "words"),
+    [
+        ([[1, 2]], None, "ids (n,)"),
+        (3, None, "ids (n,)"),
+        ([1.5], None, "whole numbers"),
+        ([NAN], None, "whole numbers"),
+        ([INF], None, "whole numbers"),
+        ([True], None, "bool"),
+        ([3, -1], None, "got -1"),
+        (np.array([2**63], np.uint64), None, "got 9223372036854775808"),
+        ([2.0**63], None, "got 9223372036854775808"),
+        ([2**64], None, "got"),
+        (["a"], None, "real numbers"),
+        (None, None, "real numbers"),
+        ([1, 2], 3, "3 ids"),
+    ],
+)
+def test_bad_ids_are_refused_by_name(x, n, words) -> None:
+    with pytest.raises(ValueError) as error:
+        as_ids(x, "ids", n=n)
+    assert str(error.value).startswith("ids: expected ")
+    assert words in str(error.value)
+
+
+@pytest.mark.parametrize(
+    "x", [[0, 7], (0, 7), np.array([0, 7], np.uint64), np.array([0.0, 7.0]), np.array([0, 9, 7, 9])[::2]]
+)
+def test_ids_of_any_whole_type(x) -> None:
+    ids = as_ids(x, "ids", n=2)
+    assert ids.dtype == np.int64
+    assert ids.flags.c_contiguous
+    np.testing.assert_array_equal(ids, [0, 7])
+
+
+def test_the_largest_id_survives() -> None:
+    assert as_ids(np.array([2**63 - 1], np.uint64), "ids")[0] == 2**63 - 1
+
+
+@pytest.mark.parametrize("x", [0, -1, 1.0, "3", None, True, NAN, np.True_, [2], 2**70])
+def test_bad_counts(x) -> None:
+    with pytest.raises(ValueError, match="^k: expected a whole number"):
+        as_count(x, "k", most=100)
+
+
+def test_counts() -> None:
+    assert as_count(np.int8(3), "k") == 3
+    assert type(as_count(np.int8(3), "k")) is int
+    assert as_count(0, "k", least=0) == 0
+    with pytest.raises(ValueError, match="from 2 to 5, got 6"):
+        as_count(6, "k", least=2, most=5)
+
+
+@pytest.mark.parametrize("x", [NAN, INF, -INF, "1", b"1", None, [1, 2], 1 + 0j, 10**400, -0.1, 1.1])
+def test_bad_numbers(x) -> None:
+    with pytest.raises(ValueError, match=r"^alpha: expected a number"):
+        as_number(x, "alpha", least=0, most=1)
+
+
+def test_numbers() -> None:
+    assert as_number(np.float32(0.5), "alpha", least=0, most=1) == 0.5
+    assert as_number(1, "alpha", least=0, most=1) == 1.0
+    with pytest.raises(ValueError, match=r"in \(0, 1\), got 1"):
+        as_number(1, "alpha", least=0, most=1, open=True)
+
+
+def test_choices() -> None:
+    assert as_choice("l2", "metric", ("l2", "ip")) == "l2"
+    for bad in ("L2", "", None, 2, ["l2"]):
+        with pytest.raises(ValueError, match="^metric: expected one of l2, ip, got"):
+            as_choice(bad, "metric", ("l2", "ip"))
