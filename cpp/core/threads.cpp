@@ -60,6 +60,20 @@ struct Job {
   std::exception_ptr error;         // guarded by the pool's mutex
 };
 
+// What the thread is working on, so that a long chunk can ask whether to go on.
+struct Context {
+  const Job* job = nullptr;
+  bool worker = false;
+  Clock::time_point asked{};
+};
+thread_local Context context;
+
+struct Stopped {};  // unwinds a chunk whose job has failed elsewhere; never leaves parallel_for
+
+void check_interrupt() {
+  if (auto* check = interrupt_check.load()) check();
+}
+
 class Pool {
  public:
   // A pool lives as long as the process: at exit its threads may still be asleep in it.
@@ -82,7 +96,7 @@ class Pool {
       jobs_.push_back(&job);
     }
     wake_.notify_all();
-    drain(job, true);
+    drain(job);
     std::unique_lock lock(mutex_);
     job.helpers_wanted = 0;
     jobs_.erase(std::remove(jobs_.begin(), jobs_.end(), &job), jobs_.end());
@@ -102,6 +116,7 @@ class Pool {
 
  private:
   void work() {
+    context.worker = true;
     std::unique_lock lock(mutex_);
     for (;;) {
       Job* job = nullptr;
@@ -116,27 +131,27 @@ class Pool {
       --job->helpers_wanted;
       ++job->helpers_inside;
       lock.unlock();
-      drain(*job, false);
+      drain(*job);
       lock.lock();
       if (--job->helpers_inside == 0) done_.notify_all();
     }
   }
 
-  void drain(Job& job, bool caller) {
-    auto asked = Clock::now();
+  void drain(Job& job) {
+    const Job* outer = context.job;
+    context.job = &job;
     try {
       while (!job.stop.load(std::memory_order_relaxed)) {
         const std::size_t begin = job.next.fetch_add(job.block);
         if (begin >= job.n) break;
         (*job.body)(begin, std::min(begin + job.block, job.n));
-        if (caller && Clock::now() - asked > interrupt_period) {
-          check_interrupt();
-          asked = Clock::now();
-        }
+        poll_interrupt();
       }
+    } catch (const Stopped&) {
     } catch (...) {
       fail(job);
     }
+    context.job = outer;
   }
 
   void fail(Job& job) {
@@ -168,8 +183,13 @@ std::size_t threads() {
   return by_default;
 }
 
-void check_interrupt() {
-  if (auto* check = interrupt_check.load()) check();
+void poll_interrupt() {
+  if (context.job && context.job->stop.load(std::memory_order_relaxed)) throw Stopped{};
+  if (context.worker) return;  // the caller's thread asks for all
+  const auto now = Clock::now();
+  if (now - context.asked < interrupt_period) return;
+  context.asked = now;
+  check_interrupt();
 }
 
 void set_interrupt_check(void (*check)()) { interrupt_check = check; }
@@ -185,13 +205,9 @@ void parallel_for(std::size_t n, std::size_t block,
     Pool::instance().run(job, use - 1);
     return;
   }
-  auto asked = Clock::now();
   for (std::size_t begin = 0; begin < n; begin += block) {
     body(begin, std::min(begin + block, n));
-    if (Clock::now() - asked > interrupt_period) {
-      check_interrupt();
-      asked = Clock::now();
-    }
+    poll_interrupt();
   }
 }
 

@@ -1,0 +1,118 @@
+// Float32 filter of exact search: the pairs (query, point) with <query, point> + bias >= threshold(query),
+// up to rounding, which the caller's thresholds allow for.
+//
+// queries     float32, packed (ceil(nq / 16), d, 16): 16 queries side by side
+// points      float32 (n, d), as stored; each number is broadcast to 16 queries, so nothing is repacked
+// bias        float32 (n,); thresholds float32, one a query, +inf for rows that only fill up; n < 65536
+// Bound: d fused multiply-adds a pair. 24 accumulators hide the latency of two FMA ports.
+
+#include "kernels/table.h"
+#include "simd/vec.h"
+
+namespace kf::KF_LEVEL {
+namespace {
+
+#if defined(__AVX512F__)
+using Lanes = __m512;
+constexpr int width = 16, most_points = 6;
+inline Lanes load(const float* p) { return _mm512_loadu_ps(p); }
+inline Lanes splat(float x) { return _mm512_set1_ps(x); }
+inline Lanes multiply_add(Lanes a, Lanes b, Lanes c) { return _mm512_fmadd_ps(a, b, c); }
+inline unsigned at_least(Lanes a, Lanes b) { return _mm512_cmp_ps_mask(a, b, _CMP_GE_OQ); }
+constexpr int most_lanes = 4;
+#elif defined(__AVX2__)
+using Lanes = __m256;
+constexpr int width = 8, most_points = 6;
+inline Lanes load(const float* p) { return _mm256_loadu_ps(p); }
+inline Lanes splat(float x) { return _mm256_set1_ps(x); }
+inline Lanes multiply_add(Lanes a, Lanes b, Lanes c) { return _mm256_fmadd_ps(a, b, c); }
+inline unsigned at_least(Lanes a, Lanes b) {
+  return static_cast<unsigned>(_mm256_movemask_ps(_mm256_cmp_ps(a, b, _CMP_GE_OQ)));
+}
+constexpr int most_lanes = 2;
+#else
+struct Lanes {
+  float v[4];
+};
+constexpr int width = 4, most_points = 2;
+inline Lanes load(const float* p) { return {{p[0], p[1], p[2], p[3]}}; }
+inline Lanes splat(float x) { return {{x, x, x, x}}; }
+inline Lanes multiply_add(const Lanes& a, const Lanes& b, Lanes c) {
+  for (int i = 0; i < 4; ++i) c.v[i] += a.v[i] * b.v[i];
+  return c;
+}
+inline unsigned at_least(const Lanes& a, const Lanes& b) {
+  unsigned mask = 0;
+  for (int i = 0; i < 4; ++i) mask |= static_cast<unsigned>(a.v[i] >= b.v[i]) << i;
+  return mask;
+}
+constexpr int most_lanes = 4;
+#endif
+
+// `Points` points against `Groups` vectors of queries; the vectors of one query group lie 16 floats apart in k.
+template <int Points, int Groups>
+inline std::size_t scan_block(const float* const* queries, std::uint32_t first, const float* points,
+                              const float* bias, std::uint32_t point, std::size_t d, const float* thresholds,
+                              std::uint32_t* hits) {
+  Lanes sums[Points][Groups];
+  for (int p = 0; p < Points; ++p)
+    for (int g = 0; g < Groups; ++g) sums[p][g] = splat(bias[p]);
+  for (std::size_t k = 0; k < d; ++k) {
+    Lanes y[Groups];
+    for (int g = 0; g < Groups; ++g) y[g] = load(queries[g] + 16 * k);
+    for (int p = 0; p < Points; ++p) {
+      const Lanes x = splat(points[static_cast<std::size_t>(p) * d + k]);
+      for (int g = 0; g < Groups; ++g) sums[p][g] = multiply_add(x, y[g], sums[p][g]);
+    }
+  }
+  std::size_t found = 0;
+  for (int g = 0; g < Groups; ++g) {
+    const Lanes threshold = load(thresholds + width * g);
+    for (int p = 0; p < Points; ++p)
+      for (unsigned mask = at_least(sums[p][g], threshold); mask; mask &= mask - 1)
+        hits[found++] = (first + static_cast<std::uint32_t>(width * g + __builtin_ctz(mask))) << 16 |
+                        (point + static_cast<std::uint32_t>(p));
+  }
+  return found;
+}
+
+template <int Groups>
+inline std::size_t scan_points(const float* const* queries, std::uint32_t first, const float* points,
+                               const float* bias, std::size_t n, std::size_t d, const float* thresholds,
+                               std::uint32_t* hits) {
+  std::size_t found = 0, i = 0;
+  for (; i + most_points <= n; i += most_points)
+    found += scan_block<most_points, Groups>(queries, first, points + i * d, bias + i, static_cast<std::uint32_t>(i), d,
+                                             thresholds, hits + found);
+  for (; i < n; ++i)
+    found += scan_block<1, Groups>(queries, first, points + i * d, bias + i, static_cast<std::uint32_t>(i), d, thresholds,
+                                   hits + found);
+  return found;
+}
+
+}  // namespace
+
+std::size_t filter_f32(const float* queries, std::size_t nq, const float* points, const float* bias, std::size_t n,
+                       std::size_t d, const float* thresholds, std::uint32_t* hits) {
+  const std::size_t vectors = (nq + 15) / 16 * 16 / width;
+  std::size_t found = 0;
+  for (std::size_t v = 0; v < vectors; v += most_lanes) {
+    const float* groups[most_lanes];
+    int count = 0;
+    for (; count < most_lanes && v + static_cast<std::size_t>(count) < vectors; ++count) {
+      const std::size_t query = (v + static_cast<std::size_t>(count)) * width;
+      groups[count] = queries + query / 16 * 16 * d + query % 16;
+    }
+    const auto first = static_cast<std::uint32_t>(v * width);
+    const float* bounds = thresholds + first;
+    if (count == most_lanes)
+      found += scan_points<most_lanes>(groups, first, points, bias, n, d, bounds, hits + found);
+    else
+      for (int g = 0; g < count; ++g)
+        found += scan_points<1>(groups + g, first + static_cast<std::uint32_t>(width * g), points, bias, n, d,
+                                bounds + width * g, hits + found);
+  }
+  return found;
+}
+
+}  // namespace kf::KF_LEVEL

@@ -1,0 +1,30 @@
+"""Exact nearest neighbours of one-off searches."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from kinfold import _core
+from kinfold.base.arrays import as_choice, as_count, as_vectors
+from kinfold.base.ranking import Neighbours
+
+
+def exact_neighbours(
+    queries: Any, base: Any, k: int, *, metric: str = "l2", threads: int = 0
+) -> Neighbours:
+    """The k rows of ``base`` nearest to each query, exactly; ties by ascending row.
+
+    queries (n, d), base (m, d) : vectors. metric : "l2" (squared distances) or "ip".
+    Returns distances float32 (n, k) and row numbers int64 (n, k), nearest first; +inf (-inf) and -1
+    where k > m.
+    """
+    as_choice(metric, "metric", ("l2", "ip"))
+    points = as_vectors(base, "base")
+    vectors = as_vectors(queries, "queries", dim=points.shape[1], empty=True)
+    # Fewer queries than this do not repay the 8-bit copy of the base.
+    scan = _core.scan.ExactScan(points.shape[1], metric, len(vectors) >= 32)
+    scan.append(points)
+    distances, rows = scan.search(points, vectors, as_count(k, "k", most=1 << 24), threads=threads)
+    return Neighbours(distances if metric == "l2" else np.negative(distances), rows)
