@@ -1,0 +1,40 @@
+from kinfold import (
+    datasets as datasets,
+    evaluate as evaluate,
+    features as features,
+    graph as graph,
+    images as images,
+    index as index,
+    io as io,
+    local as local,
+    quantize as quantize,
+    report as report,
+    rerank as rerank,
+    transform as transform,
+)
+from kinfold.base.config import show_config as show_config
+from kinfold.base.errors import (
+    FileFormatError as FileFormatError,
+    GalleryError as GalleryError,
+    KinfoldError as KinfoldError,
+    MissingExtraError as MissingExtraError,
+    NotTrainedError as NotTrainedError,
+)
+from kinfold.base.local_features import LocalFeatures as LocalFeatures
+from kinfold.base.ranking import Neighbours as Neighbours, Ranking as Ranking
+from kinfold.base.threads import (
+    get_threads as get_threads,
+    set_threads as set_threads,
+    use_threads as use_threads,
+)
+from kinfold.gallery import Gallery as Gallery
+from kinfold.graph.diffusion import Diffusion as Diffusion
+from kinfold.graph.knn import KNNGraph as KNNGraph
+from kinfold.index.factory import index_factory as index_factory
+from kinfold.index.flat import FlatIndex as FlatIndex
+from kinfold.io.kin import load as load, save as save
+from kinfold.quantize.kmeans import KMeans as KMeans
+from kinfold.transform.pca import PCA as PCA
+
+__version__: str
+__all__: list[str]
