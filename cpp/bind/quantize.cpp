@@ -1,8 +1,102 @@
+// Clustering over an array that Python owns.
+
+#include "quantize/kmeans.h"
+
+#include <memory>
+
 #include "bind/arrays.h"
 #include "bind/registry.h"
 
 namespace kf::bind {
+namespace {
 
-void register_quantize(py::module_ m) { (void)m; }
+struct BoundClustering {
+  Array<float> points;
+  std::unique_ptr<quantize::Clustering> clustering;
+};
+
+}  // namespace
+
+void register_quantize(py::module_ m) {
+  py::class_<BoundClustering>(m, "Clustering", "Points prepared once for many Lloyd iterations.")
+      .def(py::init([](const py::object& points) {
+             auto array = expect<float>(points, "points", 2);
+             require(rows(array) > 0 && cols(array) > 0, "points: expected at least one vector");
+             require(cols(array) <= 32768, "points: expected at most 32768 dimensions");
+             const float* data = array.data();
+             const std::size_t n = rows(array), d = cols(array);
+             py::gil_scoped_release release;
+             auto made = std::make_unique<quantize::Clustering>(data, n, d);
+             py::gil_scoped_acquire acquire;
+             return BoundClustering{std::move(array), std::move(made)};
+           }),
+           py::arg("points"))
+      .def(
+          "assign",
+          [](BoundClustering& self, const py::object& centroids, const py::object& warm) {
+            const auto c = expect<float>(centroids, "centroids", 2);
+            const std::size_t n = self.clustering->size(), k = rows(c);
+            require(k > 0 && cols(c) == self.clustering->dimension(), "centroids: expected (k, d) of the points' dimension");
+            Array<std::int64_t> labels(static_cast<py::ssize_t>(n));
+            Array<float> distances(static_cast<py::ssize_t>(n));
+            if (!warm.is_none()) {
+              const auto before = expect<std::int64_t>(warm, "warm", 1);
+              require(rows(before) == n, "warm: expected one label for each point");
+              for (std::size_t i = 0; i < n; ++i) {
+                require(before.data()[i] >= 0 && before.data()[i] < static_cast<std::int64_t>(k), "warm: label out of range");
+                labels.mutable_data()[i] = before.data()[i];
+              }
+            }
+            std::int64_t* l = labels.mutable_data();
+            float* d = distances.mutable_data();
+            const bool start = !warm.is_none();
+            {
+              py::gil_scoped_release release;
+              self.clustering->assign(c.data(), k, start, l, d);
+            }
+            return py::make_tuple(labels, distances);
+          },
+          py::arg("centroids"), py::arg("warm") = py::none())
+      .def(
+          "update",
+          [](const BoundClustering& self, const py::object& labels, const py::object& centroids) {
+            const auto l = expect<std::int64_t>(labels, "labels", 1);
+            const auto before = expect<float>(centroids, "centroids", 2);
+            const std::size_t k = rows(before);
+            require(rows(l) == self.clustering->size(), "labels: expected one for each point");
+            require(cols(before) == self.clustering->dimension(), "centroids: wrong dimension");
+            for (std::size_t i = 0; i < rows(l); ++i)
+              require(l.data()[i] >= 0 && l.data()[i] < static_cast<std::int64_t>(k), "labels: out of range");
+            Array<float> means(std::vector<py::ssize_t>{before.shape(0), before.shape(1)});
+            std::copy_n(before.data(), before.size(), means.mutable_data());
+            Array<std::int64_t> counts(before.shape(0));
+            float* c = means.mutable_data();
+            std::int64_t* n = counts.mutable_data();
+            {
+              py::gil_scoped_release release;
+              self.clustering->update(l.data(), k, c, n);
+            }
+            return py::make_tuple(means, counts);
+          },
+          py::arg("labels"), py::arg("centroids"))
+      .def(
+          "seed",
+          [](const BoundClustering& self, std::size_t k, const py::object& weights, std::uint64_t seed) {
+            require(k > 0 && k <= self.clustering->size(), "k: expected from 1 to the number of points");
+            Array<double> w;
+            if (!weights.is_none()) {
+              w = expect<double>(weights, "weights", 1);
+              require(rows(w) == self.clustering->size(), "weights: expected one for each point");
+            }
+            const double* data = weights.is_none() ? nullptr : w.data();
+            std::vector<std::int64_t> chosen;
+            {
+              py::gil_scoped_release release;
+              chosen = self.clustering->seed(k, data, seed);
+            }
+            return Array<std::int64_t>(static_cast<py::ssize_t>(chosen.size()), chosen.data());
+          },
+          py::arg("k"), py::arg("weights") = py::none(), py::arg("seed") = 0);
+}
 
 }  // namespace kf::bind

@@ -23,7 +23,7 @@ scan::Filter filter_named(const std::string& name) {
 struct Inputs {
   Array<float> vectors, queries;
   py::object ids, alive;
-  scan::ExactScan::Base base;
+  scan::Base base;
 
   Inputs(const scan::ExactScan& scan, const py::object& base_vectors, const py::object& base_ids,
          const py::object& base_alive, const py::object& query_vectors)

@@ -3,7 +3,7 @@
 // all in exact 32-bit integer arithmetic, so every level finds the same pairs.
 //
 // queries      int8 (nq, d), nq a multiple of 16, rows beyond the last query zero
-// wide_queries int16 (nq, d), the same numbers, for levels without 8-bit products
+// scratch      int16 (nq, d): room for levels without 8-bit products
 // codes        uint8, blocks of 16 points: (blocks, d / 4, 16, 4): four dimensions of one point side by side,
 //              the operand order of VPDPBUSD and of an AMX tile
 // bias         int32 (16 * blocks); blocks even
@@ -51,7 +51,7 @@ std::size_t scan_portable(const std::int16_t* queries, std::size_t nq, const std
 }  // namespace
 #endif
 
-std::size_t filter_u8(const std::int8_t* queries, const std::int16_t* wide_queries, std::size_t nq,
+std::size_t filter_u8(const std::int8_t* queries, std::int16_t* scratch, std::size_t nq,
                       const std::uint8_t* codes, const std::int32_t* bias, std::size_t blocks, std::size_t d,
                       const std::int32_t* thresholds, std::uint32_t* hits) {
 #if KF_LEVEL_RANK >= 4
@@ -60,14 +60,15 @@ std::size_t filter_u8(const std::int8_t* queries, const std::int16_t* wide_queri
     return scan_tiles(queries, nq, codes, bias, blocks, d, thresholds, hits);
 #endif
 #if KF_LEVEL_RANK >= 3
-  (void)wide_queries;
+  (void)scratch;
   return scan_vnni(queries, nq, codes, bias, blocks, d, thresholds, hits);
-#elif KF_LEVEL_RANK >= 1
-  (void)queries;
-  return scan_wide(wide_queries, nq, codes, bias, blocks, d, thresholds, hits);
 #else
-  (void)queries;
-  return scan_portable(wide_queries, nq, codes, bias, blocks, d, thresholds, hits);
+  for (std::size_t i = 0; i < nq * d; ++i) scratch[i] = queries[i];
+#if KF_LEVEL_RANK >= 1
+  return scan_wide(scratch, nq, codes, bias, blocks, d, thresholds, hits);
+#else
+  return scan_portable(scratch, nq, codes, bias, blocks, d, thresholds, hits);
+#endif
 #endif
 }
 

@@ -10,8 +10,7 @@
 #include <string>
 #include <vector>
 
-#include "core/topk.h"
-#include "scan/shadow.h"
+#include "scan/search.h"
 
 namespace kf::scan {
 
@@ -32,13 +31,6 @@ class ExactScan {
   std::size_t size() const;
   std::size_t shadow_bytes() const;
   void append(const float* x, std::size_t n);
-
-  struct Base {
-    const float* vectors;        // (n, d), the rows that were appended, in order
-    const std::int64_t* ids;     // (n,) or null for row numbers
-    const std::uint8_t* alive;   // (n,) 1 where a row may answer, or null for all
-    std::size_t n;
-  };
 
   // The k nearest of each query, ascending; +inf and -1 past the end. Inner products come negated.
   void search(const Base& base, const float* queries, std::size_t nq, std::size_t k, Filter filter,

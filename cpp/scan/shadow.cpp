@@ -2,24 +2,21 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstring>
 #include <limits>
 
 #include "core/threads.h"
+#include "kernels/table.h"
 
 namespace kf::scan {
 namespace {
 
 constexpr std::size_t group = 32;  // granularity of storage and of residual bounds: two blocks of 16
-constexpr double half_step = 1.0 + 1e-7;
 
+// Tiles of at most 64 dimensions, all equal.
 std::size_t pad_dimension(std::size_t d) {
   const std::size_t tiles = (d + 63) / 64, unit = 4 * tiles;
   return (d + unit - 1) / unit * unit;
-}
-
-// Norms are stored rounded up: a bound must never be too small.
-float upward(double x) {
-  return std::nextafter(static_cast<float>(x * half_step), std::numeric_limits<float>::infinity());
 }
 
 bool all_bytes(const float* x, std::size_t count) {
@@ -28,24 +25,27 @@ bool all_bytes(const float* x, std::size_t count) {
   return true;
 }
 
-double mean_residual(const float* x, std::size_t n, std::size_t d, const std::vector<float>& centre, double scale) {
-  double total = 0;
-  for (std::size_t i = 0; i < n; ++i) {
-    double sum = 0;
-    for (std::size_t j = 0; j < d; ++j) {
-      const double v = static_cast<double>(x[i * d + j]) - static_cast<double>(centre[j]);
-      const double e = v - scale * std::clamp(std::nearbyint(v / scale), -128.0, 127.0);
-      sum += e * e;
-    }
-    total += std::sqrt(sum);
-  }
-  return total;
+struct Encoded {
+  double residual, length, norm, sum;  // ||x - x^||, ||x - centre||, ||x^||^2 in code units, sum of the codes
+};
+
+// Norms rounded up: float32 sums of d terms are within (d / 32 + 8) * 2^-24, and each difference was rounded
+// once by 2^-24 of its length.
+Encoded encode(const KernelTable& table, const float* x, const float* centre, float scale, std::size_t d,
+               std::int8_t* codes) {
+  float totals[4];
+  table.encode_u8(x, centre, scale, d, codes, totals);
+  const double sums = 1 + (static_cast<double>(d) / 32 + 16) * 0x1p-23;
+  const double length = std::sqrt(static_cast<double>(totals[1]) * sums);
+  return {std::sqrt(static_cast<double>(totals[0]) * sums) + length * 0x1p-22, length * (1 + 0x1p-22),
+          static_cast<double>(totals[2]), static_cast<double>(totals[3])};
 }
 
 }  // namespace
 
-void Shadow::choose(const float* x, std::size_t n) {
-  padded_d_ = pad_dimension(d_);
+Shadow::Shadow(std::size_t d, Metric metric) : d_(d), padded_d_(pad_dimension(d)), metric_(metric) {}
+
+void Shadow::fit(const float* x, std::size_t n) {
   if (all_bytes(x, std::min(n, std::size_t{4096}) * d_)) {
     centre_.assign(d_, 128.0f);
     scale_ = 1;
@@ -53,62 +53,68 @@ void Shadow::choose(const float* x, std::size_t n) {
   }
   // A spread sample: data are often sorted by source.
   const std::size_t sample = std::min<std::size_t>(n, 2048), step = n / sample;
-  std::vector<float> rows(sample * d_);
-  for (std::size_t i = 0; i < sample; ++i) std::copy_n(x + i * step * d_, d_, rows.begin() + static_cast<std::ptrdiff_t>(i * d_));
-  centre_.resize(d_);
-  double largest = 0;
+  const auto row = [&](std::size_t i) { return x + i * step * d_; };
+  centre_.assign(d_, 0.0f);
   for (std::size_t j = 0; j < d_; ++j) {
     double sum = 0;
-    for (std::size_t i = 0; i < sample; ++i) sum += static_cast<double>(rows[i * d_ + j]);
+    for (std::size_t i = 0; i < sample; ++i) sum += static_cast<double>(row(i)[j]);
     centre_[j] = static_cast<float>(sum / static_cast<double>(sample));
-    for (std::size_t i = 0; i < sample; ++i)
-      largest = std::max(largest, std::abs(static_cast<double>(rows[i * d_ + j]) - static_cast<double>(centre_[j])));
   }
-  scale_ = largest > 0 ? largest / 127 : 1;
+  float largest = 0;
+  for (std::size_t i = 0; i < sample; ++i)
+    for (std::size_t j = 0; j < d_; ++j) largest = std::max(largest, std::abs(row(i)[j] - centre_[j]));
+  const float smallest = std::numeric_limits<float>::min() * 0x1p20f;
+  const float widest = std::max(largest / 127, smallest);
   // Heavy tails: clipping a few numbers can buy finer steps for all others.
-  double best = std::numeric_limits<double>::infinity(), chosen = scale_;
-  const std::size_t trial = std::min<std::size_t>(sample, 256);
-  for (double share = 1; share > 0.1; share *= 0.8) {
-    const double residual = mean_residual(rows.data(), trial, d_, centre_, scale_ * share);
-    if (residual < best) best = residual, chosen = scale_ * share;
+  double best = std::numeric_limits<double>::infinity();
+  std::vector<std::int8_t> codes(d_);
+  const KernelTable& table = kernels();
+  for (float share = 1; share > 0.1f; share *= 0.8f) {
+    const float scale = std::max(widest * share, smallest);
+    double total = 0;
+    for (std::size_t i = 0; i < std::min<std::size_t>(sample, 256); ++i)
+      total += encode(table, row(i), centre_.data(), scale, d_, codes.data()).residual;
+    if (total < best) best = total, scale_ = scale;
   }
-  scale_ = std::max(chosen, std::numeric_limits<double>::min() * 1e20);
+}
+
+void Shadow::clear() {
+  n_ = 0;
+  radius_ = 0;
+  codes_.clear();
+  bias_.clear();
+  residual_.clear();
 }
 
 void Shadow::append(const float* x, std::size_t n) {
   if (n == 0) return;
-  if (n_ == 0) choose(x, n);
+  if (!fitted()) fit(x, n);
   const std::size_t total = n_ + n, padded = (total + group - 1) / group * group;
   codes_.resize(padded * padded_d_, 128);
   bias_.resize(padded, std::numeric_limits<std::int32_t>::min() / 2);
   residual_.resize(padded / group, 0.0f);
   const std::size_t first_group = n_ / group;
-  std::vector<double> radii((total + group - 1) / group - first_group, 0.0);
+  std::vector<double> radii(padded / group - first_group, 0.0);
+  const KernelTable& table = kernels();
   parallel_for(radii.size(), 64, [&](std::size_t begin, std::size_t end) {
-    std::vector<double> code(d_);
+    Buffer<std::int8_t> code(padded_d_);
     for (std::size_t g = begin; g < end; ++g) {
       const std::size_t from = std::max((first_group + g) * group, n_), to = std::min((first_group + g + 1) * group, total);
-      double worst = static_cast<double>(residual_[first_group + g]), radius = 0;
+      double worst = static_cast<double>(residual_[first_group + g]);
       for (std::size_t i = from; i < to; ++i) {
-        const float* row = x + (i - n_) * d_;
-        double error = 0, length = 0, norm = 0;
-        for (std::size_t j = 0; j < d_; ++j) {
-          const double v = static_cast<double>(row[j]) - static_cast<double>(centre_[j]);
-          const double c = std::clamp(std::nearbyint(v / scale_), -128.0, 127.0);
-          const double e = v - scale_ * c;
-          code[j] = c;
-          error += e * e;
-          length += v * v;
-          norm += c * c;
-        }
+        const Encoded e = encode(table, x + (i - n_) * d_, centre_.data(), scale_, d_, code.data());
         std::uint8_t* out = codes_.data() + i / 16 * 16 * padded_d_ + i % 16 * 4;
-        for (std::size_t j = 0; j < d_; ++j) out[j / 4 * 64 + j % 4] = static_cast<std::uint8_t>(static_cast<int>(code[j]) + 128);
-        bias_[i] = metric_ == Metric::l2 ? -static_cast<std::int32_t>(std::floor(norm / 2)) : 0;
-        worst = std::max(worst, static_cast<double>(upward(std::sqrt(error))));
-        radius = std::max(radius, std::sqrt(length) * half_step);
+        for (std::size_t j = 0; j < padded_d_; j += 4) {
+          std::uint32_t four;
+          std::memcpy(&four, code.data() + j, 4);
+          four ^= 0x80808080u;  // + 128
+          std::memcpy(out + 16 * j, &four, 4);
+        }
+        bias_[i] = metric_ == Metric::l2 ? -static_cast<std::int32_t>(std::floor(e.norm / 2)) : 0;
+        worst = std::max(worst, e.residual);
+        radii[g] = std::max(radii[g], e.length);
       }
-      residual_[first_group + g] = static_cast<float>(worst);
-      radii[g] = radius;
+      residual_[first_group + g] = std::nextafter(static_cast<float>(worst), std::numeric_limits<float>::infinity());
     }
   });
   for (double r : radii) radius_ = std::max(radius_, r);
@@ -128,37 +134,35 @@ std::size_t Shadow::bytes() const {
 Shadow::Queries Shadow::quantize(const float* queries, std::size_t n) const {
   Queries out;
   out.n = n;
-  out.padded_n = (n + 15) / 16 * 16;
-  out.codes.resize(out.padded_n * padded_d_);
-  out.wide.resize(out.padded_n * padded_d_);
-  for (auto* v : {&out.squared_norm, &out.norm, &out.residual, &out.scale, &out.offset, &out.sum}) v->resize(n);
-  for (std::size_t i = 0; i < n; ++i) {
-    const float* q = queries + i * d_;
-    const bool l2 = metric_ == Metric::l2;
-    double scale = scale_;
-    if (!l2) {
-      double largest = 0;
-      for (std::size_t j = 0; j < d_; ++j) largest = std::max(largest, std::abs(static_cast<double>(q[j])));
-      scale = largest > 0 ? largest / 127 : 1;
+  out.codes.resize((n + 15) / 16 * 16 * padded_d_);
+  for (auto* v : {&out.constant, &out.inverse, &out.residual, &out.norm}) v->resize(n);
+  const KernelTable& table = kernels();
+  const std::vector<float> origin(d_, 0.0f);
+  parallel_for(n, 1024, [&](std::size_t begin, std::size_t end) {
+    for (std::size_t i = begin; i < end; ++i) {
+      const float* q = queries + i * d_;
+      std::int8_t* codes = out.codes.data() + i * padded_d_;
+      if (metric_ == Metric::l2) {
+        const Encoded e = encode(table, q, centre_.data(), scale_, d_, codes);
+        out.constant[i] = e.norm / 2 + 128 * e.sum;
+        out.inverse[i] = 1 / static_cast<double>(scale_);
+        out.residual[i] = e.residual;
+        continue;
+      }
+      float largest = std::numeric_limits<float>::min() * 0x1p20f;
+      double offset = 0;
+      for (std::size_t j = 0; j < d_; ++j) {
+        largest = std::max(largest, std::abs(q[j]));
+        offset += static_cast<double>(q[j]) * static_cast<double>(centre_[j]);
+      }
+      const float scale = largest / 127;
+      const Encoded e = encode(table, q, origin.data(), scale, d_, codes);
+      out.inverse[i] = 1 / (static_cast<double>(scale) * static_cast<double>(scale_));
+      out.constant[i] = 128 * e.sum - offset * out.inverse[i];
+      out.residual[i] = e.residual;
+      out.norm[i] = e.length + e.residual;
     }
-    double error = 0, norm = 0, offset = 0, sum = 0;
-    for (std::size_t j = 0; j < d_; ++j) {
-      const double centre = static_cast<double>(centre_[j]), v = static_cast<double>(q[j]) - (l2 ? centre : 0.0);
-      const double c = std::clamp(std::nearbyint(v / scale), -128.0, 127.0), e = v - scale * c;
-      error += e * e;
-      norm += c * c;
-      sum += c;
-      if (!l2) offset += static_cast<double>(q[j]) * centre;
-      out.codes[i * padded_d_ + j] = static_cast<std::int8_t>(c);
-      out.wide[i * padded_d_ + j] = static_cast<std::int16_t>(c);
-    }
-    out.squared_norm[i] = norm;
-    out.norm[i] = std::sqrt(norm) * scale * half_step;
-    out.residual[i] = std::sqrt(error) * half_step;
-    out.scale[i] = l2 ? scale : scale * scale_;
-    out.offset[i] = offset;
-    out.sum[i] = 128 * sum;
-  }
+  });
   return out;
 }
 

@@ -4,7 +4,7 @@
 // x is stored as scale * (code - 128) + centre with a residual norm of at most `residual` per chunk, so
 //     | ||q - x|| - ||q^ - x^|| | <= ||q - q^|| + ||x - x^||        (triangle inequality)
 // and what cannot reach the current k-th distance is dismissed by integer arithmetic alone. Whole numbers
-// 0..255 (SIFT, image bytes) are copied exactly: their residual is zero.
+// 0..255 (SIFT, image bytes) are copied exactly: their residual is next to zero.
 
 #include <cstddef>
 #include <cstdint>
@@ -18,13 +18,17 @@ enum class Metric { l2, inner_product };
 
 class Shadow {
  public:
-  // Points of one chunk share a residual bound; a chunk is what one kernel call scans.
+  // What one kernel call scans at most.
   static constexpr std::size_t chunk = 1024;
 
-  Shadow(std::size_t d, Metric metric) : d_(d), metric_(metric) {}
+  Shadow(std::size_t d, Metric metric);
 
-  // Centre and scale are chosen from the first vectors; later ones are clipped, and their residuals say so.
+  // Chooses centre and scale; vectors outside the range met here are clipped, and their residuals say so.
+  void fit(const float* x, std::size_t n);
+  bool fitted() const { return scale_ > 0; }
   void append(const float* x, std::size_t n);
+  // Forgets the vectors, keeps centre and scale: earlier 8-bit queries stay valid.
+  void clear();
 
   std::size_t size() const { return n_; }
   std::size_t padded_d() const { return padded_d_; }
@@ -34,30 +38,25 @@ class Shadow {
   float residual(std::size_t begin, std::size_t end) const;
   // Largest ||x - centre||.
   double radius() const { return radius_; }
-  double scale() const { return scale_; }
   std::size_t bytes() const;
 
-  // 8-bit queries and what their thresholds need.
+  // 8-bit queries with what their thresholds need; see ByteFilter.
   struct Queries {
-    std::size_t n = 0, padded_n = 0;
-    Buffer<std::int8_t> codes;          // (padded_n, padded_d)
-    Buffer<std::int16_t> wide;          // the same numbers
-    std::vector<double> squared_norm;   // l2: ||q^||^2 in units of scale^2
-    std::vector<double> norm;           // inner product: ||q^||
-    std::vector<double> residual;       // ||q - q^||
-    std::vector<double> scale;          // units of the product: scale (l2), scale * query scale (inner product)
-    std::vector<double> offset;         // inner product: <q, centre>
-    std::vector<double> sum;            // 128 * sum of the codes: the base codes carry +128
+    std::size_t n = 0;
+    Buffer<std::int8_t> codes;      // (n rounded up to 16, padded_d), zeros beyond
+    std::vector<double> constant;   // l2: ||q^||^2 / 2, inner product: -<q, centre>, in code units, + 128 sum(q^)
+    std::vector<double> inverse;    // code units of one unit of distance (l2: of its root)
+    std::vector<double> residual;   // ||q - q^||
+    std::vector<double> norm;       // ||q^||
   };
   Queries quantize(const float* queries, std::size_t n) const;
 
  private:
-  void choose(const float* x, std::size_t n);
-
-  std::size_t d_, n_ = 0, padded_d_ = 0;
+  std::size_t d_, n_ = 0, padded_d_;
   Metric metric_;
   std::vector<float> centre_;
-  double scale_ = 0, radius_ = 0;
+  float scale_ = 0;
+  double radius_ = 0;
   Buffer<std::uint8_t> codes_;   // blocks of 16 points: (blocks, padded_d / 4, 16, 4)
   Buffer<std::int32_t> bias_;    // -floor(||x^||^2 / 2) (l2) or 0; hopeless for points that fill up
   std::vector<float> residual_;  // per 32 points

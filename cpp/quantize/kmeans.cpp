@@ -1,0 +1,142 @@
+#include "quantize/kmeans.h"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+#include "core/error.h"
+#include "core/random.h"
+#include "core/threads.h"
+#include "kernels/table.h"
+#include "scan/search.h"
+
+namespace kf::quantize {
+namespace {
+
+// What a point collects: the nearest centroid.
+struct Nearest {
+  float distance = scan::infinity;
+  std::int64_t id = std::numeric_limits<std::int64_t>::max();
+  float bound() const { return distance; }
+  void take(Neighbour item) {
+    if (item < Neighbour{distance, id}) distance = item.distance, id = item.id;
+  }
+};
+
+constexpr std::size_t block = 4096;  // points summed together; fixed, so that sums do not depend on threads
+
+}  // namespace
+
+Clustering::Clustering(const float* points, std::size_t n, std::size_t d)
+    : points_(points), n_(n), d_(d), shadow_(d, scan::Metric::l2) {
+  shadow_.fit(points, n);
+  codes_ = shadow_.quantize(points, n);
+}
+
+void Clustering::assign(const float* centroids, std::size_t k, bool warm, std::int64_t* labels, float* distances) {
+  shadow_.clear();
+  shadow_.append(centroids, k);
+  double largest = 0;
+  const KernelTable& table = kernels();
+  for (std::size_t c = 0; c < k; ++c)
+    largest = std::max(largest, static_cast<double>(table.inner_product(centroids + c * d_, centroids + c * d_, d_)));
+  const scan::Base base{centroids, nullptr, nullptr, k};
+  const std::size_t group = scan::group_size(d_);
+  parallel_for((n_ + group - 1) / group, 1, [&](std::size_t task, std::size_t) {
+    const std::size_t first = task * group, count = std::min(group, n_ - first);
+    Nearest nearest[256];
+    if (warm)
+      for (std::size_t i = 0; i < count; ++i) {
+        const std::int64_t label = labels[first + i];
+        nearest[i] = {table.squared_l2(points_ + (first + i) * d_, centroids + static_cast<std::size_t>(label) * d_, d_), label};
+      }
+    scan::ByteFilter filter(shadow_, scan::Metric::l2, codes_, first, count, d_, std::sqrt(largest));
+    // With a bound from the start there is nothing to gain from small first chunks.
+    scan::scan_range(filter, base, scan::Metric::l2, points_ + first * d_, count, d_, 0, k,
+                     warm ? scan::Shadow::chunk : 32, nearest);
+    for (std::size_t i = 0; i < count; ++i) {
+      labels[first + i] = nearest[i].id;
+      distances[first + i] = nearest[i].distance;
+    }
+  });
+}
+
+void Clustering::update(const std::int64_t* labels, std::size_t k, float* centroids, std::int64_t* counts) const {
+  // Members of each cell in ascending order: a counting sort.
+  std::vector<std::size_t> starts(k + 1, 0);
+  for (std::size_t i = 0; i < n_; ++i) ++starts[static_cast<std::size_t>(labels[i]) + 1];
+  for (std::size_t c = 0; c < k; ++c) starts[c + 1] += starts[c];
+  std::vector<std::size_t> members(n_), next(starts.begin(), starts.end() - 1);
+  for (std::size_t i = 0; i < n_; ++i) members[next[static_cast<std::size_t>(labels[i])]++] = i;
+  parallel_for(k, std::max<std::size_t>(1, 64 * k / std::max(n_, k)), [&](std::size_t begin, std::size_t end) {
+    std::vector<double> sum(d_);
+    for (std::size_t c = begin; c < end; ++c) {
+      const std::size_t count = starts[c + 1] - starts[c];
+      counts[c] = static_cast<std::int64_t>(count);
+      if (count == 0) continue;
+      std::fill(sum.begin(), sum.end(), 0.0);
+      for (std::size_t m = starts[c]; m < starts[c + 1]; ++m) {
+        if (m + 4 < starts[c + 1])
+          for (std::size_t j = 0; j < d_ && j < 256; j += 16) __builtin_prefetch(points_ + members[m + 4] * d_ + j);
+        const float* x = points_ + members[m] * d_;
+        for (std::size_t j = 0; j < d_; ++j) sum[j] += static_cast<double>(x[j]);
+      }
+      for (std::size_t j = 0; j < d_; ++j) centroids[c * d_ + j] = static_cast<float>(sum[j] / static_cast<double>(count));
+    }
+  });
+}
+
+std::vector<std::int64_t> Clustering::seed(std::size_t k, const double* weights, std::uint64_t seed) const {
+  Random random(seed);
+  const auto distance = kernels().squared_l2;
+  const std::size_t blocks = (n_ + block - 1) / block;
+  std::vector<double> mass(n_), sums(blocks);
+  std::vector<float> nearest(n_, scan::infinity);
+  std::vector<std::int64_t> chosen;
+  const auto draw = [&]() -> std::size_t {
+    double total = 0;
+    for (double sum : sums) total += sum;
+    if (!(total > 0)) return n_;  // every point coincides with a drawn one
+    double left = random.uniform() * total;
+    std::size_t b = 0;
+    while (b + 1 < blocks && left >= sums[b]) left -= sums[b++];
+    std::size_t last = n_;
+    for (std::size_t i = b * block; i < std::min(n_, (b + 1) * block); ++i) {
+      if (mass[i] <= 0) continue;
+      last = i;
+      if (left < mass[i]) return i;
+      left -= mass[i];
+    }
+    if (last < n_) return last;
+    return static_cast<std::size_t>(std::max_element(mass.begin(), mass.end()) - mass.begin());
+  };
+  for (std::size_t i = 0; i < n_; ++i) {
+    mass[i] = weights ? weights[i] : 1;
+    sums[i / block] += mass[i];
+  }
+  std::vector<bool> taken(n_, false);
+  std::size_t unused = 0;
+  while (chosen.size() < k) {
+    std::size_t pick = draw();
+    if (pick == n_) {  // fewer distinct points than cells: fill with the first unused rows
+      while (unused < n_ && taken[unused]) ++unused;
+      if (unused == n_) throw InvalidArgument("k: more cells than points");
+      pick = unused;
+    }
+    taken[pick] = true;
+    chosen.push_back(static_cast<std::int64_t>(pick));
+    const float* centre = points_ + pick * d_;
+    parallel_for(blocks, 1, [&](std::size_t b, std::size_t) {
+      double sum = 0;
+      for (std::size_t i = b * block; i < std::min(n_, (b + 1) * block); ++i) {
+        nearest[i] = std::min(nearest[i], distance(points_ + i * d_, centre, d_));
+        mass[i] = static_cast<double>(nearest[i]) * (weights ? weights[i] : 1);
+        sum += mass[i];
+      }
+      sums[b] = sum;
+    });
+  }
+  return chosen;
+}
+
+}  // namespace kf::quantize

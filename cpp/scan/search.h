@@ -1,0 +1,209 @@
+#pragma once
+// The one scan: chunks of the base pass a filter, survivors get their canonical distance, results take them.
+//
+// A filter says which pairs of a chunk may lie within each query's bound:
+//     padded(), begin_chunk(begin, end), threshold(query, bound), run(kernels, begin, n, thresholds, hits)
+// A result is what one query collects: bound(), take(neighbour), merge(other).
+
+#include <algorithm>
+#include <cmath>
+#include <cstddef>
+#include <cstdint>
+#include <limits>
+#include <vector>
+
+#include "core/buffer.h"
+#include "core/threads.h"
+#include "core/topk.h"
+#include "kernels/table.h"
+#include "scan/shadow.h"
+
+namespace kf::scan {
+
+// The vectors that are searched; the caller keeps the arrays.
+struct Base {
+  const float* vectors;        // (n, d)
+  const std::int64_t* ids;     // (n,) or null for row numbers
+  const std::uint8_t* alive;   // (n,) 1 where a row may answer, or null for all
+  std::size_t n;
+};
+
+inline constexpr float infinity = std::numeric_limits<float>::infinity();
+
+// A canonical float32 value lies within this relative distance of the true one: 32 lanes of d / 32 fused
+// multiply-adds, five levels of the tree, the subtraction (twice: squared), each 2^-24; doubled for safety.
+inline double canonical_error(std::size_t d) { return (static_cast<double>(d) / 32 + 16) * 0x1p-23; }
+
+// The 8-bit filter for one group of queries.
+class ByteFilter {
+ public:
+  static constexpr std::size_t granule = 32, most_chunk = Shadow::chunk;
+  using Threshold = std::int32_t;
+  static constexpr Threshold never = std::numeric_limits<Threshold>::max();
+
+  // The group is the queries [first, first + nq) of `all`; first a multiple of 16.
+  ByteFilter(const Shadow& shadow, Metric metric, const Shadow::Queries& all, std::size_t first, std::size_t nq,
+             std::size_t d, double largest_norm)
+      : shadow_(shadow), all_(all), metric_(metric), first_(first), nq_(nq), canonical_(canonical_error(d)),
+        largest_norm_(largest_norm), scratch_(padded() * shadow.padded_d()) {}
+
+  std::size_t padded() const { return (nq_ + 15) / 16 * 16; }
+  void begin_chunk(std::size_t begin, std::size_t end) { residual_ = static_cast<double>(shadow_.residual(begin, end)); }
+
+  // The least integer sum that a point within `bound` can have.
+  Threshold threshold(std::size_t i, float bound) const {
+    if (bound == infinity) return std::numeric_limits<Threshold>::min();
+    const std::size_t q = first_ + i;
+    double least;
+    if (metric_ == Metric::l2) {
+      // ||q^ - x^|| <= ||q - x|| + residuals, squared, in code units.
+      const double reach = (std::sqrt(std::max(0.0, static_cast<double>(bound)) * (1 + canonical_)) + all_.residual[q] + residual_) *
+                           all_.inverse[q];
+      least = all_.constant[q] - reach * reach / 2;
+    } else {
+      // The last term: how far a canonical product may lie from the true one.
+      const double margin = all_.residual[q] * shadow_.radius() + all_.norm[q] * residual_ +
+                            canonical_ * (all_.norm[q] + all_.residual[q]) * largest_norm_;
+      least = all_.constant[q] - (static_cast<double>(bound) + margin) * all_.inverse[q];
+    }
+    least = std::floor(least - std::abs(least) * 1e-12) - 1;
+    return static_cast<Threshold>(std::clamp(least, -2147483648.0, 2147483646.0));
+  }
+
+  std::size_t run(const KernelTable& table, std::size_t begin, std::size_t n, const Threshold* thresholds,
+                  std::uint32_t* hits) {
+    return table.filter_u8(all_.codes.data() + first_ * shadow_.padded_d(), scratch_.data(), padded(), shadow_.codes(begin),
+                           shadow_.bias(begin), (n + 31) / 32 * 2, shadow_.padded_d(), thresholds, hits);
+  }
+
+ private:
+  const Shadow& shadow_;
+  const Shadow::Queries& all_;
+  Metric metric_;
+  std::size_t first_, nq_;
+  double canonical_, largest_norm_, residual_ = 0;
+  Buffer<std::int16_t> scratch_;
+};
+
+// Thresholds of the float32 filter.
+class FloatFilter {
+ public:
+  static constexpr std::size_t granule = 6, most_chunk = 1536;
+  using Threshold = float;
+  static constexpr Threshold never = infinity;
+
+  FloatFilter(const float* base, const float* bias, Metric metric, const float* queries, std::size_t nq, std::size_t d,
+              double largest_norm)
+      : base_(base), bias_(bias), metric_(metric), d_(d), nq_(nq) {
+    packed_.resize(padded() * d);
+    squared_norm_.resize(nq);
+    slack_.resize(nq);
+    // Rounding of the product, of the stored half norm and of the sum, each bounded by (d + 8) * 2^-24 of the
+    // norms (Higham 2002, eq. 3.5); doubled.
+    const double unit = (static_cast<double>(d) + 16) * 0x1p-23;
+    for (std::size_t i = 0; i < nq; ++i) {
+      double norm = 0;
+      for (std::size_t j = 0; j < d; ++j) {
+        const float v = queries[i * d + j];
+        packed_[i / 16 * 16 * d + 16 * j + i % 16] = v;
+        norm += static_cast<double>(v) * static_cast<double>(v);
+      }
+      squared_norm_[i] = norm;
+      slack_[i] = unit * (std::sqrt(norm) * largest_norm + largest_norm * largest_norm / 2 + norm / 2);
+    }
+  }
+
+  std::size_t padded() const { return (nq_ + 15) / 16 * 16; }
+  void begin_chunk(std::size_t, std::size_t) {}
+
+  Threshold threshold(std::size_t i, float bound) const {
+    if (bound == infinity) return -infinity;
+    const double b = static_cast<double>(bound);
+    const double least = metric_ == Metric::l2 ? (squared_norm_[i] - std::max(0.0, b) * (1 + canonical_error(d_))) / 2 - slack_[i]
+                                               : -b - slack_[i];
+    return std::nextafter(static_cast<float>(least), -infinity);
+  }
+
+  std::size_t run(const KernelTable& kernels, std::size_t begin, std::size_t n, const Threshold* thresholds,
+                  std::uint32_t* hits) {
+    return kernels.filter_f32(packed_.data(), nq_, base_ + begin * d_, bias_ + begin, n, d_, thresholds, hits);
+  }
+
+ private:
+  const float* base_;
+  const float* bias_;
+  Metric metric_;
+  std::size_t d_, nq_;
+  Buffer<float> packed_;
+  std::vector<double> squared_norm_, slack_;
+};
+
+// Every pair: for tiny work, where a filter's preparation costs more than it saves.
+class NoFilter {
+ public:
+  static constexpr std::size_t granule = 1, most_chunk = 1024;
+  using Threshold = float;
+  static constexpr Threshold never = infinity;
+  explicit NoFilter(std::size_t nq) : nq_(nq) {}
+  std::size_t padded() const { return nq_; }
+  void begin_chunk(std::size_t, std::size_t) {}
+  Threshold threshold(std::size_t, float) const { return 0; }
+  std::size_t run(const KernelTable&, std::size_t, std::size_t n, const Threshold*, std::uint32_t* hits) const {
+    std::size_t found = 0;
+    for (std::uint32_t q = 0; q < nq_; ++q)
+      for (std::uint32_t i = 0; i < n; ++i) hits[found++] = q << 16 | i;
+    return found;
+  }
+
+ private:
+  std::size_t nq_;
+};
+
+// One group of queries over the base rows [begin, end).
+template <class FilterType, class Result>
+void scan_range(FilterType& filter, const Base& base, Metric metric, const float* queries, std::size_t nq,
+                std::size_t d, std::size_t begin, std::size_t end, std::size_t first_chunk, Result* results) {
+  const KernelTable& table = kernels();
+  const auto distance = metric == Metric::l2 ? table.squared_l2 : table.inner_product;
+  const float sign = metric == Metric::l2 ? 1.0f : -1.0f;
+  std::vector<typename FilterType::Threshold> thresholds(filter.padded(), FilterType::never);
+  std::vector<float> bounds(nq, infinity);
+  const std::size_t most = FilterType::most_chunk;
+  Buffer<std::uint32_t> hits(filter.padded() * (most + 32));
+  // Chunks double: the k-th distance tightens as the logarithm of what was seen, and so few points of each
+  // chunk survive.
+  std::size_t chunk = std::min(most, (first_chunk + FilterType::granule - 1) / FilterType::granule * FilterType::granule);
+  for (std::size_t at = begin; at < end;) {
+    poll_interrupt();
+    const std::size_t n = std::min(chunk, end - at);
+    filter.begin_chunk(at, at + n);
+    for (std::size_t i = 0; i < nq; ++i) {
+      bounds[i] = results[i].bound();
+      thresholds[i] = filter.threshold(i, bounds[i]);
+    }
+    const std::size_t found = filter.run(table, at, n, thresholds.data(), hits.data());
+    constexpr std::size_t ahead = 6;
+    for (std::size_t h = 0; h < found; ++h) {
+      if (h + ahead < found) {
+        const char* next = reinterpret_cast<const char*>(base.vectors + (at + (hits[h + ahead] & 0xffff)) * d);
+        for (std::size_t byte = 0; byte < d * sizeof(float) && byte < 1024; byte += 64) __builtin_prefetch(next + byte);
+      }
+      const std::size_t q = hits[h] >> 16, row = at + (hits[h] & 0xffff);
+      if (row >= end || (base.alive && !base.alive[row])) continue;
+      const float value = sign * distance(queries + q * d, base.vectors + row * d, d);
+      if (value <= bounds[q]) {
+        results[q].take({value, base.ids ? base.ids[row] : static_cast<std::int64_t>(row)});
+        bounds[q] = results[q].bound();
+      }
+    }
+    at += n;
+    chunk = std::min(most, 2 * chunk);
+  }
+}
+
+// Queries of one group: they stay in the first-level cache while the base streams by.
+inline std::size_t group_size(std::size_t bytes_per_query) {
+  return std::clamp<std::size_t>((32 << 10) / bytes_per_query, 32, 256) / 32 * 32;
+}
+
+}  // namespace kf::scan

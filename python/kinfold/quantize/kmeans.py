@@ -1,0 +1,268 @@
+"""k-means: the vector quantizer that codebooks, coarse cells and sub-quantizers are learnt with."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kinfold import _core
+from kinfold.base.arrays import Ids, Vectors, as_choice, as_count, as_number, as_vectors
+from kinfold.base.errors import NotTrainedError
+from kinfold.base.progress import progress
+from kinfold.base.random import generator
+from kinfold.base.state import JSON, Arrays, check_only, take, take_param
+
+INITS = ("auto", "k-means++", "k-means||", "random")
+
+
+def assign(x: Any, centroids: Any) -> tuple[Ids, Vectors]:
+    """The nearest centroid of each vector and the squared distance to it, exactly; ties to the smaller.
+
+    x (n, d), centroids (k, d). Returns int64 (n,) and float32 (n,).
+    """
+    codebook = as_vectors(centroids, "centroids")
+    vectors = as_vectors(x, "x", dim=codebook.shape[1], empty=True)
+    if not len(vectors):
+        return np.empty(0, np.int64), np.empty(0, np.float32)
+    labels, distances = _core.quantize.Clustering(vectors).assign(codebook)
+    return labels, distances
+
+
+class KMeans:
+    """k-means by Lloyd's iterations with exact assignment (Lloyd 1982).
+
+    Parameters
+    ----------
+    k : number of centroids
+    iterations : at most this many
+    init : "k-means++" (Arthur & Vassilvitskii 2007), "k-means||" (Bahmani et al. 2012), "random" rows,
+        or "auto": the first where its k passes over the data are affordable, else random
+    spherical : centroids of length one, for vectors of length one
+    restarts : the best of several runs
+    batch : mini-batches of this many vectors (Sculley 2010) instead of all in each iteration
+    sample : at most this many vectors for each centroid, drawn without replacement; None for all
+    tolerance : stop when the inertia falls by less than this share
+    seed : whole number; same seed, same codebook, whatever the threads
+    verbose : a progress bar on a terminal
+
+    Attributes
+    ----------
+    centroids : float32 (k, d)
+    inertia : sum of squared distances of the vectors to their centroids
+    inertia_history : the same at each iteration, of the best run
+    repaired : how many empty cells were given a new centroid
+    """
+
+    kind: ClassVar[str] = "quantize.KMeans"
+
+    def __init__(
+        self,
+        k: int,
+        *,
+        iterations: int = 25,
+        init: str = "auto",
+        spherical: bool = False,
+        restarts: int = 1,
+        batch: int | None = None,
+        sample: int | None = None,
+        tolerance: float = 0.0,
+        seed: int = 0,
+        verbose: bool = True,
+    ) -> None:
+        self.k = as_count(k, "k", most=1 << 24)
+        self.iterations = as_count(iterations, "iterations", least=0)
+        self.init = as_choice(init, "init", INITS)
+        self.spherical = bool(spherical)
+        self.restarts = as_count(restarts, "restarts")
+        self.batch = None if batch is None else as_count(batch, "batch")
+        self.sample = None if sample is None else as_count(sample, "sample")
+        self.tolerance = as_number(tolerance, "tolerance", least=0.0)
+        self.seed = as_count(seed, "seed", least=0)
+        self.verbose = bool(verbose)
+        self.inertia = np.inf
+        self.inertia_history: list[float] = []
+        self.repaired = 0
+        self._centroids: Vectors | None = None
+
+    def __repr__(self) -> str:
+        return f"KMeans(k={self.k}, iterations={self.iterations}, init={self.init!r})"
+
+    @property
+    def centroids(self) -> Vectors:
+        """The codebook, float32 (k, d)."""
+        if self._centroids is None:
+            raise NotTrainedError("KMeans: call fit first")
+        return self._centroids
+
+    def fit(self, x: Any) -> KMeans:
+        """Learn the centroids from vectors (n, d); ValueError for fewer vectors than centroids."""
+        vectors = as_vectors(x, "x")
+        if len(vectors) < self.k:
+            raise ValueError(f"x: expected at least k = {self.k} vectors, got {len(vectors)}")
+        random = generator(self.seed)
+        if self.sample is not None and len(vectors) > self.sample * self.k:
+            rows = random.choice(len(vectors), self.sample * self.k, replace=False)
+            vectors = vectors[np.sort(rows)]
+        clustering = _core.quantize.Clustering(vectors)
+        best: tuple[float, Vectors, list[float], int] | None = None
+        for _ in range(self.restarts):
+            start = self._seeds(vectors, clustering, random)
+            run = self._mini_batches if self.batch is not None else self._lloyd
+            centroids, history, repaired = run(vectors, clustering, start, random)
+            if best is None or history[-1] < best[0]:
+                best = history[-1], centroids, history, repaired
+        assert best is not None
+        self.inertia, self._centroids, self.inertia_history, self.repaired = best
+        return self
+
+    def assign(self, x: Any) -> Ids:
+        """The nearest centroid of each vector, int64 (n,)."""
+        return assign(as_vectors(x, "x", dim=self.centroids.shape[1], empty=True), self.centroids)[0]
+
+    def _lloyd(
+        self, vectors: Vectors, clustering: Any, centroids: Vectors, random: np.random.Generator
+    ) -> tuple[Vectors, list[float], int]:
+        labels, distances = clustering.assign(centroids)
+        history = [float(distances.sum(dtype=np.float64))]
+        repaired = 0
+        for _ in progress(range(self.iterations), "k-means", verbose=self.verbose):
+            means, counts = clustering.update(labels, centroids)
+            empty = np.flatnonzero(counts == 0)
+            if len(empty):
+                repaired += len(empty)
+                means = _repair(means, counts, empty, vectors, labels, distances)
+            centroids = self._finished(means)
+            labels, distances = clustering.assign(centroids, labels)
+            history.append(float(distances.sum(dtype=np.float64)))
+            if history[-2] - history[-1] <= self.tolerance * history[-2] and not len(empty):
+                break
+        return centroids, history, repaired
+
+    def _mini_batches(
+        self, vectors: Vectors, clustering: Any, centroids: Vectors, random: np.random.Generator
+    ) -> tuple[Vectors, list[float], int]:
+        assert self.batch is not None
+        seen = np.zeros(self.k)
+        means = centroids.astype(np.float64)
+        history = [float(clustering.assign(centroids)[1].sum(dtype=np.float64))]
+        size = min(self.batch, len(vectors))
+        for _ in progress(range(self.iterations), "mini-batch k-means", verbose=self.verbose):
+            part = vectors[random.choice(len(vectors), size, replace=False)]
+            batch = _core.quantize.Clustering(part)
+            batch_means, counts = batch.update(batch.assign(centroids)[0], centroids)
+            seen += counts
+            rate = np.divide(counts, seen, out=np.zeros(self.k), where=seen > 0)
+            means += rate[:, None] * (batch_means - means)
+            centroids = self._finished(means.astype(np.float32))
+        history.append(float(clustering.assign(centroids)[1].sum(dtype=np.float64)))
+        return centroids, history, 0
+
+    def _finished(self, means: Vectors) -> Vectors:
+        if not self.spherical:
+            return means
+        norms = np.linalg.norm(means.astype(np.float64), axis=1, keepdims=True)
+        return np.divide(means, norms, out=means.astype(np.float64), where=norms > 0).astype(np.float32)
+
+    def _seeds(self, vectors: Vectors, clustering: Any, random: np.random.Generator) -> Vectors:
+        init = self.init
+        if init == "auto":
+            # k-means++ reads all vectors once for each centroid.
+            init = "k-means++" if vectors.size * self.k <= 5e9 else "random"
+        if init == "random":
+            return vectors[np.sort(random.choice(len(vectors), self.k, replace=False))]
+        if init == "k-means||":
+            return _oversampled_seeds(vectors, self.k, random)
+        return vectors[clustering.seed(self.k, seed=int(random.integers(1 << 62)))]
+
+    def params(self) -> dict[str, JSON]:
+        """What was chosen, and how it went."""
+        return {
+            "k": self.k, "iterations": self.iterations, "init": self.init, "spherical": self.spherical,
+            "restarts": self.restarts, "batch": self.batch, "sample": self.sample,
+            "tolerance": self.tolerance, "seed": self.seed,
+        }  # fmt: skip
+
+    def arrays(self) -> Arrays:
+        """The codebook and the history of its inertia."""
+        return {
+            "centroids": self.centroids,
+            "inertia_history": np.asarray(self.inertia_history, np.float64),
+        }
+
+    @classmethod
+    def from_state(cls, params: Mapping[str, JSON], arrays: Mapping[str, NDArray[Any]]) -> KMeans:
+        """A fitted quantizer from its parts."""
+        names = {
+            "k", "iterations", "init", "spherical", "restarts", "batch", "sample", "tolerance", "seed",
+        }  # fmt: skip
+        check_only(params, names, "parameters")
+        check_only(arrays, {"centroids", "inertia_history"}, "arrays")
+        model = cls(
+            take_param(params, "k", int),
+            iterations=take_param(params, "iterations", int),
+            init=take_param(params, "init", str),
+            spherical=take_param(params, "spherical", bool),
+            restarts=take_param(params, "restarts", int),
+            batch=take_param(params, "batch", (int, type(None))),
+            sample=take_param(params, "sample", (int, type(None))),
+            tolerance=take_param(params, "tolerance", (int, float)),
+            seed=take_param(params, "seed", int),
+        )
+        centroids = as_vectors(take(arrays, "centroids", np.float32, (model.k, None)), "centroids")
+        history = take(arrays, "inertia_history", np.float64, (None,))
+        model._centroids = centroids
+        model.inertia_history = [float(value) for value in history]
+        model.inertia = model.inertia_history[-1] if model.inertia_history else np.inf
+        return model
+
+
+def _repair(
+    means: Vectors,
+    counts: NDArray[np.int64],
+    empty: NDArray[np.intp],
+    vectors: Vectors,
+    labels: Ids,
+    distances: Vectors,
+) -> Vectors:
+    """Give each empty cell the vector that lies farthest from its centroid, one from a cell.
+
+    Taking from the cells of largest distortion first, as splitting them would.
+    """
+    distortion = np.bincount(labels, weights=distances, minlength=len(means))
+    donors = np.argsort(-distortion, kind="stable")
+    donors = donors[counts[donors] > 1][: len(empty)]
+    order = np.lexsort((np.arange(len(labels)), -distances.astype(np.float64), labels))
+    first = np.searchsorted(labels[order], donors)
+    repaired = means.copy()
+    repaired[empty[: len(donors)]] = vectors[order[first]]
+    return repaired
+
+
+def _oversampled_seeds(
+    vectors: Vectors, k: int, random: np.random.Generator, rounds: int = 5
+) -> Vectors:
+    """k-means||: a few rounds draw about 2k candidates each time; weighted k-means++ reduces them to k.
+
+    Bahmani, Moseley, Vattani, Kumar & Vassilvitskii, VLDB 2012, algorithm 2, with factor l = 2k / rounds
+    and candidates added at random should the rounds yield fewer than k.
+    """
+    chosen = np.array([random.integers(len(vectors))])
+    distances = assign(vectors, vectors[chosen])[1].astype(np.float64)
+    for _ in range(rounds):
+        total = distances.sum()
+        if total <= 0:
+            break
+        drawn = np.flatnonzero(random.random(len(vectors)) * total < 2 * k * distances)
+        if len(drawn):
+            chosen = np.union1d(chosen, drawn)
+            distances = np.minimum(distances, assign(vectors, vectors[drawn])[1])
+    if len(chosen) < k:
+        rest = np.setdiff1d(np.arange(len(vectors)), chosen)
+        chosen = np.union1d(chosen, random.choice(rest, k - len(chosen), replace=False))
+    candidates = vectors[chosen]
+    weights = np.bincount(assign(vectors, candidates)[0], minlength=len(chosen)).astype(np.float64)
+    clustering = _core.quantize.Clustering(candidates)
+    return candidates[clustering.seed(k, weights, int(random.integers(1 << 62)))]
