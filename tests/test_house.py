@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import ast
-import importlib
-import os
 import re
 import shutil
 import subprocess
@@ -34,7 +32,12 @@ def name_of(path: Path) -> str:
 
 def run(*command: str | Path, **options: object) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [str(part) for part in command], capture_output=True, text=True, timeout=120, check=False, **options
+        [str(part) for part in command],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+        **options,
     )
 
 
@@ -77,13 +80,16 @@ def test_stub_of_the_package_lists_the_public_names() -> None:
         for alias in node.names
         if alias.asname
     }
-    stubbed |= {n.target.id for n in tree.body if isinstance(n, ast.AnnAssign) and n.target.id != "__all__"}
+    stubbed |= {
+        n.target.id for n in tree.body if isinstance(n, ast.AnnAssign) and n.target.id != "__all__"
+    }
     assert stubbed == {*kinfold.__all__, *kinfold._ROOMS}
 
 
 def test_numeric_rooms_work_where_torch_opencv_and_pillow_are_missing() -> None:
     names = [
-        "kinfold." + ".".join(path.relative_to(PACKAGE).with_suffix("").parts).removesuffix(".__init__")
+        "kinfold."
+        + ".".join(path.relative_to(PACKAGE).with_suffix("").parts).removesuffix(".__init__")
         for room in NUMERIC_ROOMS
         for path in (PACKAGE / room).rglob("*.py")
     ]
@@ -159,8 +165,7 @@ KERNEL_SYSTEM_HEADERS = {"cstddef", "cstdint", "immintrin.h", "arm_neon.h"}
 
 
 def includes(path: Path) -> Iterator[tuple[str, str]]:
-    for quote, name in re.findall(r'^\s*#\s*include\s*(["<])([^">]+)[">]', path.read_text(), re.M):
-        yield quote, name
+    yield from re.findall(r'^\s*#\s*include\s*(["<])([^">]+)[">]', path.read_text(), re.M)
 
 
 @pytest.mark.parametrize("path", CPP_FILES, ids=name_of)
@@ -180,7 +185,9 @@ def test_includes_go_downstairs_only(path) -> None:
 
 
 def test_the_engine_neither_prints_nor_opens_files() -> None:
-    forbidden = re.compile(r"\b(std::c(out|err)|f?printf|fopen|[io]?fstream|abort|exit|terminate)\b\s*[(<]?")
+    forbidden = re.compile(
+        r"\b(std::c(out|err)|f?printf|fopen|[io]?fstream|abort|exit|terminate)\b\s*[(<]?"
+    )
     for path in CPP_FILES:
         code = re.sub(r"//.*|\"(\\.|[^\"\\])*\"", "", path.read_text())
         assert not forbidden.search(code), f"{name_of(path)}: {forbidden.search(code)}"
@@ -196,7 +203,9 @@ def level_objects() -> dict[str, list[Path]]:
             builds.setdefault(ROOT / "build" / build, {}).setdefault(level, []).append(path)
     if not builds or shutil.which("nm") is None or sys.platform != "linux":
         pytest.skip("needs a build folder under build/ and nm")
-    return max(builds.values(), key=lambda b: max(p.stat().st_mtime for ps in b.values() for p in ps))
+    return max(
+        builds.values(), key=lambda b: max(p.stat().st_mtime for ps in b.values() for p in ps)
+    )
 
 
 def test_level_objects_share_no_code() -> None:
@@ -213,7 +222,9 @@ def test_level_objects_share_no_code() -> None:
                 kind, symbol = line.split()[-2:]
                 where = f"{level}/{path.name}: {line}"
                 assert kind not in "WVuvw", f"weak symbol, {where}"
-                assert kind.islower() or symbol.startswith((own, own_const)) or symbol in allowed, where
+                assert kind.islower() or symbol.startswith((own, own_const)) or symbol in allowed, (
+                    where
+                )
 
 
 # --- stubs, catalogues, words ----------------------------------------------------------------------
@@ -239,7 +250,9 @@ def test_stubs_of_the_compiled_module_are_current(tmp_path) -> None:
     pytest.importorskip("pybind11_stubgen")
     done = run(sys.executable, ROOT / "tests" / "stubs.py", tmp_path / "made")
     assert done.returncode == 0, done.stderr
-    assert signatures(PACKAGE / "_core") == signatures(tmp_path / "made"), "run python tests/stubs.py"
+    assert signatures(PACKAGE / "_core") == signatures(tmp_path / "made"), (
+        "run python tests/stubs.py"
+    )
 
 
 def every_method() -> list[tuple[str, str, str]]:
@@ -288,7 +301,9 @@ def test_public_names_have_docstrings(path) -> None:
     tree = ast.parse(path.read_text())
     assert ast.get_docstring(tree) or not tree.body, "the module itself"
     for line, name, documented in public_definitions(tree):
-        assert documented or name.split(".")[-1] in DOCUMENTED_ONCE, f"{name_of(path)}:{line} {name}"
+        assert documented or name.split(".")[-1] in DOCUMENTED_ONCE, (
+            f"{name_of(path)}:{line} {name}"
+        )
 
 
 def tracked_files() -> list[Path]:
@@ -312,7 +327,13 @@ def test_tracked_files_name_no_place_of_one_machine() -> None:
 def test_optional_data_is_named_only_where_it_is_used() -> None:
     may = ("tests/", "benchmarks/", ".ci/")
     for path in tracked_files():
-        if not name_of(path).startswith(may) and path.suffix in (".py", ".cpp", ".h", ".toml", ".txt"):
+        if not name_of(path).startswith(may) and path.suffix in (
+            ".py",
+            ".cpp",
+            ".h",
+            ".toml",
+            ".txt",
+        ):
             assert "../shared" not in path.read_text(), name_of(path)
 
 

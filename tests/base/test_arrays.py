@@ -99,7 +99,15 @@ def test_torch_tensors() -> None:
     torch = pytest.importorskip("torch")
     tensor = torch.arange(12.0).reshape(4, 3)
     leaf = tensor.clone().requires_grad_()
-    for x in (tensor, tensor.double(), tensor.half(), tensor.bfloat16(), leaf, leaf * 1, tensor.int()):
+    for x in (
+        tensor,
+        tensor.double(),
+        tensor.half(),
+        tensor.bfloat16(),
+        leaf,
+        leaf * 1,
+        tensor.int(),
+    ):
         np.testing.assert_array_equal(as_vectors(x, "x"), GOOD)
     np.testing.assert_array_equal(as_vectors(tensor.T, "x"), GOOD.T)
     np.testing.assert_array_equal(as_ids(torch.tensor([3, 1]), "ids"), [3, 1])
@@ -137,7 +145,14 @@ def test_bad_ids_are_refused_by_name(x, n, words) -> None:
 
 
 @pytest.mark.parametrize(
-    "x", [[0, 7], (0, 7), np.array([0, 7], np.uint64), np.array([0.0, 7.0]), np.array([0, 9, 7, 9])[::2]]
+    "x",
+    [
+        [0, 7],
+        (0, 7),
+        np.array([0, 7], np.uint64),
+        np.array([0.0, 7.0]),
+        np.array([0, 9, 7, 9])[::2],
+    ],
 )
 def test_ids_of_any_whole_type(x) -> None:
     ids = as_ids(x, "ids", n=2)

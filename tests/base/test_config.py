@@ -44,7 +44,9 @@ def test_show_config_prints_what_config_holds(capsys) -> None:
 
 
 def test_asking_imports_no_optional_package() -> None:
-    done = run("import sys, kinfold; kinfold.show_config(); assert not {'torch', 'cv2', 'PIL'} & set(sys.modules)")
+    done = run(
+        "import sys, kinfold; kinfold.show_config(); assert not {'torch', 'cv2', 'PIL'} & set(sys.modules)"
+    )
     assert done.returncode == 0, done.stderr
 
 
@@ -57,7 +59,9 @@ def test_the_environment_forces_a_level(level) -> None:
 
 
 def test_an_empty_environment_variable_is_none() -> None:
-    done = run("from kinfold import _core; print(_core.level())", KINFOLD_SIMD="", KINFOLD_THREADS="")
+    done = run(
+        "from kinfold import _core; print(_core.level())", KINFOLD_SIMD="", KINFOLD_THREADS=""
+    )
     assert done.stdout.strip() == _core.levels()[-1]
 
 
@@ -80,5 +84,7 @@ def test_a_level_set_by_a_call() -> None:
         assert config()["level"] == "baseline"
     finally:
         _core.set_level(before)
-    with pytest.raises(ValueError, match="level: expected one that this machine has .*, got 'neon9'"):
+    with pytest.raises(
+        ValueError, match="level: expected one that this machine has .*, got 'neon9'"
+    ):
         _core.set_level("neon9")

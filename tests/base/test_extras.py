@@ -15,7 +15,8 @@ def test_what_is_there_is_imported() -> None:
 
 
 @pytest.mark.parametrize(
-    ("module", "extra"), [("cv2", "photos"), ("PIL.Image", "photos"), ("torch", "torch"), ("h5py", "hdf5")]
+    ("module", "extra"),
+    [("cv2", "photos"), ("PIL.Image", "photos"), ("torch", "torch"), ("h5py", "hdf5")],
 )
 def test_what_is_missing_names_the_extra(monkeypatch, module, extra) -> None:
     monkeypatch.setitem(sys.modules, module, None)

@@ -51,7 +51,9 @@ def test_what_is_missing_is_named() -> None:
         take_param({}, "k", int)
 
 
-@pytest.mark.parametrize(("value", "kind"), [("3", int), (True, int), (3.0, int), (1, bool), (None, str)])
+@pytest.mark.parametrize(
+    ("value", "kind"), [("3", int), (True, int), (3.0, int), (1, bool), (None, str)]
+)
 def test_parameters_of_another_type(value, kind) -> None:
     with pytest.raises(FileFormatError, match="parameter 'k'"):
         take_param({"k": value}, "k", kind)
@@ -74,7 +76,9 @@ def test_good_starts() -> None:
     check_starts(np.array([0]), 0, "starts")
 
 
-@pytest.mark.parametrize("starts", [[], [1, 5], [0, 4], [0, 6], [0, 4, 3, 5], [0, -1, 5], [0, 2**62, 5]])
+@pytest.mark.parametrize(
+    "starts", [[], [1, 5], [0, 4], [0, 6], [0, 4, 3, 5], [0, -1, 5], [0, 2**62, 5]]
+)
 def test_bad_starts(starts) -> None:
     with pytest.raises(FileFormatError, match="array 'starts'"):
         check_starts(np.array(starts, np.int64), 5, "starts")

@@ -82,12 +82,12 @@ def test_the_same_bits_from_avx2_on(kernel, terms_of, rng) -> None:
 
 
 @pytest.mark.parametrize(("kernel", "terms_of"), KERNELS)
-def test_no_alignment_is_assumed_and_the_answer_does_not_depend_on_it(kernel, terms_of, level, rng) -> None:
+def test_no_alignment_is_assumed_and_the_answer_does_not_depend_on_it(
+    kernel, terms_of, level, rng
+) -> None:
     room = rng.standard_normal((2, 256), np.float32)
     for d in (1, 31, 32, 33, 100):
-        values = {
-            kernel(shifted(room[0], i, d), shifted(room[1], 15 - i, d)) for i in range(16)
-        }
+        values = {kernel(shifted(room[0], i, d), shifted(room[1], 15 - i, d)) for i in range(16)}
         assert len(values) == 1, f"d = {d}"
 
 
@@ -111,7 +111,13 @@ def test_nothing_is_read_beyond_the_arrays(kernel, terms_of, at_start, level, gu
 @pytest.mark.parametrize(("kernel", "terms_of"), KERNELS)
 def test_what_is_not_float32_in_one_piece_is_refused(kernel, terms_of) -> None:
     good = np.zeros(4, np.float32)
-    for bad in (np.zeros(4), np.zeros(8, np.float32)[::2], np.zeros((2, 2), np.float32), [0.0] * 4, None):
+    for bad in (
+        np.zeros(4),
+        np.zeros(8, np.float32)[::2],
+        np.zeros((2, 2), np.float32),
+        [0.0] * 4,
+        None,
+    ):
         with pytest.raises(ValueError, match="^b: expected"):
             kernel(good, bad)
     with pytest.raises(ValueError, match="^b: expected the length of a"):

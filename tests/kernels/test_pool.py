@@ -20,8 +20,19 @@ def test_pool(sanitizer, tmp_path) -> None:
     program = tmp_path / "pool"
     flags = ["-fsanitize=" + sanitizer] if sanitizer else []
     built = subprocess.run(
-        [compiler, "-std=c++20", "-O1", "-g", "-pthread", *flags, f"-I{ROOT / 'cpp'}", "-o", program]
-        + [ROOT / "tests/native/pool.cpp", ROOT / "cpp/core/threads.cpp"],
+        [
+            compiler,
+            "-std=c++20",
+            "-O1",
+            "-g",
+            "-pthread",
+            *flags,
+            f"-I{ROOT / 'cpp'}",
+            "-o",
+            program,
+            ROOT / "tests/native/pool.cpp",
+            ROOT / "cpp/core/threads.cpp",
+        ],
         capture_output=True,
         text=True,
         timeout=240,
