@@ -248,10 +248,10 @@ def signatures(folder: Path) -> set[str]:
 
 def test_stubs_of_the_compiled_module_are_current(tmp_path) -> None:
     pytest.importorskip("pybind11_stubgen")
-    done = run(sys.executable, ROOT / "tests" / "stubs.py", tmp_path / "made")
+    done = run(sys.executable, ROOT / "dev" / "stubs.py", tmp_path / "made")
     assert done.returncode == 0, done.stderr
     assert signatures(PACKAGE / "_core") == signatures(tmp_path / "made"), (
-        "run python tests/stubs.py"
+        "run python dev/stubs.py"
     )
 
 

@@ -19,20 +19,10 @@ def test_pool(sanitizer, tmp_path) -> None:
         pytest.skip("no C++ compiler")
     program = tmp_path / "pool"
     flags = ["-fsanitize=" + sanitizer] if sanitizer else []
+    sources = [ROOT / "tests/native/pool.cpp", ROOT / "cpp/core/threads.cpp"]
+    options = ["-std=c++20", "-O1", "-g", "-pthread", f"-I{ROOT / 'cpp'}", *flags]
     built = subprocess.run(
-        [
-            compiler,
-            "-std=c++20",
-            "-O1",
-            "-g",
-            "-pthread",
-            *flags,
-            f"-I{ROOT / 'cpp'}",
-            "-o",
-            program,
-            ROOT / "tests/native/pool.cpp",
-            ROOT / "cpp/core/threads.cpp",
-        ],
+        [compiler, *options, "-o", program, *sources],
         capture_output=True,
         text=True,
         timeout=240,

@@ -1,4 +1,4 @@
-"""Writes the stubs of the compiled module anew: ``python tests/stubs.py [folder]``.
+"""Writes the stubs of the compiled module anew: ``python dev/stubs.py [folder]``.
 
 Without a folder they go where they belong, beside the sources, to be committed.
 """
