@@ -1,8 +1,137 @@
+// Neighbour graphs: built from lists, diffused over, walked along.
+
+#include <utility>
+#include <vector>
+
 #include "bind/arrays.h"
 #include "bind/registry.h"
+#include "graph/conjugate_gradient.h"
+#include "graph/csr.h"
+#include "graph/random_walk.h"
+#include "graph/shortest_paths.h"
+#include "graph/symmetrize.h"
 
 namespace kf::bind {
+namespace {
 
-void register_graph(py::module_ m) { (void)m; }
+// Holds the arrays that a graph::Csr points into.
+struct GraphArrays {
+  Array<std::int64_t> starts;
+  Array<std::int32_t> neighbours;
+  Array<float> weights;
+
+  GraphArrays(const py::object& s, const py::object& i, const py::object& w)
+      : starts(expect<std::int64_t>(s, "starts", 1)),
+        neighbours(expect<std::int32_t>(i, "neighbours", 1)),
+        weights(expect<float>(w, "weights", 1)) {
+    require(starts.size() > 0, "starts: expected at least one entry");
+    require(neighbours.size() == weights.size(), "weights: expected one for each neighbour");
+  }
+
+  graph::Csr view() const {
+    return {rows(starts) - 1, rows(neighbours), starts.data(), neighbours.data(), weights.data()};
+  }
+};
+
+// An array that owns the vector's memory.
+template <class T>
+Array<T> adopt(std::vector<T>&& values) {
+  auto* owner = new std::vector<T>(std::move(values));
+  const py::capsule free(owner, [](void* p) { delete static_cast<std::vector<T>*>(p); });
+  return Array<T>(static_cast<py::ssize_t>(owner->size()), owner->data(), free);
+}
+
+using Solve = void (*)(const graph::Csr&, const graph::RightSides&, const graph::FlowOptions&, const float*, float*,
+                       const graph::FlowReport&);
+
+template <Solve solve>
+py::tuple flow(const py::object& starts, const py::object& neighbours, const py::object& weights,
+               const py::object& side_starts, const py::object& side_ids, const py::object& side_values, double alpha,
+               std::size_t iterations, double tolerance, const py::object& first_guess) {
+  const GraphArrays arrays(starts, neighbours, weights);
+  const auto s = expect<std::int64_t>(side_starts, "side_starts", 1);
+  const auto i = expect<std::int32_t>(side_ids, "side_ids", 1);
+  const auto v = expect<float>(side_values, "side_values", 1);
+  require(s.size() > 0, "side_starts: expected at least one entry");
+  require(i.size() == v.size(), "side_values: expected one for each id");
+  require(alpha >= 0 && alpha < 1, "alpha: expected a number in [0, 1)");
+  require(tolerance >= 0, "tolerance: expected a number >= 0");
+  require(iterations <= 10000000, "iterations: expected at most 10000000");
+  const graph::Csr csr = arrays.view();
+  const graph::RightSides sides{rows(s) - 1, rows(i), s.data(), i.data(), v.data()};
+
+  Array<float> guess;
+  if (!first_guess.is_none()) {
+    guess = expect<float>(first_guess, "start", 2);
+    require(rows(guess) == sides.count && cols(guess) == csr.n, "start: expected a row a query, a column a node");
+  }
+  const auto count = static_cast<py::ssize_t>(sides.count);
+  Array<float> out({count, static_cast<py::ssize_t>(csr.n)});
+  Array<std::int32_t> taken(count);
+  Array<double> residuals(count), history({static_cast<py::ssize_t>(iterations) + 1, count});
+  const graph::FlowReport report{taken.mutable_data(), residuals.mutable_data(), history.mutable_data()};
+  const float* guessed = first_guess.is_none() ? nullptr : guess.data();
+  float* scores = out.mutable_data();
+  {
+    const py::gil_scoped_release release;
+    graph::check(csr);
+    graph::check(sides, csr.n);
+    solve(csr, sides, {alpha, iterations, tolerance}, guessed, scores, report);
+  }
+  return py::make_tuple(out, taken, residuals, history);
+}
+
+py::tuple symmetrize(const py::object& ids, const py::object& weights, std::size_t k, bool reciprocal) {
+  const auto i = expect<std::int64_t>(ids, "ids", 2);
+  const auto w = expect<float>(weights, "weights", 2);
+  require(rows(i) == rows(w) && cols(i) == cols(w), "weights: expected the shape of ids");
+  const graph::NeighbourLists lists{rows(i), cols(i), i.data(), w.data()};
+  graph::OwnedCsr built;
+  {
+    const py::gil_scoped_release release;
+    built = graph::symmetrize(lists, k, reciprocal);
+  }
+  return py::make_tuple(adopt(std::move(built.starts)), adopt(std::move(built.neighbours)),
+                        adopt(std::move(built.weights)));
+}
+
+py::tuple path(const py::object& starts, const py::object& neighbours, const py::object& weights,
+               const py::object& source_ids, const py::object& source_weights, std::int64_t target,
+               const std::string& kind, double gamma) {
+  const GraphArrays arrays(starts, neighbours, weights);
+  const auto i = expect<std::int64_t>(source_ids, "source_ids", 1);
+  const auto w = expect<float>(source_weights, "source_weights", 1);
+  require(i.size() == w.size(), "source_weights: expected one for each id");
+  require(gamma > 0, "gamma: expected a number > 0");
+  graph::PathKind chosen = graph::PathKind::bottleneck;
+  if (kind == "negative_log")
+    chosen = graph::PathKind::negative_log;
+  else if (kind == "one_minus")
+    chosen = graph::PathKind::one_minus;
+  else
+    require(kind == "bottleneck", "kind: expected bottleneck, negative_log or one_minus");
+  const graph::Csr csr = arrays.view();
+  graph::Path found;
+  {
+    const py::gil_scoped_release release;
+    graph::check(csr);
+    found = graph::shortest_path(csr, {rows(i), i.data(), w.data()}, target, chosen, gamma);
+  }
+  return py::make_tuple(adopt(std::move(found.ids)), adopt(std::move(found.weights)));
+}
+
+}  // namespace
+
+void register_graph(py::module_ m) {
+  m.def("symmetrize", &symmetrize, py::arg("ids"), py::arg("weights"), py::arg("k"), py::arg("reciprocal"));
+  m.def("conjugate_gradient", &flow<graph::conjugate_gradient>, py::arg("starts"), py::arg("neighbours"),
+        py::arg("weights"), py::arg("side_starts"), py::arg("side_ids"), py::arg("side_values"), py::arg("alpha"),
+        py::arg("iterations"), py::arg("tolerance"), py::arg("start") = py::none());
+  m.def("random_walk", &flow<graph::random_walk>, py::arg("starts"), py::arg("neighbours"), py::arg("weights"),
+        py::arg("side_starts"), py::arg("side_ids"), py::arg("side_values"), py::arg("alpha"), py::arg("iterations"),
+        py::arg("tolerance"), py::arg("start") = py::none());
+  m.def("path", &path, py::arg("starts"), py::arg("neighbours"), py::arg("weights"), py::arg("source_ids"),
+        py::arg("source_weights"), py::arg("target"), py::arg("kind"), py::arg("gamma"));
+}
 
 }  // namespace kf::bind

@@ -13,7 +13,7 @@ class Pulse {
     const auto now = std::chrono::steady_clock::now();
     if (now - asked_ < std::chrono::milliseconds(50)) return;
     asked_ = now;
-    check_interrupt();
+    poll_interrupt();
   }
 
  private:

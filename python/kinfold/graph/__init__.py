@@ -1,3 +1,5 @@
 """Neighbours to a graph, and flows on it."""
 
-METHODS: dict[str, str] = { "KNN": "kinfold.graph.knn:KNNGraph"}
+METHODS: dict[str, str] = {
+    "KNN": "kinfold.graph.knn:KNNGraph",
+}

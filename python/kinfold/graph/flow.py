@@ -1,0 +1,125 @@
+"""What all flows on a graph share: from the neighbours of queries to scores and a ranking of all nodes."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kinfold.base.arrays import Vectors, as_array, as_choice, as_count, as_number, as_vectors
+from kinfold.base.ranking import Neighbours
+from kinfold.graph.knn import KNNGraph
+from kinfold.graph.query_vector import RULES, QueryVectors, query_vectors
+
+# Queries that are scored at once when only a ranking is wanted: bounds the memory, fills the registers.
+_BLOCK = 32
+
+
+@dataclass(frozen=True)
+class Solution:
+    """Scores and how they were reached.
+
+    scores : float32 (q, n)
+    iterations : int32 (q,)               iterations taken
+    residuals : float64 (q,)              relative residual (of a walk: relative change) at the end
+    history : float64 (iterations + 1, q) the same after each iteration, NaN past the stop
+    """
+
+    scores: Vectors
+    iterations: NDArray[np.int32]
+    residuals: NDArray[np.float64]
+    history: NDArray[np.float64]
+
+
+class Flow(ABC):
+    """Scores flow from the neighbours of a query over the normalised graph."""
+
+    def __init__(
+        self,
+        graph: KNNGraph,
+        *,
+        alpha: float = 0.99,
+        iterations: int,
+        tolerance: float = 1e-6,
+        query_vector: str = "formula",
+    ) -> None:
+        if not isinstance(graph, KNNGraph):
+            raise ValueError(f"graph: expected a KNNGraph, got {type(graph).__name__}")
+        self.graph = graph
+        self.alpha = as_number(alpha, "alpha", least=0, most=1)
+        if self.alpha == 1:
+            raise ValueError("alpha: expected a number in [0, 1), got 1: the system is singular")
+        self.iterations = as_count(iterations, "iterations", most=10_000_000)
+        self.tolerance = as_number(tolerance, "tolerance", least=0)
+        self.query_vector = as_choice(query_vector, "query_vector", RULES)
+        self._weights = graph.normalised()
+
+    @abstractmethod
+    def _run(self, sides: QueryVectors, start: Vectors | None) -> Any:
+        """Scores, iterations, residuals, history."""
+
+    def solve(self, ids: Any, similarities: Any, *, start: Any = None) -> Solution:
+        """Scores of all nodes, and the convergence.
+
+        ids : int (q, k), or (q, points, k) for queries of several points; -1 past the end of a list
+        similarities : float32, the same shape    of the query to these nodes, before the power gamma
+        start : float32 (q, n)                    a first guess of the scores
+        """
+        lists = as_array(ids, "ids")
+        sides = query_vectors(self.graph, lists, similarities, rule=self.query_vector)
+        if start is not None:
+            start = as_vectors(start, "start", dim=len(self.graph))
+            if len(start) != len(lists):
+                raise ValueError(
+                    f"start: expected {len(lists)} rows, one a query, got {len(start)}"
+                )
+        return Solution(*self._run(sides, start))
+
+    def scores(self, ids: Any, similarities: Any) -> Vectors:
+        """Scores of all nodes, float32 (q, n), or (n,) for one query; see solve."""
+        lists, values, one = _batch(ids, similarities)
+        scores = self.solve(lists, values).scores
+        return scores[0] if one else scores
+
+    def rank(self, ids: Any, similarities: Any, k: int = 100) -> Neighbours:
+        """The k nodes of the largest scores: scores (q, k), descending, and ids; one query gives (k,).
+
+        Ties go to the smaller id. Nodes that the flow does not reach have score 0; past the number
+        of nodes the ids are -1 and the scores -inf.
+        """
+        lists, values, one = _batch(ids, similarities)
+        k = as_count(k, "k")
+        best = np.full((len(lists), k), -np.inf, np.float32)
+        nodes = np.full((len(lists), k), -1, np.int64)
+        for first in range(0, len(lists), _BLOCK):
+            block = slice(first, first + _BLOCK)
+            for row, scores in enumerate(self.solve(lists[block], values[block]).scores, first):
+                order = _largest(scores, k)
+                nodes[row, : len(order)] = order
+                best[row, : len(order)] = scores[order]
+        return Neighbours(best[0], nodes[0]) if one else Neighbours(best, nodes)
+
+
+def _batch(ids: Any, similarities: Any) -> tuple[NDArray[Any], NDArray[Any], bool]:
+    """Lists of one query (k,) become (1, k)."""
+    lists, values = as_array(ids, "ids"), as_array(similarities, "similarities")
+    if lists.ndim == 1 and values.shape == lists.shape:
+        return lists[None], values[None], True
+    if lists.shape != values.shape:
+        raise ValueError(
+            f"similarities: expected the shape of ids {lists.shape}, got {values.shape}"
+        )
+    return lists, values, False
+
+
+def _largest(scores: Vectors, k: int) -> NDArray[np.int64]:
+    """Positions of the k largest, descending, ties by position."""
+    if k < len(scores):
+        least = np.partition(scores, len(scores) - k)[len(scores) - k]
+        nodes = np.flatnonzero(scores >= least)
+    else:
+        nodes = np.arange(len(scores))
+    return nodes[np.argsort(-scores[nodes], kind="stable")[:k]].astype(np.int64)

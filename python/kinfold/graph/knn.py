@@ -1,0 +1,273 @@
+"""The graph of nearest neighbours: what every diffusion runs on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, ClassVar, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kinfold import _core
+from kinfold.base.arrays import (
+    Ids,
+    Vectors,
+    as_array,
+    as_choice,
+    as_count,
+    as_ids,
+    as_number,
+    as_vectors,
+)
+from kinfold.base.errors import FileFormatError
+from kinfold.base.neighbours import exact_neighbours
+from kinfold.base.state import (
+    JSON,
+    Arrays,
+    check_only,
+    check_range,
+    check_starts,
+    take,
+    take_param,
+)
+from kinfold.index.base import unit_rows
+
+METRICS = ("cosine", "ip")
+
+# The kind of path, and what its steps cost.
+_PATHS = {
+    "bottleneck": "bottleneck",
+    "geodesic": "negative_log",
+    "geodesic-linear": "one_minus",
+}
+
+
+class GraphPath(NamedTuple):
+    """A chain of nodes. ids : int64 (m,). similarities : float32 (m - 1,), or (m,) where the
+    similarities of the sources were given: then the first leads to the first node. Empty if none."""
+
+    ids: Ids
+    similarities: Vectors
+
+
+class KNNGraph:
+    """Symmetric graph of similarities s = max(x . y, 0) ** gamma, without loops, in compressed rows.
+
+    Row i holds neighbours[starts[i]:starts[i + 1]], ascending, with their weights. An isolated node
+    has an empty row. Made by ``build`` from vectors or ``from_neighbours`` from any index's answers.
+
+    starts : int64 (n + 1,)
+    neighbours : int32 (entries,)
+    weights : float32 (entries,)    similarities to the power gamma, > 0
+
+    Iscen, Tolias, Avrithis, Furon & Chum, CVPR 2017, section 3.
+    """
+
+    kind: ClassVar[str] = "graph.KNN"
+
+    def __init__(
+        self,
+        starts: Ids,
+        neighbours: NDArray[np.int32],
+        weights: Vectors,
+        *,
+        gamma: float = 3.0,
+        metric: str = "cosine",
+        k: int = 50,
+        reciprocal: bool = True,
+    ) -> None:
+        self.gamma = as_number(gamma, "gamma", least=0, open=True)
+        self.metric = as_choice(metric, "metric", METRICS)
+        self.k = as_count(k, "k")
+        self.reciprocal = bool(reciprocal)
+        self.starts = as_ids(starts, "starts")
+        self.neighbours = np.ascontiguousarray(as_array(neighbours, "neighbours"), np.int32)
+        self.weights = np.ascontiguousarray(as_array(weights, "weights"), np.float32)
+        if self.neighbours.ndim != 1 or self.neighbours.shape != self.weights.shape:
+            raise ValueError(
+                f"weights: expected one for each neighbour, got {np.shape(weights)} for"
+                f" {np.shape(neighbours)}"
+            )
+        try:
+            check_starts(self.starts, len(self.neighbours), "starts")
+            check_range(self.neighbours, len(self.starts) - 1, "neighbours")
+        except FileFormatError as error:
+            raise ValueError(str(error)) from error
+
+    @classmethod
+    def build(
+        cls,
+        x: Any,
+        k: int = 50,
+        *,
+        gamma: float = 3.0,
+        metric: str = "cosine",
+        reciprocal: bool = True,
+    ) -> KNNGraph:
+        """The graph of the exact nearest neighbours of each vector among the others.
+
+        x : float32 (n, d)
+        k : length of the neighbour lists, the vector itself not counted
+        metric : "cosine" or "ip" (inner product)
+        reciprocal : keep an edge only where each end is among the k nearest of the other; else
+            where either is
+        """
+        vectors = as_vectors(x, "x")
+        k = as_count(k, "k")
+        as_choice(metric, "metric", METRICS)
+        if metric == "cosine":
+            vectors = unit_rows(vectors)
+        # One more, for the vector itself; among duplicates it may not be in its own list.
+        found = exact_neighbours(vectors, vectors, min(k + 1, len(vectors)), metric="ip")
+        return cls.from_neighbours(
+            found.ids, found.distances, k=k, gamma=gamma, metric=metric, reciprocal=reciprocal
+        )
+
+    @classmethod
+    def from_neighbours(
+        cls,
+        ids: Any,
+        similarities: Any,
+        n: int | None = None,
+        *,
+        k: int | None = None,
+        gamma: float = 3.0,
+        metric: str = "cosine",
+        reciprocal: bool = True,
+    ) -> KNNGraph:
+        """The graph of given neighbour lists, exact or approximate.
+
+        ids : int64 (n, width)              neighbours of each item, nearest first; -1 past the end.
+            The item itself is passed over wherever it stands.
+        similarities : float32 (n, width)   inner products, before the power gamma
+        n : the number of items, len(ids)
+        k : the lists are cut to k, after the item itself is taken out; the whole width if not given
+        metric : "cosine": similarities above 1 are rounding and become 1; or "ip"
+        Where two lists disagree on a similarity, as those of compressed indexes do, the larger counts.
+        Raises ValueError for ids outside [0, n), an id twice in a list, or similarities not finite.
+        """
+        lists = as_array(ids, "ids")
+        if lists.ndim != 2 or lists.dtype.kind not in "iu" or lists.size == 0:
+            raise ValueError(f"ids: expected ids (n, k), got {lists.dtype} of shape {lists.shape}")
+        lists = np.ascontiguousarray(lists, np.int64)
+        if n is not None and as_count(n, "n") != len(lists):
+            raise ValueError(f"ids: expected {n} lists, one an item, got {len(lists)}")
+        k = lists.shape[1] if k is None else as_count(k, "k")
+        gamma = as_number(gamma, "gamma", least=0, open=True)
+        as_choice(metric, "metric", METRICS)
+        values = as_array(similarities, "similarities").astype(np.float32)
+        if values.shape != lists.shape:
+            raise ValueError(
+                f"similarities: expected the shape of ids {lists.shape}, got {values.shape}"
+            )
+        weights = weigh(np.where(lists >= 0, values, 0), gamma, metric)
+        starts, neighbours, merged = _core.graph.symmetrize(lists, weights, k, bool(reciprocal))
+        return cls(
+            starts, neighbours, merged, gamma=gamma, metric=metric, k=k, reciprocal=reciprocal
+        )
+
+    def __len__(self) -> int:
+        return len(self.starts) - 1
+
+    def __repr__(self) -> str:
+        return f"KNNGraph({len(self)} nodes, {len(self.neighbours) // 2} edges, k={self.k}, gamma={self.gamma:g})"
+
+    def weigh(self, similarities: Any) -> Vectors:
+        """Similarities to weights, as for the graph's own edges: max(s, 0) ** gamma."""
+        return weigh(as_array(similarities, "similarities"), self.gamma, self.metric)
+
+    def degrees(self) -> NDArray[np.float64]:
+        """Sum of the weights of each node; 0 where it is isolated."""
+        return np.bincount(self._rows(), weights=self.weights, minlength=len(self))
+
+    def normalised(self) -> Vectors:
+        """Weights of D^-1/2 W D^-1/2, in the order of ``neighbours``: symmetric, spectrum in [-1, 1]."""
+        degrees = self.degrees()
+        scale = np.zeros(len(self))
+        np.divide(1.0, np.sqrt(degrees), out=scale, where=degrees > 0)
+        # The two scales are multiplied first: both directions of an edge then get the same bits.
+        return (self.weights * (scale[self._rows()] * scale[self.neighbours])).astype(np.float32)
+
+    def path(
+        self,
+        source_ids: Any,
+        target: int,
+        kind: str = "bottleneck",
+        *,
+        source_similarities: Any = None,
+    ) -> GraphPath:
+        """The best chain of nodes from any of the sources to the target.
+
+        source_ids : int64 (m,)             such as the nearest neighbours of a query
+        kind : "bottleneck"       the weakest similarity on the way is the greatest possible; of
+                                  such chains one of the fewest steps
+               "geodesic"         the product of the similarities is the greatest (length -log s)
+               "geodesic-linear"  the sum of 1 - s is the least
+        source_similarities : float32 (m,)  of the query to the sources: the way begins at the query
+        Returns ids (empty if the sources do not reach the target) and similarities, before the power.
+        """
+        sources = as_ids(source_ids, "source_ids")
+        cost = _PATHS[as_choice(kind, "kind", _PATHS)]
+        target = as_count(target, "target", least=0)
+        if source_similarities is None:
+            steps = np.full(len(sources), np.inf, np.float32)
+        else:
+            steps = self.weigh(source_similarities)
+            if steps.shape != sources.shape:
+                raise ValueError(
+                    f"source_similarities: expected {len(sources)}, one a source, got {steps.shape}"
+                )
+        ids, weights = _core.graph.path(
+            self.starts, self.neighbours, self.weights, sources, steps, target, cost, self.gamma
+        )
+        similarities = np.power(weights, np.float32(1 / self.gamma))
+        return GraphPath(ids, similarities if source_similarities is not None else similarities[1:])
+
+    def params(self) -> dict[str, JSON]:
+        return {
+            "gamma": self.gamma,
+            "k": self.k,
+            "metric": self.metric,
+            "reciprocal": self.reciprocal,
+        }
+
+    def arrays(self) -> Arrays:
+        return {"starts": self.starts, "neighbours": self.neighbours, "weights": self.weights}
+
+    @classmethod
+    def from_state(cls, params: Mapping[str, JSON], arrays: Mapping[str, NDArray[Any]]) -> KNNGraph:
+        check_only(params, {"gamma", "k", "metric", "reciprocal"}, "parameter")
+        check_only(arrays, {"starts", "neighbours", "weights"}, "array")
+        neighbours = take(arrays, "neighbours", np.int32, (None,))
+        weights = take(arrays, "weights", np.float32, (len(neighbours),))
+        starts = take(arrays, "starts", np.int64, (None,))
+        try:
+            return cls(
+                starts,
+                neighbours,
+                weights,
+                gamma=take_param(params, "gamma", (int, float)),
+                k=take_param(params, "k", int),
+                metric=take_param(params, "metric", str),
+                reciprocal=take_param(params, "reciprocal", bool),
+            )
+        except FileFormatError:
+            raise
+        except ValueError as error:
+            raise FileFormatError(str(error)) from error
+
+    def _rows(self) -> Ids:
+        """The row of each entry."""
+        return np.repeat(np.arange(len(self)), np.diff(self.starts))
+
+
+def weigh(similarities: Any, gamma: float, metric: str) -> Vectors:
+    """max(s, 0) ** gamma in float32; cosines are cut at 1, which rounding passes."""
+    values = np.asarray(similarities, dtype=np.float32)
+    if not np.isfinite(values).all():
+        raise ValueError("similarities: expected finite numbers, got NaN or infinity")
+    top = 1.0 if metric == "cosine" else np.inf
+    powers: Vectors = np.power(np.clip(values, 0.0, top), np.float32(gamma), dtype=np.float32)
+    if not np.isfinite(powers).all():
+        raise ValueError(f"similarities: expected powers of gamma={gamma:g} within float32")
+    return powers
