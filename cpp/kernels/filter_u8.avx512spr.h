@@ -51,8 +51,8 @@ inline std::size_t scan_tiles(const std::int8_t* queries, std::size_t nq, const 
   for (std::size_t block = 0; block < blocks; block += 2) {
     const std::uint8_t* x = codes + block * stride;
     const std::int32_t* start = bias + 16 * block;
-    for (std::size_t at = 0; at < 2 * stride; at += 1024)  // the pair after next, spread over the queries' loop
-      __builtin_prefetch(x + 4 * stride + at);
+    // The next pairs but one, into the second level.
+    for (std::size_t at = 0; at < 2 * stride; at += 64) __builtin_prefetch(x + 4 * stride + at, 0, 2);
     for (std::size_t q = 0; q < nq; q += 32) {
       const bool pair = q + 16 < nq;
       const std::int8_t* y = queries + q * d;

@@ -44,7 +44,7 @@ void Clustering::assign(const float* centroids, std::size_t k, bool warm, std::i
   const std::size_t group = scan::group_size(d_);
   parallel_for((n_ + group - 1) / group, 1, [&](std::size_t task, std::size_t) {
     const std::size_t first = task * group, count = std::min(group, n_ - first);
-    Nearest nearest[256];
+    Nearest nearest[scan::most_group];
     if (warm)
       for (std::size_t i = 0; i < count; ++i) {
         const std::int64_t label = labels[first + i];
