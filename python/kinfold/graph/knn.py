@@ -33,6 +33,7 @@ from kinfold.base.state import (
 from kinfold.index.base import unit_rows
 
 METRICS = ("cosine", "ip")
+_MOST_NODES = np.iinfo(np.int32).max
 
 # The kind of path, and what its steps cost.
 _PATHS = {
@@ -81,18 +82,25 @@ class KNNGraph:
         self.k = as_count(k, "k")
         self.reciprocal = bool(reciprocal)
         self.starts = as_ids(starts, "starts")
-        self.neighbours = np.ascontiguousarray(as_array(neighbours, "neighbours"), np.int32)
-        self.weights = np.ascontiguousarray(as_array(weights, "weights"), np.float32)
-        if self.neighbours.ndim != 1 or self.neighbours.shape != self.weights.shape:
+        neighbours, weights = as_array(neighbours, "neighbours"), as_array(weights, "weights")
+        if neighbours.ndim != 1 or neighbours.dtype.kind not in "iu":
             raise ValueError(
-                f"weights: expected one for each neighbour, got {np.shape(weights)} for"
-                f" {np.shape(neighbours)}"
+                f"neighbours: expected nodes (entries,), got {neighbours.dtype} of shape {neighbours.shape}"
+            )
+        if weights.shape != neighbours.shape:
+            raise ValueError(
+                f"weights: expected one for each neighbour {neighbours.shape}, got {weights.shape}"
             )
         try:
-            check_starts(self.starts, len(self.neighbours), "starts")
-            check_range(self.neighbours, len(self.starts) - 1, "neighbours")
+            check_starts(self.starts, len(neighbours), "starts")
+            check_range(neighbours, min(len(self.starts) - 1, _MOST_NODES), "neighbours")
         except FileFormatError as error:
             raise ValueError(str(error)) from error
+        self.neighbours = np.ascontiguousarray(neighbours, np.int32)
+        self.weights = np.ascontiguousarray(weights, np.float32)
+        if not (self.weights.min(initial=0) >= 0 and self.weights.max(initial=0) < np.inf):
+            raise ValueError("weights: expected finite numbers >= 0")
+        self._normalised: Vectors | None = None
 
     @classmethod
     def build(
@@ -181,12 +189,20 @@ class KNNGraph:
         return np.bincount(self._rows(), weights=self.weights, minlength=len(self))
 
     def normalised(self) -> Vectors:
-        """Weights of D^-1/2 W D^-1/2, in the order of ``neighbours``: symmetric, spectrum in [-1, 1]."""
+        """Weights of D^-1/2 W D^-1/2, in the order of ``neighbours``: symmetric, spectrum in [-1, 1].
+
+        Kept once computed; read-only.
+        """
+        if self._normalised is not None:
+            return self._normalised
         degrees = self.degrees()
         scale = np.zeros(len(self))
         np.divide(1.0, np.sqrt(degrees), out=scale, where=degrees > 0)
         # The two scales are multiplied first: both directions of an edge then get the same bits.
-        return (self.weights * (scale[self._rows()] * scale[self.neighbours])).astype(np.float32)
+        weights: Vectors = self.weights * (scale[self._rows()] * scale[self.neighbours])
+        self._normalised = weights.astype(np.float32)
+        self._normalised.flags.writeable = False
+        return self._normalised
 
     def path(
         self,
