@@ -25,6 +25,7 @@ def write(folder: Path) -> None:
         folder.mkdir(parents=True)
         for file in sorted(made.rglob("*.pyi")):
             text = re.sub(r"^compiler: str = .*$", "compiler: str", file.read_text(), flags=re.M)
+            text = re.sub(r"\btuple(?=:$)", "tuple[typing.Any, ...]", text, flags=re.M)
             (folder / file.name).write_text(text)
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import importlib.metadata
 import os
 import platform
-import sys
 from typing import Any
 
 import numpy as np
@@ -90,7 +89,7 @@ def _threads_from(threads: int) -> str:
 
 
 def _processors() -> int:
-    if sys.platform == "linux":
+    if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
 

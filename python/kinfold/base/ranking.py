@@ -53,7 +53,7 @@ class Ranking:
     @classmethod
     def from_neighbours(cls, neighbours: Neighbours, *, metric: str = "l2") -> Ranking:
         """The result of a search; squared distances are negated so that larger is better."""
-        distances, ids = (np.atleast_2d(a) for a in neighbours)
+        distances, ids = np.atleast_2d(neighbours[0]), np.atleast_2d(neighbours[1])
         scores = -distances if metric == "l2" else distances
         return cls(ids, np.where(ids >= 0, scores, -np.inf).astype(np.float32))
 

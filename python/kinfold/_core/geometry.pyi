@@ -1,0 +1,5 @@
+"""
+Spatial verification.
+"""
+from __future__ import annotations
+__all__: list[str] = list()

@@ -1,0 +1,20 @@
+"""
+Clustering and codes.
+"""
+from __future__ import annotations
+import numpy
+import numpy.typing
+import typing
+__all__: list[str] = ['Clustering']
+class Clustering:
+    """
+    Points prepared once for many Lloyd iterations.
+    """
+    def __init__(self, points: typing.Any) -> None:
+        ...
+    def assign(self, centroids: typing.Any, warm: typing.Any = None) -> tuple[numpy.typing.NDArray[numpy.int64], numpy.typing.NDArray[numpy.float32]]:
+        ...
+    def seed(self, k: typing.SupportsInt | typing.SupportsIndex, weights: typing.Any = None, seed: typing.SupportsInt | typing.SupportsIndex = 0) -> numpy.typing.NDArray[numpy.int64]:
+        ...
+    def update(self, labels: typing.Any, centroids: typing.Any) -> tuple[numpy.typing.NDArray[numpy.float32], numpy.typing.NDArray[numpy.int64]]:
+        ...
