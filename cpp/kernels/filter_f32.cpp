@@ -105,12 +105,17 @@ std::size_t filter_f32(const float* queries, std::size_t nq, const float* points
     }
     const auto first = static_cast<std::uint32_t>(v * width);
     const float* bounds = thresholds + first;
-    if (count == most_lanes)
+    if (count == most_lanes) {
       found += scan_points<most_lanes>(groups, first, points, bias, n, d, bounds, hits + found);
-    else
-      for (int g = 0; g < count; ++g)
-        found += scan_points<1>(groups + g, first + static_cast<std::uint32_t>(width * g), points, bias, n, d,
-                                bounds + width * g, hits + found);
+      continue;
+    }
+    int g = 0;
+    for (; g + 2 <= count; g += 2)
+      found += scan_points<2>(groups + g, first + static_cast<std::uint32_t>(width * g), points, bias, n, d,
+                              bounds + width * g, hits + found);
+    if (g < count)
+      found += scan_points<1>(groups + g, first + static_cast<std::uint32_t>(width * g), points, bias, n, d,
+                              bounds + width * g, hits + found);
   }
   return found;
 }

@@ -204,7 +204,7 @@ void scan_range(FilterType& filter, const Base& base, Metric metric, const float
 // Queries of one group: they stay in cache while the base streams by, once for each group.
 inline constexpr std::size_t most_group = 512;
 inline std::size_t group_size(std::size_t bytes_per_query) {
-  return std::clamp<std::size_t>((64 << 10) / bytes_per_query, 32, most_group) / 32 * 32;
+  return std::clamp<std::size_t>((64 << 10) / bytes_per_query, 64, most_group) / 64 * 64;
 }
 
 }  // namespace kf::scan
