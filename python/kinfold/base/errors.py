@@ -11,6 +11,10 @@ class FileFormatError(KinfoldError, ValueError):
     """A file is truncated, corrupt, foreign, or written by a newer version."""
 
 
+class ImageError(KinfoldError, ValueError):
+    """A photo cannot be decoded; the message is a short reason without the photo's name."""
+
+
 class NotTrainedError(KinfoldError, RuntimeError):
     """A part must be fitted before it can be used."""
 

@@ -1,1 +1,1 @@
-"""See docs/architecture.md."""
+"""Files to pixels: find, decode, turn upright, resize. See docs/architecture.md."""
