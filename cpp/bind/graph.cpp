@@ -56,7 +56,7 @@ py::tuple flow(const py::object& starts, const py::object& neighbours, const py:
   require(i.size() == v.size(), "side_values: expected one for each id");
   require(alpha >= 0 && alpha < 1, "alpha: expected a number in [0, 1)");
   require(tolerance >= 0, "tolerance: expected a number >= 0");
-  require(iterations <= 10000000, "iterations: expected at most 10000000");
+  require(iterations <= 100000, "iterations: expected at most 100000");
   const graph::Csr csr = arrays.view();
   const graph::RightSides sides{rows(s) - 1, rows(i), s.data(), i.data(), v.data()};
 

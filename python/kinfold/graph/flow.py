@@ -52,7 +52,7 @@ class Flow(ABC):
         self.alpha = as_number(alpha, "alpha", least=0, most=1)
         if self.alpha == 1:
             raise ValueError("alpha: expected a number in [0, 1), got 1: the system is singular")
-        self.iterations = as_count(iterations, "iterations", most=10_000_000)
+        self.iterations = as_count(iterations, "iterations", most=100_000)
         self.tolerance = as_number(tolerance, "tolerance", least=0)
         self.query_vector = as_choice(query_vector, "query_vector", RULES)
         self._weights = graph.normalised()

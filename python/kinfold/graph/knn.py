@@ -283,7 +283,8 @@ def weigh(similarities: Any, gamma: float, metric: str) -> Vectors:
     if not np.isfinite(values).all():
         raise ValueError("similarities: expected finite numbers, got NaN or infinity")
     top = 1.0 if metric == "cosine" else np.inf
-    powers: Vectors = np.power(np.clip(values, 0.0, top), np.float32(gamma), dtype=np.float32)
+    with np.errstate(over="ignore", under="ignore"):
+        powers: Vectors = np.power(np.clip(values, 0.0, top), np.float32(gamma), dtype=np.float32)
     if not np.isfinite(powers).all():
         raise ValueError(f"similarities: expected powers of gamma={gamma:g} within float32")
     return powers

@@ -1,0 +1,339 @@
+"""Conjugate gradients against golden figures, dense algebra and what diffusion must satisfy."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+from typing import Any
+
+import numpy as np
+import pytest
+
+from kinfold import Diffusion, KNNGraph, use_threads
+
+
+def random_graph(rng: np.random.Generator, n: int = 200, k: int = 10) -> KNNGraph:
+    return KNNGraph.build(rng.normal(size=(n, 6)), k)
+
+
+def queries(rng: np.random.Generator, n: int, count: int, k: int = 5) -> tuple[Any, Any]:
+    ids = np.argsort(rng.random((count, n)), axis=1)[:, :k]
+    return ids, rng.uniform(0.2, 1, ids.shape).astype(np.float32)
+
+
+def dense_y(ids: Any, weights: Any, n: int) -> Any:
+    y = np.zeros((len(ids), n))
+    for row, (nodes, values) in enumerate(zip(ids, weights)):
+        np.add.at(y[row], nodes, values)
+    return y
+
+
+def one(node: int = 0) -> tuple[Any, Any]:
+    return np.array([[node]]), np.array([[1.0]])
+
+
+def test_iterates_on_the_path_graph(path_graph: KNNGraph) -> None:
+    golden = {
+        1: (1, 0, 0, 0),
+        2: (2.885170, 2.332174, 0, 0),
+        3: (3.748843, 3.400638, 1.122210, 0),
+        4: (21.163578, 24.944686, 23.749990, 19.197867),
+    }
+    for iterations, expected in golden.items():
+        scores = Diffusion(path_graph, iterations=iterations).scores(*one())
+        assert scores[0] / 0.01 == pytest.approx(expected, rel=2e-6, abs=1e-6)
+
+
+def test_closed_form_on_the_path_graph(path_graph: KNNGraph) -> None:
+    half = Diffusion(path_graph, alpha=0.5).scores(*one())[0]
+    assert half / 0.5 == pytest.approx((1.208333, 0.510310, 0.102062, 0.041667), abs=1e-6)
+    near_one = Diffusion(path_graph).scores(*one())[0]
+    assert near_one == pytest.approx((0.211636, 0.249447, 0.237500, 0.191979), abs=1e-6)
+    # At alpha = .99 the query's own neighbour is not first.
+    assert Diffusion(path_graph).rank(*one(), k=4).ids.tolist() == [[1, 2, 0, 3]]
+
+
+@pytest.mark.parametrize("alpha", [0.0, 0.5, 0.9, 0.99])
+def test_is_the_dense_solution(rng: np.random.Generator, oracle: Any, alpha: float) -> None:
+    graph = random_graph(rng)
+    ids, similarities = queries(rng, len(graph), 7)
+    found = Diffusion(graph, alpha=alpha, iterations=500, tolerance=1e-9).solve(ids, similarities)
+    exact = oracle.diffuse(graph, dense_y(ids, similarities**3.0, len(graph)), alpha)
+    assert np.abs(found.scores - exact).max() < 1e-6
+    assert (found.residuals <= 1e-9).all()
+
+
+def test_convergence_on_two_moons(moons: KNNGraph, oracle: Any) -> None:
+    """The errors after 2, 10, 20, 40, 60 iterations; 20 of them do what 300 steps of a walk do."""
+    y = np.eye(1, len(moons))
+    exact = oracle.diffuse(moons, y, 0.99)[0]
+    errors = {}
+    for iterations in (2, 10, 20, 40, 60):
+        scores = Diffusion(moons, iterations=iterations, tolerance=0).scores(*one())[0]
+        errors[iterations] = np.linalg.norm(scores - exact) / np.linalg.norm(exact)
+    assert errors[2] == pytest.approx(0.93, abs=0.03)
+    assert errors[10] == pytest.approx(0.22, abs=0.03)
+    assert errors[20] == pytest.approx(0.041, abs=0.008)
+    assert errors[40] == pytest.approx(6e-4, abs=3e-4)
+    assert errors[60] < 3e-5
+
+
+def test_mass_stays_on_its_moon(moons: KNNGraph) -> None:
+    scores, ids = Diffusion(moons, iterations=200).rank(*one(), k=400)
+    from sklearn.datasets import make_moons
+
+    _, moon = make_moons(1000, noise=0.05, random_state=0)
+    assert (moon[ids[0]] == moon[0]).all()
+    assert (np.diff(scores[0]) <= 0).all()
+
+
+def test_islands_never_receive_mass(islands: KNNGraph) -> None:
+    scores = Diffusion(islands, iterations=300).scores([[0, 3], [45, 50]], [[1, 0.5], [1, 0.5]])
+    assert (scores[0, 40:] == 0).all()
+    assert (scores[1, :40] == 0).all()
+    assert (scores[1, 80:] == 0).all()
+    assert (scores[0, :40] > 0).all()
+
+
+def test_isolated_query_node_keeps_its_own(islands: KNNGraph) -> None:
+    scores = Diffusion(islands).scores(*one(80))[0]
+    assert scores[80] == pytest.approx(0.01)
+    assert np.count_nonzero(scores) == 1
+
+
+def test_alpha_zero_is_the_query_vector(rng: np.random.Generator) -> None:
+    graph = random_graph(rng)
+    ids, similarities = queries(rng, len(graph), 3)
+    scores = Diffusion(graph, alpha=0).scores(ids, similarities)
+    assert np.allclose(scores, dense_y(ids, similarities**3.0, len(graph)), rtol=1e-6)
+
+
+def test_alpha_towards_one_is_stationary(oracle: Any) -> None:
+    rng = np.random.default_rng(5)
+    graph = KNNGraph.build(rng.random((60, 3)), 20, reciprocal=False)
+    scores = Diffusion(graph, alpha=0.99999, iterations=2000, tolerance=1e-9).scores(*one())[0]
+    root = np.sqrt(graph.degrees())
+    assert scores / np.linalg.norm(scores) == pytest.approx(root / np.linalg.norm(root), rel=5e-3)
+
+
+def test_is_linear(rng: np.random.Generator) -> None:
+    graph = random_graph(rng)
+    (a, b), s = np.argsort(rng.random((2, 200)), axis=1)[:, :4], rng.random((2, 4))
+    diffusion = Diffusion(graph, iterations=500, tolerance=1e-9)
+    apart = diffusion.scores([a, b], s)
+    together = diffusion.scores([[a, b]], s[None])
+    assert together.shape == (1, 200)
+    assert np.allclose(together[0], apart.sum(0), atol=1e-6)
+
+
+@pytest.mark.parametrize("count", [1, 2, 5, 9, 17, 33, 50])
+def test_alone_or_among_others_the_bits_are_the_same(count: int) -> None:
+    rng = np.random.default_rng(count)
+    graph = random_graph(rng, 2500, 8)
+    ids, similarities = queries(rng, len(graph), count)
+    together = Diffusion(graph).solve(ids, similarities)
+    for row in {0, count // 2, count - 1}:
+        alone = Diffusion(graph).solve(ids[row : row + 1], similarities[row : row + 1])
+        assert np.array_equal(alone.scores[0], together.scores[row])
+        assert alone.iterations[0] == together.iterations[row]
+        assert alone.residuals[0] == together.residuals[row]
+
+
+def test_threads_do_not_matter(threads: int) -> None:
+    rng = np.random.default_rng(11)
+    nearest = (np.arange(30_000)[:, None] + rng.integers(1, 400, (30_000, 6)).cumsum(1)) % 30_000
+    graph = KNNGraph.from_neighbours(nearest, rng.random(nearest.shape), reciprocal=False)
+    ids, similarities = queries(rng, len(graph), 3)
+    many = Diffusion(graph).solve(ids, similarities)
+    with use_threads(1):
+        single = Diffusion(graph).solve(ids, similarities)
+    assert np.array_equal(many.scores, single.scores)
+    assert np.array_equal(many.history, single.history, equal_nan=True)
+
+
+def test_each_query_stops_by_itself(path_graph: KNNGraph, islands: KNNGraph) -> None:
+    found = Diffusion(islands, tolerance=1e-4, iterations=300).solve(
+        [[80, -1], [0, -1], [-1, -1]], np.ones((3, 2))
+    )
+    assert found.iterations[0] == 1
+    assert found.iterations[2] == 0
+    assert 1 < found.iterations[1] < 300
+    assert (found.residuals <= 1e-4).all()
+    assert (found.scores[2] == 0).all()
+    last = found.iterations[1]
+    assert found.history.shape == (301, 3)
+    assert found.history[0].tolist() == [1, 1, 0]
+    assert found.history[last, 1] == found.residuals[1]
+    assert np.isnan(found.history[last + 1 :, 1]).all()
+    assert not np.isnan(found.history[: last + 1, 1]).any()
+
+
+def test_residual_is_the_true_one(rng: np.random.Generator, oracle: Any) -> None:
+    graph = random_graph(rng)
+    ids, similarities = queries(rng, len(graph), 4)
+    found = Diffusion(graph, iterations=15, tolerance=0).solve(ids, similarities)
+    y = dense_y(ids, similarities**3.0, len(graph))
+    system = (np.eye(len(graph)) - 0.99 * oracle.normalised(graph)) / 0.01
+    residual = np.linalg.norm(y - found.scores @ system, axis=1) / np.linalg.norm(y, axis=1)
+    assert found.residuals == pytest.approx(residual, rel=1e-3)
+    assert (found.iterations == 15).all()
+
+
+def test_a_warm_start_needs_fewer_iterations(rng: np.random.Generator) -> None:
+    graph = random_graph(rng)
+    ids, similarities = queries(rng, len(graph), 6)
+    diffusion = Diffusion(graph, iterations=300, tolerance=1e-4)
+    cold = diffusion.solve(ids, similarities)
+    warm = diffusion.solve(ids, similarities * 1.01, start=cold.scores * 1.03)
+    assert (warm.iterations < cold.iterations).all()
+    reference = diffusion.solve(ids, similarities * 1.01).scores
+    assert np.allclose(warm.scores, reference, atol=2e-4 * reference.max())
+
+
+def test_rank_agrees_with_scores_and_breaks_ties_by_id(islands: KNNGraph) -> None:
+    diffusion = Diffusion(islands)
+    scores = diffusion.scores([[0, 1]], [[1, 0.5]])[0]
+    for k in (1, 5, 60, 81, 100):
+        best, ids = diffusion.rank([[0, 1]], [[1, 0.5]], k=k)
+        order = sorted(range(81), key=lambda i: (-scores[i], i))[:k]
+        assert ids[0, : len(order)].tolist() == order
+        assert best[0, : len(order)].tolist() == scores[order].tolist()
+        assert (ids[0, 81:] == -1).all()
+        assert (best[0, 81:] == -np.inf).all()
+
+
+def test_many_queries_are_ranked_in_blocks(rng: np.random.Generator) -> None:
+    graph = random_graph(rng)
+    ids, similarities = queries(rng, len(graph), 70)
+    diffusion = Diffusion(graph)
+    best, nodes = diffusion.rank(ids, similarities, k=9)
+    scores = diffusion.scores(ids, similarities)
+    assert nodes.shape == (70, 9)
+    assert np.array_equal(best, -np.sort(-scores, axis=1)[:, :9])
+    assert np.array_equal(np.take_along_axis(scores, nodes, axis=1), best)
+
+
+def test_one_query_answers_one_row(path_graph: KNNGraph) -> None:
+    diffusion = Diffusion(path_graph)
+    assert diffusion.scores([0], [1.0]).shape == (4,)
+    scores, ids = diffusion.rank([0], [1.0], k=2)
+    assert scores.shape == ids.shape == (2,)
+
+
+def test_damaged_weights_end_in_numbers(path_graph: KNNGraph) -> None:
+    """An asymmetric graph is no valid system; it must stop, not hang or crash."""
+    lopsided = KNNGraph([0, 1, 1], [1], [1.0], gamma=1)
+    found = Diffusion(lopsided, iterations=50).solve([[0]], [[1.0]])
+    assert np.isfinite(found.scores).all()
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"alpha": 1.0}, r"alpha: expected a number in \[0, 1\), got 1"),
+        ({"alpha": -0.1}, "alpha: expected"),
+        ({"alpha": float("nan")}, "alpha: expected"),
+        ({"iterations": 0}, "iterations: expected"),
+        ({"tolerance": -1}, "tolerance: expected"),
+        ({"query_vector": "sum"}, "query_vector: expected one of formula, reference"),
+    ],
+)
+def test_refuses_options(path_graph: KNNGraph, options: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        Diffusion(path_graph, **options)
+
+
+def test_refuses_what_is_no_graph() -> None:
+    with pytest.raises(ValueError, match="graph: expected a KNNGraph, got list"):
+        Diffusion([])  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("ids", "similarities", "message"),
+    [
+        ([[0]], [[1.0, 1.0]], "similarities: expected the shape of ids"),
+        ([0], 1.0, "similarities: expected the shape of ids"),
+        ([[4]], [[1.0]], "ids: expected nodes from 0 to 3 or -1, got 4"),
+        ([[-2]], [[1.0]], "got -2"),
+        ([[2**40]], [[1.0]], "ids: expected nodes from 0 to 3"),
+        ([[0.5]], [[1.0]], "ids: expected ids"),
+        ([[0, 0]], [[1.0, 1.0]], "each id once"),
+        ([[0]], [[np.nan]], "similarities: expected finite"),
+        ([[]], [[]], "ids: expected ids"),
+    ],
+)
+def test_refuses_queries(
+    path_graph: KNNGraph, ids: Any, similarities: Any, message: str
+) -> None:
+    with pytest.raises(ValueError, match=message):
+        Diffusion(path_graph).scores(ids, similarities)
+    with pytest.raises(ValueError, match=message):
+        Diffusion(path_graph).rank(ids, similarities)
+
+
+@pytest.mark.parametrize(("start", "rows"), [(np.zeros((2, 4)), 1), (np.zeros((1, 3)), 1)])
+def test_refuses_a_start_of_another_shape(path_graph: KNNGraph, start: Any, rows: int) -> None:
+    with pytest.raises(ValueError, match="start: expected"):
+        Diffusion(path_graph).solve(*one(), start=start)
+
+
+def test_bad_k(path_graph: KNNGraph) -> None:
+    with pytest.raises(ValueError, match="k: expected"):
+        Diffusion(path_graph).rank(*one(), k=0)
+
+
+def test_arrays_damaged_after_the_check_raise_in_the_engine(path_graph: KNNGraph) -> None:
+    graph = KNNGraph(*path_graph.arrays().values(), gamma=1)
+    diffusion = Diffusion(graph)
+    graph.neighbours = np.array([1, 0, 2, 1, 3, 2**30], np.int32)
+    with pytest.raises(ValueError, match="neighbours: expected nodes of the graph"):
+        diffusion.scores(*one())
+    with pytest.raises(ValueError, match="neighbours: expected nodes of the graph"):
+        graph.path([0], 3)
+
+
+def test_several_threads_may_share_one(rng: np.random.Generator) -> None:
+    graph = random_graph(rng, 1500)
+    diffusion = Diffusion(graph)
+    ids, similarities = queries(rng, len(graph), 8)
+    expected = diffusion.scores(ids, similarities)
+    wrong: list[int] = []
+
+    def work() -> None:
+        for _ in range(5):
+            if not np.array_equal(diffusion.scores(ids, similarities), expected):
+                wrong.append(1)
+
+    workers = [threading.Thread(target=work) for _ in range(4)]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join()
+    assert not wrong
+
+
+@pytest.mark.skipif(os.name != "posix", reason="signals of POSIX")
+def test_interrupt_ends_a_long_call() -> None:
+    """Small steps without end: the call must answer an interrupt between them."""
+    program = """
+import os, signal, threading
+import numpy as np
+from kinfold import KNNGraph
+from kinfold.graph.random_walk import RandomWalk
+
+n = 100_000
+ids = (np.arange(n)[:, None] + [1, n - 1]) % n
+walk = RandomWalk(KNNGraph.from_neighbours(ids, np.ones(ids.shape)), iterations=100_000, tolerance=0)
+try:
+    threading.Timer(0.2, os.kill, (os.getpid(), signal.SIGINT)).start()
+    walk.scores([[0]], [[1.0]])
+except KeyboardInterrupt:
+    print("stopped")
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, timeout=120, check=False
+    )
+    assert done.stdout == "stopped\n", done.stderr
