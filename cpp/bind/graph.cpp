@@ -41,13 +41,14 @@ Array<T> adopt(std::vector<T>&& values) {
   return Array<T>(static_cast<py::ssize_t>(owner->size()), owner->data(), free);
 }
 
-using Solve = void (*)(const graph::Csr&, const graph::RightSides&, const graph::FlowOptions&, const float*, float*,
-                       const graph::FlowReport&);
+using Solve = void (*)(const graph::Csr&, const graph::RightSides&, const graph::FlowOptions&,
+                       const float*, float*, const graph::FlowReport&);
 
 template <Solve solve>
 py::tuple flow(const py::object& starts, const py::object& neighbours, const py::object& weights,
-               const py::object& side_starts, const py::object& side_ids, const py::object& side_values, double alpha,
-               std::size_t iterations, double tolerance, const py::object& first_guess) {
+               const py::object& side_starts, const py::object& side_ids,
+               const py::object& side_values, double alpha, std::size_t iterations,
+               double tolerance, const py::object& first_guess) {
   const GraphArrays arrays(starts, neighbours, weights);
   const auto s = expect<std::int64_t>(side_starts, "side_starts", 1);
   const auto i = expect<std::int32_t>(side_ids, "side_ids", 1);
@@ -63,13 +64,15 @@ py::tuple flow(const py::object& starts, const py::object& neighbours, const py:
   Array<float> guess;
   if (!first_guess.is_none()) {
     guess = expect<float>(first_guess, "start", 2);
-    require(rows(guess) == sides.count && cols(guess) == csr.n, "start: expected a row a query, a column a node");
+    require(rows(guess) == sides.count && cols(guess) == csr.n,
+            "start: expected a row a query, a column a node");
   }
   const auto count = static_cast<py::ssize_t>(sides.count);
   Array<float> out({count, static_cast<py::ssize_t>(csr.n)});
   Array<std::int32_t> taken(count);
   Array<double> residuals(count), history({static_cast<py::ssize_t>(iterations) + 1, count});
-  const graph::FlowReport report{taken.mutable_data(), residuals.mutable_data(), history.mutable_data()};
+  const graph::FlowReport report{taken.mutable_data(), residuals.mutable_data(),
+                                 history.mutable_data()};
   const float* guessed = first_guess.is_none() ? nullptr : guess.data();
   float* scores = out.mutable_data();
   {
@@ -81,7 +84,8 @@ py::tuple flow(const py::object& starts, const py::object& neighbours, const py:
   return py::make_tuple(out, taken, residuals, history);
 }
 
-py::tuple symmetrize(const py::object& ids, const py::object& weights, std::size_t k, bool reciprocal) {
+py::tuple symmetrize(const py::object& ids, const py::object& weights, std::size_t k,
+                     bool reciprocal) {
   const auto i = expect<std::int64_t>(ids, "ids", 2);
   const auto w = expect<float>(weights, "weights", 2);
   require(rows(i) == rows(w) && cols(i) == cols(w), "weights: expected the shape of ids");
@@ -123,15 +127,19 @@ py::tuple path(const py::object& starts, const py::object& neighbours, const py:
 }  // namespace
 
 void register_graph(py::module_ m) {
-  m.def("symmetrize", &symmetrize, py::arg("ids"), py::arg("weights"), py::arg("k"), py::arg("reciprocal"));
-  m.def("conjugate_gradient", &flow<graph::conjugate_gradient>, py::arg("starts"), py::arg("neighbours"),
-        py::arg("weights"), py::arg("side_starts"), py::arg("side_ids"), py::arg("side_values"), py::arg("alpha"),
-        py::arg("iterations"), py::arg("tolerance"), py::arg("start") = py::none());
-  m.def("random_walk", &flow<graph::random_walk>, py::arg("starts"), py::arg("neighbours"), py::arg("weights"),
-        py::arg("side_starts"), py::arg("side_ids"), py::arg("side_values"), py::arg("alpha"), py::arg("iterations"),
-        py::arg("tolerance"), py::arg("start") = py::none());
-  m.def("path", &path, py::arg("starts"), py::arg("neighbours"), py::arg("weights"), py::arg("source_ids"),
-        py::arg("source_weights"), py::arg("target"), py::arg("kind"), py::arg("gamma"));
+  m.def("symmetrize", &symmetrize, py::arg("ids"), py::arg("weights"), py::arg("k"),
+        py::arg("reciprocal"));
+  m.def("conjugate_gradient", &flow<graph::conjugate_gradient>, py::arg("starts"),
+        py::arg("neighbours"), py::arg("weights"), py::arg("side_starts"), py::arg("side_ids"),
+        py::arg("side_values"), py::arg("alpha"), py::arg("iterations"), py::arg("tolerance"),
+        py::arg("start") = py::none());
+  m.def("random_walk", &flow<graph::random_walk>, py::arg("starts"), py::arg("neighbours"),
+        py::arg("weights"), py::arg("side_starts"), py::arg("side_ids"), py::arg("side_values"),
+        py::arg("alpha"), py::arg("iterations"), py::arg("tolerance"),
+        py::arg("start") = py::none());
+  m.def("path", &path, py::arg("starts"), py::arg("neighbours"), py::arg("weights"),
+        py::arg("source_ids"), py::arg("source_weights"), py::arg("target"), py::arg("kind"),
+        py::arg("gamma"));
 }
 
 }  // namespace kf::bind

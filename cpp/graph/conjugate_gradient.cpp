@@ -1,7 +1,8 @@
-// Conjugate gradients (Hestenes & Stiefel 1952) on L f = y with L = (I - alpha W) / (1 - alpha), symmetric
-// positive definite with eigenvalues in [1, (1 + alpha) / (1 - alpha)] (Iscen et al., CVPR 2017, eq. 7).
-// Inside, (I - alpha W) z = y is solved and f = (1 - alpha) z: same iterates, same relative residuals.
-// Vectors are float32, inner products float64. An iteration reads the graph once and six vectors.
+// Conjugate gradients (Hestenes & Stiefel 1952) on L f = y with L = (I - alpha W) / (1 - alpha),
+// symmetric positive definite with eigenvalues in [1, (1 + alpha) / (1 - alpha)] (Iscen et al.,
+// CVPR 2017, eq. 7). Inside, (I - alpha W) z = y is solved and f = (1 - alpha) z: same iterates,
+// same relative residuals. Vectors are float32, inner products float64. An iteration reads the
+// graph once and six vectors.
 
 #include "graph/conjugate_gradient.h"
 
@@ -32,8 +33,8 @@ class Solver {
     for (auto* v : {&z_, &r_, &p_, &q_}) v->assign(checked_mul(graph.n, Width), 0.0f);
   }
 
-  void solve(const RightSides& sides, std::size_t first, std::size_t used, const float* start, float* out,
-             const FlowReport& report) {
+  void solve(const RightSides& sides, std::size_t first, std::size_t used, const float* start,
+             float* out, const FlowReport& report) {
     const std::size_t n = graph_.n;
     double norm[Width], rr[Width], curvature[Width];
     scatter<Width>(sides, first, used, r_.data());
@@ -42,7 +43,8 @@ class Solver {
     });
     for (double& value : norm) value = std::sqrt(value);
     if (start) {
-      join<Width>(start + first * n, n, used, static_cast<float>(1 / (1 - options_.alpha)), z_.data());
+      join<Width>(start + first * n, n, used, static_cast<float>(1 / (1 - options_.alpha)),
+                  z_.data());
       apply(z_.data());
       for (std::size_t i = 0; i < n * Width; ++i) r_[i] -= q_[i];
     }
@@ -95,7 +97,8 @@ class Solver {
         if (active[c]) beta[c] = static_cast<float>(rr[c] / before[c]);
       parallel_for(blocks_, at_a_time_, [&](std::size_t begin, std::size_t end) {
         for (std::size_t i = begin * reduction_rows; i < std::min(end * reduction_rows, n); ++i)
-          for (std::size_t c = 0; c < Width; ++c) p_[i * Width + c] = r_[i * Width + c] + beta[c] * p_[i * Width + c];
+          for (std::size_t c = 0; c < Width; ++c)
+            p_[i * Width + c] = r_[i * Width + c] + beta[c] * p_[i * Width + c];
       });
     }
     part<Width>(z_.data(), n, used, static_cast<float>(1 - options_.alpha), out + first * n);
@@ -110,7 +113,9 @@ class Solver {
     parallel_for(blocks_, at_a_time_, [&](std::size_t begin, std::size_t end) {
       for (std::size_t b = begin; b < end; ++b) {
         double sum[Width] = {};
-        for (std::size_t i = b * reduction_rows; i < std::min((b + 1) * reduction_rows, graph_.n); ++i) add(i, sum);
+        for (std::size_t i = b * reduction_rows; i < std::min((b + 1) * reduction_rows, graph_.n);
+             ++i)
+          add(i, sum);
         for (std::size_t c = 0; c < Width; ++c) partial_[b * Width + c] = sum[c];
       }
     });
@@ -141,13 +146,14 @@ class Solver {
   template <class See>
   void multiply_block(const float* x, std::size_t block, See&& see) {
     const std::size_t end = std::min((block + 1) * reduction_rows, graph_.n);
-    multiply_rows<Width>(graph_, x, block * reduction_rows, end, [&](std::size_t i, const float* sum) {
-      for (std::size_t c = 0; c < Width; ++c) {
-        const std::size_t at = i * Width + c;
-        q_[at] = x[at] - alpha_ * sum[c];
-        see(at, q_[at]);
-      }
-    });
+    multiply_rows<Width>(graph_, x, block * reduction_rows, end,
+                         [&](std::size_t i, const float* sum) {
+                           for (std::size_t c = 0; c < Width; ++c) {
+                             const std::size_t at = i * Width + c;
+                             q_[at] = x[at] - alpha_ * sum[c];
+                             see(at, q_[at]);
+                           }
+                         });
   }
 
   void add_partials(double* total) {
@@ -166,8 +172,8 @@ class Solver {
 
 }  // namespace
 
-void conjugate_gradient(const Csr& graph, const RightSides& sides, const FlowOptions& options, const float* start,
-                        float* out, const FlowReport& report) {
+void conjugate_gradient(const Csr& graph, const RightSides& sides, const FlowOptions& options,
+                        const float* start, float* out, const FlowReport& report) {
   for (std::size_t i = 0; i < (options.iterations + 1) * sides.count; ++i)
     report.history[i] = std::numeric_limits<double>::quiet_NaN();
   by_width(sides.count, [&]<std::size_t Width>(std::size_t first, std::size_t used) {

@@ -22,8 +22,9 @@ struct FlowReport {
   double* history;
 };
 
-// Solves for all right-hand sides. start (count, n) may be null: a first guess of f. out is (count, n).
-void conjugate_gradient(const Csr& graph, const RightSides& sides, const FlowOptions& options, const float* start,
-                        float* out, const FlowReport& report);
+// Solves for all right-hand sides. start (count, n) may be null: a first guess of f. out is (count,
+// n).
+void conjugate_gradient(const Csr& graph, const RightSides& sides, const FlowOptions& options,
+                        const float* start, float* out, const FlowReport& report);
 
 }  // namespace kf::graph

@@ -15,11 +15,12 @@ struct Csr {
   const float* weights = nullptr;
 };
 
-// Starts and neighbours are addresses: throws InvalidArgument unless all lie within the graph. Reads
-// the neighbours once, a small part of what any walk over the graph reads.
+// Starts and neighbours are addresses: throws InvalidArgument unless all lie within the graph.
+// Reads the neighbours once, a small part of what any walk over the graph reads.
 void check(const Csr& graph);
 
-// Several sparse right-hand sides: side j is the sum of values[e] at ids[e], e from starts[j] to starts[j + 1].
+// Several sparse right-hand sides: side j is the sum of values[e] at ids[e], e from starts[j] to
+// starts[j + 1].
 struct RightSides {
   std::size_t count = 0;
   std::size_t entries = 0;
@@ -30,21 +31,25 @@ struct RightSides {
 
 void check(const RightSides& sides, std::size_t n);
 
-// Sums over rows are taken in blocks of this many and then over the blocks in order, so that they do
-// not depend on the number of threads, nor on how many vectors are handled together.
+// Sums over rows are taken in blocks of this many and then over the blocks in order, so that they
+// do not depend on the number of threads, nor on how many vectors are handled together.
 constexpr std::size_t reduction_rows = 1024;
 
-inline std::size_t reduction_blocks(std::size_t n) { return (n + reduction_rows - 1) / reduction_rows; }
+inline std::size_t reduction_blocks(std::size_t n) {
+  return (n + reduction_rows - 1) / reduction_rows;
+}
 
-// Blocks that a thread takes at a time: enough work to be worth handing out, a few milliseconds at most.
+// Blocks that a thread takes at a time: enough work to be worth handing out, a few milliseconds at
+// most.
 inline std::size_t blocks_at_a_time(const Csr& graph, std::size_t width) {
   const std::size_t work = (graph.entries / (graph.n + 1) + 4) * reduction_rows * width;
   return 1 + (std::size_t{1} << 18) / work;
 }
 
-// Calls consume(i, sum) for rows [begin, end) with sum[c] = sum over j of W_ij x[j * Width + c]. Entries
-// are added in their order for any Width: a vector's product is the same alone and among others.
-// 8 bytes of graph and 4 * Width bytes of x from a random row per entry: x is prefetched ahead.
+// Calls consume(i, sum) for rows [begin, end) with sum[c] = sum over j of W_ij x[j * Width + c].
+// Entries are added in their order for any Width: a vector's product is the same alone and among
+// others. 8 bytes of graph and 4 * Width bytes of x from a random row per entry: x is prefetched
+// ahead.
 template <std::size_t Width, class Consume>
 inline void multiply_rows(const Csr& graph, const float* x, std::size_t begin, std::size_t end,
                           Consume&& consume) {

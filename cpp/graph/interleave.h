@@ -26,7 +26,8 @@ void part(const float* x, std::size_t n, std::size_t used, float scale, float* o
     constexpr std::size_t tile = 16;
     for (std::size_t at = begin; at < end; at += tile)
       for (std::size_t c = 0; c < used; ++c)
-        for (std::size_t i = at; i < std::min(at + tile, end); ++i) out[c * n + i] = scale * x[i * Width + c];
+        for (std::size_t i = at; i < std::min(at + tile, end); ++i)
+          out[c * n + i] = scale * x[i * Width + c];
   });
 }
 
@@ -37,12 +38,13 @@ void join(const float* in, std::size_t n, std::size_t used, float scale, float* 
     constexpr std::size_t tile = 16;
     for (std::size_t at = begin; at < end; at += tile)
       for (std::size_t c = 0; c < used; ++c)
-        for (std::size_t i = at; i < std::min(at + tile, end); ++i) x[i * Width + c] = scale * in[c * n + i];
+        for (std::size_t i = at; i < std::min(at + tile, end); ++i)
+          x[i * Width + c] = scale * in[c * n + i];
   });
 }
 
-// Calls solve.template operator()<Width>(first, used) for all right-hand sides, in the widest groups
-// that are not mostly empty.
+// Calls solve.template operator()<Width>(first, used) for all right-hand sides, in the widest
+// groups that are not mostly empty.
 template <class Solve>
 void by_width(std::size_t count, Solve&& solve) {
   for (std::size_t first = 0; first < count;) {

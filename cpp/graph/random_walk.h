@@ -6,9 +6,9 @@
 
 namespace kf::graph {
 
-// f := alpha W f + (1 - alpha) y from f = 0 (Zhou et al., NIPS 2003). Arguments as of conjugate_gradient, but
-// residuals and history are of the relative change |f - f before| / |f|.
-void random_walk(const Csr& graph, const RightSides& sides, const FlowOptions& options, const float* start, float* out,
-                 const FlowReport& report);
+// f := alpha W f + (1 - alpha) y from f = 0 (Zhou et al., NIPS 2003). Arguments as of
+// conjugate_gradient, but residuals and history are of the relative change |f - f before| / |f|.
+void random_walk(const Csr& graph, const RightSides& sides, const FlowOptions& options,
+                 const float* start, float* out, const FlowReport& report);
 
 }  // namespace kf::graph

@@ -22,23 +22,28 @@ constexpr double unreached = std::numeric_limits<double>::infinity();
 // The tree of best paths as far as it was grown.
 struct Tree {
   std::vector<double> costs;
-  std::vector<std::int32_t> parents;   // nowhere at sources
-  std::vector<float> steps;            // weight of the step to the node
+  std::vector<std::int32_t> parents;  // nowhere at sources
+  std::vector<float> steps;           // weight of the step to the node
 };
 
-// Cost of a step; a weight of zero or NaN leads nowhere. Similarities above 1 (inner products) cost nothing.
+// Cost of a step; a weight of zero or NaN leads nowhere. Similarities above 1 (inner products) cost
+// nothing.
 double cost_of(float weight, PathKind kind, double gamma) {
   if (!(weight > 0)) return unreached;
   const auto w = static_cast<double>(weight);
   switch (kind) {
-    case PathKind::bottleneck: return -w;
-    case PathKind::negative_log: return std::max(0.0, -std::log(w) / gamma);
-    case PathKind::one_minus: return std::max(0.0, 1 - std::pow(w, 1 / gamma));
+    case PathKind::bottleneck:
+      return -w;
+    case PathKind::negative_log:
+      return std::max(0.0, -std::log(w) / gamma);
+    case PathKind::one_minus:
+      return std::max(0.0, 1 - std::pow(w, 1 / gamma));
   }
   return unreached;
 }
 
-Tree grow(const Csr& graph, const Sources& sources, std::size_t target, PathKind kind, double gamma) {
+Tree grow(const Csr& graph, const Sources& sources, std::size_t target, PathKind kind,
+          double gamma) {
   Tree tree{std::vector<double>(graph.n, unreached), std::vector<std::int32_t>(graph.n, nowhere),
             std::vector<float>(graph.n, 0.0f)};
   using Entry = std::pair<double, std::int32_t>;
@@ -93,26 +98,33 @@ Tree grow_within(const Csr& graph, const Sources& sources, std::size_t target, f
     const auto node = static_cast<std::size_t>(queue[head]);
     if (node == target) break;
     for (auto e = graph.starts[node]; e < graph.starts[node + 1]; ++e)
-      reach(static_cast<std::size_t>(graph.neighbours[e]), graph.weights[e], queue[head], tree.costs[node] + 1);
+      reach(static_cast<std::size_t>(graph.neighbours[e]), graph.weights[e], queue[head],
+            tree.costs[node] + 1);
   }
   return tree;
 }
 
 }  // namespace
 
-Path shortest_path(const Csr& graph, const Sources& sources, std::int64_t target, PathKind kind, double gamma) {
-  const auto inside = [&](std::int64_t id) { return id >= 0 && id < static_cast<std::int64_t>(graph.n); };
-  if (!inside(target)) throw InvalidArgument("target: expected a node of the graph, got " + std::to_string(target));
+Path shortest_path(const Csr& graph, const Sources& sources, std::int64_t target, PathKind kind,
+                   double gamma) {
+  const auto inside = [&](std::int64_t id) {
+    return id >= 0 && id < static_cast<std::int64_t>(graph.n);
+  };
+  if (!inside(target))
+    throw InvalidArgument("target: expected a node of the graph, got " + std::to_string(target));
   for (std::size_t s = 0; s < sources.count; ++s)
     if (!inside(sources.ids[s]))
-      throw InvalidArgument("source_ids: expected nodes of the graph, got " + std::to_string(sources.ids[s]));
+      throw InvalidArgument("source_ids: expected nodes of the graph, got " +
+                            std::to_string(sources.ids[s]));
   const auto goal = static_cast<std::size_t>(target);
   Tree tree = grow(graph, sources, goal, kind, gamma);
   Path path;
   if (tree.costs[goal] == unreached) return path;
   if (kind == PathKind::bottleneck)
     tree = grow_within(graph, sources, goal, static_cast<float>(-tree.costs[goal]));
-  for (auto node = static_cast<std::int32_t>(target); node != nowhere; node = tree.parents[static_cast<std::size_t>(node)]) {
+  for (auto node = static_cast<std::int32_t>(target); node != nowhere;
+       node = tree.parents[static_cast<std::size_t>(node)]) {
     path.ids.push_back(node);
     path.weights.push_back(tree.steps[static_cast<std::size_t>(node)]);
   }

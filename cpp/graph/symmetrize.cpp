@@ -37,15 +37,16 @@ void cut(const NeighbourLists& lists, std::size_t row, std::size_t k, std::vecto
     const std::int64_t id = lists.ids[at];
     if (id == -1 || id == static_cast<std::int64_t>(row)) continue;
     if (id < 0 || id >= static_cast<std::int64_t>(lists.n))
-      throw InvalidArgument("ids: expected ids from 0 to " + std::to_string(lists.n - 1) + " or -1, got " +
-                            std::to_string(id) + " in row " + std::to_string(row));
+      throw InvalidArgument("ids: expected ids from 0 to " + std::to_string(lists.n - 1) +
+                            " or -1, got " + std::to_string(id) + " in row " + std::to_string(row));
     edges.emplace_back(static_cast<std::int32_t>(id), lists.weights[at]);
   }
   std::sort(edges.begin(), edges.end());
   for (std::size_t e = 1; e < edges.size(); ++e)
     if (edges[e].first == edges[e - 1].first)
-      throw InvalidArgument("ids: expected each id once in a list, got " + std::to_string(edges[e].first) +
-                            " more than once in row " + std::to_string(row));
+      throw InvalidArgument("ids: expected each id once in a list, got " +
+                            std::to_string(edges[e].first) + " more than once in row " +
+                            std::to_string(row));
 }
 
 Adjacency own_lists(const NeighbourLists& lists, std::size_t k) {
@@ -58,7 +59,8 @@ Adjacency own_lists(const NeighbourLists& lists, std::size_t k) {
       cut(lists, row, most, edges);
       // After the cut: an edge without weight has taken its place in the list.
       std::erase_if(edges, [](const Edge& edge) { return !(edge.second > 0); });
-      std::copy(edges.begin(), edges.end(), slots.begin() + static_cast<std::ptrdiff_t>(row * most));
+      std::copy(edges.begin(), edges.end(),
+                slots.begin() + static_cast<std::ptrdiff_t>(row * most));
       counts[row] = edges.size();
     }
   });
@@ -79,13 +81,15 @@ Adjacency transpose(const Adjacency& own) {
   std::vector<std::size_t> at(other.starts.begin(), other.starts.end() - 1);
   for (std::size_t row = 0; row < n; ++row)
     for (std::size_t e = own.starts[row]; e < own.starts[row + 1]; ++e)
-      other.edges[at[static_cast<std::size_t>(own.edges[e].first)]++] = {static_cast<std::int32_t>(row), own.edges[e].second};
+      other.edges[at[static_cast<std::size_t>(own.edges[e].first)]++] = {
+          static_cast<std::int32_t>(row), own.edges[e].second};
   return other;
 }
 
 // Calls keep(node, weight) for the edges of a row, ascending.
 template <class Keep>
-void merge(const Adjacency& own, const Adjacency& other, std::size_t row, bool reciprocal, Keep&& keep) {
+void merge(const Adjacency& own, const Adjacency& other, std::size_t row, bool reciprocal,
+           Keep&& keep) {
   std::size_t a = own.starts[row], b = other.starts[row];
   const std::size_t a_end = own.starts[row + 1], b_end = other.starts[row + 1];
   constexpr std::int32_t past = std::numeric_limits<std::int32_t>::max();

@@ -20,10 +20,10 @@ struct OwnedCsr {
   std::vector<float> weights;
 };
 
-// Cuts each list at its first k ids other than the row itself, then keeps the edge i-j where both lists
-// hold the other (reciprocal) or either does; its weight is the larger of the two. Weights that are not
-// positive make no edge. Neighbours ascend in each row. Throws InvalidArgument for an id outside the
-// graph or twice in a list.
+// Cuts each list at its first k ids other than the row itself, then keeps the edge i-j where both
+// lists hold the other (reciprocal) or either does; its weight is the larger of the two. Weights
+// that are not positive make no edge. Neighbours ascend in each row. Throws InvalidArgument for an
+// id outside the graph or twice in a list.
 OwnedCsr symmetrize(const NeighbourLists& lists, std::size_t k, bool reciprocal);
 
 }  // namespace kf::graph

@@ -6,8 +6,7 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 from sklearn.metrics import average_precision_score
 
 from kinfold.evaluate.average_precision import (
@@ -18,8 +17,8 @@ from kinfold.evaluate.average_precision import (
     precision_at,
 )
 
-LECTURE = "T T F T F F T F T T F F".split()
-JUNK = "P J N P J J N N P N".split()
+LECTURE = ["T", "T", "F", "T", "F", "F", "T", "F", "T", "T", "F", "F"]
+JUNK = ["P", "J", "N", "P", "J", "J", "N", "N", "P", "N"]
 
 labelled = st.lists(st.sampled_from("PN"), min_size=1, max_size=40).filter(lambda x: "P" in x)
 
@@ -146,9 +145,7 @@ def test_perfect_ranking_is_one(convention: str, positives: int, negatives: int)
 
 @pytest.mark.parametrize("convention", CONVENTIONS)
 @given(labels=labelled, more=st.integers(1, 10))
-def test_negatives_at_the_end_change_nothing(
-    convention: str, labels: list[str], more: int
-) -> None:
+def test_negatives_at_the_end_change_nothing(convention: str, labels: list[str], more: int) -> None:
     assert score([*labels, *"N" * more], convention) == score(labels, convention)
 
 

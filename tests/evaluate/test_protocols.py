@@ -9,8 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from kinfold import Ranking
-from kinfold import evaluate as room
+from kinfold import Ranking, evaluate as room
 from kinfold.base import registry
 from kinfold.evaluate.ground_truth import GroundTruth
 from kinfold.evaluate.protocols import Protocol, evaluate, mean_average_precision

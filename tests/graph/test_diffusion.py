@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import signal
 import subprocess
 import sys
 import threading
@@ -265,9 +264,7 @@ def test_refuses_what_is_no_graph() -> None:
         ([[]], [[]], "ids: expected ids"),
     ],
 )
-def test_refuses_queries(
-    path_graph: KNNGraph, ids: Any, similarities: Any, message: str
-) -> None:
+def test_refuses_queries(path_graph: KNNGraph, ids: Any, similarities: Any, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         Diffusion(path_graph).scores(ids, similarities)
     with pytest.raises(ValueError, match=message):

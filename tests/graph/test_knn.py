@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
+from itertools import pairwise
 from typing import Any
 
 import networkx as nx
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from kinfold import FileFormatError, KNNGraph, use_threads
 from kinfold.base.state import Stateful
@@ -117,7 +117,9 @@ def test_one_vector() -> None:
 
 
 def test_threads_do_not_matter(rng: np.random.Generator, threads: int) -> None:
-    ids = (np.arange(9000)[:, None] + rng.permuted(np.tile(np.arange(40), (9000, 1)), axis=1)) % 9000
+    ids = (
+        np.arange(9000)[:, None] + rng.permuted(np.tile(np.arange(40), (9000, 1)), axis=1)
+    ) % 9000
     similarities = rng.random(ids.shape)
     many = KNNGraph.from_neighbours(ids, similarities, k=12, reciprocal=False)
     with use_threads(1):
@@ -234,7 +236,7 @@ def steps(graph: KNNGraph, ids: Any) -> list[float]:
     for i in range(len(graph)):
         for e in range(graph.starts[i], graph.starts[i + 1]):
             edges[i, int(graph.neighbours[e])] = float(graph.weights[e]) ** (1 / graph.gamma)
-    return [edges[a, b] for a, b in zip(ids[:-1], ids[1:])]
+    return [edges[a, b] for a, b in pairwise(ids)]
 
 
 @given(seed=st.integers(0, 1000))
@@ -277,7 +279,7 @@ def test_paths_are_networkx_paths(seed: int) -> None:
     # The widest path runs along the maximum spanning tree; of the widest, the fewest steps.
     tree = nx.maximum_spanning_tree(reference, weight="s")
     chain = nx.shortest_path(tree, "query", target)
-    widest = min(tree.edges[a, b]["s"] for a, b in zip(chain[:-1], chain[1:]))
+    widest = min(tree.edges[a, b]["s"] for a, b in pairwise(chain))
     assert min(found.similarities) == pytest.approx(widest, abs=1e-6)
     wide = nx.Graph((a, b) for a, b, s in reference.edges(data="s") if s >= widest - 1e-7)
     assert len(found.ids) == nx.shortest_path_length(wide, "query", target)

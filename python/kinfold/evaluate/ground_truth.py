@@ -133,7 +133,9 @@ def _truth(entry: Any, what: str, n: int) -> Truth:
         raise ValueError(f"{what}: expected the list 'ok', or 'easy' and 'hard'")
     truth.setdefault("junk", np.empty(0, np.int64))
     for a, b in (("ok", "junk"), ("easy", "hard"), ("easy", "junk"), ("hard", "junk")):
-        both = np.intersect1d(truth.get(a, ()), truth.get(b, ()))
+        if a not in truth or b not in truth:
+            continue
+        both = np.intersect1d(truth[a], truth[b])  # type: ignore[literal-required]
         if len(both):
             raise ValueError(f"{what}: expected '{a}' and '{b}' apart, got {int(both[0])} in both")
     return truth

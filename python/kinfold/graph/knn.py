@@ -186,7 +186,8 @@ class KNNGraph:
 
     def degrees(self) -> NDArray[np.float64]:
         """Sum of the weights of each node; 0 where it is isolated."""
-        return np.bincount(self._rows(), weights=self.weights, minlength=len(self))
+        degrees = np.bincount(self._rows(), weights=self.weights, minlength=len(self))
+        return degrees.astype(np.float64)
 
     def normalised(self) -> Vectors:
         """Weights of D^-1/2 W D^-1/2, in the order of ``neighbours``: symmetric, spectrum in [-1, 1].
@@ -199,7 +200,7 @@ class KNNGraph:
         scale = np.zeros(len(self))
         np.divide(1.0, np.sqrt(degrees), out=scale, where=degrees > 0)
         # The two scales are multiplied first: both directions of an edge then get the same bits.
-        weights: Vectors = self.weights * (scale[self._rows()] * scale[self.neighbours])
+        weights = self.weights * (scale[self._rows()] * scale[self.neighbours])
         self._normalised = weights.astype(np.float32)
         self._normalised.flags.writeable = False
         return self._normalised

@@ -81,9 +81,7 @@ def _lists(ids: Any, similarities: Any) -> tuple[Ids, Vectors]:
     lists = np.atleast_2d(as_array(ids, "ids"))
     values = np.atleast_2d(as_array(similarities, "similarities"))
     if lists.ndim != 2 or lists.shape[1] == 0 or lists.dtype.kind not in "iu":
-        raise ValueError(
-            f"ids: expected ids (q, k), got {lists.dtype} of shape {np.shape(ids)}"
-        )
+        raise ValueError(f"ids: expected ids (q, k), got {lists.dtype} of shape {np.shape(ids)}")
     if lists.shape != values.shape:
         raise ValueError(
             f"similarities: expected the shape of ids {np.shape(ids)}, got {np.shape(similarities)}"
