@@ -15,6 +15,7 @@ namespace {
 struct Best {
   TopK heap;
   float bound() const { return heap.worst(); }
+  static bool knows(std::size_t) { return false; }
   void take(Neighbour item) { heap.push(item); }
   void merge(const Best& other) { heap.merge(other.heap); }
 };
@@ -22,11 +23,18 @@ struct Within {
   float radius;
   std::vector<Neighbour> found;
   float bound() const { return radius; }
+  static bool knows(std::size_t) { return false; }
   void take(Neighbour item) {
     if (item.distance <= radius) found.push_back(item);
   }
   void merge(const Within& other) { found.insert(found.end(), other.found.begin(), other.found.end()); }
 };
+
+bool all_below(float bound, const float* x, std::size_t n) {
+  for (std::size_t i = 0; i < n; ++i)
+    if (!(std::abs(x[i]) < bound)) return false;
+  return true;
+}
 
 }  // namespace
 
@@ -70,14 +78,15 @@ void ExactScan::scan(const Base& base, const float* queries, std::size_t nq, Fil
   std::shared_lock lock(mutex_);
   if (base.n > bias_.size()) throw InvalidArgument("base: more rows than were appended");
   if (filter == Filter::u8 && !shadow_) throw InvalidArgument("filter: this index keeps no 8-bit copy");
-  // Squares of huge numbers overflow float32, and with them every bound.
-  if (!(largest_norm_ < 1e18)) filter = Filter::none;
+  // Squares of huge numbers overflow float32, those of tiny ones vanish in it, and with them every bound.
+  if (!(largest_norm_ > 1e-12 && largest_norm_ < 1e18)) filter = Filter::none;
   if (filter == Filter::automatic) {
     if (shadow_ && base.n > 64)
       filter = Filter::u8;
     else
       filter = nq >= 8 && base.n > 64 ? Filter::f32 : Filter::none;
   }
+  if (filter == Filter::f32 && !all_below(1e18f, queries, nq * d_)) filter = Filter::none;
   const std::size_t use = threads > 0 ? threads : kf::threads();
   const std::size_t group = group_size(d_ * (filter == Filter::u8 ? 1 : sizeof(float)));
   // Few queries: the base is split among the threads; many: the queries.

@@ -159,8 +159,10 @@ Shadow::Queries Shadow::quantize(const float* queries, std::size_t n) const {
       const Encoded e = encode(table, q, origin.data(), scale, d_, codes);
       out.inverse[i] = 1 / (static_cast<double>(scale) * static_cast<double>(scale_));
       out.constant[i] = 128 * e.sum - offset * out.inverse[i];
-      out.residual[i] = e.residual;
-      out.norm[i] = e.length + e.residual;
+      // The residual of a tiny query would vanish in float32: then everything passes.
+      constexpr double everything = std::numeric_limits<float>::max();
+      out.residual[i] = e.length > 1e-15 ? std::min(e.residual, everything) : everything;
+      out.norm[i] = std::min(e.length, everything) + out.residual[i];
     }
   });
   return out;
