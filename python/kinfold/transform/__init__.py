@@ -1,3 +1,5 @@
 """Descriptors to better descriptors: PCA, whitening, normalisation."""
 
-METHODS: dict[str, str] = { "PCA": "kinfold.transform.pca:PCA"}
+METHODS: dict[str, str] = {
+    "PCA": "kinfold.transform.pca:PCA",
+}
