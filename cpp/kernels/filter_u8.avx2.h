@@ -4,10 +4,33 @@
 namespace kf::KF_LEVEL {
 namespace {
 
-template <int Queries>
-inline std::size_t scan_block(const std::int16_t* queries, std::uint32_t first, const std::uint8_t* codes,
-                              const std::int32_t* bias, std::uint32_t point, std::size_t d,
-                              const std::int32_t* thresholds, std::uint32_t* hits) {
+struct Hits {
+  const std::int32_t* thresholds;
+  std::uint32_t* out;
+  std::size_t found = 0;
+
+  void take(std::uint32_t query, std::uint32_t point, __m256i sums) {
+    const __m256i below = _mm256_cmpgt_epi32(_mm256_set1_epi32(thresholds[query]), sums);
+    unsigned mask = ~static_cast<unsigned>(_mm256_movemask_ps(_mm256_castsi256_ps(below))) & 0xffu;
+    for (; mask; mask &= mask - 1)
+      out[found++] = query << 16 | (point + static_cast<std::uint32_t>(__builtin_ctz(mask)));
+  }
+};
+
+struct Best {
+  std::int32_t* best;
+
+  void take(std::uint32_t query, std::uint32_t, __m256i sums) {
+    const __m128i four = _mm_max_epi32(_mm256_castsi256_si128(sums), _mm256_extracti128_si256(sums, 1));
+    const __m128i two = _mm_max_epi32(four, _mm_shuffle_epi32(four, 0x4e));
+    const std::int32_t largest = _mm_cvtsi128_si32(_mm_max_epi32(two, _mm_shuffle_epi32(two, 0xb1)));
+    if (largest > best[query]) best[query] = largest;
+  }
+};
+
+template <int Queries, class Sink>
+inline void scan_block(const std::int16_t* queries, std::uint32_t first, const std::uint8_t* codes,
+                       const std::int32_t* bias, std::uint32_t point, std::size_t d, Sink& sink) {
   __m256i sums[Queries][4];
   for (int q = 0; q < Queries; ++q)
     for (int part = 0; part < 4; ++part) sums[q][part] = _mm256_setzero_si256();
@@ -24,40 +47,27 @@ inline std::size_t scan_block(const std::int16_t* queries, std::uint32_t first, 
         sums[q][part] = _mm256_add_epi32(sums[q][part], _mm256_madd_epi16(x, y[q]));
     }
   }
-  std::size_t found = 0;
-  for (int q = 0; q < Queries; ++q) {
-    const __m256i threshold = _mm256_set1_epi32(thresholds[q]);
-    for (int half = 0; half < 2; ++half) {
+  for (int q = 0; q < Queries; ++q)
+    for (std::uint32_t half = 0; half < 2; ++half) {
       // Pairs of partial sums; HADD works within 128-bit lanes, the permutation restores the points' order.
       const __m256i pairs = _mm256_permute4x64_epi64(
           _mm256_hadd_epi32(sums[q][2 * half], sums[q][2 * half + 1]), 0xd8);
-      const __m256i total =
-          _mm256_add_epi32(pairs, _mm256_loadu_si256(reinterpret_cast<const __m256i*>(bias + 8 * half)));
-      unsigned mask =
-          ~static_cast<unsigned>(_mm256_movemask_ps(_mm256_castsi256_ps(_mm256_cmpgt_epi32(threshold, total)))) & 0xffu;
-      for (; mask; mask &= mask - 1)
-        hits[found++] = (first + static_cast<std::uint32_t>(q)) << 16 |
-                        (point + static_cast<std::uint32_t>(8 * half + __builtin_ctz(mask)));
+      const __m256i start = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(bias + 8 * half));
+      sink.take(first + static_cast<std::uint32_t>(q), point + 8 * half, _mm256_add_epi32(pairs, start));
     }
-  }
-  return found;
 }
 
-inline std::size_t scan_wide(const std::int16_t* queries, std::size_t nq, const std::uint8_t* codes,
-                             const std::int32_t* bias, std::size_t blocks, std::size_t d,
-                             const std::int32_t* thresholds, std::uint32_t* hits) {
-  while (nq > 1 && thresholds[nq - 1] == INT32_MAX) --nq;  // rows that only fill up the last tile
-  std::size_t found = 0;
+template <class Sink>
+inline void scan_wide(const std::int16_t* queries, std::size_t nq, const std::uint8_t* codes, const std::int32_t* bias,
+                      std::size_t blocks, std::size_t d, Sink& sink) {
   for (std::size_t block = 0; block < blocks; ++block) {
     const std::uint8_t* x = codes + block * 16 * d;
     const auto point = static_cast<std::uint32_t>(16 * block);
     std::size_t q = 0;
     for (; q + 3 <= nq; q += 3)
-      found += scan_block<3>(queries + q * d, static_cast<std::uint32_t>(q), x, bias + point, point, d, thresholds + q, hits + found);
-    for (; q < nq; ++q)
-      found += scan_block<1>(queries + q * d, static_cast<std::uint32_t>(q), x, bias + point, point, d, thresholds + q, hits + found);
+      scan_block<3>(queries + q * d, static_cast<std::uint32_t>(q), x, bias + point, point, d, sink);
+    for (; q < nq; ++q) scan_block<1>(queries + q * d, static_cast<std::uint32_t>(q), x, bias + point, point, d, sink);
   }
-  return found;
 }
 
 }  // namespace

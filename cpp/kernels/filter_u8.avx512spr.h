@@ -11,23 +11,32 @@ struct alignas(64) TileConfig {
   std::uint8_t rows[16] = {};
 };
 
-inline std::size_t report(const std::int32_t* sums, std::uint32_t query, std::uint32_t point,
-                          const std::int32_t* thresholds, std::uint32_t* hits) {
-  std::size_t found = 0;
-  for (std::uint32_t row = 0; row < 16; ++row) {
-    const __m512i threshold = _mm512_set1_epi32(thresholds[row]);
-    const __mmask16 low = _mm512_cmpge_epi32_mask(_mm512_load_si512(sums + 32 * row), threshold);
-    const __mmask16 high = _mm512_cmpge_epi32_mask(_mm512_load_si512(sums + 32 * row + 16), threshold);
-    std::uint32_t mask = static_cast<std::uint32_t>(high) << 16 | low;
-    for (; mask; mask &= mask - 1)
-      hits[found++] = (query + row) << 16 | (point + static_cast<std::uint32_t>(__builtin_ctz(mask)));
-  }
-  return found;
+// The sums of 16 queries by 32 points, rows 32 apart.
+template <class Sink>
+inline void report(const std::int32_t* sums, std::uint32_t query, std::uint32_t point, Sink& sink) {
+  for (std::uint32_t row = 0; row < 16; ++row)
+    sink.take(query + row, point, _mm512_load_si512(sums + 32 * row), _mm512_load_si512(sums + 32 * row + 16));
 }
 
-inline std::size_t scan_tiles(const std::int8_t* queries, std::size_t nq, const std::uint8_t* codes,
-                              const std::int32_t* bias, std::size_t blocks, std::size_t d,
-                              const std::int32_t* thresholds, std::uint32_t* hits) {
+struct TileHits : Hits {
+  void take(std::uint32_t query, std::uint32_t point, __m512i low, __m512i high) {
+    const __m512i threshold = _mm512_set1_epi32(thresholds[query]);
+    std::uint32_t mask = static_cast<std::uint32_t>(_mm512_cmpge_epi32_mask(high, threshold)) << 16 |
+                         _mm512_cmpge_epi32_mask(low, threshold);
+    for (; mask; mask &= mask - 1)
+      out[found++] = query << 16 | (point + static_cast<std::uint32_t>(__builtin_ctz(mask)));
+  }
+};
+
+struct TileBest : Best {
+  void take(std::uint32_t query, std::uint32_t point, __m512i low, __m512i high) {
+    Best::take(query, point, _mm512_max_epi32(low, high));
+  }
+};
+
+template <class Sink>
+inline void scan_tiles(const std::int8_t* queries, std::size_t nq, const std::uint8_t* codes, const std::int32_t* bias,
+                       std::size_t blocks, std::size_t d, Sink& sink) {
   const std::size_t steps = (d + 63) / 64, depth = d / steps;
   TileConfig config;
   for (int t = 0; t < 4; ++t) config.rows[t] = 16, config.bytes[t] = 64;
@@ -36,7 +45,7 @@ inline std::size_t scan_tiles(const std::int8_t* queries, std::size_t nq, const 
   _tile_loadconfig(&config);
 
   alignas(64) std::int32_t sums[2][32 * 32];
-  std::size_t found = 0, turn = 0;
+  std::size_t turn = 0;
   const std::size_t stride = 16 * d;
   // The sums of one pair of blocks are compared while the next are multiplied.
   const std::int32_t* pending = nullptr;
@@ -44,9 +53,8 @@ inline std::size_t scan_tiles(const std::int8_t* queries, std::size_t nq, const 
   bool pending_pair = false;
   const auto flush = [&] {
     if (!pending) return;
-    found += report(pending, pending_query, pending_point, thresholds + pending_query, hits + found);
-    if (pending_pair)
-      found += report(pending + 512, pending_query + 16, pending_point, thresholds + pending_query + 16, hits + found);
+    report(pending, pending_query, pending_point, sink);
+    if (pending_pair) report(pending + 512, pending_query + 16, pending_point, sink);
   };
   for (std::size_t block = 0; block < blocks; block += 2) {
     const std::uint8_t* x = codes + block * stride;
@@ -96,7 +104,6 @@ inline std::size_t scan_tiles(const std::int8_t* queries, std::size_t nq, const 
   }
   flush();
   _tile_release();
-  return found;
 }
 
 }  // namespace

@@ -27,10 +27,29 @@ namespace kf::KF_LEVEL {
 #if KF_LEVEL_RANK == 0
 namespace {
 
-std::size_t scan_portable(const std::int16_t* queries, std::size_t nq, const std::uint8_t* codes,
-                          const std::int32_t* bias, std::size_t blocks, std::size_t d, const std::int32_t* thresholds,
-                          std::uint32_t* hits) {
+struct Hits {
+  const std::int32_t* thresholds;
+  std::uint32_t* out;
   std::size_t found = 0;
+
+  void take(std::uint32_t query, std::uint32_t point, const std::int32_t* sums) {
+    for (std::uint32_t p = 0; p < 16; ++p)
+      if (sums[p] >= thresholds[query]) out[found++] = query << 16 | (point + p);
+  }
+};
+
+struct Best {
+  std::int32_t* best;
+
+  void take(std::uint32_t query, std::uint32_t, const std::int32_t* sums) {
+    for (int p = 0; p < 16; ++p)
+      if (sums[p] > best[query]) best[query] = sums[p];
+  }
+};
+
+template <class Sink>
+void scan_portable(const std::int16_t* queries, std::size_t nq, const std::uint8_t* codes, const std::int32_t* bias,
+                   std::size_t blocks, std::size_t d, Sink& sink) {
   for (std::size_t block = 0; block < blocks; ++block) {
     for (std::size_t q = 0; q < nq; ++q) {
       const std::uint8_t* x = codes + block * 16 * d;
@@ -40,36 +59,64 @@ std::size_t scan_portable(const std::int16_t* queries, std::size_t nq, const std
       for (std::size_t j = 0; j < d; j += 4, x += 64)
         for (int p = 0; p < 16; ++p)
           sums[p] += x[4 * p] * y[j] + x[4 * p + 1] * y[j + 1] + x[4 * p + 2] * y[j + 2] + x[4 * p + 3] * y[j + 3];
-      for (std::uint32_t p = 0; p < 16; ++p)
-        if (sums[p] >= thresholds[q])
-          hits[found++] = static_cast<std::uint32_t>(q << 16) | static_cast<std::uint32_t>(16 * block + p);
+      sink.take(static_cast<std::uint32_t>(q), static_cast<std::uint32_t>(16 * block), sums);
     }
   }
-  return found;
 }
 
 }  // namespace
 #endif
 
-std::size_t filter_u8(const std::int8_t* queries, std::int16_t* scratch, std::size_t nq,
-                      const std::uint8_t* codes, const std::int32_t* bias, std::size_t blocks, std::size_t d,
-                      const std::int32_t* thresholds, std::uint32_t* hits) {
-#if KF_LEVEL_RANK >= 4
-  // Below a few queries the tiles' fixed cost exceeds the vector unit's work.
-  if (nq > 16 || thresholds[4] != INT32_MAX)
-    return scan_tiles(queries, nq, codes, bias, blocks, d, thresholds, hits);
-#endif
+namespace {
+
+// `used` leaves out the rows that only fill up the last tile.
+template <class Sink>
+void scan(const std::int8_t* queries, std::int16_t* scratch, std::size_t used, const std::uint8_t* codes,
+          const std::int32_t* bias, std::size_t blocks, std::size_t d, Sink& sink) {
 #if KF_LEVEL_RANK >= 3
   (void)scratch;
-  return scan_vnni(queries, nq, codes, bias, blocks, d, thresholds, hits);
+  scan_vnni(queries, used, codes, bias, blocks, d, sink);
 #else
-  for (std::size_t i = 0; i < nq * d; ++i) scratch[i] = queries[i];
+  for (std::size_t i = 0; i < used * d; ++i) scratch[i] = queries[i];
 #if KF_LEVEL_RANK >= 1
-  return scan_wide(scratch, nq, codes, bias, blocks, d, thresholds, hits);
+  scan_wide(scratch, used, codes, bias, blocks, d, sink);
 #else
-  return scan_portable(scratch, nq, codes, bias, blocks, d, thresholds, hits);
+  scan_portable(scratch, used, codes, bias, blocks, d, sink);
 #endif
 #endif
+}
+
+}  // namespace
+
+std::size_t filter_u8(const std::int8_t* queries, std::int16_t* scratch, std::size_t nq, const std::uint8_t* codes,
+                      const std::int32_t* bias, std::size_t blocks, std::size_t d, const std::int32_t* thresholds,
+                      std::uint32_t* hits) {
+  std::size_t used = nq;
+  while (used > 1 && thresholds[used - 1] == INT32_MAX) --used;
+#if KF_LEVEL_RANK >= 4
+  if (used > 4) {  // below, the tiles' fixed cost exceeds the vector unit's work
+    TileHits sink{{thresholds, hits}};
+    scan_tiles(queries, nq, codes, bias, blocks, d, sink);
+    return sink.found;
+  }
+#endif
+  Hits sink{thresholds, hits};
+  scan(queries, scratch, used, codes, bias, blocks, d, sink);
+  return sink.found;
+}
+
+void best_u8(const std::int8_t* queries, std::int16_t* scratch, std::size_t nq, const std::uint8_t* codes,
+             const std::int32_t* bias, std::size_t blocks, std::size_t d, std::int32_t* best) {
+  for (std::size_t q = 0; q < nq; ++q) best[q] = INT32_MIN;
+#if KF_LEVEL_RANK >= 4
+  if (nq > 16) {
+    TileBest sink{{best}};
+    scan_tiles(queries, nq, codes, bias, blocks, d, sink);
+    return;
+  }
+#endif
+  Best sink{best};
+  scan(queries, scratch, nq, codes, bias, blocks, d, sink);
 }
 
 }  // namespace kf::KF_LEVEL

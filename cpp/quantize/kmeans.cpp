@@ -18,6 +18,7 @@ struct Nearest {
   float distance = scan::infinity;
   std::int64_t id = std::numeric_limits<std::int64_t>::max();
   float bound() const { return distance; }
+  bool knows(std::size_t row) const { return static_cast<std::int64_t>(row) == id; }
   void take(Neighbour item) {
     if (item < Neighbour{distance, id}) distance = item.distance, id = item.id;
   }
@@ -51,9 +52,13 @@ void Clustering::assign(const float* centroids, std::size_t k, bool warm, std::i
         nearest[i] = {table.squared_l2(points_ + (first + i) * d_, centroids + static_cast<std::size_t>(label) * d_, d_), label};
       }
     scan::ByteFilter filter(shadow_, scan::Metric::l2, codes_, first, count, d_, std::sqrt(largest));
+    if (!warm) {
+      float bounds[scan::most_group];
+      filter.nearest_bounds(table, k, bounds);
+      for (std::size_t i = 0; i < count; ++i) nearest[i].distance = bounds[i];
+    }
     // With a bound from the start there is nothing to gain from small first chunks.
-    scan::scan_range(filter, base, scan::Metric::l2, points_ + first * d_, count, d_, 0, k,
-                     warm ? scan::Shadow::chunk : 32, nearest);
+    scan::scan_range(filter, base, scan::Metric::l2, points_ + first * d_, count, d_, 0, k, scan::Shadow::chunk, nearest);
     for (std::size_t i = 0; i < count; ++i) {
       labels[first + i] = nearest[i].id;
       distances[first + i] = nearest[i].distance;

@@ -3,7 +3,7 @@
 //
 // A filter says which pairs of a chunk may lie within each query's bound:
 //     padded(), begin_chunk(begin, end), threshold(query, bound), run(kernels, begin, n, thresholds, hits)
-// A result is what one query collects: bound(), take(neighbour), merge(other).
+// A result is what one query collects: bound(), knows(row) (no need to look), take(neighbour), merge(other).
 
 #include <algorithm>
 #include <cmath>
@@ -45,7 +45,7 @@ class ByteFilter {
   ByteFilter(const Shadow& shadow, Metric metric, const Shadow::Queries& all, std::size_t first, std::size_t nq,
              std::size_t d, double largest_norm)
       : shadow_(shadow), all_(all), metric_(metric), first_(first), nq_(nq), canonical_(canonical_error(d)),
-        largest_norm_(largest_norm), scratch_(padded() * shadow.padded_d()) {}
+        largest_norm_(largest_norm) {}
 
   std::size_t padded() const { return (nq_ + 15) / 16 * 16; }
   void begin_chunk(std::size_t begin, std::size_t end) { residual_ = static_cast<double>(shadow_.residual(begin, end)); }
@@ -72,8 +72,31 @@ class ByteFilter {
 
   std::size_t run(const KernelTable& table, std::size_t begin, std::size_t n, const Threshold* thresholds,
                   std::uint32_t* hits) {
-    return table.filter_u8(all_.codes.data() + first_ * shadow_.padded_d(), scratch_.data(), padded(), shadow_.codes(begin),
+    std::int16_t* scratch = thread_scratch<std::int16_t, ByteFilter>(padded() * shadow_.padded_d());
+    return table.filter_u8(all_.codes.data() + first_ * shadow_.padded_d(), scratch, padded(), shadow_.codes(begin),
                            shadow_.bias(begin), (n + 31) / 32 * 2, shadow_.padded_d(), thresholds, hits);
+  }
+
+  // For each query an upper bound on its nearest canonical squared distance among the points [0, n) (l2):
+  // the largest integer sum is the least ||q^ - x^||, and the residuals bound what it stands for.
+  void nearest_bounds(const KernelTable& table, std::size_t n, float* bounds) const {
+    std::vector<std::int32_t> best(padded()), part(padded());
+    std::fill(best.begin(), best.end(), std::numeric_limits<std::int32_t>::min());
+    std::int16_t* scratch = thread_scratch<std::int16_t, ByteFilter>(padded() * shadow_.padded_d());
+    for (std::size_t at = 0; at < n; at += most_chunk) {
+      const std::size_t count = std::min(most_chunk, n - at);
+      table.best_u8(all_.codes.data() + first_ * shadow_.padded_d(), scratch, padded(), shadow_.codes(at), shadow_.bias(at),
+                    (count + 31) / 32 * 2, shadow_.padded_d(), part.data());
+      for (std::size_t i = 0; i < nq_; ++i) best[i] = std::max(best[i], part[i]);
+    }
+    const double residual = static_cast<double>(shadow_.residual(0, n));
+    for (std::size_t i = 0; i < nq_; ++i) {
+      const std::size_t q = first_ + i;
+      // The bias was rounded down by up to one half: two sums' worth of slack.
+      const double squared = std::max(0.0, 2 * (all_.constant[q] - static_cast<double>(best[i]) + 1));
+      const double reach = std::sqrt(squared) / all_.inverse[q] + all_.residual[q] + residual;
+      bounds[i] = std::nextafter(static_cast<float>(reach * reach * (1 + 2 * canonical_)), infinity);
+    }
   }
 
  private:
@@ -82,7 +105,6 @@ class ByteFilter {
   Metric metric_;
   std::size_t first_, nq_;
   double canonical_, largest_norm_, residual_ = 0;
-  Buffer<std::int16_t> scratch_;
 };
 
 // Thresholds of the float32 filter.
@@ -169,7 +191,7 @@ void scan_range(FilterType& filter, const Base& base, Metric metric, const float
   std::vector<typename FilterType::Threshold> thresholds(filter.padded(), FilterType::never);
   std::vector<float> bounds(nq, infinity);
   const std::size_t most = FilterType::most_chunk;
-  Buffer<std::uint32_t> hits(filter.padded() * (most + 32));
+  std::uint32_t* hits = thread_scratch<std::uint32_t, FilterType>(filter.padded() * (std::min(most, end - begin) + 32));
   // Chunks double: the k-th distance tightens as the logarithm of what was seen, and so few points of each
   // chunk survive.
   std::size_t chunk = std::min(most, (first_chunk + FilterType::granule - 1) / FilterType::granule * FilterType::granule);
@@ -181,7 +203,7 @@ void scan_range(FilterType& filter, const Base& base, Metric metric, const float
       bounds[i] = results[i].bound();
       thresholds[i] = filter.threshold(i, bounds[i]);
     }
-    const std::size_t found = filter.run(table, at, n, thresholds.data(), hits.data());
+    const std::size_t found = filter.run(table, at, n, thresholds.data(), hits);
     constexpr std::size_t ahead = 6;
     for (std::size_t h = 0; h < found; ++h) {
       if (h + ahead < found) {
@@ -189,7 +211,7 @@ void scan_range(FilterType& filter, const Base& base, Metric metric, const float
         for (std::size_t byte = 0; byte < d * sizeof(float) && byte < 1024; byte += 64) __builtin_prefetch(next + byte);
       }
       const std::size_t q = hits[h] >> 16, row = at + (hits[h] & 0xffff);
-      if (row >= end || (base.alive && !base.alive[row])) continue;
+      if (row >= end || (base.alive && !base.alive[row]) || results[q].knows(row)) continue;
       const float value = sign * distance(queries + q * d, base.vectors + row * d, d);
       if (value <= bounds[q]) {
         results[q].take({value, base.ids ? base.ids[row] : static_cast<std::int64_t>(row)});

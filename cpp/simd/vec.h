@@ -40,6 +40,20 @@ inline float reduce(Vec32 v) {
   return reduce8(_mm256_add_ps(_mm512_castps512_ps256(s), _mm512_extractf32x8_ps(s, 1)));
 }
 
+
+// The lower half alone, for at most 16 dimensions: the same bits, since the upper lanes would be zeros.
+struct Vec16 {
+  __m512 a;
+  static Vec16 load(const float* p, std::size_t n) {
+    return {_mm512_maskz_loadu_ps(static_cast<__mmask16>((1u << n) - 1u), p)};
+  }
+};
+inline Vec16 operator-(Vec16 x, Vec16 y) { return {_mm512_sub_ps(x.a, y.a)}; }
+inline Vec16 multiply(Vec16 x, Vec16 y) { return {_mm512_mul_ps(x.a, y.a)}; }
+inline float reduce(Vec16 v) {
+  return reduce8(_mm256_add_ps(_mm512_castps512_ps256(v.a), _mm512_extractf32x8_ps(v.a, 1)));
+}
+
 #elif defined(__AVX2__)
 
 struct Vec32 {
@@ -80,6 +94,24 @@ inline float reduce(const Vec32& x) {
   return reduce8(_mm256_add_ps(_mm256_add_ps(x.v[0], x.v[2]), _mm256_add_ps(x.v[1], x.v[3])));
 }
 
+
+struct Vec16 {
+  __m256 v[2];
+  static Vec16 load(const float* p, std::size_t n) {
+    const __m256i lane = _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7);
+    const int count = static_cast<int>(n);
+    return {{_mm256_maskload_ps(p, _mm256_cmpgt_epi32(_mm256_set1_epi32(count), lane)),
+             _mm256_maskload_ps(p + 8, _mm256_cmpgt_epi32(_mm256_set1_epi32(count - 8), lane))}};
+  }
+};
+inline Vec16 operator-(const Vec16& x, const Vec16& y) {
+  return {{_mm256_sub_ps(x.v[0], y.v[0]), _mm256_sub_ps(x.v[1], y.v[1])}};
+}
+inline Vec16 multiply(const Vec16& x, const Vec16& y) {
+  return {{_mm256_mul_ps(x.v[0], y.v[0]), _mm256_mul_ps(x.v[1], y.v[1])}};
+}
+inline float reduce(const Vec16& x) { return reduce8(_mm256_add_ps(x.v[0], x.v[1])); }
+
 #else
 
 struct Vec32 {
@@ -112,6 +144,30 @@ inline float reduce(const Vec32& x) {
   for (int half = 16; half > 0; half /= 2)
     for (int i = 0; i < half; ++i) s[i] += s[i + half];
   return s[0];
+}
+
+struct Vec16 {
+  float v[16];
+  static Vec16 load(const float* p, std::size_t n) {
+    Vec16 r{};
+    for (std::size_t i = 0; i < n; ++i) r.v[i] = p[i];
+    return r;
+  }
+};
+inline Vec16 operator-(const Vec16& x, const Vec16& y) {
+  Vec16 r;
+  for (int i = 0; i < 16; ++i) r.v[i] = x.v[i] - y.v[i];
+  return r;
+}
+inline Vec16 multiply(const Vec16& x, const Vec16& y) {
+  Vec16 r;
+  for (int i = 0; i < 16; ++i) r.v[i] = x.v[i] * y.v[i];
+  return r;
+}
+inline float reduce(Vec16 x) {
+  for (int half = 8; half > 0; half /= 2)
+    for (int i = 0; i < half; ++i) x.v[i] += x.v[i + half];
+  return x.v[0];
 }
 
 #endif

@@ -15,7 +15,16 @@ from kinfold.base.progress import progress
 from kinfold.base.random import generator
 from kinfold.base.state import JSON, Arrays, check_only, take, take_param
 
+# Beyond this, squared distances overflow float32 and no centroid is nearest.
+_LARGEST = 1e18
 INITS = ("auto", "k-means++", "k-means||", "random")
+
+
+def _bounded(x: Vectors, name: str) -> Vectors:
+    largest = max(float(x.max()), -float(x.min())) if x.size else 0.0
+    if largest > _LARGEST:
+        raise ValueError(f"{name}: expected numbers up to {_LARGEST:g}, got {largest:g}")
+    return x
 
 
 def assign(x: Any, centroids: Any) -> tuple[Ids, Vectors]:
@@ -23,8 +32,8 @@ def assign(x: Any, centroids: Any) -> tuple[Ids, Vectors]:
 
     x (n, d), centroids (k, d). Returns int64 (n,) and float32 (n,).
     """
-    codebook = as_vectors(centroids, "centroids")
-    vectors = as_vectors(x, "x", dim=codebook.shape[1], empty=True)
+    codebook = _bounded(as_vectors(centroids, "centroids"), "centroids")
+    vectors = _bounded(as_vectors(x, "x", dim=codebook.shape[1], empty=True), "x")
     if not len(vectors):
         return np.empty(0, np.int64), np.empty(0, np.float32)
     labels, distances = _core.quantize.Clustering(vectors).assign(codebook)
@@ -99,7 +108,7 @@ class KMeans:
 
     def fit(self, x: Any) -> KMeans:
         """Learn the centroids from vectors (n, d); ValueError for fewer vectors than centroids."""
-        vectors = as_vectors(x, "x")
+        vectors = _bounded(as_vectors(x, "x"), "x")
         if len(vectors) < self.k:
             raise ValueError(f"x: expected at least k = {self.k} vectors, got {len(vectors)}")
         random = generator(self.seed)
@@ -120,7 +129,7 @@ class KMeans:
 
     def assign(self, x: Any) -> Ids:
         """The nearest centroid of each vector, int64 (n,)."""
-        return assign(as_vectors(x, "x", dim=self.centroids.shape[1], empty=True), self.centroids)[0]
+        return assign(x, self.centroids)[0]
 
     def _lloyd(
         self, vectors: Vectors, clustering: Any, centroids: Vectors, random: np.random.Generator
@@ -211,7 +220,8 @@ class KMeans:
             tolerance=take_param(params, "tolerance", (int, float)),
             seed=take_param(params, "seed", int),
         )
-        centroids = as_vectors(take(arrays, "centroids", np.float32, (model.k, None)), "centroids")
+        centroids = take(arrays, "centroids", np.float32, (model.k, None))
+        centroids = _bounded(as_vectors(centroids, "centroids"), "centroids")
         history = take(arrays, "inertia_history", np.float64, (None,))
         model._centroids = centroids
         model.inertia_history = [float(value) for value in history]
