@@ -1,3 +1,6 @@
-"""Pixels to global descriptors by networks."""
+"""Pixels to global descriptors by networks.
+
+Networks are listed in ``features.backbones``, poolings in ``features.pool``; ``features.extract`` joins them.
+"""
 
 METHODS: dict[str, str] = {}

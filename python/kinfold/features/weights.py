@@ -1,0 +1,157 @@
+"""Trained weights from files to networks."""
+
+from __future__ import annotations
+
+import os
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from kinfold.base.arrays import as_choice
+from kinfold.base.errors import FileFormatError
+from kinfold.base.extras import require
+from kinfold.base.registry import resolve
+from kinfold.features.backbones import METHODS as NETWORKS
+from kinfold.features.safetensors import read_safetensors
+
+if TYPE_CHECKING:
+    import torch
+else:
+    torch = require("torch")
+
+# Older releases can be made to run code, or corrupt memory, by a file: CVE-2025-32434, CVE-2026-24747.
+_SAFE_TORCH = (2, 10)
+
+
+@dataclass(frozen=True)
+class Weights:
+    """Tensors by parameter name, and what the file tells about them."""
+
+    tensors: dict[str, torch.Tensor]
+    metadata: dict[str, str]
+
+
+def read_weights(path: str | os.PathLike[str]) -> Weights:
+    """Read a safetensors file, or a state dict that torch saved.
+
+    Files of torch are read without running any code of theirs, and only by releases of torch which can do that.
+    Raises FileNotFoundError, or FileFormatError with what is wrong.
+    """
+    file = Path(path)
+    if not file.is_file():
+        raise FileNotFoundError(f"weights: no such file: {file}")
+    with file.open("rb") as stream:
+        start = stream.read(4)
+    if start == b"PK\x03\x04" or start[:1] == b"\x80":
+        weights = Weights(_read_torch(file), {})
+    else:
+        arrays, metadata = read_safetensors(file)
+        tensors = {
+            name: torch.from_numpy(array.astype(array.dtype.newbyteorder("=")))
+            for name, array in arrays.items()
+        }
+        weights = Weights(tensors, metadata)
+    for name, tensor in weights.tensors.items():
+        if tensor.is_floating_point() and not bool(torch.isfinite(tensor).all()):
+            raise FileFormatError(f"{file.name}: tensor '{name}' holds NaN or infinity")
+    return weights
+
+
+def network(weights: Weights, architecture: str | None = None) -> Any:
+    """The network that weights belong to, with them loaded, in inference mode.
+
+    architecture : name from ``features.backbones``; None to tell it from metadata or parameter names
+    The network's ``mean`` and ``std`` are those of the metadata where it names them.
+    Raises FileFormatError where the weights do not fit.
+    """
+    name = _architecture(weights) if architecture is None else architecture
+    kind = resolve(NETWORKS[as_choice(name, "architecture", NETWORKS)])
+    last = weights.tensors.get(kind.classifier_key)
+    classes = len(last) if last is not None and last.ndim > 0 and len(last) else 1000
+    # Built without memory for values, so that nothing is initialised only to be replaced.
+    with torch.device("meta"):
+        net = kind(classes)
+    expected = net.state_dict()
+    for what, names in (
+        ("lack", [key for key in expected if key not in weights.tensors]),
+        ("have the unknown", [key for key in weights.tensors if key not in expected]),
+    ):
+        if names:
+            raise FileFormatError(
+                f"weights: not those of {name}: they {what} '{names[0]}' and {len(names) - 1} more"
+            )
+    state = {}
+    for key, parameter in expected.items():
+        tensor = weights.tensors[key]
+        if tensor.shape != parameter.shape:
+            raise FileFormatError(
+                f"weights: not those of {name}: '{key}' is {tuple(tensor.shape)}, not {tuple(parameter.shape)}"
+            )
+        state[key] = tensor.to(parameter.dtype)
+    net.load_state_dict(state, strict=True, assign=True)
+    net.mean = _three(weights.metadata, "mean", net.mean)
+    net.std = _three(weights.metadata, "std", net.std)
+    if min(net.std) <= 0:
+        raise FileFormatError(f"weights: expected a std above 0, got {net.std}")
+    return net.eval().requires_grad_(False)
+
+
+def random_network(architecture: str, seed: int) -> Any:
+    """A network with random weights, in inference mode: for tests and baselines."""
+    kind = resolve(NETWORKS[as_choice(architecture, "architecture", NETWORKS)])
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        return kind().eval().requires_grad_(False)
+
+
+def _read_torch(file: Path) -> dict[str, torch.Tensor]:
+    release = tuple(int(part) for part in re.findall(r"\d+", torch.__version__)[:2])
+    if release < _SAFE_TORCH:
+        raise FileFormatError(
+            f"{file.name}: torch {torch.__version__} cannot read foreign files of torch safely "
+            f"(CVE-2026-24747); install torch {'.'.join(map(str, _SAFE_TORCH))} or later, or use safetensors"
+        )
+    try:
+        content = torch.load(file, map_location="cpu", weights_only=True)
+    except Exception as error:  # a parser of foreign bytes raises anything
+        reason = str(error).splitlines()[0][:200] if str(error) else type(error).__name__
+        raise FileFormatError(f"{file.name}: not a state dict of torch: {reason}") from error
+    for key in ("state_dict", "model"):
+        if isinstance(content, dict) and isinstance(content.get(key), dict):
+            content = content[key]
+    plain = isinstance(content, dict) and all(
+        isinstance(name, str) and isinstance(tensor, torch.Tensor)
+        for name, tensor in content.items()
+    )
+    if not plain or not content:
+        raise FileFormatError(f"{file.name}: expected a dictionary of tensors by parameter name")
+    return {name.removeprefix("module."): tensor.contiguous() for name, tensor in content.items()}
+
+
+def _architecture(weights: Weights) -> str:
+    named = weights.metadata.get("architecture", weights.metadata.get("model"))
+    if named in NETWORKS:
+        return str(named)
+    for name, target in NETWORKS.items():
+        with torch.device("meta"):
+            if set(resolve(target)().state_dict()) == set(weights.tensors):
+                return name
+    raise FileFormatError(
+        f"weights: of no known architecture ({', '.join(NETWORKS)})"
+        + (f"; the file says {named!r}" if named else "")
+    )
+
+
+def _three(metadata: dict[str, str], key: str, default: tuple[float, ...]) -> tuple[float, ...]:
+    if key not in metadata:
+        return default
+    try:
+        values = tuple(float(part) for part in metadata[key].split(","))
+    except ValueError:
+        values = ()
+    if len(values) != 3 or not np.isfinite(values).all():
+        raise FileFormatError(f"weights: expected three numbers as {key}, got {metadata[key]!r}")
+    return values
