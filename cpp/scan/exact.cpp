@@ -78,6 +78,7 @@ void ExactScan::scan(const Base& base, const float* queries, std::size_t nq, Fil
   std::shared_lock lock(mutex_);
   if (base.n > bias_.size()) throw InvalidArgument("base: more rows than were appended");
   if (filter == Filter::u8 && !shadow_) throw InvalidArgument("filter: this index keeps no 8-bit copy");
+  if (nq == 0 || base.n == 0) return;
   // Squares of huge numbers overflow float32, those of tiny ones vanish in it, and with them every bound.
   if (!(largest_norm_ > 1e-12 && largest_norm_ < 1e18)) filter = Filter::none;
   if (filter == Filter::automatic) {

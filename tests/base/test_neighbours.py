@@ -13,10 +13,7 @@ from kinfold.base.neighbours import exact_neighbours
 def test_against_a_full_matrix(metric, n, rng) -> None:
     base = rng.integers(-5, 6, (90, 21)).astype(np.float32)
     queries = rng.integers(-5, 6, (n, 21)).astype(np.float32)
-    if metric == "l2":
-        cost = ((queries[:, None] - base) ** 2).sum(2)
-    else:
-        cost = -(queries @ base.T)
+    cost = ((queries[:, None] - base) ** 2).sum(2) if metric == "l2" else -(queries @ base.T)
     order = np.argsort(cost, axis=1, kind="stable")[:, :10]
     distances, rows = exact_neighbours(queries, base, 10, metric=metric)
     np.testing.assert_array_equal(rows, order)
