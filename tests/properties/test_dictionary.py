@@ -148,3 +148,14 @@ def test_index_as_dictionary_at_length() -> None:
             max_examples=2000, stateful_step_count=60, deadline=None, derandomize=False
         ),
     )
+
+
+def test_the_largest_id() -> None:
+    index = kinfold.FlatIndex(2)
+    index.add([[1, 2]], ids=[2**63 - 1])
+    with pytest.raises(ValueError, match="ids: none are left"):
+        index.add([[3, 4]])
+    assert index.add(np.empty((0, 2))).tolist() == []
+    assert index.add([[3, 4]], ids=[5]).tolist() == [5]
+    again = kinfold.FlatIndex.from_state(index.params(), index.arrays())
+    assert again.search([3, 4], 2).ids.tolist() == [5, 2**63 - 1]

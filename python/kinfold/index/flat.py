@@ -89,6 +89,8 @@ class FlatIndex:
         with self._lock:
             rows = self._rows
             if ids is None:
+                if self._next_id + len(vectors) > 1 << 63:
+                    raise ValueError(f"ids: none are left to number on from {self._next_id}; give ids")
                 new_ids = np.arange(self._next_id, self._next_id + len(vectors), dtype=np.int64)
             else:
                 new_ids = as_ids(ids, "ids", n=len(vectors))
@@ -215,7 +217,7 @@ class FlatIndex:
         next_id = take_param(params, "next_id", int)
         if len(ids) and (ids.min() < 0 or len(np.unique(ids)) != len(ids) or ids.max() >= next_id):
             raise FileFormatError("array 'ids': expected distinct ids from 0 below next_id")
-        if not 0 <= next_id < 1 << 63:
+        if not 0 <= next_id <= 1 << 63:
             raise FileFormatError(f"parameter 'next_id': got {next_id}")
         index._next_id = next_id
         index._rows = index._scan_of(np.ascontiguousarray(vectors), np.ascontiguousarray(ids))
