@@ -1,0 +1,205 @@
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch")
+pytest.importorskip("PIL")
+from kinfold.features.extract import Extractor
+from kinfold.features.weights import random_network
+
+
+def extractor(**options) -> Extractor:
+    options = {"architecture": "squeezenet1_1", "max_side": 160, **options}
+    return Extractor("random", **options)
+
+
+def photo(height: int, width: int, rng: np.random.Generator) -> np.ndarray:
+    return rng.integers(0, 256, (height, width, 3), dtype=np.uint8)
+
+
+@pytest.mark.parametrize("architecture", ["squeezenet1_1", "mobilenet_v2"])
+@pytest.mark.parametrize("pooling", ["mac", "spoc", "gem"])
+def test_descriptors(architecture, pooling, rng) -> None:
+    e = extractor(architecture=architecture, pooling=pooling)
+    v = e.describe(photo(120, 160, rng))
+    assert v.dtype == np.float32 and v.shape == (e.dim,)
+    assert np.isclose(np.linalg.norm(v), 1, atol=1e-5) and (v >= 0).all()
+
+
+def test_many_are_like_one_at_a_time(rng) -> None:
+    e = extractor(batch=3)
+    sizes = [(96, 128), (128, 96), (96, 128), (400, 300), (96, 128), (96, 128), (128, 96)] * 6
+    photos = [photo(*size, rng) for size in sizes]
+    singles = np.stack([e.describe(p) for p in photos])
+    assert np.allclose(e.describe_all(photos), singles, atol=1e-5)
+    assert np.allclose(e.describe_all(iter(photos)), singles, atol=1e-5)
+    assert e.describe_all([]).shape == (0, e.dim)
+
+
+def test_against_the_definition(rng) -> None:
+    """One scale and one photo, step by step; then the power mean over two scales."""
+    net = random_network("squeezenet1_1", 0)
+    pixels = photo(96, 128, rng)
+    x = torch.from_numpy(pixels).permute(2, 0, 1)[None].double() / 255
+    x = (x - torch.tensor(net.mean).view(1, 3, 1, 1)) / torch.tensor(net.std).view(1, 3, 1, 1)
+
+    def pooled(image: torch.Tensor) -> torch.Tensor:
+        v = net.double().features(image).clamp(min=1e-6).pow(3).mean((2, 3)).pow(1 / 3)
+        return v / v.norm()
+
+    half = torch.nn.functional.interpolate(x, (48, 64), mode="bilinear", antialias=True)
+    whole, smaller = pooled(x), pooled(half)
+    assert np.allclose(extractor(scales=[1]).describe(pixels), whole[0], atol=1e-4)
+    both = ((whole**3 + smaller**3) / 2).pow(1 / 3)
+    assert np.allclose(extractor(scales=[1, 0.5]).describe(pixels), both[0] / both.norm(), atol=1e-4)
+
+
+def test_large_photos_are_reduced_and_aspect_is_kept(rng, monkeypatch) -> None:
+    e = extractor(scales=[1.0])
+    seen: list[tuple[int, ...]] = []
+    e._maps.register_forward_pre_hook(lambda module, inputs: seen.append(tuple(inputs[0].shape)))
+    e.describe(photo(320, 480, rng))
+    e.describe(photo(20, 160, rng))
+    e.describe(photo(1, 1, rng))
+    e.describe(photo(4, 3000, rng))
+    assert seen == [(1, 3, 107, 160), (1, 3, 32, 160), (1, 3, 32, 32), (1, 3, 32, 160)]
+
+
+@pytest.mark.parametrize("size", [(1, 1), (1, 500), (500, 1), (33, 31), (7, 900)])
+@pytest.mark.parametrize("architecture", ["squeezenet1_1", "mobilenet_v2"])
+def test_odd_sizes(size, architecture, rng) -> None:
+    v = extractor(architecture=architecture).describe(photo(*size, rng))
+    assert np.isfinite(v).all() and np.isclose(np.linalg.norm(v), 1, atol=1e-4)
+
+
+def test_equal_photos_equal_descriptors_and_the_input_is_left_alone(rng) -> None:
+    pixels = photo(100, 80, rng)
+    copy = pixels.copy()
+    assert (extractor().describe(pixels) == extractor().describe(copy)).all()
+    assert (pixels == copy).all()
+    strided = np.repeat(pixels, 2, axis=1)[:, ::2]
+    assert (extractor().describe(strided) == extractor().describe(pixels)).all()
+
+
+def test_fingerprint_changes_with_weights_and_settings(tmp_path) -> None:
+    from safetensors.torch import save_file
+
+    made = [extractor()]
+    made += [extractor(seed=1), extractor(pooling="mac"), extractor(p=4), extractor(scales=[1])]
+    made += [extractor(max_side=161), extractor(architecture="mobilenet_v2")]
+    for name, seed in (("a", 0), ("b", 1)):
+        save_file(random_network("squeezenet1_1", seed).state_dict(), tmp_path / name)
+        made.append(Extractor(tmp_path / name, max_side=160))
+    assert len({e.fingerprint for e in made}) == len(made)
+    # What does not change descriptors does not change it; p belongs to GeM alone.
+    assert extractor(batch=7).fingerprint == made[0].fingerprint
+    assert extractor(pooling="mac", p=5).fingerprint == extractor(pooling="mac").fingerprint
+
+
+def test_threads_are_bounded_and_restored(rng) -> None:
+    from kinfold.base.threads import use_threads
+
+    e = extractor()
+    before = torch.get_num_threads()
+    seen: list[int] = []
+    e._maps.register_forward_pre_hook(lambda *_: seen.append(torch.get_num_threads()))
+    with use_threads(1):
+        e.describe(photo(64, 64, rng))
+    assert set(seen) == {1} and torch.get_num_threads() == before
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"pooling": "median"}, "pooling: expected one of mac"),
+        ({"p": 0}, "p: expected"),
+        ({"scales": []}, "scales: expected at least one"),
+        ({"scales": [0]}, "scales"),
+        ({"max_side": 3}, "max_side"),
+        ({"batch": 0}, "batch"),
+        ({"architecture": None}, "architecture: random weights need one of squeezenet1_1"),
+        ({"architecture": "vgg16"}, "architecture: expected one of"),
+        ({"device": "abacus"}, "device: expected such as"),
+        ({"seed": -1}, "seed"),
+    ],
+)
+def test_bad_settings(arguments, message) -> None:
+    with pytest.raises(ValueError, match=message):
+        extractor(**arguments)
+
+
+def test_a_device_that_is_not_there() -> None:
+    if torch.cuda.is_available():
+        pytest.skip("there is a cuda device")
+    with pytest.raises(ValueError, match="device: 'cuda' was asked for"):
+        extractor(device="cuda")
+
+
+def test_a_network_without_weights_is_refused_with_the_reason(tmp_path) -> None:
+    with pytest.raises(ValueError, match="learnt nothing.*weights='random' asks"):
+        Extractor(None, architecture="squeezenet1_1")
+    with pytest.raises(FileNotFoundError, match="weights: no such file"):
+        Extractor(tmp_path / "absent.safetensors")
+
+
+@pytest.mark.parametrize("bad", [np.zeros((5, 5)), np.zeros((5, 5, 3)), np.zeros((0, 5, 3), np.uint8)])
+def test_bad_pixels(bad) -> None:
+    with pytest.raises(ValueError, match="pixels: expected RGB"):
+        extractor().describe(bad)
+
+
+def test_the_catalogues_import_no_torch() -> None:
+    code = (
+        "import sys, kinfold.features, kinfold.features.pool, kinfold.features.backbones;"
+        "sys.exit('torch' in sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_without_torch_the_error_names_the_extra() -> None:
+    code = (
+        "import sys; sys.modules['torch'] = None\n"
+        "from kinfold.base.errors import MissingExtraError\n"
+        "try:\n    import kinfold.features.extract\n"
+        "except MissingExtraError as error:\n    print(error)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert "pip install 'kinfold[torch]'" in done.stdout
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1800)
+@pytest.mark.parametrize(("name", "floor"), [("squeezenet1_1", 0.705), ("mobilenet_v2", 0.698)])
+def test_the_published_baseline_on_real_photos(name, floor, shared) -> None:
+    """One scale, GeM, mean-centred, cosine, queries cropped to their boxes, trapezoid AP."""
+    from kinfold.evaluate.average_precision import average_precision
+    from kinfold.images.decode import decode
+    from kinfold.transform.normalize import l2_normalize
+
+    photos = shared / "data" / "photos"
+    truth = json.loads((photos / "ground_truth.json").read_text())
+    e = Extractor(shared / "data" / "weights" / f"{name}.safetensors", scales=[1], max_side=640)
+
+    def pixels(stem: str, box: list[float] | None = None) -> np.ndarray:
+        whole = decode(photos / "jpg" / f"{stem}.jpg").pixels
+        if box is None:
+            return whole
+        left, top, right, bottom = (round(side) for side in box)
+        return whole[top:bottom, left:right]
+
+    base = e.describe_all(pixels(stem) for stem in truth["imlist"])
+    queries = e.describe_all(
+        pixels(stem, entry["bbx"]) for stem, entry in zip(truth["qimlist"], truth["gnd"])
+    )
+    mean = base.mean(axis=0)
+    similarities = l2_normalize(queries - mean) @ l2_normalize(base - mean).T
+    precisions = [
+        average_precision(np.argsort(-row, kind="stable"), entry["ok"], entry["junk"])
+        for row, entry in zip(similarities, truth["gnd"])
+    ]
+    assert abs(np.mean(precisions) - floor) < 0.01
