@@ -124,36 +124,32 @@ class Solver {
 
   // q := (I - alpha W) p, total := p . q.
   void sum_over_products(double* total) {
-    parallel_for(blocks_, at_a_time_, [&](std::size_t begin, std::size_t end) {
-      for (std::size_t b = begin; b < end; ++b) {
-        double sum[Width] = {};
-        multiply_block(p_.data(), b, [&](std::size_t at, float value) {
-          sum[at % Width] += static_cast<double>(p_[at]) * static_cast<double>(value);
-        });
-        for (std::size_t c = 0; c < Width; ++c) partial_[b * Width + c] = sum[c];
-      }
-    });
+    apply(p_.data());
     add_partials(total);
   }
 
-  // q := (I - alpha W) x.
+  // q := (I - alpha W) x, partial := x . q in each block.
   void apply(const float* x) {
     parallel_for(blocks_, at_a_time_, [&](std::size_t begin, std::size_t end) {
-      for (std::size_t b = begin; b < end; ++b) multiply_block(x, b, [](std::size_t, float) {});
+      for (std::size_t b = begin; b < end; ++b) {
+        double sum[Width] = {};
+        const std::size_t rows = std::min((b + 1) * reduction_rows, graph_.n);
+        multiply_rows<Width>(graph_, x, b * reduction_rows, rows,
+                             [&](std::size_t i, const float* product) {
+                               subtract(x + i * Width, product, &q_[i * Width], sum);
+                             });
+        for (std::size_t c = 0; c < Width; ++c) partial_[b * Width + c] = sum[c];
+      }
     });
   }
 
-  template <class See>
-  void multiply_block(const float* x, std::size_t block, See&& see) {
-    const std::size_t end = std::min((block + 1) * reduction_rows, graph_.n);
-    multiply_rows<Width>(graph_, x, block * reduction_rows, end,
-                         [&](std::size_t i, const float* sum) {
-                           for (std::size_t c = 0; c < Width; ++c) {
-                             const std::size_t at = i * Width + c;
-                             q_[at] = x[at] - alpha_ * sum[c];
-                             see(at, q_[at]);
-                           }
-                         });
+  // q := x - alpha * product, sum += x * q, for one row. Nothing overlaps.
+  void subtract(const float* __restrict x, const float* __restrict product, float* __restrict q,
+                double* __restrict sum) const {
+    const float alpha = alpha_;
+    for (std::size_t c = 0; c < Width; ++c) q[c] = x[c] - alpha * product[c];
+    for (std::size_t c = 0; c < Width; ++c)
+      sum[c] += static_cast<double>(x[c]) * static_cast<double>(q[c]);
   }
 
   void add_partials(double* total) {
