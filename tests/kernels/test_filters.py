@@ -1,131 +1,109 @@
-"""Filters never answer: whichever scans, the bits are those of scoring every pair."""
+"""The filters of exact search against plain numpy, at every level."""
 
 from __future__ import annotations
+
+from collections.abc import Callable
 
 import numpy as np
 import pytest
 
-import kinfold
+from kinfold import _core
 
-FILTERS = ("u8", "f32")
-# Around the widths of registers, tiles and blocks of dimensions.
-DIMENSIONS = [1, 2, 3, 4, 5, 15, 16, 17, 31, 33, 63, 64, 65, 100, 128, 129, 192, 260, 515]
-SIZES = [1, 2, 15, 16, 17, 31, 33, 63, 65, 1023, 1024, 1025, 1100]
+DIMENSIONS = [4, 16, 20, 64, 72, 96, 128, 192, 208, 512]
 
 
-def agree(x: np.ndarray, queries: np.ndarray, metric: str, ks: tuple[int, ...] = (1, 10)) -> None:
-    """Both filters, all at once and one by one, against no filter."""
-    index = kinfold.FlatIndex(x.shape[1], metric=metric)
-    index.add(x, ids=np.random.default_rng(len(x)).permutation(len(x)))  # ties go by id, not by row
-    for k in ks:
-        expected = index.search(queries, k, scan="none")
-        for scan in FILTERS:
-            for got, wanted in [
-                (index.search(queries, k, scan=scan), expected),
-                (index.search(queries[0], k, scan=scan), (expected[0][0], expected[1][0])),
-            ]:
-                np.testing.assert_array_equal(got[1], wanted[1], err_msg=f"{scan}, k = {k}")
-                np.testing.assert_array_equal(got[0], wanted[0], err_msg=f"{scan}, k = {k}")
+def blocked(codes: np.ndarray) -> np.ndarray:
+    """(n, d) to blocks of 16 points, four dimensions of a point side by side; the shape stays (n, d)."""
+    n, d = codes.shape
+    return np.ascontiguousarray(codes.reshape(n // 16, 16, d // 4, 4).swapaxes(1, 2)).reshape(n, d)
 
 
-@pytest.mark.parametrize("metric", ["l2", "ip"])
-def test_every_dimension(metric, level, rng) -> None:
-    for d in DIMENSIONS:
-        agree(rng.standard_normal((150, d), np.float32), rng.standard_normal((19, d), np.float32), metric)
+def pairs(hits: np.ndarray) -> set[tuple[int, int]]:
+    found = [(int(h) >> 16, int(h) & 0xFFFF) for h in hits]
+    assert len(set(found)) == len(found), "a pair was reported twice"
+    return set(found)
 
 
-@pytest.mark.parametrize("metric", ["l2", "ip"])
-def test_every_size(metric, level, rng) -> None:
-    for n in SIZES:
-        for q in (1, 16, 33):
-            agree(rng.standard_normal((n, 24), np.float32), rng.standard_normal((q, 24), np.float32), metric)
+@pytest.mark.parametrize("d", DIMENSIONS)
+@pytest.mark.parametrize("nq", [1, 3, 16, 17, 31, 50])
+def test_integer_filter_is_exact(level: str, d: int, nq: int, rng: np.random.Generator) -> None:
+    n, padded = 96, (nq + 15) // 16 * 16
+    queries = np.zeros((padded, d), np.int8)
+    queries[:nq] = rng.integers(-128, 128, (nq, d))
+    codes = rng.integers(0, 256, (n, d), dtype=np.uint8)
+    bias = rng.integers(-100_000, 100_000, n).astype(np.int32)
+    sums = queries.astype(np.int64) @ codes.T.astype(np.int64) + bias
+    thresholds = np.full(padded, np.iinfo(np.int32).max, np.int32)
+    thresholds[:nq] = np.quantile(sums[:nq], 0.9, axis=1)
+    hits = _core.kernels.filter_u8(queries, blocked(codes), bias, thresholds)
+    assert pairs(hits) == set(zip(*(a.tolist() for a in np.nonzero(sums >= thresholds[:, None]))))
+    best = _core.kernels.best_u8(queries, blocked(codes), bias)
+    np.testing.assert_array_equal(best, sums.max(axis=1))
 
 
-def bytes_as_sift(rng: np.random.Generator, n: int, d: int) -> np.ndarray:
-    return np.minimum(rng.exponential(30, (n, d)), 255).astype(np.uint8).astype(np.float32)
+def test_integer_filter_at_the_extremes(level: str) -> None:
+    d = 4096
+    queries = np.full((16, d), -128, np.int8)
+    queries[1] = 127
+    codes = np.full((32, d), 255, np.uint8)
+    sums = queries.astype(np.int64) @ codes.T.astype(np.int64)
+    hits = _core.kernels.filter_u8(queries, blocked(codes), np.zeros(32, np.int32), sums.max(axis=1).astype(np.int32))
+    assert len(hits) == 16 * 32
 
 
-def normal(rng: np.random.Generator, n: int, d: int) -> np.ndarray:
-    return rng.standard_normal((n, d), np.float32)
+@pytest.mark.parametrize("d", [1, 3, 16, 33, 128])
+@pytest.mark.parametrize("nq", [1, 7, 16, 33, 70, 130])
+@pytest.mark.parametrize("n", [1, 5, 6, 13, 64])
+def test_float_filter_within_rounding(level: str, d: int, nq: int, n: int, rng: np.random.Generator) -> None:
+    queries = rng.standard_normal((nq, d)).astype(np.float32)
+    points = rng.standard_normal((n, d)).astype(np.float32)
+    bias = rng.standard_normal(n).astype(np.float32)
+    groups = (nq + 15) // 16
+    packed = np.zeros((16 * groups, d), np.float32)
+    packed[:nq] = queries
+    packed = np.ascontiguousarray(packed.reshape(groups, 16, d).swapaxes(1, 2))
+    sums = queries.astype(np.float64) @ points.T.astype(np.float64) + bias
+    slack = (d + 8) * 2.0**-23 * (np.linalg.norm(queries, axis=1)[:, None] * np.linalg.norm(points, axis=1) + np.abs(bias))
+    thresholds = np.full(16 * groups, np.inf, np.float32)
+    thresholds[:nq] = np.median(sums, axis=1)
+    hits = pairs(_core.kernels.filter_f32(packed, nq, points, bias, thresholds))
+    for q in range(nq):
+        for i in range(n):
+            if abs(sums[q, i] - thresholds[q]) > slack[q, i]:
+                assert ((q, i) in hits) == (sums[q, i] > thresholds[q])
 
 
-# What could break a bound: ties, cancellation, scales, outliers, constant dimensions, extremes of float32.
-DATA = {
-    "whole bytes": bytes_as_sift,
-    "all equal": lambda rng, n, d: np.ones((n, d), np.float32),
-    "zeros": lambda rng, n, d: np.zeros((n, d), np.float32),
-    "few distinct": lambda rng, n, d: rng.integers(0, 2, (n, d)).astype(np.float32),
-    "far from the origin": lambda rng, n, d: normal(rng, n, d) + np.float32(1e4),
-    "very far": lambda rng, n, d: normal(rng, n, d) + np.float32(1e7),
-    "tiny": lambda rng, n, d: normal(rng, n, d) * np.float32(1e-22),
-    "subnormal": lambda rng, n, d: normal(rng, n, d) * np.float32(1e-40),
-    "large": lambda rng, n, d: normal(rng, n, d) * np.float32(1e17),
-    "outliers": lambda rng, n, d: normal(rng, n, d) * np.where(rng.random((n, 1)) < 0.01, 1e6, 1).astype("f4"),
-    "uneven dimensions": lambda rng, n, d: normal(rng, n, d) * np.logspace(-6, 6, d, dtype=np.float32),
-    "one dimension": lambda rng, n, d: normal(rng, n, d) * (np.arange(d) == d // 2).astype("f4"),
-    "near duplicates": lambda rng, n, d: normal(rng, 1, d) + normal(rng, n, d) * np.float32(1e-6),
-}
+@pytest.mark.parametrize("d", [1, 15, 31, 32, 33, 100, 128])
+def test_encoding_says_what_it_lost(level: str, d: int, rng: np.random.Generator) -> None:
+    x = (10 * rng.standard_normal(d)).astype(np.float32)
+    centre = rng.standard_normal(d).astype(np.float32)
+    for scale in (0.01, 0.1, 1.0):
+        codes, totals = _core.kernels.encode_u8(x, centre, scale)
+        v = x.astype(np.float64) - centre
+        error = v - np.float64(np.float32(scale)) * codes
+        expected = [np.sum(error**2), np.sum(v**2), np.sum(codes.astype(np.float64) ** 2), codes.sum()]
+        np.testing.assert_allclose(totals, expected, rtol=1e-4, atol=1e-6)
+        inside = np.abs(v) < 127 * scale
+        assert np.all(np.abs(error[inside]) <= 0.5001 * scale)
+        assert np.all(np.abs(codes[~inside].astype(int)) >= 126)
 
 
-@pytest.mark.parametrize("metric", ["l2", "ip", "cosine"])
-@pytest.mark.parametrize("name", DATA)
-def test_hard_data(name, metric, level, rng) -> None:
-    x = DATA[name](rng, 700, 72)
-    own = x[rng.integers(0, len(x), 20)]
-    other = DATA[name](rng, 20, 72)
-    agree(x, np.concatenate([own, other, normal(rng, 5, 72)]), metric, ks=(1, 7, 900))
-
-
-@pytest.mark.parametrize("metric", ["l2", "ip", "cosine"])
-def test_queries_of_any_scale(metric, level, rng) -> None:
-    """Also where squares overflow float32 or vanish in it."""
-    for size in (1e-30, 1e-20, 1.0, 1e10):
-        for scale in (1e-38, 1e-25, 1e-20, 1e-10, 1e10, 1e18, 1e20, 1e30):
-            queries = normal(rng, 6, 40) * np.float32(scale)
-            agree(normal(rng, 200, 40) * np.float32(size), queries, metric, ks=(5,))
-
-
-@pytest.mark.parametrize("metric", ["l2", "ip"])
-@pytest.mark.parametrize("name", ["whole bytes", "outliers", "near duplicates"])
-def test_range_search(name, metric, level, rng) -> None:
-    x, queries = DATA[name](rng, 700, 40), DATA[name](rng, 9, 40)
-    index = kinfold.FlatIndex(40, metric=metric)
-    index.add(x)
-    distances, _ = index.search(queries, 30)
-    radius = float(np.median(distances[:, 20]))
-    expected = index.range_search(queries, radius, scan="none")
-    assert 0 < len(expected.ids) < x.shape[0] * len(queries)
-    for scan in FILTERS:
-        got = index.range_search(queries, radius, scan=scan)
-        for part, wanted in zip(got, expected):
-            np.testing.assert_array_equal(part, wanted, err_msg=scan)
-
-
-@pytest.mark.parametrize("metric", ["l2", "ip"])
-def test_data_that_leaves_the_range_of_the_first_batch(metric, level, rng) -> None:
-    """The 8-bit copy is scaled to the first vectors; later ones may lie anywhere."""
-    index = kinfold.FlatIndex(48, metric=metric)
-    for scale in (1, 100, 1e-3, 1e5):
-        index.add(normal(rng, 130, 48) * np.float32(scale) + np.float32(scale))
-    for scale in (1e-3, 1, 1e3, 1e6):
-        queries = normal(rng, 17, 48) * np.float32(scale)
-        expected = index.search(queries, 12, scan="none")
-        for scan in FILTERS:
-            got = index.search(queries, 12, scan=scan)
-            np.testing.assert_array_equal(got.ids, expected.ids)
-            np.testing.assert_array_equal(got.distances, expected.distances)
-
-
-@pytest.mark.parametrize("metric", ["l2", "ip"])
-def test_no_filter_is_right(metric, level, rng) -> None:
-    """Scoring every pair, against float64."""
-    x, queries = normal(rng, 400, 70), normal(rng, 20, 70)
-    index = kinfold.FlatIndex(70, metric=metric)
-    index.add(x)
-    a, b = queries.astype(np.float64), x.astype(np.float64)
-    exact = ((a[:, None] - b) ** 2).sum(2) if metric == "l2" else a @ b.T
-    distances, ids = index.search(queries, 400, scan="none")
-    assert (np.sort(ids, axis=1) == np.arange(400)).all()
-    np.testing.assert_allclose(distances, np.take_along_axis(exact, ids, 1), rtol=1e-5, atol=1e-4)
-    steps = np.diff(distances, axis=1)
-    assert (steps >= 0).all() if metric == "l2" else (steps <= 0).all()
+def test_filters_never_read_past_the_end(level: str, guarded: Callable[..., np.ndarray]) -> None:
+    for d in (4, 16, 64, 128, 192):
+        for nq in (16, 32, 48):
+            queries = guarded(np.ones((nq, d), np.int8))
+            codes = guarded(np.ones((32, d), np.uint8))
+            bias = guarded(np.zeros(32, np.int32))
+            thresholds = guarded(np.full(nq, d, np.int32))
+            assert len(_core.kernels.filter_u8(queries, codes, bias, thresholds)) == 32 * nq
+            assert (_core.kernels.best_u8(queries, codes, bias) == d).all()
+    for d in (1, 5, 16, 33):
+        for n in (1, 6, 7):
+            packed = guarded(np.ones((2, d, 16), np.float32))
+            points = guarded(np.ones((n, d), np.float32))
+            bias = guarded(np.zeros(n, np.float32))
+            thresholds = guarded(np.zeros(32, np.float32))
+            assert len(_core.kernels.filter_f32(packed, 32, points, bias, thresholds)) == 32 * n
+            x = guarded(np.ones(d, np.float32))
+            codes, _ = _core.kernels.encode_u8(x, x, 1.0)
+            assert not codes.any()
