@@ -317,6 +317,7 @@ def test_interrupt_ends_a_long_call() -> None:
     """Small steps without end: the call must answer an interrupt between them."""
     program = """
 import os, signal, threading
+signal.signal(signal.SIGINT, signal.default_int_handler)  # background jobs are started without it
 import numpy as np
 from kinfold import KNNGraph
 from kinfold.graph.random_walk import RandomWalk

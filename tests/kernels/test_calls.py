@@ -118,6 +118,7 @@ def test_a_search_during_an_add_sees_the_old_state_or_a_newer_one(rng) -> None:
 LONG_CALL = """
 import signal, sys, time
 import numpy as np, kinfold
+signal.signal(signal.SIGINT, signal.default_int_handler)  # background jobs are started without it
 x = np.random.default_rng(0).standard_normal((20000, 64), np.float32)
 index = kinfold.FlatIndex(64)
 index.add(x)

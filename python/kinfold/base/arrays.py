@@ -85,10 +85,12 @@ def as_ids(x: Any, name: str, *, n: int | None = None) -> Ids:
 def as_count(x: Any, name: str, *, least: int = 1, most: int | None = None) -> int:
     """A whole number in [least, most]."""
     try:
+        if isinstance(x, (bool, np.bool_)):
+            raise TypeError
         value = operator.index(x)
     except TypeError:
         raise ValueError(f"{name}: expected a whole number, got {x!r}") from None
-    if isinstance(x, bool) or value < least or (most is not None and value > most):
+    if value < least or (most is not None and value > most):
         bound = f"at least {least}" if most is None else f"from {least} to {most}"
         raise ValueError(f"{name}: expected a whole number {bound}, got {x!r}")
     return value
