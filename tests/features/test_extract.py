@@ -56,7 +56,9 @@ def test_against_the_definition(rng) -> None:
     whole, smaller = pooled(x), pooled(half)
     assert np.allclose(extractor(scales=[1]).describe(pixels), whole[0], atol=1e-4)
     both = ((whole**3 + smaller**3) / 2).pow(1 / 3)
-    assert np.allclose(extractor(scales=[1, 0.5]).describe(pixels), both[0] / both.norm(), atol=1e-4)
+    assert np.allclose(
+        extractor(scales=[1, 0.5]).describe(pixels), both[0] / both.norm(), atol=1e-4
+    )
 
 
 def test_large_photos_are_reduced_and_aspect_is_kept(rng, monkeypatch) -> None:
@@ -147,7 +149,9 @@ def test_a_network_without_weights_is_refused_with_the_reason(tmp_path) -> None:
         Extractor(tmp_path / "absent.safetensors")
 
 
-@pytest.mark.parametrize("bad", [np.zeros((5, 5)), np.zeros((5, 5, 3)), np.zeros((0, 5, 3), np.uint8)])
+@pytest.mark.parametrize(
+    "bad", [np.zeros((5, 5)), np.zeros((5, 5, 3)), np.zeros((0, 5, 3), np.uint8)]
+)
 def test_bad_pixels(bad) -> None:
     with pytest.raises(ValueError, match="pixels: expected RGB"):
         extractor().describe(bad)

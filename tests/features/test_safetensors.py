@@ -18,7 +18,12 @@ def tensors(rng: np.random.Generator) -> dict[str, np.ndarray]:
         t: (rng.standard_normal((3, 4)) * 50).astype(t)
         for t in ("f8", "f4", "f2", "i8", "i4", "i2", "i1", "u1")
     }
-    return {**made, "bool": np.array([True, False]), "scalar": np.float32(3), "none": np.zeros((0, 4), "f4")}
+    return {
+        **made,
+        "bool": np.array([True, False]),
+        "scalar": np.float32(3),
+        "none": np.zeros((0, 4), "f4"),
+    }
 
 
 def written(path: Path, header: object, data: bytes = b"", *, length: int | None = None) -> Path:
@@ -27,7 +32,9 @@ def written(path: Path, header: object, data: bytes = b"", *, length: int | None
     return path
 
 
-def entry(dtype: object = "F32", shape: object = (2,), offsets: object = (0, 8)) -> dict[str, object]:
+def entry(
+    dtype: object = "F32", shape: object = (2,), offsets: object = (0, 8)
+) -> dict[str, object]:
     return {"dtype": dtype, "shape": shape, "data_offsets": offsets}
 
 

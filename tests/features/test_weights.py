@@ -36,7 +36,9 @@ def test_architecture_is_told_from_parameter_names(name, tmp_path) -> None:
 
 
 def test_normalisation_comes_from_the_metadata(state, tmp_path) -> None:
-    path = saved(tmp_path / "w", state, model="squeezenet1_1", mean="0.5,0.5,0.5", std="0.1, 0.2, 0.3")
+    path = saved(
+        tmp_path / "w", state, model="squeezenet1_1", mean="0.5,0.5,0.5", std="0.1, 0.2, 0.3"
+    )
     net = network(read_weights(path))
     assert net.mean == (0.5, 0.5, 0.5) and net.std == (0.1, 0.2, 0.3)
     assert network(read_weights(saved(path, state))).mean == (0.485, 0.456, 0.406)
@@ -78,7 +80,9 @@ def test_older_torch_refuses_files_of_torch(state, tmp_path, monkeypatch) -> Non
     read_weights(saved(tmp_path / "w.safetensors", state))
 
 
-@pytest.mark.parametrize("content", [[1, 2], {}, {"a": 3}, {"state_dict": {"a": [1]}}, {1: torch.ones(1)}])
+@pytest.mark.parametrize(
+    "content", [[1, 2], {}, {"a": 3}, {"state_dict": {"a": [1]}}, {1: torch.ones(1)}]
+)
 def test_files_of_torch_without_tensors(content, tmp_path) -> None:
     torch.save(content, tmp_path / "w.pth")
     with pytest.raises(FileFormatError, match="dictionary of tensors"):

@@ -89,7 +89,9 @@ def test_grey_palette_and_bilevel() -> None:
     grey = scene()[..., 0]
     assert difference(decode(encode(grey, "PNG")).pixels, np.stack([grey] * 3, -1)) == 0
     palette = Image.fromarray(scene()).quantize(64)
-    assert difference(decode(encode(palette, "PNG")).pixels, np.asarray(palette.convert("RGB"))) == 0
+    assert (
+        difference(decode(encode(palette, "PNG")).pixels, np.asarray(palette.convert("RGB"))) == 0
+    )
     bilevel = Image.fromarray(scene()).convert("1")
     assert set(np.unique(decode(encode(bilevel, "PNG")).pixels)) == {0, 255}
 
@@ -110,7 +112,10 @@ def test_sixteen_bit_rgb_png() -> None:
 def test_float_tiff() -> None:
     ramp = np.linspace(0, 1, 60 * 90, dtype=np.float32).reshape(60, 90)
     assert difference(decode(encode(ramp, "TIFF")).pixels[..., 0], np.round(ramp * 255)) < 0.01
-    assert difference(decode(encode(ramp * 1e6 - 7, "TIFF")).pixels[..., 0], np.round(ramp * 255)) < 0.6
+    assert (
+        difference(decode(encode(ramp * 1e6 - 7, "TIFF")).pixels[..., 0], np.round(ramp * 255))
+        < 0.6
+    )
     odd = ramp.copy()
     odd[0, 0] = np.nan
     assert decode(encode(odd, "TIFF")).pixels[0, 0, 0] == 0
@@ -144,7 +149,9 @@ def test_palette_with_transparency() -> None:
     assert (pixels[mask] == 255).all()
     assert (pixels[~mask] == np.asarray(palette.convert("RGB"))[~mask]).all()
     levels = bytes([0, 128] + [255] * 14)
-    assert (decode(encode(palette, "PNG", transparency=levels)).pixels[np.asarray(palette) == 0] == 255).all()
+    assert (
+        decode(encode(palette, "PNG", transparency=levels)).pixels[np.asarray(palette) == 0] == 255
+    ).all()
 
 
 def test_rgb_and_grey_with_a_transparent_colour() -> None:

@@ -31,7 +31,9 @@ def test_input_is_left_alone() -> None:
 def test_power(rng) -> None:
     x = rng.standard_normal((20, 5)).astype(np.float32)
     for exponent in (0.5, 0.3, 1.0):
-        assert np.allclose(power_normalize(x, exponent), np.sign(x) * np.abs(x) ** exponent, atol=1e-6)
+        assert np.allclose(
+            power_normalize(x, exponent), np.sign(x) * np.abs(x) ** exponent, atol=1e-6
+        )
     assert (power_normalize([0.0, -2.0, 3.0], 0) == [0, -1, 1]).all()
     assert (power_normalize(x, 1) == x).all()
 

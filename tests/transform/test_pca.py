@@ -38,7 +38,9 @@ def test_against_scikit_learn(n, d, whiten, rng) -> None:
     decomposition = pytest.importorskip("sklearn.decomposition")
     x = data(n, d, rng)
     ours = PCA(10, whiten=whiten).fit_transform(x)
-    theirs = decomposition.PCA(10, whiten=whiten, svd_solver="full").fit_transform(x.astype(np.float64))
+    theirs = decomposition.PCA(10, whiten=whiten, svd_solver="full").fit_transform(
+        x.astype(np.float64)
+    )
     if whiten:
         theirs *= np.sqrt(n / (n - 1))  # which divides the covariance by n - 1
     signs = np.sign((ours * theirs).sum(axis=0))
@@ -152,7 +154,9 @@ def test_shrinkage_to_the_end_leaves_a_mere_rotation(rng) -> None:
 
 
 @pytest.mark.parametrize(
-    "pca", [PCA(), PCA(3), PCA(3, whiten=0.25, floor=1e-3), PCA(2, shrinkage="ledoit-wolf")], ids=repr
+    "pca",
+    [PCA(), PCA(3), PCA(3, whiten=0.25, floor=1e-3), PCA(2, shrinkage="ledoit-wolf")],
+    ids=repr,
 )
 def test_state(pca, rng) -> None:
     x = data(40, 6, rng)
@@ -191,7 +195,13 @@ def test_hostile_state(change, message, rng) -> None:
 
 
 def test_bad_input() -> None:
-    for arguments in ({"dim": 0}, {"whiten": -1}, {"whiten": "yes"}, {"floor": 2}, {"shrinkage": "some"}):
+    for arguments in (
+        {"dim": 0},
+        {"whiten": -1},
+        {"whiten": "yes"},
+        {"floor": 2},
+        {"shrinkage": "some"},
+    ):
         with pytest.raises(ValueError, match=next(iter(arguments))):
             PCA(**arguments)
     with pytest.raises(NotTrainedError, match="fit"):

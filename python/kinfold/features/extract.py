@@ -6,7 +6,7 @@ import hashlib
 import inspect
 import json
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence, Sized
 from contextlib import contextmanager
 from itertools import islice
 from typing import TYPE_CHECKING, Any
@@ -103,7 +103,8 @@ class Extractor:
         settings = [
             1, source, type(net).__name__, net.mean, net.std, self.pooling, self._power, self.scales, self.max_side,
         ]  # fmt: skip
-        self.fingerprint = hashlib.blake2b(json.dumps(settings).encode(), digest_size=16).hexdigest()
+        text = json.dumps(settings).encode()
+        self.fingerprint = hashlib.blake2b(text, digest_size=16).hexdigest()
         self._name = type(net).__name__
 
     def __repr__(self) -> str:
@@ -116,7 +117,7 @@ class Extractor:
 
     def describe_all(self, photos: Iterable[Any], *, verbose: bool = True) -> Vectors:
         """The descriptors of many photos: float32 (n, dim). Takes an iterator as well, a few photos at a time."""
-        total = len(photos) if hasattr(photos, "__len__") else None
+        total = len(photos) if isinstance(photos, Sized) else None
         parts: list[Vectors] = []
         with progress((), "describe", verbose=verbose, total=total) as bar:
             incoming = iter(photos)

@@ -48,9 +48,7 @@ def read_safetensors(
         end = stop
     if end != data:
         raise FileFormatError(f"{file.name}: {data:,} bytes of tensors, but {end:,} described")
-    raw = (
-        np.memmap(file, np.uint8, "r", offset=8 + length) if data else np.empty(0, np.uint8)
-    )
+    raw = np.memmap(file, np.uint8, "r", offset=8 + length) if data else np.empty(0, np.uint8)
     tensors = {}
     for name, (start, stop, dtype, shape) in spans.items():
         array = np.array(raw[start:stop]).view(_DTYPES[dtype]).reshape(shape)

@@ -51,7 +51,8 @@ def _convert_profile(image: Any, profile: bytes) -> Any:
         if space != _SPACE_OF.get(image.mode) or (space == "RGB" and "srgb" in described):
             return image
         return cms.profileToProfile(image, source, cms.createProfile("sRGB"), outputMode="RGB")
-    except Exception:  # the colour library on foreign bytes; better a photo in slightly wrong colours
+    except Exception:
+        # The colour library on foreign bytes: better a photo in slightly wrong colours than none.
         return image
 
 

@@ -146,12 +146,15 @@ def _open(file: BinaryIO) -> Any:
         try:
             require("pillow_heif").register_heif_opener()
         except ImportError:
-            raise ImageError("HEIC needs the package pillow-heif: pip install pillow-heif") from None
+            raise ImageError(
+                "HEIC needs the package pillow-heif: pip install pillow-heif"
+            ) from None
     failure: Exception | None = None
     for name in FORMATS:
         parser, accepts = image.OPEN.get(name, (None, None))
         accepted = parser is not None and (accepts is None or accepts(head))
-        if not accepted or isinstance(accepted, str):  # a text: Pillow was built without this format
+        # A text says that Pillow was built without this format.
+        if not accepted or isinstance(accepted, str):
             continue
         file.seek(0)
         try:

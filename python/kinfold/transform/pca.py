@@ -222,7 +222,13 @@ class PCA:
         return most if self.dim is None else self.dim
 
     def _adopt(
-        self, mean: _Matrix, components: _Matrix, variances: _Matrix, keep: int, d: int, share: float
+        self,
+        mean: _Matrix,
+        components: _Matrix,
+        variances: _Matrix,
+        keep: int,
+        d: int,
+        share: float,
     ) -> None:
         self._total = float(variances.sum())
         largest = np.abs(components).argmax(axis=1)

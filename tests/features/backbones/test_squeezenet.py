@@ -23,7 +23,8 @@ def test_every_network_says_what_it_is(name) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "parameters", "stride"), [("squeezenet1_1", 1_235_496, 16), ("mobilenet_v2", 3_504_872, 32)]
+    ("name", "parameters", "stride"),
+    [("squeezenet1_1", 1_235_496, 16), ("mobilenet_v2", 3_504_872, 32)],
 )
 def test_published_sizes(name, parameters, stride) -> None:
     network = resolve(METHODS[name])().eval()

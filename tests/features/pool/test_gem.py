@@ -42,7 +42,9 @@ def test_gradient_of_p(rng) -> None:
     def at(p: torch.Tensor) -> torch.Tensor:
         return torch.func.functional_call(pool, {"p": p}, (x,))
 
-    assert torch.autograd.gradcheck(at, (torch.tensor([2.5], dtype=torch.float64, requires_grad=True),))
+    assert torch.autograd.gradcheck(
+        at, (torch.tensor([2.5], dtype=torch.float64, requires_grad=True),)
+    )
     pool(x).sum().backward()
     analytic = pool.p.grad.item()
     step = 1e-5

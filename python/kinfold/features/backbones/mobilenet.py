@@ -8,10 +8,10 @@ from kinfold.base.extras import require
 
 if TYPE_CHECKING:
     import torch
+    from torch import nn
 else:
     torch = require("torch")
-
-nn = torch.nn
+    nn = torch.nn
 
 # Expansion, output channels, blocks, stride of the first: table 2 of the paper.
 _BLOCKS = (
@@ -19,11 +19,11 @@ _BLOCKS = (
 )  # fmt: skip
 
 
-def _convolution(inputs: int, outputs: int, size: int, stride: int = 1, groups: int = 1) -> nn.Module:
+def _convolution(
+    inputs: int, outputs: int, size: int, stride: int = 1, groups: int = 1
+) -> nn.Module:
     return nn.Sequential(
-        nn.Conv2d(
-            inputs, outputs, size, stride, padding=size // 2, groups=groups, bias=False
-        ),
+        nn.Conv2d(inputs, outputs, size, stride, padding=size // 2, groups=groups, bias=False),
         nn.BatchNorm2d(outputs),
         nn.ReLU6(),
     )

@@ -8,10 +8,10 @@ from kinfold.base.extras import require
 
 if TYPE_CHECKING:
     import torch
+    from torch import nn
 else:
     torch = require("torch")
-
-nn = torch.nn
+    nn = torch.nn
 
 
 class Fire(nn.Module):  # type: ignore[misc]
