@@ -192,94 +192,11 @@ def test_a_warm_start_needs_fewer_iterations(rng: np.random.Generator) -> None:
     assert np.allclose(warm.scores, reference, atol=2e-4 * reference.max())
 
 
-def test_rank_agrees_with_scores_and_breaks_ties_by_id(islands: KNNGraph) -> None:
-    diffusion = Diffusion(islands)
-    scores = diffusion.scores([[0, 1]], [[1, 0.5]])[0]
-    for k in (1, 5, 60, 81, 100):
-        best, ids = diffusion.rank([[0, 1]], [[1, 0.5]], k=k)
-        order = sorted(range(81), key=lambda i: (-scores[i], i))[:k]
-        assert ids[0, : len(order)].tolist() == order
-        assert best[0, : len(order)].tolist() == scores[order].tolist()
-        assert (ids[0, 81:] == -1).all()
-        assert (best[0, 81:] == -np.inf).all()
-
-
-def test_many_queries_are_ranked_in_blocks(rng: np.random.Generator) -> None:
-    graph = random_graph(rng)
-    ids, similarities = queries(rng, len(graph), 70)
-    diffusion = Diffusion(graph)
-    best, nodes = diffusion.rank(ids, similarities, k=9)
-    scores = diffusion.scores(ids, similarities)
-    assert nodes.shape == (70, 9)
-    assert np.array_equal(best, -np.sort(-scores, axis=1)[:, :9])
-    assert np.array_equal(np.take_along_axis(scores, nodes, axis=1), best)
-
-
-def test_one_query_answers_one_row(path_graph: KNNGraph) -> None:
-    diffusion = Diffusion(path_graph)
-    assert diffusion.scores([0], [1.0]).shape == (4,)
-    scores, ids = diffusion.rank([0], [1.0], k=2)
-    assert scores.shape == ids.shape == (2,)
-
-
 def test_damaged_weights_end_in_numbers(path_graph: KNNGraph) -> None:
     """An asymmetric graph is no valid system; it must stop, not hang or crash."""
     lopsided = KNNGraph([0, 1, 1], [1], [1.0], gamma=1)
     found = Diffusion(lopsided, iterations=50).solve([[0]], [[1.0]])
     assert np.isfinite(found.scores).all()
-
-
-@pytest.mark.parametrize(
-    ("options", "message"),
-    [
-        ({"alpha": 1.0}, r"alpha: expected a number in \[0, 1\), got 1"),
-        ({"alpha": -0.1}, "alpha: expected"),
-        ({"alpha": float("nan")}, "alpha: expected"),
-        ({"iterations": 0}, "iterations: expected"),
-        ({"tolerance": -1}, "tolerance: expected"),
-        ({"query_vector": "sum"}, "query_vector: expected one of formula, reference"),
-    ],
-)
-def test_refuses_options(path_graph: KNNGraph, options: dict[str, Any], message: str) -> None:
-    with pytest.raises(ValueError, match=message):
-        Diffusion(path_graph, **options)
-
-
-def test_refuses_what_is_no_graph() -> None:
-    with pytest.raises(ValueError, match="graph: expected a KNNGraph, got list"):
-        Diffusion([])  # type: ignore[arg-type]
-
-
-@pytest.mark.parametrize(
-    ("ids", "similarities", "message"),
-    [
-        ([[0]], [[1.0, 1.0]], "similarities: expected the shape of ids"),
-        ([0], 1.0, "similarities: expected the shape of ids"),
-        ([[4]], [[1.0]], "ids: expected nodes from 0 to 3 or -1, got 4"),
-        ([[-2]], [[1.0]], "got -2"),
-        ([[2**40]], [[1.0]], "ids: expected nodes from 0 to 3"),
-        ([[0.5]], [[1.0]], "ids: expected ids"),
-        ([[0, 0]], [[1.0, 1.0]], "each id once"),
-        ([[0]], [[np.nan]], "similarities: expected finite"),
-        ([[]], [[]], "ids: expected ids"),
-    ],
-)
-def test_refuses_queries(path_graph: KNNGraph, ids: Any, similarities: Any, message: str) -> None:
-    with pytest.raises(ValueError, match=message):
-        Diffusion(path_graph).scores(ids, similarities)
-    with pytest.raises(ValueError, match=message):
-        Diffusion(path_graph).rank(ids, similarities)
-
-
-@pytest.mark.parametrize(("start", "rows"), [(np.zeros((2, 4)), 1), (np.zeros((1, 3)), 1)])
-def test_refuses_a_start_of_another_shape(path_graph: KNNGraph, start: Any, rows: int) -> None:
-    with pytest.raises(ValueError, match="start: expected"):
-        Diffusion(path_graph).solve(*one(), start=start)
-
-
-def test_bad_k(path_graph: KNNGraph) -> None:
-    with pytest.raises(ValueError, match="k: expected"):
-        Diffusion(path_graph).rank(*one(), k=0)
 
 
 def test_arrays_damaged_after_the_check_raise_in_the_engine(path_graph: KNNGraph) -> None:

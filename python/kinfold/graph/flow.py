@@ -61,15 +61,16 @@ class Flow(ABC):
     def _run(self, sides: QueryVectors, start: Vectors | None) -> Any:
         """Scores, iterations, residuals, history."""
 
-    def solve(self, ids: Any, similarities: Any, *, start: Any = None) -> Solution:
+    def solve(self, ids: Any, similarities: Any = None, *, start: Any = None) -> Solution:
         """Scores of all nodes, and the convergence.
 
-        ids : int (q, k), or (q, points, k) for queries of several points; -1 past the end of a list
+        ids : int (q, k), or (q, points, k) for queries of several points; -1 past the end of a list.
+            Or the Neighbours of a search by "ip" or "cosine", which hold the similarities too
         similarities : float32, the same shape    of the query to these nodes, before the power gamma
         start : float32 (q, n)                    a first guess of the scores
         """
-        lists = as_array(ids, "ids")
-        sides = query_vectors(self.graph, lists, similarities, rule=self.query_vector)
+        lists, values = _lists(ids, similarities)
+        sides = query_vectors(self.graph, lists, values, rule=self.query_vector)
         if start is not None:
             start = as_vectors(start, "start", dim=len(self.graph))
             if len(start) != len(lists):
@@ -78,14 +79,16 @@ class Flow(ABC):
                 )
         return Solution(*self._run(sides, start))
 
-    def scores(self, ids: Any, similarities: Any) -> Vectors:
+    def scores(self, ids: Any, similarities: Any = None) -> Vectors:
         """Scores of all nodes, float32 (q, n), or (n,) for one query; see solve."""
         lists, values, one = _batch(ids, similarities)
         scores = self.solve(lists, values).scores
         return scores[0] if one else scores
 
-    def rank(self, ids: Any, similarities: Any, k: int = 100) -> Neighbours:
+    def rank(self, ids: Any, similarities: Any = None, k: int = 100) -> Neighbours:
         """The k nodes of the largest scores: scores (q, k), descending, and ids; one query gives (k,).
+
+        Arguments as of solve.
 
         Ties go to the smaller id. Nodes that the flow does not reach have score 0; past the number
         of nodes the ids are -1 and the scores -inf.
@@ -103,16 +106,24 @@ class Flow(ABC):
         return Neighbours(best[0], nodes[0]) if one else Neighbours(best, nodes)
 
 
-def _batch(ids: Any, similarities: Any) -> tuple[NDArray[Any], NDArray[Any], bool]:
-    """Lists of one query (k,) become (1, k)."""
+def _lists(ids: Any, similarities: Any) -> tuple[NDArray[Any], NDArray[Any]]:
+    """Lists and similarities of one shape, from two arrays or from a search."""
+    if similarities is None:
+        if not isinstance(ids, Neighbours):
+            raise ValueError("similarities: expected one for each id, got none")
+        similarities, ids = ids
     lists, values = as_array(ids, "ids"), as_array(similarities, "similarities")
-    if lists.ndim == 1 and values.shape == lists.shape:
-        return lists[None], values[None], True
     if lists.shape != values.shape:
         raise ValueError(
             f"similarities: expected the shape of ids {lists.shape}, got {values.shape}"
         )
-    return lists, values, False
+    return lists, values
+
+
+def _batch(ids: Any, similarities: Any) -> tuple[NDArray[Any], NDArray[Any], bool]:
+    """Lists of one query (k,) become (1, k)."""
+    lists, values = _lists(ids, similarities)
+    return (lists[None], values[None], True) if lists.ndim == 1 else (lists, values, False)
 
 
 def _largest(scores: Vectors, k: int) -> NDArray[np.int64]:
