@@ -250,9 +250,7 @@ def test_stubs_of_the_compiled_module_are_current(tmp_path) -> None:
     pytest.importorskip("pybind11_stubgen")
     done = run(sys.executable, ROOT / "dev" / "stubs.py", tmp_path / "made")
     assert done.returncode == 0, done.stderr
-    assert signatures(PACKAGE / "_core") == signatures(tmp_path / "made"), (
-        "run python dev/stubs.py"
-    )
+    assert signatures(PACKAGE / "_core") == signatures(tmp_path / "made"), "run python dev/stubs.py"
 
 
 def every_method() -> list[tuple[str, str, str]]:

@@ -31,14 +31,22 @@ def agree(x: np.ndarray, queries: np.ndarray, metric: str, ks: tuple[int, ...] =
 @pytest.mark.parametrize("metric", ["l2", "ip"])
 def test_every_dimension(metric, level, rng) -> None:
     for d in DIMENSIONS:
-        agree(rng.standard_normal((150, d), np.float32), rng.standard_normal((19, d), np.float32), metric)
+        agree(
+            rng.standard_normal((150, d), np.float32),
+            rng.standard_normal((19, d), np.float32),
+            metric,
+        )
 
 
 @pytest.mark.parametrize("metric", ["l2", "ip"])
 def test_every_size(metric, level, rng) -> None:
     for n in SIZES:
         for q in (1, 16, 33):
-            agree(rng.standard_normal((n, 24), np.float32), rng.standard_normal((q, 24), np.float32), metric)
+            agree(
+                rng.standard_normal((n, 24), np.float32),
+                rng.standard_normal((q, 24), np.float32),
+                metric,
+            )
 
 
 def bytes_as_sift(rng: np.random.Generator, n: int, d: int) -> np.ndarray:
@@ -60,8 +68,12 @@ DATA = {
     "tiny": lambda rng, n, d: normal(rng, n, d) * np.float32(1e-22),
     "subnormal": lambda rng, n, d: normal(rng, n, d) * np.float32(1e-40),
     "large": lambda rng, n, d: normal(rng, n, d) * np.float32(1e17),
-    "outliers": lambda rng, n, d: normal(rng, n, d) * np.where(rng.random((n, 1)) < 0.01, 1e6, 1).astype("f4"),
-    "uneven dimensions": lambda rng, n, d: normal(rng, n, d) * np.logspace(-6, 6, d, dtype=np.float32),
+    "outliers": lambda rng, n, d: (
+        normal(rng, n, d) * np.where(rng.random((n, 1)) < 0.01, 1e6, 1).astype("f4")
+    ),
+    "uneven dimensions": lambda rng, n, d: (
+        normal(rng, n, d) * np.logspace(-6, 6, d, dtype=np.float32)
+    ),
     "one dimension": lambda rng, n, d: normal(rng, n, d) * (np.arange(d) == d // 2).astype("f4"),
     "near duplicates": lambda rng, n, d: normal(rng, 1, d) + normal(rng, n, d) * np.float32(1e-6),
 }
