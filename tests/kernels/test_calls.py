@@ -134,21 +134,20 @@ except KeyboardInterrupt:
 
 @pytest.mark.parametrize("threads", ["1", "2"])
 def test_ctrl_c_stops_a_long_call(threads) -> None:
-    child = subprocess.Popen(
+    with subprocess.Popen(
         [sys.executable, "-c", LONG_CALL, threads],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-    )
-    try:
-        assert child.stdout is not None
-        assert child.stdout.readline() == "ready\n"
-        with pytest.raises(subprocess.TimeoutExpired):
-            child.wait(1.5)  # by now it is inside the call
-        child.send_signal(signal.SIGINT)
-        out, err = child.communicate(timeout=30)
-        assert out == "stopped 3\n", err
-        assert child.returncode == 0
-    finally:
-        child.kill()
-        child.wait()
+    ) as child:
+        try:
+            assert child.stdout is not None
+            assert child.stdout.readline() == "ready\n"
+            with pytest.raises(subprocess.TimeoutExpired):
+                child.wait(1.5)  # by now it is inside the call
+            child.send_signal(signal.SIGINT)
+            out, err = child.communicate(timeout=30)
+            assert out == "stopped 3\n", err
+            assert child.returncode == 0
+        finally:
+            child.kill()
