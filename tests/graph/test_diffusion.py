@@ -239,6 +239,8 @@ import numpy as np
 from kinfold import KNNGraph
 from kinfold.graph.random_walk import RandomWalk
 
+# A background job of a shell ignores the signal, and so do its children.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 n = 100_000
 ids = (np.arange(n)[:, None] + [1, n - 1]) % n
 walk = RandomWalk(KNNGraph.from_neighbours(ids, np.ones(ids.shape)), iterations=100_000, tolerance=0)
