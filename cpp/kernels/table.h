@@ -12,6 +12,13 @@
 
 namespace kf {
 
+// Correspondences from (ax, ay) to (bx, by), n of each, and the logarithm of their ratio of feature scales.
+struct TransferSet {
+  const float *ax, *ay, *bx, *by, *log_scale;
+  float scale_slack;  // largest difference of a correspondence's logarithm from the map's
+  std::size_t n;
+};
+
 struct KernelTable {
 #define KF_KERNEL(ret, name, ...) ret (*name)(__VA_ARGS__);
 #include "kernels/list.def"

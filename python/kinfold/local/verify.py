@@ -1,0 +1,119 @@
+"""Spatial verification: do the matched features of two photos move together?"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kinfold import _core
+from kinfold.base.arrays import as_array, as_choice, as_count, as_number
+from kinfold.base.local_features import LocalFeatures
+
+MODELS = ("similarity", "affine", "homography")
+
+
+@dataclass(frozen=True)
+class Verification:
+    """What two photos agree on.
+
+    inliers : number of correspondences that one map explains, each feature counted once
+    matrix : float64 (3, 3), query pixels to photo pixels; zeros where there is none
+    pairs : int64 (inliers, 2), rows of the query's and of the photo's features
+    """
+
+    inliers: int
+    matrix: NDArray[np.float64]
+    pairs: NDArray[np.int64]
+
+
+def verify(query: LocalFeatures, photo: LocalFeatures, correspondences: Any, **options: Any) -> Verification:
+    """Verify one photo; see verify_many."""
+    return verify_many(query, [photo], [correspondences], **options)[0]
+
+
+def verify_many(
+    query: LocalFeatures,
+    photos: Sequence[LocalFeatures],
+    correspondences: Sequence[Any],
+    *,
+    model: str = "affine",
+    coarse_tolerance: float = 20.0,
+    tolerance: float = 8.0,
+    scale_factor: float = 2.5,
+    use_angles: bool = True,
+    refined: int = 8,
+) -> list[Verification]:
+    """Find the map that explains most correspondences between a query and each photo.
+
+    Every correspondence proposes a similarity from the positions, scales and angles of its two features;
+    the ``refined`` best are fitted to their inliers with tolerances shrinking from ``coarse_tolerance`` to
+    ``tolerance`` (pixels, in both images). No random numbers: the same input gives the same answer, in any
+    order and with any number of threads.
+
+    correspondences : for each photo int64 (m, 2), rows of the query's and of the photo's features
+    model : the most general map that is fitted
+    scale_factor : a correspondence's ratio of scales may differ from the map's by this factor
+    use_angles : False for upright photos: hypotheses then do not rotate
+    Source: Philbin, Chum, Isard, Sivic & Zisserman, CVPR 2007; local optimisation: Chum, Matas & Kittler 2003.
+    """
+    as_choice(model, "model", MODELS)
+    if len(photos) != len(correspondences):
+        raise ValueError(
+            f"correspondences: expected one list for each of {len(photos)} photos, got {len(correspondences)}"
+        )
+    first = _geometry(query, "query")
+    others = [_geometry(photo, "photos") for photo in photos]
+    lists = [
+        _pairs(pairs, len(query), len(photo)) for pairs, photo in zip(correspondences, photos)
+    ]
+    results = _core.geometry.verify_many(
+        first, others, lists, model,
+        as_number(coarse_tolerance, "coarse_tolerance", least=0.0, open=True),
+        as_number(tolerance, "tolerance", least=0.0, open=True),
+        as_number(scale_factor, "scale_factor", least=1.0), bool(use_angles),
+        as_count(refined, "refined"),
+    )  # fmt: skip
+    return [
+        Verification(len(rows), matrix, pairs[rows]) for (matrix, rows), pairs in zip(results, lists)
+    ]
+
+
+def project(points: Any, matrix: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Points (n, 2) under a map (3, 3); infinite beyond its horizon."""
+    array = np.asarray(points, np.float64).reshape(-1, 2)
+    image = np.column_stack([array, np.ones(len(array))]) @ np.asarray(matrix, np.float64).T
+    weight = image[:, 2:]
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.where(weight > 1e-9, image[:, :2] / weight, np.inf)
+
+
+def outline(box: tuple[float, float, float, float], matrix: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The four corners of a box (x0, y0, x1, y1) of the query, in the photo: float64 (4, 2)."""
+    x0, y0, x1, y1 = box
+    return project([[x0, y0], [x1, y0], [x1, y1], [x0, y1]], matrix)
+
+
+def _geometry(features: LocalFeatures, name: str) -> tuple[Any, Any, Any]:
+    parts = tuple(
+        np.ascontiguousarray(a, np.float32) for a in (features.positions, features.scales, features.angles)
+    )
+    n = len(parts[0])
+    if parts[0].shape != (n, 2) or parts[1].shape != (n,) or parts[2].shape != (n,):
+        raise ValueError(f"{name}: expected positions (n, 2), scales (n,) and angles (n,)")
+    if not all(np.isfinite(part).all() for part in parts) or (n and parts[1].min() <= 0):
+        raise ValueError(f"{name}: expected finite positions and angles, and scales above 0")
+    return parts
+
+
+def _pairs(pairs: Any, n: int, m: int) -> NDArray[np.int64]:
+    array = as_array(pairs, "correspondences") if np.size(pairs) else np.empty((0, 2), np.int64)
+    if array.ndim != 2 or array.shape[1] != 2 or array.dtype.kind not in "iu":
+        raise ValueError(f"correspondences: expected whole numbers (m, 2), got shape {array.shape}")
+    rows = np.ascontiguousarray(array, np.int64)
+    if len(rows) and (rows.min() < 0 or rows[:, 0].max() >= n or rows[:, 1].max() >= m):
+        raise ValueError(f"correspondences: expected rows below {n} and {m}")
+    return rows
