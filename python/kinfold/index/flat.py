@@ -215,7 +215,7 @@ class FlatIndex:
         vectors = take(arrays, "vectors", np.float32, (None, index.dim))
         ids = take(arrays, "ids", np.int64, (len(vectors),))
         next_id = take_param(params, "next_id", int)
-        if len(ids) and (ids.min() < 0 or len(np.unique(ids)) != len(ids) or ids.max() >= next_id):
+        if len(ids) and (ids.min() < 0 or len(np.unique(ids)) != len(ids) or int(ids.max()) >= next_id):
             raise FileFormatError("array 'ids': expected distinct ids from 0 below next_id")
         if not 0 <= next_id <= 1 << 63:
             raise FileFormatError(f"parameter 'next_id': got {next_id}")
