@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from kinfold.base.arrays import Vectors, as_count, as_number, as_vectors
 from kinfold.base.errors import FileFormatError, NotTrainedError
 from kinfold.base.state import JSON, Arrays, check_only, take, take_param
+from kinfold.transform.eigen import leading
 from kinfold.transform.moments import Moments
 
 _Matrix = NDArray[np.float64]
@@ -110,25 +111,22 @@ class PCA:
         """Learn from vectors (n, d), at least two, and more than dim of them."""
         vectors = as_vectors(x, "x")
         n, d = vectors.shape
+        keep = self._checked_dim(n, d)
         if n > d:
             moments = Moments(d)
             moments.add(vectors)
-            variances, components = np.linalg.eigh(moments.covariance())
-            mean, components = moments.mean, components.T[::-1]
-            variances = variances[::-1]
-            keep = self._checked_dim(n, d)
+            mean, matrix = moments.mean, moments.covariance()
+            variances, components = leading(matrix, keep)
         else:
-            keep = self._checked_dim(n, d)
             mean = vectors.mean(axis=0, dtype=np.float64)
             centred = vectors - mean
-            variances, weights = np.linalg.eigh(centred @ centred.T / n)
-            variances = variances[::-1]
-            components = _directions(centred, weights.T[::-1][:keep], variances[:keep])
-        variances = np.maximum(variances, 0)
+            matrix = centred @ centred.T / n
+            variances, weights = leading(matrix, keep)
+            components = _directions(centred, weights, variances)
         share = self.shrinkage
         if isinstance(share, str):
-            share = _ledoit_wolf(vectors, mean, variances)
-        self._adopt(mean, components[:keep], variances, keep, d, share)
+            share = _ledoit_wolf(vectors, mean, matrix)
+        self._adopt(mean, components, variances, float(np.trace(matrix)), share)
         return self
 
     def fit_chunks(self, chunks: Iterable[Any]) -> PCA:
@@ -148,9 +146,9 @@ class PCA:
             raise ValueError("chunks: expected at least one array of vectors, got none")
         d = len(moments.mean)
         keep = self._checked_dim(moments.count, d)
-        variances, components = np.linalg.eigh(moments.covariance())
-        falling = np.maximum(variances[::-1], 0)
-        self._adopt(moments.mean, components.T[::-1][:keep], falling, keep, d, self.shrinkage)
+        matrix = moments.covariance()
+        variances, components = leading(matrix, keep)
+        self._adopt(moments.mean, components, variances, float(np.trace(matrix)), self.shrinkage)
         return self
 
     def fit_transform(self, x: Any) -> Vectors:
@@ -222,18 +220,14 @@ class PCA:
         return most if self.dim is None else self.dim
 
     def _adopt(
-        self,
-        mean: _Matrix,
-        components: _Matrix,
-        variances: _Matrix,
-        keep: int,
-        d: int,
-        share: float,
+        self, mean: _Matrix, components: _Matrix, variances: _Matrix, total: float, share: float
     ) -> None:
-        self._total = float(variances.sum())
+        """Components (dim, d) with their variances, and the total variance, after shrinkage by a share."""
+        keep, d = components.shape
+        self._total = total
         largest = np.abs(components).argmax(axis=1)
         signs = np.where(components[np.arange(keep), largest] < 0, -1.0, 1.0)
-        self._variances = (1 - share) * variances[:keep] + share * (self._total / d)
+        self._variances = (1 - share) * np.maximum(variances, 0) + share * (total / d)
         self._components = np.ascontiguousarray(components * signs[:, None], dtype=np.float32)
         self._mean = mean.astype(np.float32)
 
@@ -251,15 +245,16 @@ def _directions(centred: _Matrix, weights: _Matrix, variances: _Matrix) -> _Matr
     components[count:] = np.random.default_rng(0).standard_normal((len(weights) - count, d))
     lengths = np.linalg.norm(components[:count], axis=1, keepdims=True)
     components[:count] /= lengths
-    if variances[-1] > variances[0] * 1e-6:
+    if count == len(weights) and variances[-1] > variances[0] * 1e-6:
         return components
     # Weak directions lose orthogonality in the product: restored, strongest first.
     return np.linalg.qr(components.T)[0].T
 
 
-def _ledoit_wolf(vectors: Vectors, mean: _Matrix, variances: _Matrix) -> float:
+def _ledoit_wolf(vectors: Vectors, mean: _Matrix, matrix: _Matrix) -> float:
     """The share of shrinkage towards the identity of least expected squared error.
 
+    matrix : covariance or Gram matrix, whose traces are the same
     Ledoit & Wolf, Journal of Multivariate Analysis 88, 2004, section 3.3.
     """
     n, d = vectors.shape
@@ -267,7 +262,7 @@ def _ledoit_wolf(vectors: Vectors, mean: _Matrix, variances: _Matrix) -> float:
     for start in range(0, n, _ROWS):
         centred = vectors[start : start + _ROWS] - mean
         fourth += float((np.einsum("ij,ij->i", centred, centred) ** 2).sum())
-    squares = float((variances**2).sum())
-    distance = squares - float(variances.sum()) ** 2 / d
+    squares = float(np.einsum("ij,ij->", matrix, matrix))
+    distance = squares - float(np.trace(matrix)) ** 2 / d
     noise = (fourth / n - squares) / n
     return 1.0 if distance <= 0 else float(np.clip(noise / distance, 0, 1))
