@@ -1,0 +1,137 @@
+"""VLAD: one vector for all local descriptors of a photo (Jégou, Douze, Schmid & Pérez, CVPR 2010)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kinfold.base.arrays import Vectors, as_count, as_number, as_vectors
+from kinfold.base.errors import NotTrainedError
+from kinfold.base.state import JSON, Arrays, check_only, take, take_param
+from kinfold.quantize.kmeans import KMeans, assign
+
+
+class VLAD:
+    """Sums of residuals to the nearest of k centroids, normalised and concatenated.
+
+    Parameters
+    ----------
+    k : number of centroids
+    intra : each centroid's sum is scaled to length one (Arandjelović & Zisserman, CVPR 2013), so that
+        repeated structures do not dominate
+    residual : each residual is scaled to length one first (Delhumeau et al. 2013)
+    power : exponent of the signed power law before the final normalisation; 1 for none
+    iterations, sample, seed : of the k-means that learns the codebook
+    """
+
+    kind: ClassVar[str] = "local.VLAD"
+
+    def __init__(
+        self,
+        k: int = 64,
+        *,
+        intra: bool = True,
+        residual: bool = False,
+        power: float = 1.0,
+        iterations: int = 15,
+        sample: int = 2000,
+        seed: int = 0,
+    ) -> None:
+        self.k = as_count(k, "k", most=65536)
+        self.intra = bool(intra)
+        self.residual = bool(residual)
+        self.power = as_number(power, "power", least=0.0, most=1.0)
+        self.iterations = as_count(iterations, "iterations", least=0)
+        self.sample = as_count(sample, "sample")
+        self.seed = as_count(seed, "seed", least=0)
+        self._codebook: Vectors | None = None
+
+    def __repr__(self) -> str:
+        return f"VLAD(k={self.k}, intra={self.intra}, power={self.power:g})"
+
+    @property
+    def codebook(self) -> Vectors:
+        """The centroids, float32 (k, d)."""
+        if self._codebook is None:
+            raise NotTrainedError("VLAD: call fit first")
+        return self._codebook
+
+    @property
+    def dim(self) -> int:
+        """Dimensions of the descriptor: k times those of the local descriptors."""
+        return int(self.codebook.size)
+
+    def fit(self, descriptors: Any) -> VLAD:
+        """Learn the codebook from local descriptors (n, d), n >= k."""
+        model = KMeans(
+            self.k, iterations=self.iterations, sample=self.sample, seed=self.seed, verbose=False
+        )
+        self._codebook = model.fit(as_vectors(descriptors, "descriptors")).centroids
+        return self
+
+    def transform(self, photos: Sequence[Any]) -> Vectors:
+        """One vector of length one for each photo: float32 (n, k * d).
+
+        photos : for each photo its local descriptors (n_i, d). A photo without any becomes zero.
+        """
+        k, d = self.codebook.shape
+        out = np.zeros((len(photos), k * d), np.float32)
+        for row, photo in enumerate(photos):
+            vectors = as_vectors(photo, f"photos[{row}]", dim=d, empty=True)
+            if len(vectors):
+                out[row] = self._aggregate(vectors).ravel()
+        return out
+
+    def _aggregate(self, vectors: Vectors) -> Vectors:
+        cells, _ = assign(vectors, self.codebook)
+        residuals = vectors - self.codebook[cells]
+        if self.residual:
+            residuals = _scaled(residuals)
+        order = np.argsort(cells, kind="stable")
+        used, starts = np.unique(cells[order], return_index=True)
+        sums = np.zeros(self.codebook.shape, np.float64)
+        sums[used] = np.add.reduceat(residuals[order].astype(np.float64), starts, axis=0)
+        if self.intra:
+            sums = _scaled(sums)
+        if self.power != 1.0:
+            sums = np.sign(sums) * np.abs(sums) ** self.power
+        norm = np.linalg.norm(sums)
+        return (sums / norm if norm > 0 else sums).astype(np.float32)
+
+    def params(self) -> dict[str, JSON]:
+        """What was chosen."""
+        return {
+            "k": self.k, "intra": self.intra, "residual": self.residual, "power": self.power,
+            "iterations": self.iterations, "sample": self.sample, "seed": self.seed,
+        }  # fmt: skip
+
+    def arrays(self) -> Arrays:
+        """The codebook."""
+        return {"codebook": self.codebook}
+
+    @classmethod
+    def from_state(cls, params: Mapping[str, JSON], arrays: Mapping[str, NDArray[Any]]) -> VLAD:
+        """A fitted aggregation from its parts."""
+        names = {"k", "intra", "residual", "power", "iterations", "sample", "seed"}
+        check_only(params, names, "parameters")
+        check_only(arrays, {"codebook"}, "arrays")
+        model = cls(
+            take_param(params, "k", int),
+            intra=take_param(params, "intra", bool),
+            residual=take_param(params, "residual", bool),
+            power=take_param(params, "power", (int, float)),
+            iterations=take_param(params, "iterations", int),
+            sample=take_param(params, "sample", int),
+            seed=take_param(params, "seed", int),
+        )
+        model._codebook = as_vectors(take(arrays, "codebook", np.float32, (model.k, None)), "codebook")
+        return model
+
+
+def _scaled(rows: NDArray[Any]) -> NDArray[Any]:
+    """Rows of length one; a zero row stays zero."""
+    norms = np.linalg.norm(rows, axis=1, keepdims=True)
+    return np.divide(rows, norms, out=np.zeros_like(rows), where=norms > 1e-12)
