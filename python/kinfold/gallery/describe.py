@@ -1,0 +1,181 @@
+"""Photo files to features: decoding and local features in threads, the network beside them."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from itertools import islice
+from pathlib import Path
+from threading import Lock
+from typing import Any
+
+from kinfold.base.arrays import Vectors
+from kinfold.base.errors import ImageError
+from kinfold.base.extras import require
+from kinfold.base.local_features import LocalFeatures
+from kinfold.base.threads import get_threads
+from kinfold.gallery.settings import Settings
+from kinfold.images.decode import decode
+from kinfold.images.digest import content_digest
+from kinfold.images.exif import PhotoInfo
+from kinfold.images.resize import Pixels, fit
+from kinfold.images.walk import PhotoFile
+from kinfold.local.sift import SIFT
+
+
+@dataclass(frozen=True)
+class Found:
+    """What was found in one photo.
+
+    frame : width and height of the upright original, then of the pixels that the features lie in
+    """
+
+    frame: tuple[int, int, int, int]
+    info: PhotoInfo
+    features: LocalFeatures
+    network: Vectors | None = None
+
+
+@dataclass(frozen=True)
+class Described:
+    """What came of one file: what was found, or the reason why nothing."""
+
+    file: PhotoFile
+    digest: str | None
+    reason: str | None = None
+    found: Found | None = None
+
+
+class Seconds:
+    """Seconds spent in each stage, summed over threads."""
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self._spent: defaultdict[str, float] = defaultdict(float)
+
+    @contextmanager
+    def of(self, stage: str) -> Iterator[None]:
+        """Count the time of a block."""
+        began = time.perf_counter()
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._spent[stage] += time.perf_counter() - began
+
+    def to_dict(self) -> dict[str, float]:
+        """Stage -> seconds."""
+        with self._lock:
+            return {stage: round(seconds, 4) for stage, seconds in self._spent.items()}
+
+
+class Describer:
+    """Describes photos as a gallery's settings say.
+
+    weights : the network's weights, where an engine needs a network
+    fingerprint : of all that changes the features. Codebooks and whitenings fit no others.
+    """
+
+    def __init__(self, settings: Settings, weights: str | os.PathLike[str] | None) -> None:
+        self.settings = settings
+        self._sift = SIFT(
+            max_features=settings.max_features,
+            contrast_threshold=settings.contrast_threshold,
+            max_side=settings.max_side,
+        )
+        require("cv2").setNumThreads(1)  # the threads are ours
+        self._extractor: Any = None
+        if weights is not None:
+            from kinfold.features.extract import Extractor
+
+            self._extractor = Extractor(
+                weights,
+                pooling=settings.pooling,
+                p=settings.exponent,
+                scales=settings.network_scales,
+                max_side=settings.network_side,
+            )
+        self._one_at_a_time = Lock()
+
+    @property
+    def fingerprint(self) -> str:
+        parts = [self._sift.fingerprint]
+        if self._extractor is not None:
+            parts.append(self._extractor.fingerprint)
+        return "+".join(parts)
+
+    @property
+    def side(self) -> int:
+        """Photos need not be decoded any larger than this."""
+        sides = [self.settings.max_side]
+        if self._extractor is not None:
+            sides.append(self.settings.network_side)
+        return max(sides)
+
+    def local(self, pixels: Pixels) -> LocalFeatures:
+        """Local features of pixels that were reduced to ``max_side``."""
+        return self._sift.extract(pixels)
+
+    def network(self, pixels: Pixels) -> Vectors | None:
+        """The network's descriptor (d,), or None where no network is used."""
+        if self._extractor is None:
+            return None
+        with self._one_at_a_time:
+            return self._extractor.describe(fit(pixels, self.settings.network_side))
+
+    def files(
+        self, root: Path, files: Iterable[PhotoFile], size: int, seconds: Seconds
+    ) -> Iterator[list[Described]]:
+        """Describe files, ``size`` at a time, in their order; the next ones are decoded meanwhile."""
+        incoming = iter(files)
+        workers = max(1, get_threads())
+        with ThreadPoolExecutor(workers, thread_name_prefix="describe") as pool:
+            waiting: list[list[Future[tuple[Described, Pixels | None]]]] = []
+            try:
+                while True:
+                    while len(waiting) < 2 and (batch := list(islice(incoming, size))):
+                        waiting.append(
+                            [pool.submit(self._file, root, file, seconds) for file in batch]
+                        )
+                    if not waiting:
+                        return
+                    done = [self._with_network(f.result(), seconds) for f in waiting.pop(0)]
+                    yield done
+            finally:
+                pool.shutdown(wait=True, cancel_futures=True)
+
+    def _file(self, root: Path, file: PhotoFile, seconds: Seconds) -> tuple[Described, Pixels | None]:
+        path = root / file.path
+        digest = None
+        try:
+            with seconds.of("digest"):
+                digest = content_digest(path)
+            with seconds.of("decode"):
+                decoded = decode(path, max_side=self.side)
+            with seconds.of("local features"):
+                pixels = fit(decoded.pixels, self.settings.max_side)
+                features = self.local(pixels)
+        except ImageError as error:
+            return Described(file, digest, str(error)), None
+        except OSError as error:
+            return Described(file, digest, f"cannot be read: {error.strerror or error}"), None
+        except MemoryError:
+            return Described(file, digest, "too large for the memory that is there"), None
+        height, width = pixels.shape[:2]
+        found = Found((*decoded.full_size, width, height), decoded.info, features)
+        # Pixels are kept only where the network is yet to see them: a batch of them is large.
+        kept = None if self._extractor is None else decoded.pixels
+        return Described(file, digest, None, found), kept
+
+    def _with_network(self, pair: tuple[Described, Pixels | None], seconds: Seconds) -> Described:
+        described, pixels = pair
+        if pixels is None or described.found is None:
+            return described
+        with seconds.of("network"):
+            vector = self.network(pixels)
+        return replace(described, found=replace(described.found, network=vector))

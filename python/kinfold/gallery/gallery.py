@@ -1,0 +1,518 @@
+"""A folder of photos made searchable."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import time
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kinfold.base.arrays import as_choice, as_count
+from kinfold.base.errors import FileFormatError, GalleryError
+from kinfold.base.ranking import Ranking
+from kinfold.base.threads import get_threads
+from kinfold.evaluate import Evaluation, GroundTruth, evaluate
+from kinfold.gallery import build
+from kinfold.gallery.describe import Describer, Seconds
+from kinfold.gallery.lock import writer_lock
+from kinfold.gallery.names import match_names
+from kinfold.gallery.photos import Photo, PhotoTable
+from kinfold.gallery.query import Query, describe_query
+from kinfold.gallery.settings import Settings
+from kinfold.gallery.state import Segments, State, read_model, read_segment
+from kinfold.gallery.store import PHOTOS, Manifest, Store
+from kinfold.gallery.update import Changes, compare, describe, list_files
+from kinfold.images.walk import walk
+from kinfold.io import kin
+from kinfold.io.atomic import replace_file
+from kinfold.rerank import pipeline
+
+STAGES = ("spatial", "diffusion")
+
+
+@dataclass(frozen=True)
+class Hit:
+    """One photo of an answer.
+
+    rank : from 1
+    score : what the last stage ranks by: similarity, inliers or diffusion
+    inliers : of the spatial verification; None where it was not asked for or not reached
+    matrix : float64 (3, 3), pixels of the upright query to pixels of the upright photo; None if unverified
+    box : the query's frame in the photo, float64 (4, 2), where verified
+    matches : float64 (m, 4), x and y in the query, x and y in the photo, of the inliers
+    """
+
+    rank: int
+    id: int
+    path: str
+    score: float
+    inliers: int | None = None
+    matrix: NDArray[np.float64] | None = None
+    box: NDArray[np.float64] | None = None
+    matches: NDArray[np.float64] | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """As JSON takes it."""
+        return {
+            "rank": self.rank,
+            "id": self.id,
+            "path": self.path,
+            "score": self.score,
+            "inliers": self.inliers,
+            "matrix": None if self.matrix is None else self.matrix.tolist(),
+            "box": None if self.box is None else self.box.round(2).tolist(),
+        }
+
+
+class Gallery:
+    """Photos, their descriptors, an index and a graph, in a folder.
+
+    Made by ``create`` or ``open``. Searches take no lock and may run beside an update of another process:
+    they answer from the state that was there when the gallery was opened.
+    """
+
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        self.path = Path(path)
+        self._store = Store(self.path)
+        self.settings = self._store.read().settings
+        self._table = PhotoTable(self.path / PHOTOS)
+        self._segments = Segments(self._store)
+        self._state: State | None = None
+        self._describer: Describer | None = None
+
+    @classmethod
+    def create(
+        cls,
+        path: str | os.PathLike[str],
+        *,
+        weights: str | os.PathLike[str] | None = None,
+        model: str | os.PathLike[str] | None = None,
+        **settings: Any,
+    ) -> Gallery:
+        """Make an empty gallery.
+
+        weights : of the network, where an engine needs one; kept in the gallery
+        model : another gallery, or its model file: its codebook and whitening are used instead of learning
+        settings : see gallery.settings.Settings
+        """
+        unknown = sorted(set(settings) - set(Settings.__dataclass_fields__))
+        if unknown:
+            raise ValueError(f"settings: expected those of Settings, got {', '.join(unknown)}")
+        chosen = Settings(**settings)
+        needs = "cnn" in chosen.engines
+        if needs and weights is None:
+            raise ValueError(f"weights: the engine '{chosen.engine}' needs a file of trained weights")
+        if not needs and weights is not None:
+            raise ValueError(f"weights: the engine '{chosen.engine}' uses none; choose 'cnn' or 'both'")
+        folder = Path(path)
+        store = Store(folder)
+        if store.exists():
+            raise GalleryError(f"{folder}: is a gallery already")
+        # Everything that may be wrong is found before anything is written.
+        describer = Describer(chosen, weights)
+        learnt = None if model is None else _model_file(Path(model))
+        if learnt is not None:
+            given = read_model(learnt)
+            if given.fingerprint != describer.fingerprint or set(given.engines) != set(chosen.engines):
+                raise GalleryError(f"{model}: was learnt for other settings, weights or engines")
+        try:
+            manifest = store.create(chosen)
+            with writer_lock(folder):
+                PhotoTable(folder / PHOTOS, create=True).close()
+                if weights is not None:
+                    source = Path(weights)
+                    name = store.add("parts", source.suffix, lambda to: _copy(source, to), label="weights-")
+                    manifest = manifest.with_parts(weights=name)
+                if learnt is not None:
+                    name = store.add("parts", ".kin", lambda to: _copy(learnt, to), label="model-")
+                    manifest = replace(manifest.with_parts(model=name), own_model=False)
+                store.write(manifest)
+        except OSError as error:
+            raise GalleryError(f"{folder}: cannot be written: {error.strerror or error}") from error
+        return cls(folder)
+
+    @classmethod
+    def open(cls, path: str | os.PathLike[str]) -> Gallery:
+        """Open a gallery. Raises GalleryError where there is none, FileFormatError for a damaged one."""
+        return cls(path)
+
+    def close(self) -> None:
+        """Close the table of photos."""
+        self._table.close()
+
+    def __enter__(self) -> Gallery:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def __len__(self) -> int:
+        return len(self._table.described())
+
+    def __repr__(self) -> str:
+        return f"Gallery({str(self.path)!r}, {len(self)} photos, engine={self.settings.engine!r})"
+
+    # --- writing -----------------------------------------------------------------------------------
+
+    def update(
+        self,
+        photos: str | os.PathLike[str] | None = None,
+        *,
+        files: Sequence[str] | None = None,
+        relearn: bool = False,
+        verbose: bool = True,
+    ) -> Changes:
+        """Bring the gallery in line with a folder of photos.
+
+        New and changed files are described, moved ones recognised by their content, those that are gone
+        leave the index. May be interrupted at any moment; the next call does the rest.
+
+        photos : the folder; that of the last update if not given
+        files : paths in the folder, to index only these
+        relearn : learn codebook and whitening anew; otherwise that is done where the collection has grown
+            by half since
+        Raises GalleryError where another process is writing, or the folder holds no photo.
+        """
+        began = time.perf_counter()
+        try:
+            with writer_lock(self.path):
+                changes = self._update(photos, files, relearn, verbose)
+        except PermissionError as error:
+            raise GalleryError(f"{self.path}: cannot be written: {error.strerror}") from error
+        changes.total_seconds = time.perf_counter() - began
+        return changes
+
+    def _update(
+        self,
+        photos: str | os.PathLike[str] | None,
+        files: Sequence[str] | None,
+        relearn: bool,
+        verbose: bool,
+    ) -> Changes:
+        manifest = self._store.read()
+        root = self._root(manifest, photos)
+        changes, seconds = Changes(), Seconds()
+        with seconds.of("list files"):
+            found, unlisted = list_files(root, files, self.path)
+            self._check_root(manifest, root, found)
+        if manifest.photos != str(root):
+            manifest = replace(manifest, photos=str(root))
+            self._store.write(manifest)
+        with seconds.of("compare"):
+            fresh = compare(self._table, root, found, changes)
+        if fresh:
+            describe(
+                self._table, self._store, root, fresh, self._described_by(manifest), seconds,
+                verbose=verbose,
+            )  # fmt: skip
+        failed = {photo.path: photo.reason or "" for photo in self._table.failed()}
+        changes.failed = sorted({**dict(unlisted), **failed}.items())
+        described = self._table.described()
+        changes.added = max(0, changes.added - sum(file.path in failed for file in fresh))
+        if not described:
+            self._store.sweep(manifest, self._table.segments())
+            reasons = "; ".join(f"{path}: {reason}" for path, reason in changes.failed[:3])
+            raise GalleryError(f"{root}: no photo that can be read" + (f" ({reasons})" if reasons else ""))
+        manifest, changes.relearnt = build.finish(
+            self._store, manifest, described, lambda: self._described_by(manifest).fingerprint,
+            seconds, relearn=relearn,
+        )  # fmt: skip
+        self._store.sweep(manifest, self._table.segments())
+        self._state = None
+        changes.seconds = seconds.to_dict()
+        return changes
+
+    def _root(self, manifest: Manifest, photos: str | os.PathLike[str] | None) -> Path:
+        if photos is None and manifest.photos is None:
+            raise ValueError("photos: expected a folder of photos")
+        root = Path(photos if photos is not None else manifest.photos or "")
+        if not root.exists():
+            raise FileNotFoundError(f"{root}: there is no such folder")
+        if not root.is_dir():
+            raise NotADirectoryError(f"{root}: is not a folder")
+        return root.resolve()
+
+    def _check_root(self, manifest: Manifest, root: Path, found: Sequence[Any]) -> None:
+        """A folder given by mistake must not empty the gallery."""
+        if manifest.photos in (None, str(root)):
+            return
+        known = {(photo.path, photo.size) for photo in self._table.described()}
+        if known and not any((file.path, file.size) in known for file in found):
+            raise GalleryError(
+                f"{self.path}: holds the photos of {manifest.photos}, and {root} has none of them; "
+                "choose another gallery"
+            )
+
+    # --- searching ---------------------------------------------------------------------------------
+
+    def search(
+        self,
+        query: Any,
+        *,
+        box: Any = None,
+        top: int = 20,
+        rerank: Sequence[str] = STAGES,
+        verify_top: int = 100,
+    ) -> list[Hit]:
+        """The photos of the same thing, best first.
+
+        query : path of a photo, or pixels uint8 (H, W, 3)
+        box : x0, y0, x1, y1 in pixels of the upright photo, to search with that part alone
+        rerank : "spatial", "diffusion", both in either order, or none
+        verify_top : how many of the first answer are spatially verified
+        """
+        described = self.describe(query, box=box)
+        answer = self.rank(described, rerank=rerank, verify_top=verify_top, top=top)
+        return self.hits(described, answer, top)
+
+    def search_many(self, queries: Sequence[Any], **options: Any) -> list[list[Hit]]:
+        """search for each of several queries, in threads; ``boxes`` may give one for each."""
+        boxes = options.pop("boxes", None) or [None] * len(queries)
+        if len(boxes) != len(queries):
+            raise ValueError(f"boxes: expected {len(queries)}, one a query, got {len(boxes)}")
+        return self._map(lambda pair: self.search(pair[0], box=pair[1], **options), zip(queries, boxes))
+
+    def describe(self, query: Any, *, box: Any = None) -> Query:
+        """Describe a query as the gallery's photos were."""
+        return describe_query(query, box, self._describer_of_queries(), self.state.model)
+
+    def rank(
+        self,
+        query: Query,
+        *,
+        rerank: Sequence[str] = STAGES,
+        verify_top: int = 100,
+        top: int | None = None,
+    ) -> pipeline.Answer:
+        """Rank photos for a described query; all of them if top is None."""
+        names = [as_choice(name, "rerank", STAGES) for name in rerank]
+        if len(set(names)) < len(names):
+            raise ValueError(f"rerank: expected each stage once, got {','.join(names)}")
+        state = self.state
+        verify_top = as_count(verify_top, "verify_top")
+        depth = len(state.index)
+        if top is not None:
+            depth = min(depth, max(as_count(top, "top"), verify_top, 200))
+        found = state.index.search(query.vector, depth)
+        # Photos that were deleted since are in the index until its next update is done.
+        present = self._table.by_ids(found.ids[found.ids >= 0])
+        live = np.array([int(i) in present for i in found.ids], bool)
+        answer = pipeline.Answer.first(found.ids[live], found.distances[live])
+        stages: list[pipeline.Stage] = []
+        for name in names:
+            if name == "spatial":
+                stages.append(pipeline.Spatial(self._features_by_id(present), top=verify_top))
+            else:
+                stages.append(pipeline.Manifold(state.graph, state.ids))
+        return pipeline.run(stages, query.features, answer)
+
+    def hits(self, query: Query, answer: pipeline.Answer, top: int) -> list[Hit]:
+        """The first photos of an answer with paths and geometry in pixels of the upright originals."""
+        ids = answer.ids[: as_count(top, "top") + 50]
+        photos = self._table.by_ids(ids)
+        scores = answer.scores.tolist()
+        listed = [(int(i), s) for i, s in zip(ids, scores) if int(i) in photos][:top]
+        return [
+            self._hit(rank, photos[i], score, query, answer) for rank, (i, score) in enumerate(listed, 1)
+        ]
+
+    def _hit(
+        self, rank: int, photo: Photo, score: float, query: Query, answer: pipeline.Answer
+    ) -> Hit:
+        found = answer.verified.get(photo.id)
+        hit = Hit(rank, photo.id, photo.path, float(score))
+        if found is None:
+            return hit
+        if found.inliers < pipeline.LEAST_INLIERS:
+            return replace(hit, inliers=found.inliers)
+        width, height, described_width, described_height = self._segments.frame(photo)
+        grow = np.diag([width / described_width, height / described_height, 1.0])
+        matrix = grow @ found.matrix @ np.linalg.inv(query.to_photo)
+        features = self._segments.features(photo)
+        ours = _mapped(query.features.positions[found.pairs[:, 0]], query.to_photo)
+        theirs = _mapped(features.positions[found.pairs[:, 1]], grow)
+        height, width = query.pixels.shape[:2]
+        x0, y0, x1, y1 = query.box or (0.0, 0.0, float(width), float(height))
+        corners = _mapped(np.array([[x0, y0], [x1, y0], [x1, y1], [x0, y1]]), matrix)
+        return replace(
+            hit, inliers=found.inliers, matrix=matrix, box=corners, matches=np.hstack([ours, theirs])
+        )
+
+    def chain(self, query: Query, answer: pipeline.Answer, id: int) -> tuple[list[int], list[float]]:
+        """The ids of the photos that lead along the graph from the query to a result, and the similarities.
+
+        Empty where no diffusion ran or none leads there.
+        """
+        state = self.state
+        if not len(answer.sources):
+            return [], []
+        node = {int(i): n for n, i in enumerate(state.ids)}
+        sources = np.array([node[int(i)] for i in answer.sources], np.int64)
+        vectors = state.index.reconstruct(answer.sources)
+        near = np.clip(vectors @ query.vector, 1e-3, 1.0)
+        path = state.graph.path(sources, node[id], source_similarities=near)
+        return [int(state.ids[n]) for n in path.ids], [float(s) for s in path.similarities]
+
+    def photo(self, id: int) -> Photo:
+        """What is known of a photo. Raises KeyError for an unknown id."""
+        return self._table.by_ids([id])[id]
+
+    def features(self, id: int) -> Any:
+        """The local features of a photo, in the pixels that were described."""
+        return self._segments.features(self.photo(id))
+
+    # --- judging -----------------------------------------------------------------------------------
+
+    def evaluate(
+        self,
+        ground_truth: GroundTruth,
+        protocol: str = "oxford",
+        *,
+        rerank: Sequence[str] = STAGES,
+        verify_top: int = 100,
+        queries: str | os.PathLike[str] | None = None,
+    ) -> Evaluation:
+        """Search with each query of a ground truth, and judge.
+
+        queries : the folder of the query photos; the folder of the gallery's photos if not given
+        Photos that are not in the ground truth's imlist are left out of the rankings.
+        Raises GalleryError where no photo of imlist is in the gallery, or a query photo is not found.
+        """
+        photos = {photo.path: photo.id for photo in self._table.described()}
+        position = {
+            photos[path]: place
+            for place, path in enumerate(match_names(ground_truth.imlist, photos))
+            if path is not None
+        }
+        if not position:
+            raise GalleryError(f"{self.path}: holds no photo of the ground truth")
+        root = Path(queries) if queries is not None else Path(self._store.read().photos or "")
+        listed = [file.path for file in walk(root)]
+        paths = match_names(ground_truth.qimlist, listed)
+        for name, path in zip(ground_truth.qimlist, paths):
+            if path is None:
+                raise GalleryError(f"{root}: has no photo for the query {name!r}")
+
+        def one(i: int) -> NDArray[np.int64]:
+            query = self.describe(root / str(paths[i]), box=ground_truth.gnd[i].get("bbx"))
+            answer = self.rank(query, rerank=rerank, verify_top=verify_top)
+            return np.array([position[j] for j in answer.ids.tolist() if j in position], np.int64)
+
+        lists = self._map(one, range(len(ground_truth)))
+        ids = np.full((len(lists), max(map(len, lists))), -1, np.int64)
+        for row, found in enumerate(lists):
+            ids[row, : len(found)] = found
+        return evaluate(Ranking.from_ids(ids), ground_truth, protocol=protocol)
+
+    def info(self, *, verify: bool = False) -> dict[str, Any]:
+        """What is in the gallery and how it was made; with ``verify``, every file is read and checked."""
+        manifest = self._store.read()
+        described, failed = self._table.described(), self._table.failed()
+        size = sum(file.stat().st_size for file in self.path.rglob("*") if file.is_file())
+        facts: dict[str, Any] = {
+            "gallery": str(self.path),
+            "photos_folder": manifest.photos,
+            "photos": len(described),
+            "failed": [{"path": photo.path, "reason": photo.reason} for photo in failed],
+            "with_position": sum(photo.latitude is not None for photo in described),
+            "segments": len(self._table.segments()),
+            "bytes": size,
+            "own_model": manifest.own_model,
+            "settings": manifest.settings.to_dict(),
+        }
+        if "index" in manifest.parts:
+            params = {name: kin.header(self._store.part(manifest.parts[name])) for name in ("model", "graph")}
+            index = kin.header(self._store.part(manifest.parts["index"]))
+            facts["indexed"] = index.tensors["ids"][1][0]
+            facts["dim"] = index.params["dim"]
+            facts["model_learnt_on"] = params["model"].params["photos"]
+            facts["graph_edges"] = params["graph"].tensors["neighbours"][1][0] // 2
+        if verify:
+            self._verify(manifest)
+            facts["verified"] = True
+        return facts
+
+    def _verify(self, manifest: Manifest) -> None:
+        self._table.check()
+        for name in sorted({*self._table.segments(), *manifest.segments}):
+            read_segment(self._store.segment(name), verify=True)
+        if "index" in manifest.parts:
+            State(self._store)
+        elif "model" in manifest.parts:
+            read_model(self._store.part(manifest.parts["model"]))
+        for photo in self._table.described():
+            self._segments.features(photo)
+
+    # --- inside ------------------------------------------------------------------------------------
+
+    @property
+    def state(self) -> State:
+        """The parts that searches read. Raises GalleryError for a gallery without photos."""
+        if self._state is None:
+            self._state = State(self._store)
+        return self._state
+
+    def _described_by(self, manifest: Manifest) -> Describer:
+        if self._describer is None:
+            name = manifest.parts.get("weights")
+            self._describer = Describer(
+                self.settings, None if name is None else self._store.part(name)
+            )
+        return self._describer
+
+    def _describer_of_queries(self) -> Describer:
+        describer = self._described_by(self.state.manifest)
+        if describer.fingerprint != self.state.model.fingerprint:
+            raise GalleryError(
+                f"{self.path}: was made by another version of the feature extractor; index the photos anew"
+            )
+        return describer
+
+    def _features_by_id(self, photos: dict[int, Photo]) -> Any:
+        return lambda id: self._segments.features(photos[id])
+
+    def _map(self, function: Any, items: Any) -> list[Any]:
+        with _bounded_blas(), ThreadPoolExecutor(max(1, get_threads())) as pool:
+            return list(pool.map(function, items))
+
+
+@contextmanager
+def _bounded_blas() -> Iterator[None]:
+    yield
+
+
+def _mapped(points: Any, matrix: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Points (n, 2) under an affine or projective map (3, 3)."""
+    array = np.asarray(points, np.float64)
+    image = np.column_stack([array, np.ones(len(array))]) @ matrix.T
+    mapped: NDArray[np.float64] = image[:, :2] / image[:, 2:]
+    return mapped
+
+
+def _model_file(path: Path) -> Path:
+    """The file of a model: given itself, or as a gallery."""
+    if not path.is_dir():
+        if not path.is_file():
+            raise GalleryError(f"{path}: there is no such model or gallery")
+        return path
+    store = Store(path)
+    manifest = store.read()
+    if "model" not in manifest.parts:
+        raise GalleryError(f"{path}: has no model yet")
+    return store.part(manifest.parts["model"])
+
+
+def _copy(source: Path, target: Path) -> None:
+    with source.open("rb") as file, replace_file(target) as copy:
+        shutil.copyfileobj(file, copy)
+
+
+__all__ = ["FileFormatError", "Gallery", "Hit"]

@@ -1,0 +1,119 @@
+"""What was found in a few dozen photos: local features and a network's descriptors. Never changed once written."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kinfold.base.arrays import Ids, Vectors
+from kinfold.base.local_features import LocalFeatures
+from kinfold.base.state import JSON, Arrays, check_only, check_starts, take
+
+
+class Segment:
+    """Photos with their local features, one behind the other.
+
+    ids : int64 (n,)            the photos' ids
+    frames : int32 (n, 4)       width and height of the upright original, then of what was described
+    starts : int64 (n + 1,)     photo i has the features starts[i] to starts[i + 1]
+    positions : float32 (f, 2); scales, angles : float32 (f,); descriptors : uint8 (f, 128)
+    network : float32 (n, d) or None
+    """
+
+    kind: ClassVar[str] = "gallery.Segment"
+
+    def __init__(
+        self,
+        ids: Ids,
+        frames: NDArray[np.int32],
+        starts: Ids,
+        features: LocalFeatures,
+        network: Vectors | None,
+    ) -> None:
+        self.ids, self.frames, self.starts, self.network = ids, frames, starts, network
+        self._all = features
+
+    @classmethod
+    def of(
+        cls,
+        ids: Sequence[int],
+        frames: Sequence[tuple[int, int, int, int]],
+        features: Sequence[LocalFeatures],
+        network: Vectors | None,
+    ) -> Segment:
+        """From photos one by one; at least one."""
+        starts = np.concatenate([[0], np.cumsum([len(f) for f in features])]).astype(np.int64)
+        joined = LocalFeatures(
+            *(
+                np.concatenate([getattr(f, name) for f in features])
+                for name in ("positions", "scales", "angles", "descriptors")
+            )
+        )
+        return cls(np.array(ids, np.int64), np.array(frames, np.int32), starts, joined, network)
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    @property
+    def descriptors(self) -> NDArray[np.uint8]:
+        """Of all photos, uint8 (f, 128)."""
+        return self._all.descriptors  # type: ignore[return-value]
+
+    def features(self, row: int) -> LocalFeatures:
+        """The local features of one photo."""
+        rows = slice(int(self.starts[row]), int(self.starts[row + 1]))
+        found = self._all
+        return LocalFeatures(
+            found.positions[rows], found.scales[rows], found.angles[rows], found.descriptors[rows]
+        )
+
+    def select(self, keep: NDArray[np.bool_]) -> Segment:
+        """Some of the photos."""
+        if keep.all():
+            return self
+        rows = np.flatnonzero(keep)
+        network = None if self.network is None else self.network[rows]
+        starts = np.concatenate([[0], np.cumsum(np.diff(self.starts)[rows])]).astype(np.int64)
+        chosen = np.repeat(keep, np.diff(self.starts))
+        return Segment(self.ids[rows], self.frames[rows], starts, self._all.select(chosen), network)
+
+    def params(self) -> dict[str, JSON]:
+        return {}
+
+    def arrays(self) -> Arrays:
+        arrays: Arrays = {
+            "ids": self.ids,
+            "frames": self.frames,
+            "starts": self.starts,
+            "positions": self._all.positions,
+            "scales": self._all.scales,
+            "angles": self._all.angles,
+            "descriptors": self._all.descriptors,
+        }
+        if self.network is not None:
+            arrays["network"] = self.network
+        return arrays
+
+    @classmethod
+    def from_state(cls, params: Mapping[str, JSON], arrays: Mapping[str, NDArray[Any]]) -> Segment:
+        check_only(params, set(), "parameters")
+        known = {"ids", "frames", "starts", "positions", "scales", "angles", "descriptors", "network"}
+        check_only(arrays, known, "arrays")
+        ids = take(arrays, "ids", np.int64, (None,))
+        starts = take(arrays, "starts", np.int64, (len(ids) + 1,))
+        descriptors = take(arrays, "descriptors", np.uint8, (None, 128))
+        f = len(descriptors)
+        check_starts(starts, f, "starts")
+        features = LocalFeatures(
+            take(arrays, "positions", np.float32, (f, 2)),
+            take(arrays, "scales", np.float32, (f,)),
+            take(arrays, "angles", np.float32, (f,)),
+            descriptors,
+        )
+        network = None
+        if "network" in arrays:
+            network = take(arrays, "network", np.float32, (len(ids), None))
+        return cls(ids, take(arrays, "frames", np.int32, (len(ids), 4)), starts, features, network)

@@ -1,0 +1,85 @@
+"""What a gallery was made with. It is stored in the manifest and stays the same for the gallery's life."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from typing import Any
+
+from kinfold.base.arrays import as_choice, as_count, as_number
+from kinfold.base.errors import FileFormatError
+from kinfold.gallery import METHODS
+
+# What a user may choose: an engine alone, or several whose similarities are added.
+ENGINES: dict[str, tuple[str, ...]] = {**{name: (name,) for name in METHODS}, "both": ("vlad", "cnn")}
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The parameters of a gallery.
+
+    engine : "vlad" (local features, no weights needed), "cnn" (a network's descriptors), or "both"
+    max_side : photos are reduced to this side before local features are found
+    max_features : local features of a photo
+    contrast_threshold : the weakest local features that count, see ``local.SIFT``
+    codewords : size of the VLAD codebook
+    dim : length of each engine's descriptor after PCA-whitening; less where there are fewer photos
+    whitening : exponent of the whitening: 0.5 evens all variances out, 0 none
+    network_side, network_scales, pooling, exponent : of the network, see ``features.Extractor``
+    network_share : of the similarity where both engines are used
+    neighbours : length of the neighbour lists of the graph for diffusion
+    seed : of the codebook
+    """
+
+    engine: str = "vlad"
+    max_side: int = 800
+    max_features: int = 1000
+    contrast_threshold: float = 0.02
+    codewords: int = 128
+    dim: int = 256
+    whitening: float = 0.25
+    network_side: int = 640
+    network_scales: tuple[float, ...] = (1.0, 2**-0.5, 0.5)
+    pooling: str = "gem"
+    exponent: float = 3.0
+    network_share: float = 0.5
+    neighbours: int = 50
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        as_choice(self.engine, "engine", ENGINES)
+        as_count(self.max_side, "max_side", least=32, most=1 << 16)
+        as_count(self.max_features, "max_features", most=1 << 16)
+        as_number(self.contrast_threshold, "contrast_threshold", least=0, most=1)
+        as_count(self.codewords, "codewords", most=1 << 16)
+        as_count(self.dim, "dim", most=1 << 16)
+        as_number(self.whitening, "whitening", least=0, most=1)
+        as_count(self.network_side, "network_side", least=32, most=1 << 16)
+        if not self.network_scales:
+            raise ValueError("network_scales: expected at least one scale")
+        for scale in self.network_scales:
+            as_number(scale, "network_scales", least=0.01, most=8)
+        as_number(self.exponent, "exponent", least=1e-3, most=1e3)
+        as_number(self.network_share, "network_share", least=0, most=1)
+        as_count(self.neighbours, "neighbours", most=10_000)
+        as_count(self.seed, "seed", least=0)
+
+    @property
+    def engines(self) -> tuple[str, ...]:
+        """The names of the engines that are used."""
+        return ENGINES[self.engine]
+
+    def to_dict(self) -> dict[str, Any]:
+        """As JSON takes it."""
+        return {**asdict(self), "network_scales": list(self.network_scales)}
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> Settings:
+        """From a manifest. Raises FileFormatError for what this version does not know."""
+        known = {field.name for field in fields(cls)}
+        if not isinstance(data, Mapping) or set(data) != known:
+            raise FileFormatError("settings: expected those of this version")
+        try:
+            return cls(**{**data, "network_scales": tuple(data["network_scales"])})
+        except (ValueError, TypeError) as error:
+            raise FileFormatError(f"settings: {error}") from error

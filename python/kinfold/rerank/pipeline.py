@@ -1,0 +1,161 @@
+"""Second looks one after the other: every stage takes an answer and returns a better one, in any order."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Protocol
+
+import numpy as np
+
+from kinfold.base.arrays import Ids, Vectors, as_count
+from kinfold.base.local_features import LocalFeatures
+from kinfold.graph.diffusion import Diffusion
+from kinfold.graph.knn import KNNGraph
+from kinfold.local.verify import Verification
+from kinfold.rerank.spatial import spatial_rerank
+
+# Fewer inliers prove nothing.
+LEAST_INLIERS = 8
+# From so many inliers on, chance is ruled out and a photo may speak for others.
+SURE_INLIERS = 12
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What is known of one query so far.
+
+    ids : int64 (k,)         ranked, best first
+    scores : float32 (k,)    falling: similarities, or whatever the last stage ranks by
+    first_ids, first_scores  the nearest in descriptor space, as the index gave them
+    verified                 by id, of the photos whose geometry was looked at
+    sources                  ids from which a diffusion started
+    """
+
+    ids: Ids
+    scores: Vectors
+    first_ids: Ids
+    first_scores: Vectors
+    verified: Mapping[int, Verification] = field(default_factory=dict)
+    sources: Ids = field(default_factory=lambda: np.empty(0, np.int64))
+
+    @classmethod
+    def first(cls, ids: Ids, scores: Vectors) -> Answer:
+        """The answer of an index; -1 at the end of the ids is dropped."""
+        kept = ids >= 0
+        return cls(ids[kept], scores[kept], ids[kept], scores[kept])
+
+
+class Stage(Protocol):
+    """A second look at an answer."""
+
+    def __call__(self, query: LocalFeatures, answer: Answer) -> Answer:
+        """The better answer."""
+        ...
+
+
+class Spatial:
+    """Verified photos first, by their inliers; the score of the others stays.
+
+    get_features : local features of a photo by id
+    top : how many of the answer are verified
+    least_inliers : fewer prove nothing
+    """
+
+    def __init__(
+        self,
+        get_features: Callable[[int], LocalFeatures],
+        *,
+        top: int = 100,
+        least_inliers: int = LEAST_INLIERS,
+    ) -> None:
+        self._get_features = get_features
+        self._top = as_count(top, "top")
+        self._least = as_count(least_inliers, "least_inliers", least=1)
+
+    def __call__(self, query: LocalFeatures, answer: Answer) -> Answer:
+        order, found = spatial_rerank(
+            query, answer.ids, self._get_features, top=self._top, least_inliers=self._least
+        )
+        verified = {int(i): v for i, v in zip(order, found) if v is not None}
+        score = dict(zip(answer.ids.tolist(), answer.scores.tolist()))
+        # Behind the verified ones scores go on as they were; the inliers come on top of the largest.
+        best = max(score.values(), default=0.0)
+        scores = [
+            best + verified[i].inliers
+            if i in verified and verified[i].inliers >= self._least
+            else score[i]
+            for i in order.tolist()
+        ]
+        return replace(
+            answer, ids=order, scores=np.array(scores, np.float32), verified=verified
+        )
+
+
+class Manifold:
+    """Diffusion on the graph of the collection, from the query's nearest photos.
+
+    Where photos were verified surely, these alone are the sources: the nearest in descriptor space
+    may be of other things, from which diffusion would find more of the same. Sure photos stay first.
+
+    graph : its node i is the photo ids[i]
+    k_query : sources at most
+    """
+
+    def __init__(
+        self,
+        graph: KNNGraph,
+        ids: Ids,
+        *,
+        k_query: int = 10,
+        alpha: float = 0.99,
+        sure: int = SURE_INLIERS,
+    ) -> None:
+        self._diffusion = Diffusion(graph, alpha=alpha)
+        self._ids = ids
+        self._node = {int(i): node for node, i in enumerate(ids)}
+        self._k_query = as_count(k_query, "k_query")
+        self._sure = as_count(sure, "sure", least=1)
+
+    def __call__(self, query: LocalFeatures, answer: Answer) -> Answer:
+        if not len(answer.ids):
+            return answer
+        sources, weights = self._sources(answer)
+        nodes = np.array([self._node[i] for i in sources.tolist()], np.int64)
+        scores = self._diffusion.scores(nodes, weights)
+        known = np.array([self._node[i] for i in answer.ids.tolist()], np.int64)
+        sure = np.zeros(len(scores), bool)
+        sure[[self._node[i] for i, v in answer.verified.items() if v.inliers >= self._sure]] = True
+        # Sure photos keep their order; then what diffusion reaches; then the rest as it was.
+        place = np.full(len(scores), len(known))
+        place[known] = np.arange(len(known))
+        reached = scores > 0
+        level = np.where(sure, 0, np.where(reached, 1, 2))
+        within = np.where(reached & ~sure, -scores.astype(np.float64), place)
+        order = np.lexsort((np.arange(len(scores)), within, level))
+        order = order[(level[order] < 2) | (place[order] < len(known))]
+        top = float(scores.max(initial=0))
+        lifted = np.where(sure, top + 1 + (len(known) - place) / len(known), np.maximum(scores, 0))
+        return replace(
+            answer,
+            ids=self._ids[order],
+            scores=lifted[order].astype(np.float32),
+            sources=sources,
+        )
+
+    def _sources(self, answer: Answer) -> tuple[Ids, Vectors]:
+        similarity = dict(zip(answer.first_ids.tolist(), answer.first_scores.tolist()))
+        sure = [i for i, v in answer.verified.items() if v.inliers >= self._sure]
+        if not sure:
+            ids = answer.first_ids[: self._k_query]
+            return ids, answer.first_scores[: self._k_query]
+        ids = np.array(sure[: self._k_query], np.int64)
+        # A verified photo is kin whatever its descriptor says.
+        return ids, np.array([max(similarity.get(int(i), 0.0), 0.5) for i in ids], np.float32)
+
+
+def run(stages: Sequence[Stage], query: LocalFeatures, answer: Answer) -> Answer:
+    """All stages in order."""
+    for stage in stages:
+        answer = stage(query, answer)
+    return answer
