@@ -1,1 +1,18 @@
-"""See docs/architecture.md."""
+"""Commands. Each is one file; nothing heavy is imported before a command runs."""
+
+from __future__ import annotations
+
+# Command -> the module that adds its arguments and runs it.
+METHODS: dict[str, str] = {
+    "index": "kinfold.cli.index",
+    "search": "kinfold.cli.search",
+    "eval": "kinfold.cli.eval",
+    "info": "kinfold.cli.info",
+
+}
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run a command line; returns the exit code."""
+    from kinfold.cli.run import run
+
+    return run(arguments)

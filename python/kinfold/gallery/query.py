@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kinfold.base.arrays import Vectors, as_array
+from kinfold.base.errors import ImageError
 from kinfold.base.local_features import LocalFeatures
 from kinfold.gallery.describe import Describer
 from kinfold.gallery.model import Model
@@ -50,7 +51,11 @@ def describe_query(source: Any, box: Any, describer: Describer, model: Model) ->
     Raises ImageError for a photo that cannot be decoded, ValueError for a bad box.
     """
     if isinstance(source, (str, os.PathLike)):
-        name, pixels = Path(source).name, decode(source).pixels
+        name = Path(source).name
+        try:
+            pixels = decode(source).pixels
+        except ImageError as error:
+            raise ImageError(f"{source}: {error}") from None
     else:
         name, pixels = "query", as_pixels(source, "query")
     height, width = pixels.shape[:2]

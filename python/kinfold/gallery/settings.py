@@ -23,7 +23,7 @@ class Settings:
     max_features : local features of a photo
     contrast_threshold : the weakest local features that count, see ``local.SIFT``
     codewords : size of the VLAD codebook
-    dim : length of each engine's descriptor after PCA-whitening; less where there are fewer photos
+    dim, network_dim : length of the engines' descriptors after PCA-whitening; less where there are fewer photos
     whitening : exponent of the whitening: 0.5 evens all variances out, 0 none
     network_side, network_scales, pooling, exponent : of the network, see ``features.Extractor``
     network_share : of the similarity where both engines are used
@@ -35,15 +35,16 @@ class Settings:
     max_side: int = 800
     max_features: int = 1000
     contrast_threshold: float = 0.02
-    codewords: int = 128
-    dim: int = 256
+    codewords: int = 64
+    dim: int = 128
     whitening: float = 0.25
     network_side: int = 640
     network_scales: tuple[float, ...] = (1.0, 2**-0.5, 0.5)
     pooling: str = "gem"
     exponent: float = 3.0
+    network_dim: int = 256
     network_share: float = 0.5
-    neighbours: int = 50
+    neighbours: int = 10
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -60,6 +61,7 @@ class Settings:
         for scale in self.network_scales:
             as_number(scale, "network_scales", least=0.01, most=8)
         as_number(self.exponent, "exponent", least=1e-3, most=1e3)
+        as_count(self.network_dim, "network_dim", most=1 << 16)
         as_number(self.network_share, "network_share", least=0, most=1)
         as_count(self.neighbours, "neighbours", most=10_000)
         as_count(self.seed, "seed", least=0)

@@ -16,9 +16,12 @@ from kinfold.local.verify import Verification
 from kinfold.rerank.spatial import spatial_rerank
 
 # Fewer inliers prove nothing.
-LEAST_INLIERS = 8
-# From so many inliers on, chance is ruled out and a photo may speak for others.
-SURE_INLIERS = 12
+LEAST_INLIERS = 6
+# From so many inliers on, a photo may speak for others.
+SURE_INLIERS = 8
+# Sources at most where photos are sure.
+_MOST_SURE = 10
+_SURE_SIMILARITY = 0.5
 
 
 @dataclass(frozen=True)
@@ -93,65 +96,62 @@ class Spatial:
 
 
 class Manifold:
-    """Diffusion on the graph of the collection, from the query's nearest photos.
+    """Diffusion on the graph of the collection, added to the similarity of the first answer.
 
-    Where photos were verified surely, these alone are the sources: the nearest in descriptor space
-    may be of other things, from which diffusion would find more of the same. Sure photos stay first.
+    Where photos were verified surely, these are the sources: the nearest in descriptor space may be
+    of other things, from which diffusion would find more of the same. Verified photos stay first. A
+    photo's score is its similarity to the query plus its share of the largest diffused score:
+    diffusion alone ranks what is near to a wrong source above what is near to the query, which
+    costs most where few photos show the same thing.
 
     graph : its node i is the photo ids[i]
-    k_query : sources at most
+    k_query : sources where no photo is sure
     """
 
     def __init__(
-        self,
-        graph: KNNGraph,
-        ids: Ids,
-        *,
-        k_query: int = 10,
-        alpha: float = 0.99,
-        sure: int = SURE_INLIERS,
+        self, graph: KNNGraph, ids: Ids, *, k_query: int = 1, alpha: float = 0.99
     ) -> None:
         self._diffusion = Diffusion(graph, alpha=alpha)
         self._ids = ids
         self._node = {int(i): node for node, i in enumerate(ids)}
         self._k_query = as_count(k_query, "k_query")
-        self._sure = as_count(sure, "sure", least=1)
 
     def __call__(self, query: LocalFeatures, answer: Answer) -> Answer:
         if not len(answer.ids):
             return answer
         sources, weights = self._sources(answer)
-        nodes = np.array([self._node[i] for i in sources.tolist()], np.int64)
-        scores = self._diffusion.scores(nodes, weights)
-        known = np.array([self._node[i] for i in answer.ids.tolist()], np.int64)
-        sure = np.zeros(len(scores), bool)
-        sure[[self._node[i] for i, v in answer.verified.items() if v.inliers >= self._sure]] = True
-        # Sure photos keep their order; then what diffusion reaches; then the rest as it was.
-        place = np.full(len(scores), len(known))
-        place[known] = np.arange(len(known))
-        reached = scores > 0
-        level = np.where(sure, 0, np.where(reached, 1, 2))
-        within = np.where(reached & ~sure, -scores.astype(np.float64), place)
-        order = np.lexsort((np.arange(len(scores)), within, level))
-        order = order[(level[order] < 2) | (place[order] < len(known))]
-        top = float(scores.max(initial=0))
-        lifted = np.where(sure, top + 1 + (len(known) - place) / len(known), np.maximum(scores, 0))
+        diffused = self._diffusion.scores(self._nodes(sources), weights).astype(np.float64)
+        largest = diffused.max(initial=0)
+        reached = diffused > 0
+        # What the first answer left out is at most as similar as its last.
+        scores = np.full(len(diffused), float(answer.first_scores.min()))
+        scores[self._nodes(answer.first_ids)] = answer.first_scores
+        if largest > 0:
+            scores += np.maximum(diffused, 0) / largest
+        known = self._nodes(answer.ids)
+        kept = reached.copy()
+        kept[known] = True
+        passed = {i for i, v in answer.verified.items() if v.inliers >= LEAST_INLIERS}
+        first = np.array([n for i, n in zip(answer.ids.tolist(), known) if i in passed], np.int64)
+        # Above all others, and in the order in which they were.
+        scores[first] = scores.max() + np.arange(len(first), 0, -1)
+        order = np.lexsort((np.arange(len(scores)), -scores))
+        order = order[kept[order]]
         return replace(
-            answer,
-            ids=self._ids[order],
-            scores=lifted[order].astype(np.float32),
-            sources=sources,
+            answer, ids=self._ids[order], scores=scores[order].astype(np.float32), sources=sources
         )
 
     def _sources(self, answer: Answer) -> tuple[Ids, Vectors]:
-        similarity = dict(zip(answer.first_ids.tolist(), answer.first_scores.tolist()))
-        sure = [i for i, v in answer.verified.items() if v.inliers >= self._sure]
+        sure = [i for i, v in answer.verified.items() if v.inliers >= SURE_INLIERS][:_MOST_SURE]
         if not sure:
-            ids = answer.first_ids[: self._k_query]
-            return ids, answer.first_scores[: self._k_query]
-        ids = np.array(sure[: self._k_query], np.int64)
+            return answer.first_ids[: self._k_query], answer.first_scores[: self._k_query]
+        similarity = dict(zip(answer.first_ids.tolist(), answer.first_scores.tolist()))
         # A verified photo is kin whatever its descriptor says.
-        return ids, np.array([max(similarity.get(int(i), 0.0), 0.5) for i in ids], np.float32)
+        weights = [max(similarity.get(i, 0.0), _SURE_SIMILARITY) for i in sure]
+        return np.array(sure, np.int64), np.array(weights, np.float32)
+
+    def _nodes(self, ids: Ids) -> Ids:
+        return np.array([self._node[i] for i in ids.tolist()], np.int64)
 
 
 def run(stages: Sequence[Stage], query: LocalFeatures, answer: Answer) -> Answer:

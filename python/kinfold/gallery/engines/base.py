@@ -49,12 +49,12 @@ class Engine(Protocol):
     def from_state(cls, params: Mapping[str, JSON], arrays: Mapping[str, NDArray[Any]]) -> Engine: ...
 
 
-def learn_whitening(raw: Vectors, settings: Settings) -> PCA | None:
+def learn_whitening(raw: Vectors, dim: int, exponent: float) -> PCA | None:
     """PCA-whitening with shrinkage, or None where there are too few photos to learn from."""
     if len(raw) < 3 or not np.ptp(raw, axis=0).any():
         return None
-    dim = min(settings.dim, len(raw) - 1, raw.shape[1])
-    return PCA(dim, whiten=settings.whitening, shrinkage="ledoit-wolf").fit(raw)
+    most = min(len(raw) - 1, raw.shape[1])
+    return PCA(min(dim, most), whiten=exponent, shrinkage="ledoit-wolf").fit(raw)
 
 
 def whitened(raw: Vectors, whitening: PCA | None) -> Vectors:

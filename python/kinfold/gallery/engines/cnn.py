@@ -31,7 +31,7 @@ class CNNEngine:
         """The whitening, on a sample of photos."""
         raw = np.concatenate([_raw(segment) for segment in segments])
         step = -(-len(raw) // MOST_LEARNT)
-        return cls(learn_whitening(raw[::step], settings))
+        return cls(learn_whitening(raw[::step], settings.network_dim, settings.whitening))
 
     def vectors(self, segment: Segment) -> Vectors:
         return whitened(_raw(segment), self._whitening)

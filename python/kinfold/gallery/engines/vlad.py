@@ -49,7 +49,7 @@ class VLADEngine:
             chosen = np.sort(random.choice(len(photos), MOST_LEARNT, replace=False))
             photos = [photos[i] for i in chosen]
         raw = vlad.transform([root_sift(s.features(r).descriptors) for s, r in photos])
-        return cls(vlad, learn_whitening(raw, settings))
+        return cls(vlad, learn_whitening(raw, settings.dim, settings.whitening))
 
     def vectors(self, segment: Segment) -> Vectors:
         descriptors = [root_sift(segment.features(row).descriptors) for row in range(len(segment))]

@@ -1,0 +1,56 @@
+"""Judge a gallery by a ground truth: average precision of each query, and their mean."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from kinfold.cli.options import add_rerank
+from kinfold.cli.output import check_writable, show, write_json
+
+SUMMARY = "measure mean average precision with a ground truth"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Arguments of ``kinfold eval``."""
+    from kinfold.evaluate import METHODS
+
+    parser.add_argument("gallery", help="the gallery's folder")
+    parser.add_argument("--ground-truth", required=True, metavar="FILE", help="gnd_*.pkl or JSON with imlist, qimlist, gnd")
+    parser.add_argument("--protocol", default="oxford", choices=list(METHODS), help="default: oxford")
+    parser.add_argument("--queries", metavar="FOLDER", help="folder of the query photos (default: that of the gallery's photos)")
+    add_rerank(parser)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Evaluate; print the table."""
+    from kinfold.gallery import Gallery
+
+    if options.json:
+        check_writable(options.json)
+    truth = read_ground_truth(Path(options.ground_truth))
+    with Gallery.open(options.gallery) as gallery:
+        judged = gallery.evaluate(
+            truth, options.protocol, rerank=options.rerank, verify_top=options.verify_top, queries=options.queries,
+        )  # fmt: skip
+        engine = gallery.settings.engine
+    if options.json:
+        value = {"gallery": options.gallery, "engine": engine, "rerank": list(options.rerank), **judged.to_dict()}
+        write_json(options.json, value)
+    if options.json != "-":
+        if not options.quiet:
+            show(judged.table())
+        show(f"mAP {judged.map:.4f}  (engine {engine}, re-ranking {','.join(options.rerank) or 'none'})")
+    return 0
+
+
+def read_ground_truth(path: Path) -> Any:
+    """JSON, or a pickle by an unpickler that builds plain data alone."""
+    from kinfold.evaluate import GroundTruth
+
+    if path.suffix in (".pkl", ".pickle"):
+        from kinfold.io.foreign import ground_truth_pickle
+
+        return GroundTruth.from_dict(ground_truth_pickle.read(path))
+    return GroundTruth.from_json(path)

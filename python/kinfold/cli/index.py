@@ -1,0 +1,98 @@
+"""Make a gallery of a folder of photos, or bring it up to date: new, changed, moved and deleted photos are noticed.
+
+May be interrupted at any moment; run it again and the rest is done.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from kinfold.cli.options import count
+from kinfold.cli.output import check_writable, say, show, write_json
+
+SUMMARY = "make a gallery of a folder of photos, or update it"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Arguments of ``kinfold index``."""
+    parser.add_argument("photos", help="folder of photos")
+    parser.add_argument("-o", "--output", metavar="GALLERY", help="the gallery's folder (default: the folder's name with .kin)")
+    parser.add_argument("--list", metavar="FILE", help="index only the photos listed in this text file, a path in the folder on each line")
+    parser.add_argument("--engine", choices=("vlad", "cnn", "both"), help="what describes a photo (default: vlad; both with --weights)")
+    parser.add_argument("--weights", metavar="FILE", help="weights of a network, for the engines cnn and both")
+    parser.add_argument("--model", metavar="GALLERY", help="take codebook and whitening from another gallery instead of learning them")
+    parser.add_argument("--relearn", action="store_true", help="learn codebook and whitening anew")
+    for name, what in _NUMBERS.items():
+        parser.add_argument(f"--{name.replace('_', '-')}", type=count, metavar="N", help=what)
+
+
+_NUMBERS = {
+    "max_side": "longer side that photos are reduced to (default: 800)",
+    "max_features": "local features of a photo (default: 1000)",
+    "codewords": "size of the VLAD codebook (default: 64)",
+    "dim": "length of a VLAD descriptor (default: 128)",
+}
+
+
+def run(options: argparse.Namespace) -> int:
+    """Index; tell what was done."""
+    from kinfold.gallery import Gallery
+
+    photos = Path(options.photos)
+    if not photos.exists():
+        raise FileNotFoundError(f"{photos}: there is no such folder")
+    if not photos.is_dir():
+        raise NotADirectoryError(f"{photos}: is not a folder")
+    if options.json:
+        check_writable(options.json)
+    files = None
+    if options.list is not None:
+        files = [line.strip() for line in Path(options.list).read_text("utf-8").splitlines() if line.strip()]
+        if not files:
+            raise ValueError(f"{options.list}: lists no photo")
+    target = Path(options.output) if options.output else Path(f"{photos.resolve().name}.kin")
+    with _opened(Gallery, target, options) as gallery:
+        changes = gallery.update(photos, files=files, relearn=options.relearn, verbose=not options.quiet)
+        total = len(gallery)
+    if options.json:
+        write_json(options.json, {"gallery": str(target), "photos": total, **changes.to_dict()})
+    if not options.quiet:
+        for path, reason in changes.failed:
+            say(f"skipped {path}: {reason}")
+    if not options.quiet and options.json != "-":
+        _tell(changes, target, total)
+    return 0
+
+
+def _opened(gallery: Any, target: Path, options: argparse.Namespace) -> Any:
+    given = {name: getattr(options, name) for name in _NUMBERS if getattr(options, name) is not None}
+    engine = options.engine or ("both" if options.weights else None)
+    if not (target / "MANIFEST.json").is_file():
+        return gallery.create(
+            target, weights=options.weights, model=options.model, **given, **({"engine": engine} if engine else {})
+        )
+    found = gallery.open(target)
+    for name, value in {**given, **({"engine": engine} if engine else {})}.items():
+        made_with = getattr(found.settings, name)
+        if made_with != value:
+            raise ValueError(f"{target}: was made with {name} {made_with}, not {value}; choose another gallery")
+    if options.model:
+        raise ValueError(f"{target}: has a model already; --model is for a new gallery")
+    return found
+
+
+def _tell(changes: Any, target: Path, total: int) -> None:
+    done = [
+        f"{number} {what}"
+        for what, number in (
+            ("added", changes.added), ("changed", changes.changed), ("moved", changes.moved),
+            ("removed", changes.removed), ("unreadable", len(changes.failed)),
+        )
+        if number
+    ]  # fmt: skip
+    show(f"{target}: {total} photos ({', '.join(done) or 'nothing changed'}), {changes.total_seconds:.1f} s")
+    slow = sorted(changes.seconds.items(), key=lambda item: -item[1])
+    if changes.added or changes.changed:
+        show("seconds by stage, summed over threads: " + ", ".join(f"{k} {v:.1f}" for k, v in slow if v >= 0.05))

@@ -1,0 +1,67 @@
+"""kinfold index."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+
+import pytest
+
+from .conftest import check_error
+
+
+def test_json_and_a_second_run(kinfold, city, photos, tmp_path) -> None:
+    gallery = shutil.copytree(city, tmp_path / "g.kin")
+    done = kinfold("index", photos, "-o", gallery, "--json")
+    assert done.returncode == 0, done.stderr
+    report = json.loads(done.stdout)
+    assert (report["photos"], report["unchanged"], report["added"]) == (9, 10, 0)
+    assert report["failed"][0]["path"] == "bad.jpg"
+    done = kinfold("index", photos, "-o", gallery, "--quiet", "--json", tmp_path / "out.json")
+    assert done.stderr == "" and json.loads((tmp_path / "out.json").read_text())["photos"] == 9
+    assert "nothing changed" not in kinfold("index", photos, "-o", gallery).stderr
+
+
+def test_default_name_and_list(kinfold, photos, tmp_path) -> None:
+    (tmp_path / "list.txt").write_text("thing0_0.png\nthing1_0.png\n\n")
+    done = kinfold("index", photos, "--list", tmp_path / "list.txt", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "photos.kin: 2 photos (2 added)" in done.stdout
+    assert (tmp_path / "photos.kin" / "MANIFEST.json").is_file()
+
+
+def test_bad_input(kinfold, city, photos, tmp_path) -> None:
+    new = tmp_path / "new.kin"
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "list.txt").write_text("\n")
+    (tmp_path / "file").write_text("x")
+    (tmp_path / "weights.safetensors").write_bytes(b"x")
+    check_error(kinfold("index", tmp_path / "none", "-o", new), "there is no such folder")
+    check_error(kinfold("index", photos / "bad.jpg", "-o", new), "is not a folder")
+    check_error(kinfold("index", tmp_path / "empty", "-o", new), "no photo that can be read")
+    check_error(kinfold("index", photos, "-o", tmp_path / "file"), "is a file")
+    check_error(kinfold("index", photos, "-o", photos), "not empty")
+    check_error(kinfold("index", photos, "-o", tmp_path / "new2.kin", "--list", tmp_path / "list.txt"), "lists no photo")
+    check_error(kinfold("index", photos, "-o", tmp_path / "new3.kin", "--list", tmp_path / "nolist"), "nolist")
+    check_error(kinfold("index", photos, "-o", city, "--engine", "cnn"), "was made with engine vlad")
+    check_error(kinfold("index", photos, "-o", city, "--dim", 64), "was made with dim 128")
+    check_error(kinfold("index", photos, "-o", city, "--model", city), "has a model already")
+    check_error(kinfold("index", photos, "-o", tmp_path / "new4.kin", "--engine", "cnn"), "weights")
+    check_error(kinfold("index", photos, "-o", tmp_path / "new5.kin", "--model", tmp_path / "none"), "no such model")
+    check_error(kinfold("index", photos, "-o", city, "--json", tmp_path / "no" / "x.json"), "does not exist")
+    assert not (tmp_path / "new4.kin").exists() and not (tmp_path / "new5.kin").exists()
+
+
+def test_bad_weights(kinfold, photos, tmp_path) -> None:
+    pytest.importorskip("torch")
+    (tmp_path / "weights.safetensors").write_bytes(b"x")
+    for name in ("weights.safetensors", "none.safetensors"):
+        check_error(kinfold("index", photos, "-o", tmp_path / "g.kin", "--weights", tmp_path / name), name)
+    assert not (tmp_path / "g.kin").exists()
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
+def test_no_permission(kinfold, photos, tmp_path) -> None:
+    (tmp_path / "locked").mkdir(mode=0o555)
+    check_error(kinfold("index", photos, "-o", tmp_path / "locked" / "g.kin"), "cannot be written")
