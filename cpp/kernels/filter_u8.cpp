@@ -88,6 +88,8 @@ void scan(const std::int8_t* queries, std::int16_t* scratch, std::size_t used, c
 
 }  // namespace
 
+bool products_of_bytes() { return KF_LEVEL_RANK >= 3; }
+
 std::size_t filter_u8(const std::int8_t* queries, std::int16_t* scratch, std::size_t nq, const std::uint8_t* codes,
                       const std::int32_t* bias, std::size_t blocks, std::size_t d, const std::int32_t* thresholds,
                       std::uint32_t* hits) {

@@ -58,7 +58,7 @@ void Clustering::assign(const float* centroids, std::size_t k, bool warm, std::i
       for (std::size_t i = 0; i < count; ++i) nearest[i].distance = bounds[i];
     }
     // With a bound from the start there is nothing to gain from small first chunks.
-    scan::scan_range(filter, base, scan::Metric::l2, points_ + first * d_, count, d_, 0, k, scan::Shadow::chunk, nearest);
+    scan::scan_range(filter, base, scan::Metric::l2, points_ + first * d_, count, d_, {0, k, scan::Shadow::chunk}, nearest);
     for (std::size_t i = 0; i < count; ++i) {
       labels[first + i] = nearest[i].id;
       distances[first + i] = nearest[i].distance;

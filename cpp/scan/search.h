@@ -6,6 +6,7 @@
 // A result is what one query collects: bound(), knows(row) (no need to look), take(neighbour), merge(other).
 
 #include <algorithm>
+#include <atomic>
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
@@ -34,6 +35,9 @@ inline constexpr float infinity = std::numeric_limits<float>::infinity();
 // multiply-adds, five levels of the tree, the subtraction (twice: squared), each 2^-24; doubled for safety.
 inline double canonical_error(std::size_t d) { return (static_cast<double>(d) / 32 + 16) * 0x1p-23; }
 
+// Squares below float32's range vanish: what a canonical distance of zero may hide.
+inline double vanished(std::size_t d) { return static_cast<double>(d) * static_cast<double>(std::numeric_limits<float>::min()); }
+
 // The 8-bit filter for one group of queries.
 class ByteFilter {
  public:
@@ -44,7 +48,7 @@ class ByteFilter {
   // The group is the queries [first, first + nq) of `all`; first a multiple of 16.
   ByteFilter(const Shadow& shadow, Metric metric, const Shadow::Queries& all, std::size_t first, std::size_t nq,
              std::size_t d, double largest_norm)
-      : shadow_(shadow), all_(all), metric_(metric), first_(first), nq_(nq), canonical_(canonical_error(d)),
+      : shadow_(shadow), all_(all), metric_(metric), first_(first), nq_(nq), d_(d), canonical_(canonical_error(d)),
         largest_norm_(largest_norm) {}
 
   std::size_t padded() const { return (nq_ + 15) / 16 * 16; }
@@ -57,7 +61,7 @@ class ByteFilter {
     double least;
     if (metric_ == Metric::l2) {
       // ||q^ - x^|| <= ||q - x|| + residuals, squared, in code units.
-      const double reach = (std::sqrt(std::max(0.0, static_cast<double>(bound)) * (1 + canonical_)) + all_.residual[q] + residual_) *
+      const double reach = (std::sqrt(std::max(0.0, static_cast<double>(bound)) * (1 + canonical_) + vanished(d_)) + all_.residual[q] + residual_) *
                            all_.inverse[q];
       least = all_.constant[q] - reach * reach / 2;
     } else {
@@ -103,7 +107,7 @@ class ByteFilter {
   const Shadow& shadow_;
   const Shadow::Queries& all_;
   Metric metric_;
-  std::size_t first_, nq_;
+  std::size_t first_, nq_, d_;
   double canonical_, largest_norm_, residual_ = 0;
 };
 
@@ -141,7 +145,7 @@ class FloatFilter {
   Threshold threshold(std::size_t i, float bound) const {
     if (bound == infinity) return -infinity;
     const double b = static_cast<double>(bound);
-    const double least = metric_ == Metric::l2 ? (squared_norm_[i] - std::max(0.0, b) * (1 + canonical_error(d_))) / 2 - slack_[i]
+    const double least = metric_ == Metric::l2 ? (squared_norm_[i] - std::max(0.0, b) * (1 + canonical_error(d_)) - vanished(d_)) / 2 - slack_[i]
                                                : -b - slack_[i];
     return std::nextafter(static_cast<float>(least), -infinity);
   }
@@ -181,26 +185,45 @@ class NoFilter {
   std::size_t nq_;
 };
 
-// One group of queries over the base rows [begin, end).
+// Tells the others a bound, and returns the least that anybody knows.
+inline float exchange_bound(std::atomic<float>& shared, float own) {
+  float known = shared.load(std::memory_order_relaxed);
+  while (own < known && !shared.compare_exchange_weak(known, own, std::memory_order_relaxed)) {
+  }
+  return std::min(own, known);
+}
+
+// One group of queries over some rows of the base.
+struct Range {
+  std::size_t begin, end;
+  std::size_t first_chunk = 64;
+  // Bounds that other ranges of the same base have reached, one a query; null where there are none.
+  std::atomic<float>* shared = nullptr;
+  // Where more than this share of the pairs passes the filter, it is not worth its price: stop.
+  double most_hits = 1;
+};
+
+// Returns the first row that was not looked at: range.end, unless too many pairs passed the filter.
 template <class FilterType, class Result>
-void scan_range(FilterType& filter, const Base& base, Metric metric, const float* queries, std::size_t nq,
-                std::size_t d, std::size_t begin, std::size_t end, std::size_t first_chunk, Result* results) {
+std::size_t scan_range(FilterType& filter, const Base& base, Metric metric, const float* queries, std::size_t nq,
+                       std::size_t d, const Range& range, Result* results) {
   const KernelTable& table = kernels();
   const auto distance = metric == Metric::l2 ? table.squared_l2 : table.inner_product;
   const float sign = metric == Metric::l2 ? 1.0f : -1.0f;
   std::vector<typename FilterType::Threshold> thresholds(filter.padded(), FilterType::never);
   std::vector<float> bounds(nq, infinity);
   const std::size_t most = FilterType::most_chunk;
-  std::uint32_t* hits = thread_scratch<std::uint32_t, FilterType>(filter.padded() * (std::min(most, end - begin) + 32));
+  std::uint32_t* hits = thread_scratch<std::uint32_t, FilterType>(filter.padded() * (std::min(most, range.end - range.begin) + 32));
   // Chunks double: the k-th distance tightens as the logarithm of what was seen, and so few points of each
   // chunk survive.
-  std::size_t chunk = std::min(most, (first_chunk + FilterType::granule - 1) / FilterType::granule * FilterType::granule);
-  for (std::size_t at = begin; at < end;) {
+  std::size_t chunk = std::min(most, (range.first_chunk + FilterType::granule - 1) / FilterType::granule * FilterType::granule);
+  for (std::size_t at = range.begin; at < range.end;) {
     poll_interrupt();
-    const std::size_t n = std::min(chunk, end - at);
+    const std::size_t n = std::min(chunk, range.end - at);
     filter.begin_chunk(at, at + n);
     for (std::size_t i = 0; i < nq; ++i) {
       bounds[i] = results[i].bound();
+      if (range.shared) bounds[i] = exchange_bound(range.shared[i], bounds[i]);
       thresholds[i] = filter.threshold(i, bounds[i]);
     }
     const std::size_t found = filter.run(table, at, n, thresholds.data(), hits);
@@ -211,16 +234,18 @@ void scan_range(FilterType& filter, const Base& base, Metric metric, const float
         for (std::size_t byte = 0; byte < d * sizeof(float) && byte < 1024; byte += 64) __builtin_prefetch(next + byte);
       }
       const std::size_t q = hits[h] >> 16, row = at + (hits[h] & 0xffff);
-      if (row >= end || (base.alive && !base.alive[row]) || results[q].knows(row)) continue;
+      if (row >= range.end || (base.alive && !base.alive[row]) || results[q].knows(row)) continue;
       const float value = sign * distance(queries + q * d, base.vectors + row * d, d);
       if (value <= bounds[q]) {
         results[q].take({value, base.ids ? base.ids[row] : static_cast<std::int64_t>(row)});
-        bounds[q] = results[q].bound();
+        bounds[q] = std::min(bounds[q], results[q].bound());
       }
     }
     at += n;
     chunk = std::min(most, 2 * chunk);
+    if (n >= 256 && static_cast<double>(found) > range.most_hits * static_cast<double>(n * nq)) return at;
   }
+  return range.end;
 }
 
 // Queries of one group: they stay in cache while the base streams by, once for each group.
