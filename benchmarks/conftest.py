@@ -1,7 +1,7 @@
 """How the benchmarks run: one library's threads at a time, each contestant's answers checked before it is timed.
 
-    KINFOLD_BENCH_CACHE=... pytest benchmarks/index --benchmark-json=flat.json
-    python benchmarks/ratios.py flat.json
+KINFOLD_BENCH_CACHE=... pytest benchmarks/index --benchmark-json=flat.json
+python benchmarks/ratios.py flat.json
 """
 
 from __future__ import annotations

@@ -42,7 +42,9 @@ def searches(name: str, peer: str):
 @pytest.mark.parametrize("batch", [1, 32, 1000])
 @pytest.mark.parametrize("threads", [1, 2])
 @pytest.mark.parametrize("name", SETS)
-def test_flat(name: str, threads: int, batch: int, k: int, peer: str, timed, one_library, benchmark) -> None:
+def test_flat(
+    name: str, threads: int, batch: int, k: int, peer: str, timed, one_library, benchmark
+) -> None:
     package = peer.split()[0]
     if importlib.util.find_spec(package) is None:
         pytest.skip(f"{package} is not installed")
@@ -61,4 +63,10 @@ def test_flat(name: str, threads: int, batch: int, k: int, peer: str, timed, one
     same = float((got == expected).mean())
     assert same > 0.99
     benchmark.group = f"{name}, {threads} thread{'s' * (threads > 1)}, batch {batch}, k {k}"
-    timed(lambda: search(queries, k), rounds=2 if peer in SLOW else 5, same_ids=same, peer=peer, queries=batch)
+    timed(
+        lambda: search(queries, k),
+        rounds=2 if peer in SLOW else 5,
+        same_ids=same,
+        peer=peer,
+        queries=batch,
+    )

@@ -17,7 +17,11 @@ from kinfold.quantize.kmeans import assign
 # Set -> vectors, k, iterations.
 CASES = {
     "gaussian 100k x 16, k 256": (lambda: data.gaussian(100_000, 16, 1)["base"], 256, 20),
-    "sift 100k x 16, k 256": (lambda: np.ascontiguousarray(data.sift(100_000)["base"][:, :16]), 256, 20),
+    "sift 100k x 16, k 256": (
+        lambda: np.ascontiguousarray(data.sift(100_000)["base"][:, :16]),
+        256,
+        20,
+    ),
     "sift 100k x 128, k 1024": (lambda: data.sift(100_000)["base"], 1024, 10),
     "sift 100k x 128, k 4096": (lambda: data.sift(100_000)["base"], 4096, 5),
     "gaussian 100k x 128, k 4096": (lambda: data.gaussian(100_000, 128, 1)["base"], 4096, 5),
@@ -26,13 +30,22 @@ CASES = {
 
 
 def by_kinfold(x: np.ndarray, k: int, iterations: int) -> np.ndarray:
-    return kf.KMeans(k, iterations=iterations, init="random", seed=0, verbose=False).fit(x).centroids
+    return (
+        kf.KMeans(k, iterations=iterations, init="random", seed=0, verbose=False).fit(x).centroids
+    )
 
 
 def by_faiss(x: np.ndarray, k: int, iterations: int) -> np.ndarray:
     import faiss
 
-    model = faiss.Kmeans(x.shape[1], k, niter=iterations, seed=0, max_points_per_centroid=10**9, min_points_per_centroid=1)
+    model = faiss.Kmeans(
+        x.shape[1],
+        k,
+        niter=iterations,
+        seed=0,
+        max_points_per_centroid=10**9,
+        min_points_per_centroid=1,
+    )
     model.train(x)
     return model.centroids
 

@@ -47,14 +47,18 @@ def test_integer_filter_at_the_extremes(level: str) -> None:
     queries[1] = 127
     codes = np.full((32, d), 255, np.uint8)
     sums = queries.astype(np.int64) @ codes.T.astype(np.int64)
-    hits = _core.kernels.filter_u8(queries, blocked(codes), np.zeros(32, np.int32), sums.max(axis=1).astype(np.int32))
+    hits = _core.kernels.filter_u8(
+        queries, blocked(codes), np.zeros(32, np.int32), sums.max(axis=1).astype(np.int32)
+    )
     assert len(hits) == 16 * 32
 
 
 @pytest.mark.parametrize("d", [1, 3, 16, 33, 128])
 @pytest.mark.parametrize("nq", [1, 7, 16, 33, 70, 130])
 @pytest.mark.parametrize("n", [1, 5, 6, 13, 64])
-def test_float_filter_within_rounding(level: str, d: int, nq: int, n: int, rng: np.random.Generator) -> None:
+def test_float_filter_within_rounding(
+    level: str, d: int, nq: int, n: int, rng: np.random.Generator
+) -> None:
     queries = rng.standard_normal((nq, d)).astype(np.float32)
     points = rng.standard_normal((n, d)).astype(np.float32)
     bias = rng.standard_normal(n).astype(np.float32)
@@ -63,7 +67,8 @@ def test_float_filter_within_rounding(level: str, d: int, nq: int, n: int, rng: 
     packed[:nq] = queries
     packed = np.ascontiguousarray(packed.reshape(groups, 16, d).swapaxes(1, 2))
     sums = queries.astype(np.float64) @ points.T.astype(np.float64) + bias
-    slack = (d + 8) * 2.0**-23 * (np.linalg.norm(queries, axis=1)[:, None] * np.linalg.norm(points, axis=1) + np.abs(bias))
+    norms = np.linalg.norm(queries, axis=1)[:, None] * np.linalg.norm(points, axis=1)
+    slack = (d + 8) * 2.0**-23 * (norms + np.abs(bias))
     thresholds = np.full(16 * groups, np.inf, np.float32)
     thresholds[:nq] = np.median(sums, axis=1)
     hits = pairs(_core.kernels.filter_f32(packed, nq, points, bias, thresholds))
@@ -81,7 +86,12 @@ def test_encoding_says_what_it_lost(level: str, d: int, rng: np.random.Generator
         codes, totals = _core.kernels.encode_u8(x, centre, scale)
         v = x.astype(np.float64) - centre
         error = v - np.float64(np.float32(scale)) * codes
-        expected = [np.sum(error**2), np.sum(v**2), np.sum(codes.astype(np.float64) ** 2), codes.sum()]
+        expected = [
+            np.sum(error**2),
+            np.sum(v**2),
+            np.sum(codes.astype(np.float64) ** 2),
+            codes.sum(),
+        ]
         np.testing.assert_allclose(totals, expected, rtol=1e-4, atol=1e-6)
         inside = np.abs(v) < 127 * scale
         assert np.all(np.abs(error[inside]) <= 0.5001 * scale)

@@ -12,13 +12,18 @@ from kinfold.quantize.kmeans import assign
 
 def blobs(rng: np.random.Generator, k: int, n: int, d: int, spread: float = 0.05) -> np.ndarray:
     centres = rng.standard_normal((k, d)) * 4
-    return (centres[rng.integers(k, size=n)] + spread * rng.standard_normal((n, d))).astype(np.float32)
+    return (centres[rng.integers(k, size=n)] + spread * rng.standard_normal((n, d))).astype(
+        np.float32
+    )
 
 
 @pytest.mark.parametrize("d", [1, 3, 16, 17, 128])
 @pytest.mark.parametrize("k", [1, 2, 31, 33, 300])
 def test_assignment_is_exact(level: str, d: int, k: int, rng: np.random.Generator) -> None:
-    x, centroids = rng.standard_normal((600, d)).astype(np.float32), rng.standard_normal((k, d)).astype(np.float32)
+    x, centroids = (
+        rng.standard_normal((600, d)).astype(np.float32),
+        rng.standard_normal((k, d)).astype(np.float32),
+    )
     labels, distances = assign(x, centroids)
     truth = ((x[:, None, :].astype(np.float64) - centroids[None]) ** 2).sum(axis=2)
     rows = np.arange(len(x))
@@ -40,7 +45,9 @@ def test_warm_and_cold_assignment_agree(level: str, threads: int, rng: np.random
 
 
 @pytest.mark.parametrize("init", ["auto", "k-means++", "k-means||", "random"])
-def test_inertia_never_rises_and_matches_the_assignment(init: str, rng: np.random.Generator) -> None:
+def test_inertia_never_rises_and_matches_the_assignment(
+    init: str, rng: np.random.Generator
+) -> None:
     x = rng.standard_normal((2000, 10)).astype(np.float32)
     model = kf.KMeans(20, iterations=15, init=init, seed=3).fit(x)
     history = np.array(model.inertia_history)

@@ -58,7 +58,9 @@ def as_vectors(
         finite = bool(np.isfinite(vectors.sum()))
     if not finite and not np.isfinite(vectors).all():
         row = int(np.flatnonzero(~np.isfinite(vectors).all(axis=1))[0])
-        raise ValueError(f"{name}: expected finite float32 numbers, got NaN or infinity in row {row}")
+        raise ValueError(
+            f"{name}: expected finite float32 numbers, got NaN or infinity in row {row}"
+        )
     return vectors
 
 

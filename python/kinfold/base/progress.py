@@ -11,7 +11,9 @@ from tqdm import tqdm
 T = TypeVar("T")
 
 
-def progress(items: Iterable[T], what: str, *, verbose: bool = True, total: int | None = None) -> Any:
+def progress(
+    items: Iterable[T], what: str, *, verbose: bool = True, total: int | None = None
+) -> Any:
     """Iterate with a bar on stderr if that is a terminal. Also a context manager with update(n)."""
     off = not (verbose and sys.stderr.isatty())
     return tqdm(items, desc=what, total=total, disable=off, leave=False, unit="")

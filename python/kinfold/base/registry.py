@@ -38,9 +38,7 @@ def find(room: str, name: str) -> Any:
 
 def kinds() -> dict[str, str]:
     """All kinds that can be saved: kind -> "module:class"."""
-    return {
-        f"{room}.{name}": target for room in ROOMS for name, target in catalogue(room).items()
-    }
+    return {f"{room}.{name}": target for room in ROOMS for name, target in catalogue(room).items()}
 
 
 def class_of(kind: str) -> Any:

@@ -1,3 +1,3 @@
 """Queries to a first ranking."""
 
-METHODS: dict[str, str] = { "Flat": "kinfold.index.flat:FlatIndex"}
+METHODS: dict[str, str] = {"Flat": "kinfold.index.flat:FlatIndex"}

@@ -34,6 +34,7 @@ class _Rows(NamedTuple):
     vectors: Vectors  # (n, d), a view of a buffer that may have room for more
     ids: Ids
     scan: Any  # _core.scan.ExactScan over at least these rows
+    next_id: int  # what ids number on from: none is given twice
 
 
 class FlatIndex:
@@ -60,9 +61,8 @@ class FlatIndex:
         self.metric = as_choice(metric, "metric", METRICS)
         self.shadow = bool(shadow)
         self._lock = RLock()
-        self._next_id = 0
         self._vector_store, self._id_store = _Store(), _Store()
-        self._rows = self._scan_of(np.empty((0, self.dim), np.float32), np.empty(0, np.int64))
+        self._rows = self._scan_of(np.empty((0, self.dim), np.float32), np.empty(0, np.int64), 0)
 
     def __repr__(self) -> str:
         return f"FlatIndex(dim={self.dim}, metric={self.metric!r}, n={len(self)})"
@@ -89,9 +89,11 @@ class FlatIndex:
         with self._lock:
             rows = self._rows
             if ids is None:
-                if self._next_id + len(vectors) > 1 << 63:
-                    raise ValueError(f"ids: none are left to number on from {self._next_id}; give ids")
-                new_ids = np.arange(self._next_id, self._next_id + len(vectors), dtype=np.int64)
+                if rows.next_id + len(vectors) > 1 << 63:
+                    raise ValueError(
+                        f"ids: none are left to number on from {rows.next_id}; give ids"
+                    )
+                new_ids = np.arange(rows.next_id, rows.next_id + len(vectors), dtype=np.int64)
             else:
                 new_ids = as_ids(ids, "ids", n=len(vectors))
                 if len(np.unique(new_ids)) != len(new_ids):
@@ -106,8 +108,8 @@ class FlatIndex:
                 self._vector_store.extended(rows.vectors, vectors),
                 self._id_store.extended(rows.ids, new_ids),
                 rows.scan,
+                max(rows.next_id, int(new_ids.max()) + 1),
             )
-            self._next_id = max(self._next_id, int(new_ids.max()) + 1)
             return new_ids
 
     def remove(self, ids: Any) -> int:
@@ -118,7 +120,7 @@ class FlatIndex:
             keep = ~np.isin(rows.ids, wanted)
             removed = int(len(keep) - keep.sum())
             if removed:
-                self._rows = self._scan_of(rows.vectors[keep], rows.ids[keep])
+                self._rows = self._scan_of(rows.vectors[keep], rows.ids[keep], rows.next_id)
             return removed
 
     def update(self, ids: Any, x: Any) -> None:
@@ -130,7 +132,7 @@ class FlatIndex:
             where = self._rows_of(wanted)
             fresh = rows.vectors.copy()
             fresh[where] = vectors
-            self._rows = self._scan_of(fresh, rows.ids)
+            self._rows = self._scan_of(fresh, rows.ids, rows.next_id)
 
     def reconstruct(self, ids: Any) -> Vectors:
         """The stored vectors (n, d) of ids; for "cosine" they have length one."""
@@ -161,7 +163,13 @@ class FlatIndex:
         return Neighbours(distances[0], found[0]) if one else Neighbours(distances, found)
 
     def range_search(
-        self, queries: Any, radius: float, *, filter: Any = None, threads: int = 0, scan: str = "auto"
+        self,
+        queries: Any,
+        radius: float,
+        *,
+        filter: Any = None,
+        threads: int = 0,
+        scan: str = "auto",
     ) -> RangeResult:
         """All vectors within a radius of each query, nearest first.
 
@@ -195,18 +203,21 @@ class FlatIndex:
 
     def params(self) -> dict[str, JSON]:
         """What was chosen."""
-        return {"dim": self.dim, "metric": self.metric, "shadow": self.shadow, "next_id": self._next_id}
+        return {"dim": self.dim, "metric": self.metric, "shadow": self.shadow}
 
     def arrays(self) -> Arrays:
-        """The vectors and their ids."""
+        """The vectors, their ids, and the id that numbering goes on from: one consistent state."""
         rows = self._rows
-        return {"vectors": rows.vectors, "ids": rows.ids}
+        next_id = np.array([rows.next_id], np.uint64)
+        return {"vectors": rows.vectors, "ids": rows.ids, "next_id": next_id}
 
     @classmethod
-    def from_state(cls, params: Mapping[str, JSON], arrays: Mapping[str, NDArray[Any]]) -> FlatIndex:
+    def from_state(
+        cls, params: Mapping[str, JSON], arrays: Mapping[str, NDArray[Any]]
+    ) -> FlatIndex:
         """An index over the arrays as they are, memory-mapped or not; the 8-bit copy is made anew."""
-        check_only(params, {"dim", "metric", "shadow", "next_id"}, "parameters")
-        check_only(arrays, {"vectors", "ids"}, "arrays")
+        check_only(params, {"dim", "metric", "shadow"}, "parameters")
+        check_only(arrays, {"vectors", "ids", "next_id"}, "arrays")
         index = cls(
             take_param(params, "dim", int),
             metric=take_param(params, "metric", str),
@@ -214,13 +225,14 @@ class FlatIndex:
         )
         vectors = take(arrays, "vectors", np.float32, (None, index.dim))
         ids = take(arrays, "ids", np.int64, (len(vectors),))
-        next_id = take_param(params, "next_id", int)
-        if len(ids) and (ids.min() < 0 or len(np.unique(ids)) != len(ids) or int(ids.max()) >= next_id):
+        next_id = int(take(arrays, "next_id", np.uint64, (1,))[0])
+        if len(ids) and (ids.min() < 0 or len(np.unique(ids)) != len(ids) or ids.max() >= next_id):
             raise FileFormatError("array 'ids': expected distinct ids from 0 below next_id")
-        if not 0 <= next_id <= 1 << 63:
-            raise FileFormatError(f"parameter 'next_id': got {next_id}")
-        index._next_id = next_id
-        index._rows = index._scan_of(np.ascontiguousarray(vectors), np.ascontiguousarray(ids))
+        if next_id > 1 << 63:
+            raise FileFormatError(f"array 'next_id': got {next_id}")
+        index._rows = index._scan_of(
+            np.ascontiguousarray(vectors), np.ascontiguousarray(ids), next_id
+        )
         return index
 
     def _prepared(self, x: Any, name: str, *, empty: bool, one: bool = False) -> Vectors:
@@ -233,10 +245,10 @@ class FlatIndex:
             raise ValueError("scan: this index keeps no 8-bit copy (shadow=False)")
         return scan
 
-    def _scan_of(self, vectors: Vectors, ids: Ids) -> _Rows:
+    def _scan_of(self, vectors: Vectors, ids: Ids, next_id: int) -> _Rows:
         scan = _core.scan.ExactScan(self.dim, "l2" if self.metric == "l2" else "ip", self.shadow)
         scan.append(vectors)
-        return _Rows(vectors, ids, scan)
+        return _Rows(vectors, ids, scan, next_id)
 
     def _rows_of(self, ids: Ids) -> NDArray[np.intp]:
         stored = self._rows.ids

@@ -1,3 +1,3 @@
 """Descriptors to codes: k-means."""
 
-METHODS: dict[str, str] = { "KMeans": "kinfold.quantize.kmeans:KMeans"}
+METHODS: dict[str, str] = {"KMeans": "kinfold.quantize.kmeans:KMeans"}

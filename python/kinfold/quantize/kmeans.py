@@ -173,7 +173,9 @@ class KMeans:
         if not self.spherical:
             return means
         norms = np.linalg.norm(means.astype(np.float64), axis=1, keepdims=True)
-        return np.divide(means, norms, out=means.astype(np.float64), where=norms > 0).astype(np.float32)
+        return np.divide(means, norms, out=means.astype(np.float64), where=norms > 0).astype(
+            np.float32
+        )
 
     def _seeds(self, vectors: Vectors, clustering: Any, random: np.random.Generator) -> Vectors:
         init = self.init
