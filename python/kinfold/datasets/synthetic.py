@@ -1,0 +1,315 @@
+"""A collection of photos that never were: streets with buildings, seen again and again, and their ground truth."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kinfold.base.arrays import as_count
+from kinfold.base.extras import require
+from kinfold.base.progress import progress
+from kinfold.datasets.building import Building, make_building
+from kinfold.datasets.camera import Camera, Light
+from kinfold.datasets.facade import Image, Random, Style, random_style, wall
+from kinfold.datasets.figures import FIGURES, statue
+from kinfold.io.atomic import write_bytes, write_json
+
+# Pictures in which less of the front than this is seen are junk: neither right nor wrong.
+LEAST_OF_PICTURE = 0.05
+LEAST_OF_FRONT = 0.16
+
+
+@dataclass(frozen=True)
+class View:
+    """How a kind of view is taken: ranges of azimuth in degrees, of distance, of how much stands in the way."""
+
+    azimuth: tuple[float, float]
+    distance: tuple[float, float]
+    light: tuple[str, ...] = ("sun", "sun", "cloud")
+    trees: int = 0
+    crowd: tuple[int, int] = (0, 4)
+    detail: bool = False
+
+
+VIEWS = {
+    "front": View((-14, 14), (1.0, 1.2)),
+    "left": View((-56, -34), (0.95, 1.25)),
+    "right": View((34, 56), (0.95, 1.25)),
+    "far": View((-28, 28), (1.7, 2.5), crowd=(3, 9)),
+    "detail": View((-24, 24), (0.36, 0.52), detail=True),
+    "night": View((-30, 30), (0.9, 1.3), light=("night",)),
+    "crowd": View((-30, 30), (0.95, 1.3), trees=2, crowd=(6, 12)),
+    "dusk": View((-44, 44), (0.9, 1.4), light=("dusk",)),
+    "near": View((-38, 38), (0.6, 0.75)),
+}
+QUERIES = ("front", "front", "near", "left", "right")
+
+
+@dataclass(frozen=True)
+class _Street:
+    """What stays in its place between views of one scene."""
+
+    main: Building
+    neighbours: tuple[tuple[Building, tuple[float, float, float]], ...]
+    figures: tuple[tuple[Image, tuple[float, float], float], ...]
+    pavement: Image
+
+
+@dataclass(frozen=True)
+class _Stock:
+    """What streets share, so that no two photos differ in everything."""
+
+    neighbours: tuple[Building, ...]
+    figures: dict[str, tuple[Image, ...]]
+    pavements: tuple[Image, ...]
+
+
+def render_collection(
+    folder: str | os.PathLike[str],
+    *,
+    scenes: int = 12,
+    views: int = 6,
+    queries_per_scene: int = 1,
+    distractors: int = 40,
+    size: tuple[int, int] = (640, 480),
+    seed: int = 0,
+    verbose: bool = True,
+) -> dict[str, Any]:
+    """Render a collection of street photos for retrieval, with its ground truth.
+
+    Every scene is a building with neighbours, seen from several sides and distances, by day and by
+    night, with trees, cars and people before it. Distractors are other streets of the same grammar;
+    some share a scene's style, all share its neighbours. The same arguments give the same bytes.
+
+    folder : where ``jpg/*.jpg`` and ``ground_truth.json`` are written; made if missing
+    scenes, views, queries_per_scene, distractors : how many, how many database photos and queries of each
+    size : width and height of a photo in pixels
+    Returns ``{"imlist", "qimlist", "gnd"}``, names without ``.jpg``, as in the file: each query's ``ok``
+    and ``junk`` are positions in imlist, ``bbx`` its building's box. Views that show less than 5 % of
+    a photo or 16 % of the front are junk. Query photos lie in ``jpg`` too, but are not in imlist.
+    Raises ValueError for counts that are too small, MissingExtraError without OpenCV, OSError.
+    """
+    as_count(scenes, "scenes")
+    as_count(views, "views")
+    as_count(queries_per_scene, "queries_per_scene", least=0)
+    as_count(distractors, "distractors", least=0)
+    as_count(seed, "seed", least=0)
+    if not isinstance(size, Sequence) or len(size) != 2:
+        raise ValueError(f"size: expected width and height, got {size!r}")
+    shape = as_count(size[0], "size", least=64, most=4096), as_count(size[1], "size", least=64, most=4096)
+    require("cv2")
+    photos = Path(folder) / "jpg"
+    photos.mkdir(parents=True, exist_ok=True)
+    stock = _make_stock(np.random.default_rng([seed, 0]))
+    styles = [random_style(np.random.default_rng([seed, 1, n])) for n in range(scenes)]
+
+    imlist: list[str] = []
+    qimlist: list[str] = []
+    gnd: list[dict[str, Any]] = []
+    with progress(None or [], "rendering", verbose=verbose, total=scenes + distractors) as bar:
+        for n in range(scenes):
+            street = _make_street(np.random.default_rng([seed, 2, n]), stock, styles[n])
+            ok: list[int] = []
+            junk: list[int] = []
+            kinds = _kinds(np.random.default_rng([seed, 3, n]), views)
+            for v, kind in enumerate(kinds):
+                rng = np.random.default_rng([seed, 4, n, v])
+                picture, front, whole = _photograph(rng, street, stock, VIEWS[kind], shape)
+                seen = float(front.mean()) >= LEAST_OF_PICTURE and front.sum() >= LEAST_OF_FRONT * whole
+                (ok if seen else junk).append(len(imlist))
+                imlist.append(f"place{n:03d}_{v:02d}")
+                write_bytes(photos / f"{imlist[-1]}.jpg", _developed(rng, picture))
+            for q in range(queries_per_scene):
+                rng = np.random.default_rng([seed, 5, n, q])
+                view = replace(VIEWS[QUERIES[int(rng.integers(len(QUERIES)))]], crowd=(0, 3))
+                picture, front, _ = _photograph(rng, street, stock, view, shape)
+                qimlist.append(f"query{n:03d}_{q:02d}")
+                write_bytes(photos / f"{qimlist[-1]}.jpg", _developed(rng, picture))
+                gnd.append({"ok": list(ok), "junk": list(junk), "bbx": _box(front)})
+            bar.update(1)
+        kinds_of_others = list(VIEWS)
+        for n in range(distractors):
+            rng = np.random.default_rng([seed, 6, n])
+            style = None
+            if rng.random() < 0.4:
+                style = replace(styles[int(rng.integers(scenes))], ornament="none")
+            street = _make_street(rng, stock, style)
+            view = VIEWS[kinds_of_others[int(rng.integers(len(kinds_of_others)))]]
+            imlist.append(f"street{n:03d}")
+            picture, _, _ = _photograph(rng, street, stock, view, shape)
+            write_bytes(photos / f"{imlist[-1]}.jpg", _developed(rng, picture))
+            bar.update(1)
+    truth = {"imlist": imlist, "qimlist": qimlist, "gnd": gnd}
+    write_json(Path(folder) / "ground_truth.json", truth)
+    return truth
+
+
+def _kinds(rng: Random, views: int) -> list[str]:
+    """Kinds of views in random order, each once before any comes again."""
+    order: list[str] = []
+    while len(order) < views:
+        order += [str(kind) for kind in rng.permutation(list(VIEWS))]
+    return order[:views]
+
+
+def _make_stock(rng: Random) -> _Stock:
+    figures = {
+        kind: tuple(make(rng) for _ in range({"tree": 5, "person": 14, "lamp": 2, "car": 9}[kind]))
+        for kind, (make, _, _) in FIGURES.items()
+    }
+    pavements = (
+        wall(rng, 288, 288, "stone", (150, 146, 140)),
+        wall(rng, 288, 288, "plaster", (108, 110, 114)),
+        wall(rng, 288, 288, "brick", (158, 128, 112)),
+        wall(rng, 288, 288, "plaster", (112, 134, 80)),
+    )
+    return _Stock(tuple(make_building(rng) for _ in range(6)), figures, pavements)
+
+
+def _make_street(rng: Random, stock: _Stock, style: Style | None) -> _Street:
+    main = make_building(rng, style)
+    neighbours = []
+    for side in (-1, 1):
+        if rng.random() < 0.7:
+            other = stock.neighbours[int(rng.integers(len(stock.neighbours)))]
+            x = side * (main.width / 2 + other.width / 2 + float(rng.uniform(0.6, 3.5)))
+            neighbours.append((other, (x, 0.0, float(rng.uniform(-2.5, -0.3)))))
+    figures: list[tuple[Image, tuple[float, float], float]] = []
+    if rng.random() < 0.6:
+        spot = float(rng.uniform(-0.4, 0.4)) * main.width, float(rng.uniform(2.5, 5))
+        figures.append((statue(rng), spot, float(rng.uniform(2.6, 4.2))))
+    for kind in ("tree", "lamp"):
+        if rng.random() < 0.6:
+            choice = stock.figures[kind]
+            spot = float(rng.choice([-1, 1]) * rng.uniform(0.4, 0.75)) * main.width, float(rng.uniform(1.5, 4))
+            tall = float(rng.uniform(*FIGURES[kind][1:]))
+            figures.append((choice[int(rng.integers(len(choice)))], spot, tall))
+    pavement = stock.pavements[int(rng.integers(len(stock.pavements)))]
+    return _Street(main, tuple(neighbours), tuple(figures), pavement)
+
+
+def _make_light(rng: Random, kind: str) -> Light:
+    """Sun, sky and what they leave in shadow, as shares of RGB."""
+    azimuth = float(rng.uniform(-1.25, 1.25))
+    height = {"sun": (0.5, 1.0), "cloud": (0.8, 1.2), "dusk": (0.12, 0.3), "night": (0.8, 0.9)}[kind]
+    rise = float(rng.uniform(*height))
+    sun = np.array([np.sin(azimuth) * np.cos(rise), np.sin(rise), np.cos(azimuth) * np.cos(rise)])
+    strength, ambient, sky = {
+        "sun": ((0.86, 0.80, 0.68), (0.44, 0.48, 0.56), ((96, 148, 208), (196, 216, 232))),
+        "cloud": ((0.20, 0.20, 0.20), (0.74, 0.76, 0.80), ((176, 184, 192), (216, 218, 220))),
+        "dusk": ((0.80, 0.48, 0.26), (0.36, 0.34, 0.42), ((92, 104, 150), (240, 176, 120))),
+        "night": ((0.03, 0.03, 0.05), (0.10, 0.11, 0.17), ((10, 13, 28), (34, 34, 54))),
+    }[kind]
+    vary = np.float32(rng.uniform(0.85, 1.12))
+    return Light(
+        sun,
+        np.array(strength, np.float32) * vary,
+        np.array(ambient, np.float32) * vary,
+        1.0 if kind == "night" else 0.0,
+        sky,
+    )
+
+
+def _shadow(main: Building, light: Light) -> NDArray[np.float64] | None:
+    """Where a building's box shades the ground."""
+    if light.strength.max() < 0.3:
+        return None
+    x = main.width / 2
+    base = np.array([(-x, 0, 0), (x, 0, 0), (x, 0, -main.depth), (-x, 0, -main.depth)])
+    return np.vstack([base, base - light.sun * [1, 0, 1] * (main.height * 0.8 / light.sun[1])])
+
+
+def _photograph(
+    rng: Random, street: _Street, stock: _Stock, view: View, size: tuple[int, int]
+) -> tuple[NDArray[np.float32], NDArray[np.bool_], float]:
+    """One exposure: float32 (h, w, 3), where the main building's front is seen, and how many pixels its front spans."""
+    main = street.main
+    focal = size[0] * float(rng.uniform(0.8, 1.05))
+    fit = focal * max(main.width / size[0], main.height / size[1]) * 1.08
+    azimuth = np.deg2rad(float(rng.uniform(*view.azimuth)))
+    away = fit * float(rng.uniform(*view.distance))
+    aim = np.array([float(rng.uniform(-0.1, 0.1)) * main.width, main.height * 0.46, 0.0])
+    if view.detail:
+        aim = np.array([rng.uniform(-0.34, 0.34) * main.width, rng.uniform(0.2, 0.7) * main.height, 0.0])
+    elif view.distance[1] < 1:
+        aim[1] *= 1.15
+    eye = float(rng.uniform(1.5, 2.4)) + (float(rng.uniform(1, 6)) if rng.random() < 0.3 else 0)
+    away = max(away, 3.2)
+    position = np.array([aim[0] + np.sin(azimuth) * away, eye, max(np.cos(azimuth) * away, 2.6)])
+    camera = Camera(size, position, aim, focal, float(np.deg2rad(rng.normal(0, 1.6))))
+    light = _make_light(rng, str(rng.choice(view.light)))
+    camera.paint_sky(rng, light)
+    camera.paint_ground(street.pavement, light, _shadow(main, light))
+    lamps = float(rng.uniform(0.25, 0.5))
+    for building, offset in street.neighbours:
+        for face in building.faces:
+            camera.paint(replace(face.moved(offset), front=False), light, lamps * 0.7)
+    for face in main.faces:
+        camera.paint(face, light, lamps)
+    standing = [(figure, np.array([x, 0.0, z]), tall) for figure, (x, z), tall in street.figures]
+    standing += _passers_by(rng, stock, view, position, aim, main)
+    standing.sort(key=lambda item: -float((item[1] - position) @ camera.axes[2]))
+    for figure, foot, tall in standing:
+        camera.paste(figure, foot, tall, light)
+    x = main.width / 2
+    corners = np.array([(-x, main.height, 0), (x, main.height, 0), (x, 0, 0), (-x, 0, 0)])
+    outline = camera.project(corners)[0].astype(np.float32)
+    return camera.picture, camera.front, float(require("cv2").contourArea(outline))
+
+
+def _passers_by(
+    rng: Random, stock: _Stock, view: View, position: NDArray[np.float64], aim: NDArray[np.float64], main: Building
+) -> list[tuple[Image, NDArray[np.float64], float]]:
+    """Who and what happens to stand between the camera and the building."""
+    kinds = ["tree"] * view.trees
+    count = int(rng.integers(view.crowd[0], view.crowd[1] + 1))
+    kinds += [str(kind) for kind in rng.choice(["person", "person", "person", "car", "lamp"], count)]
+    standing = []
+    for kind in kinds:
+        choice = stock.figures[kind]
+        share = float(rng.uniform(0.35, 0.92))
+        x = position[0] + share * (aim[0] - position[0]) + float(rng.normal(0, 0.36)) * main.width * share
+        z = max(position[2] * (1 - share), 1.2)
+        tall = float(rng.uniform(*FIGURES[kind][1:]))
+        standing.append((choice[int(rng.integers(len(choice)))], np.array([x, 0.0, z]), tall))
+    return standing
+
+
+def _developed(rng: Random, picture: NDArray[np.float32]) -> bytes:
+    """A JPEG file through a cheap lens: exposure, white balance, vignette, blur, noise, compression."""
+    cv2 = require("cv2")
+    height, width = picture.shape[:2]
+    balance = np.clip(rng.normal(1, 0.05, 3), 0.86, 1.14).astype(np.float32)
+    shot = picture * balance * np.float32(rng.uniform(0.82, 1.2))
+    y, x = np.mgrid[-1 : 1 : height * 1j, -1 : 1 : width * 1j].astype(np.float32)
+    shot *= (1 - np.float32(rng.uniform(0, 0.18)) * (x * x + y * y))[..., None]
+    shot = np.clip(shot, 0, None)
+    shot = np.where(shot > 0.8, 0.8 + 0.2 * np.tanh((shot - 0.8) / 0.2), shot)  # highlights roll off
+    sigma = float(rng.choice([0.45, 0.6, 0.8, 1.3]))
+    shot = cv2.GaussianBlur(shot, (0, 0), sigma)
+    grain = rng.standard_normal(shot.shape, dtype=np.float32)
+    shot += grain * np.float32(rng.uniform(0.006, 0.03))
+    pixels = (np.clip(shot, 0, 1) * 255).round().astype(np.uint8)
+    quality = [cv2.IMWRITE_JPEG_QUALITY, int(rng.integers(68, 93))]
+    done, file = cv2.imencode(".jpg", pixels[..., ::-1], quality)
+    if not done:
+        raise OSError("OpenCV cannot write JPEG files")
+    return bytes(file.tobytes())
+
+
+def _box(front: NDArray[np.bool_]) -> list[float] | None:
+    """The box around a front as it is seen; a hundredth on each side is left to stray pixels."""
+    if not front.any():
+        return None
+    rows, columns = np.nonzero(front)
+    x0, x1 = np.quantile(columns, (0.005, 0.995))
+    y0, y1 = np.quantile(rows, (0.005, 0.995))
+    if x1 - x0 < 2 or y1 - y0 < 2:
+        return None
+    return [float(x0), float(y0), float(x1 + 1), float(y1 + 1)]

@@ -1,0 +1,141 @@
+"""What a page shows: photos, matches between them, chains of photos, ranked results."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kinfold.base.arrays import as_array, as_choice, as_count, as_number
+
+Points = NDArray[np.float64]
+Box = tuple[float, float, float, float]
+Mark = Literal["ok", "junk", "wrong"]
+MARKS = ("ok", "junk", "wrong")
+
+
+def _as_points(x: Any, name: str) -> Points:
+    """Finite positions (n, 2) in pixels; an empty list is no positions."""
+    if np.size(x) == 0:
+        return np.empty((0, 2))
+    points = as_array(x, name).astype(np.float64)
+    if points.ndim != 2 or points.shape[1] != 2:
+        raise ValueError(f"{name}: expected positions (n, 2), got shape {points.shape}")
+    if not np.isfinite(points).all():
+        raise ValueError(f"{name}: expected finite positions, got NaN or infinity")
+    return points
+
+
+def _as_text(x: Any, name: str) -> str:
+    if not isinstance(x, str):
+        raise ValueError(f"{name}: expected text, got {type(x).__name__}")
+    return x
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A photo on a page.
+
+    name : its file name, shown as it is
+    jpeg : a JPEG file, as small as the page wants it
+    width, height : size of the upright photo in whose pixels boxes and points are given
+    """
+
+    name: str
+    jpeg: bytes
+    width: int
+    height: int
+
+    def __post_init__(self) -> None:
+        _as_text(self.name, "name")
+        if not isinstance(self.jpeg, bytes) or not self.jpeg.startswith(b"\xff\xd8"):
+            raise ValueError(f"jpeg: expected the bytes of a JPEG file for {self.name!r}")
+        as_count(self.width, "width")
+        as_count(self.height, "height")
+
+
+@dataclass(frozen=True, eq=False)
+class Match:
+    """Verified correspondences between the query and a photo.
+
+    query_points, photo_points : (n, 2) positions of the inliers in either photo, row by row
+    outline : (m, 2) the query's outline projected into the photo, or None
+    """
+
+    query_points: Points
+    photo_points: Points
+    outline: Points | None = None
+
+    def __post_init__(self) -> None:
+        query = _as_points(self.query_points, "query_points")
+        photo = _as_points(self.photo_points, "photo_points")
+        if len(query) != len(photo):
+            raise ValueError(
+                f"photo_points: expected {len(query)} positions, one for each of query_points, "
+                f"got {len(photo)}"
+            )
+        object.__setattr__(self, "query_points", query)
+        object.__setattr__(self, "photo_points", photo)
+        if self.outline is not None:
+            object.__setattr__(self, "outline", _as_points(self.outline, "outline"))
+
+    def __len__(self) -> int:
+        return len(self.query_points)
+
+
+@dataclass(frozen=True)
+class Link:
+    """A step along the graph: the photo that it leads to and the similarity of the edge taken."""
+
+    picture: Picture
+    similarity: float
+
+
+@dataclass(frozen=True)
+class Result:
+    """One photo of an answer.
+
+    rank : from 1
+    chain : the steps from the query to this photo, which is the last of them; empty if not known
+    mark : what the ground truth says, if there is one
+    """
+
+    rank: int
+    picture: Picture
+    score: float
+    match: Match | None = None
+    chain: tuple[Link, ...] = ()
+    mark: Mark | None = None
+
+    def __post_init__(self) -> None:
+        as_count(self.rank, "rank")
+        if self.mark is not None:
+            as_choice(self.mark, "mark", MARKS)
+
+
+@dataclass(frozen=True)
+class Answer:
+    """A query and its ranked results.
+
+    box : x0, y0, x1, y1, the region of the query that was asked for; None for the whole photo
+    facts : how the answer was made, in the order in which it is shown
+    average_precision : in [0, 1], where the ground truth is known
+    """
+
+    query: Picture
+    box: Box | None
+    results: tuple[Result, ...]
+    title: str
+    facts: dict[str, str] = field(default_factory=dict)
+    average_precision: float | None = None
+
+    def __post_init__(self) -> None:
+        _as_text(self.title, "title")
+        if self.box is not None:
+            corners = np.asarray(self.box, dtype=np.float64)
+            if corners.shape != (4,) or not np.isfinite(corners).all():
+                raise ValueError(f"box: expected x0, y0, x1, y1, got {self.box!r}")
+        if self.average_precision is not None:
+            as_number(self.average_precision, "average_precision", least=0, most=1)
