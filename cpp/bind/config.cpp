@@ -25,13 +25,16 @@ void register_config(py::module_& m) {
   m.attr("compiler") = KF_COMPILER;
   m.def("levels", &available_levels, "Instruction-set levels that can run here, ascending.");
   m.def("level", [] { return current_level(); }, "The level in use.");
-  m.def("set_level", &set_level, py::arg("level"), "Force a level; ValueError if this machine lacks it.");
+  m.def("set_level", &set_level, py::arg("level"),
+        "Force a level; ValueError if this machine lacks it.");
   m.def("cpu_features", &cpu_feature_names, "Processor features that matter here.");
   m.def("threads", &threads, "Threads that a call may use, the caller included.");
   m.def(
       "set_threads",
       [](py::ssize_t n) {
-        if (n < 0) throw InvalidArgument("threads: expected 0 (default) or a positive number, got " + std::to_string(n));
+        if (n < 0)
+          throw InvalidArgument("threads: expected 0 (default) or a positive number, got " +
+                                std::to_string(n));
         set_threads(static_cast<std::size_t>(n));
       },
       py::arg("threads"), "Set the number of threads; 0 restores the default.");

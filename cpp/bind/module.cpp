@@ -5,7 +5,8 @@
 PYBIND11_MODULE(_core, m, pybind11::mod_gil_not_used()) {
   m.doc() = "Kinfold's compiled engine. Private: use the functions of the package's rooms.";
   kf::bind::register_config(m);
-  kf::bind::register_kernels(m.def_submodule("kernels", "Single kernels, for tests and benchmarks."));
+  kf::bind::register_kernels(
+      m.def_submodule("kernels", "Single kernels, for tests and benchmarks."));
   kf::bind::register_scan(m.def_submodule("scan", "Exhaustive scans."));
   kf::bind::register_quantize(m.def_submodule("quantize", "Clustering and codes."));
   kf::bind::register_graph(m.def_submodule("graph", "Sparse neighbour graphs."));

@@ -36,14 +36,16 @@ void register_quantize(py::module_ m) {
           [](BoundClustering& self, const py::object& centroids, const py::object& warm) {
             const auto c = expect<float>(centroids, "centroids", 2);
             const std::size_t n = self.clustering->size(), k = rows(c);
-            require(k > 0 && cols(c) == self.clustering->dimension(), "centroids: expected (k, d) of the points' dimension");
+            require(k > 0 && cols(c) == self.clustering->dimension(),
+                    "centroids: expected (k, d) of the points' dimension");
             Array<std::int64_t> labels(static_cast<py::ssize_t>(n));
             Array<float> distances(static_cast<py::ssize_t>(n));
             if (!warm.is_none()) {
               const auto before = expect<std::int64_t>(warm, "warm", 1);
               require(rows(before) == n, "warm: expected one label for each point");
               for (std::size_t i = 0; i < n; ++i) {
-                require(before.data()[i] >= 0 && before.data()[i] < static_cast<std::int64_t>(k), "warm: label out of range");
+                require(before.data()[i] >= 0 && before.data()[i] < static_cast<std::int64_t>(k),
+                        "warm: label out of range");
                 labels.mutable_data()[i] = before.data()[i];
               }
             }
@@ -66,7 +68,8 @@ void register_quantize(py::module_ m) {
             require(rows(l) == self.clustering->size(), "labels: expected one for each point");
             require(cols(before) == self.clustering->dimension(), "centroids: wrong dimension");
             for (std::size_t i = 0; i < rows(l); ++i)
-              require(l.data()[i] >= 0 && l.data()[i] < static_cast<std::int64_t>(k), "labels: out of range");
+              require(l.data()[i] >= 0 && l.data()[i] < static_cast<std::int64_t>(k),
+                      "labels: out of range");
             Array<float> means(std::vector<py::ssize_t>{before.shape(0), before.shape(1)});
             std::copy_n(before.data(), before.size(), means.mutable_data());
             Array<std::int64_t> counts(before.shape(0));
@@ -81,8 +84,10 @@ void register_quantize(py::module_ m) {
           py::arg("labels"), py::arg("centroids"))
       .def(
           "seed",
-          [](const BoundClustering& self, std::size_t k, const py::object& weights, std::uint64_t seed) {
-            require(k > 0 && k <= self.clustering->size(), "k: expected from 1 to the number of points");
+          [](const BoundClustering& self, std::size_t k, const py::object& weights,
+             std::uint64_t seed) {
+            require(k > 0 && k <= self.clustering->size(),
+                    "k: expected from 1 to the number of points");
             Array<double> w;
             if (!weights.is_none()) {
               w = expect<double>(weights, "weights", 1);

@@ -27,9 +27,13 @@ struct Inputs {
 
   Inputs(const scan::ExactScan& scan, const py::object& base_vectors, const py::object& base_ids,
          const py::object& base_alive, const py::object& query_vectors)
-      : vectors(expect<float>(base_vectors, "base", 2)), queries(expect<float>(query_vectors, "queries", 2)),
-        ids(base_ids), alive(base_alive), base{} {
-    require(cols(vectors) == scan.dimension() && cols(queries) == scan.dimension(), "queries: wrong dimension");
+      : vectors(expect<float>(base_vectors, "base", 2)),
+        queries(expect<float>(query_vectors, "queries", 2)),
+        ids(base_ids),
+        alive(base_alive),
+        base{} {
+    require(cols(vectors) == scan.dimension() && cols(queries) == scan.dimension(),
+            "queries: wrong dimension");
     base = {vectors.data(), nullptr, nullptr, rows(vectors)};
     if (!ids.is_none()) {
       const auto array = expect<std::int64_t>(ids, "ids", 1);
@@ -47,11 +51,13 @@ struct Inputs {
 }  // namespace
 
 void register_scan(py::module_ m) {
-  py::class_<scan::ExactScan>(m, "ExactScan", "Filters of exact search over vectors that the caller keeps.")
+  py::class_<scan::ExactScan>(m, "ExactScan",
+                              "Filters of exact search over vectors that the caller keeps.")
       .def(py::init([](std::size_t d, const std::string& metric, bool shadow) {
              require(d > 0, "dim: expected at least 1");
              require(metric == "l2" || metric == "ip", "metric: expected l2 or ip");
-             return new scan::ExactScan(d, metric == "l2" ? scan::Metric::l2 : scan::Metric::inner_product, shadow);
+             return new scan::ExactScan(
+                 d, metric == "l2" ? scan::Metric::l2 : scan::Metric::inner_product, shadow);
            }),
            py::arg("dim"), py::arg("metric"), py::arg("shadow") = true)
       .def("append",
@@ -65,14 +71,16 @@ void register_scan(py::module_ m) {
       .def_property_readonly("shadow_bytes", &scan::ExactScan::shadow_bytes)
       .def(
           "search",
-          [](const scan::ExactScan& self, const py::object& vectors, const py::object& queries, std::size_t k,
-             const py::object& ids, const py::object& alive, const std::string& filter, std::size_t threads) {
+          [](const scan::ExactScan& self, const py::object& vectors, const py::object& queries,
+             std::size_t k, const py::object& ids, const py::object& alive,
+             const std::string& filter, std::size_t threads) {
             const Inputs in(self, vectors, ids, alive, queries);
             const scan::Filter chosen = filter_named(filter);
             const std::size_t nq = rows(in.queries);
             require(k > 0, "k: expected at least 1");
             checked_mul(checked_mul(nq, k), sizeof(std::int64_t));
-            const auto shape = std::vector<py::ssize_t>{static_cast<py::ssize_t>(nq), static_cast<py::ssize_t>(k)};
+            const auto shape =
+                std::vector<py::ssize_t>{static_cast<py::ssize_t>(nq), static_cast<py::ssize_t>(k)};
             Array<float> distances(shape);
             Array<std::int64_t> found(shape);
             float* d = distances.mutable_data();
@@ -87,14 +95,16 @@ void register_scan(py::module_ m) {
           py::arg("alive") = py::none(), py::arg("filter") = "auto", py::arg("threads") = 0)
       .def(
           "range_search",
-          [](const scan::ExactScan& self, const py::object& vectors, const py::object& queries, float radius,
-             const py::object& ids, const py::object& alive, const std::string& filter, std::size_t threads) {
+          [](const scan::ExactScan& self, const py::object& vectors, const py::object& queries,
+             float radius, const py::object& ids, const py::object& alive,
+             const std::string& filter, std::size_t threads) {
             const Inputs in(self, vectors, ids, alive, queries);
             const scan::Filter chosen = filter_named(filter);
             std::vector<std::vector<Neighbour>> results;
             {
               py::gil_scoped_release release;
-              results = self.range(in.base, in.queries.data(), rows(in.queries), radius, chosen, threads);
+              results =
+                  self.range(in.base, in.queries.data(), rows(in.queries), radius, chosen, threads);
             }
             Array<std::int64_t> starts(static_cast<py::ssize_t>(results.size() + 1));
             std::int64_t total = 0;

@@ -25,8 +25,8 @@ struct AlignedAllocator {
 template <class T>
 using Buffer = std::vector<T, AlignedAllocator<T>>;
 
-// Room for n items, kept by the thread from call to call: neither cleared nor returned to the system.
-// One buffer for each Tag; a second call with the same Tag may move it.
+// Room for n items, kept by the thread from call to call: neither cleared nor returned to the
+// system. One buffer for each Tag; a second call with the same Tag may move it.
 template <class T, class Tag>
 T* thread_scratch(std::size_t n) {
   thread_local Buffer<T> buffer;

@@ -1,6 +1,6 @@
 #pragma once
-// Counter-free small generator with the same stream on every platform (SplitMix64, Steele et al. 2014;
-// bounded draws by Lemire 2019). The standard library's distributions differ between vendors.
+// Counter-free small generator with the same stream on every platform (SplitMix64, Steele et al.
+// 2014; bounded draws by Lemire 2019). The standard library's distributions differ between vendors.
 
 #include <cstdint>
 

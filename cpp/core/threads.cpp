@@ -31,7 +31,8 @@ constexpr std::size_t most_threads = 1024;
 std::size_t affinity() {
 #if defined(__linux__)
   cpu_set_t set;
-  if (sched_getaffinity(0, sizeof set, &set) == 0) return static_cast<std::size_t>(std::max(1, CPU_COUNT(&set)));
+  if (sched_getaffinity(0, sizeof set, &set) == 0)
+    return static_cast<std::size_t>(std::max(1, CPU_COUNT(&set)));
 #endif
   return std::max(1u, std::thread::hardware_concurrency());
 }
@@ -42,7 +43,8 @@ std::size_t default_threads() {
   char* end = nullptr;
   const long n = std::strtol(wish, &end, 10);
   if (*end != '\0' || n < 1 || n > static_cast<long>(most_threads))
-    throw InvalidArgument(std::string("KINFOLD_THREADS: expected a whole number from 1 to 1024, got '") + wish + "'");
+    throw InvalidArgument(
+        std::string("KINFOLD_THREADS: expected a whole number from 1 to 1024, got '") + wish + "'");
   return static_cast<std::size_t>(n);
 }
 
@@ -55,9 +57,9 @@ struct Job {
   const std::function<void(std::size_t, std::size_t)>* body;
   std::atomic<std::size_t> next{0};
   std::atomic<bool> stop{false};
-  std::size_t helpers_wanted = 0;   // guarded by the pool's mutex
-  std::size_t helpers_inside = 0;   // guarded by the pool's mutex
-  std::exception_ptr error;         // guarded by the pool's mutex
+  std::size_t helpers_wanted = 0;  // guarded by the pool's mutex
+  std::size_t helpers_inside = 0;  // guarded by the pool's mutex
+  std::exception_ptr error;        // guarded by the pool's mutex
 };
 
 // What the thread is working on, so that a long chunk can ask whether to go on.
@@ -79,7 +81,8 @@ class Pool {
   // A pool lives as long as the process: at exit its threads may still be asleep in it.
   static Pool& instance() {
     std::call_once(once_, [] {
-      pthread_atfork(nullptr, nullptr, [] { pool_.store(new Pool); });  // the child has no threads: start anew
+      pthread_atfork(nullptr, nullptr,
+                     [] { pool_.store(new Pool); });  // the child has no threads: start anew
       pool_.store(new Pool);
     });
     return *pool_.load();

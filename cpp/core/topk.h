@@ -1,6 +1,6 @@
 #pragma once
-// The k smallest (distance, id) pairs: nearer first, ties to the smaller id, so that neither the order
-// of arrival nor the number of threads changes the answer.
+// The k smallest (distance, id) pairs: nearer first, ties to the smaller id, so that neither the
+// order of arrival nor the number of threads changes the answer.
 
 #include <algorithm>
 #include <cstddef>

@@ -1,6 +1,7 @@
 // Rounds (x - centre) / scale to int8 and measures what was lost: the way into the 8-bit filter.
-// Returns error, the squared norm of x - centre - scale * code; length, that of x - centre; norm, that of the
-// code; and the sum of the codes. Float32 sums in Vec32's lanes: the caller rounds the bounds up.
+// Returns error, the squared norm of x - centre - scale * code; length, that of x - centre; norm,
+// that of the code; and the sum of the codes. Float32 sums in Vec32's lanes: the caller rounds the
+// bounds up.
 
 #include "kernels/table.h"
 #include "simd/vec.h"
@@ -14,7 +15,8 @@ struct Totals {
 
 #if defined(__AVX512F__)
 inline __m512 encode_lanes(__m512 v, __m512 inverse, std::int8_t* out, __mmask16 mask) {
-  __m512 c = _mm512_roundscale_ps(_mm512_mul_ps(v, inverse), _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
+  __m512 c = _mm512_roundscale_ps(_mm512_mul_ps(v, inverse),
+                                  _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
   c = _mm512_min_ps(_mm512_max_ps(c, _mm512_set1_ps(-128.0f)), _mm512_set1_ps(127.0f));
   _mm512_mask_cvtsepi32_storeu_epi8(out, mask, _mm512_cvtps_epi32(c));
   return c;
@@ -31,12 +33,15 @@ inline Vec32 encode(const Vec32& v, float inverse, std::int8_t* out, std::size_t
   Vec32 c;
   __m256i whole[4];
   for (int i = 0; i < 4; ++i) {
-    const __m256 r = _mm256_round_ps(_mm256_mul_ps(v.v[i], _mm256_set1_ps(inverse)), _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
+    const __m256 r = _mm256_round_ps(_mm256_mul_ps(v.v[i], _mm256_set1_ps(inverse)),
+                                     _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
     c.v[i] = _mm256_min_ps(_mm256_max_ps(r, _mm256_set1_ps(-128.0f)), _mm256_set1_ps(127.0f));
     whole[i] = _mm256_cvtps_epi32(c.v[i]);
   }
-  const __m256i words = _mm256_packs_epi16(_mm256_packs_epi32(whole[0], whole[1]), _mm256_packs_epi32(whole[2], whole[3]));
-  const __m256i bytes = _mm256_permutevar8x32_epi32(words, _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7));
+  const __m256i words = _mm256_packs_epi16(_mm256_packs_epi32(whole[0], whole[1]),
+                                           _mm256_packs_epi32(whole[2], whole[3]));
+  const __m256i bytes =
+      _mm256_permutevar8x32_epi32(words, _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7));
   if (n >= 32) {
     _mm256_storeu_si256(reinterpret_cast<__m256i*>(out), bytes);
   } else {
@@ -52,7 +57,8 @@ inline Vec32 splat(float x) {
 }
 #else
 inline Vec32 encode(const Vec32& v, float inverse, std::int8_t* out, std::size_t n) {
-  constexpr float round = 12582912.0f;  // 1.5 * 2^23: adding it rounds to a whole number, halves to even
+  constexpr float round =
+      12582912.0f;  // 1.5 * 2^23: adding it rounds to a whole number, halves to even
   Vec32 c;
   for (std::size_t i = 0; i < 32; ++i) {
     float r = v.v[i] * inverse;
@@ -70,8 +76,8 @@ inline Vec32 splat(float x) {
 }
 #endif
 
-inline void add(Totals& t, const Vec32& x, const Vec32& centre, float scale, float inverse, std::int8_t* out,
-                std::size_t n) {
+inline void add(Totals& t, const Vec32& x, const Vec32& centre, float scale, float inverse,
+                std::int8_t* out, std::size_t n) {
   const Vec32 v = x - centre;
   const Vec32 c = encode(v, inverse, out, n);
   const Vec32 e = fma(c, splat(-scale), v);
@@ -83,12 +89,16 @@ inline void add(Totals& t, const Vec32& x, const Vec32& centre, float scale, flo
 
 }  // namespace
 
-void encode_u8(const float* x, const float* centre, float scale, std::size_t d, std::int8_t* codes, float* totals) {
+void encode_u8(const float* x, const float* centre, float scale, std::size_t d, std::int8_t* codes,
+               float* totals) {
   Totals t;
   const float inverse = 1.0f / scale;
   std::size_t i = 0;
-  for (; i + 32 <= d; i += 32) add(t, Vec32::load(x + i), Vec32::load(centre + i), scale, inverse, codes + i, 32);
-  if (i < d) add(t, Vec32::load(x + i, d - i), Vec32::load(centre + i, d - i), scale, inverse, codes + i, d - i);
+  for (; i + 32 <= d; i += 32)
+    add(t, Vec32::load(x + i), Vec32::load(centre + i), scale, inverse, codes + i, 32);
+  if (i < d)
+    add(t, Vec32::load(x + i, d - i), Vec32::load(centre + i, d - i), scale, inverse, codes + i,
+        d - i);
   totals[0] = reduce(t.error);
   totals[1] = reduce(t.length);
   totals[2] = reduce(t.norm);

@@ -1,10 +1,11 @@
-// Float32 filter of exact search: the pairs (query, point) with <query, point> + bias >= threshold(query),
-// up to rounding, which the caller's thresholds allow for.
+// Float32 filter of exact search: the pairs (query, point) with <query, point> + bias >=
+// threshold(query), up to rounding, which the caller's thresholds allow for.
 //
 // queries     float32, packed (ceil(nq / 16), d, 16): 16 queries side by side
-// points      float32 (n, d), as stored; each number is broadcast to 16 queries, so nothing is repacked
-// bias        float32 (n,); thresholds float32, one a query, +inf for rows that only fill up; n < 65536
-// Bound: d fused multiply-adds a pair. 24 accumulators hide the latency of two FMA ports.
+// points      float32 (n, d), as stored; each number is broadcast to 16 queries, so nothing is
+// repacked bias        float32 (n,); thresholds float32, one a query, +inf for rows that only fill
+// up; n < 65536 Bound: d fused multiply-adds a pair. 24 accumulators hide the latency of two FMA
+// ports.
 
 #include "kernels/table.h"
 #include "simd/vec.h"
@@ -49,11 +50,12 @@ inline unsigned at_least(const Lanes& a, const Lanes& b) {
 constexpr int most_lanes = 4;
 #endif
 
-// `Points` points against `Groups` vectors of queries; the vectors of one query group lie 16 floats apart in k.
+// `Points` points against `Groups` vectors of queries; the vectors of one query group lie 16 floats
+// apart in k.
 template <int Points, int Groups>
 inline std::size_t scan_block(const float* const* queries, std::uint32_t first, const float* points,
-                              const float* bias, std::uint32_t point, std::size_t d, const float* thresholds,
-                              std::uint32_t* hits) {
+                              const float* bias, std::uint32_t point, std::size_t d,
+                              const float* thresholds, std::uint32_t* hits) {
   Lanes sums[Points][Groups];
   for (int p = 0; p < Points; ++p)
     for (int g = 0; g < Groups; ++g) sums[p][g] = splat(bias[p]);
@@ -70,30 +72,32 @@ inline std::size_t scan_block(const float* const* queries, std::uint32_t first, 
     const Lanes threshold = load(thresholds + width * g);
     for (int p = 0; p < Points; ++p)
       for (unsigned mask = at_least(sums[p][g], threshold); mask; mask &= mask - 1)
-        hits[found++] = (first + static_cast<std::uint32_t>(width * g + __builtin_ctz(mask))) << 16 |
+        hits[found++] = (first + static_cast<std::uint32_t>(width * g + __builtin_ctz(mask)))
+                            << 16 |
                         (point + static_cast<std::uint32_t>(p));
   }
   return found;
 }
 
 template <int Groups>
-inline std::size_t scan_points(const float* const* queries, std::uint32_t first, const float* points,
-                               const float* bias, std::size_t n, std::size_t d, const float* thresholds,
-                               std::uint32_t* hits) {
+inline std::size_t scan_points(const float* const* queries, std::uint32_t first,
+                               const float* points, const float* bias, std::size_t n, std::size_t d,
+                               const float* thresholds, std::uint32_t* hits) {
   std::size_t found = 0, i = 0;
   for (; i + most_points <= n; i += most_points)
-    found += scan_block<most_points, Groups>(queries, first, points + i * d, bias + i, static_cast<std::uint32_t>(i), d,
-                                             thresholds, hits + found);
+    found +=
+        scan_block<most_points, Groups>(queries, first, points + i * d, bias + i,
+                                        static_cast<std::uint32_t>(i), d, thresholds, hits + found);
   for (; i < n; ++i)
-    found += scan_block<1, Groups>(queries, first, points + i * d, bias + i, static_cast<std::uint32_t>(i), d, thresholds,
-                                   hits + found);
+    found += scan_block<1, Groups>(queries, first, points + i * d, bias + i,
+                                   static_cast<std::uint32_t>(i), d, thresholds, hits + found);
   return found;
 }
 
 }  // namespace
 
-std::size_t filter_f32(const float* queries, std::size_t nq, const float* points, const float* bias, std::size_t n,
-                       std::size_t d, const float* thresholds, std::uint32_t* hits) {
+std::size_t filter_f32(const float* queries, std::size_t nq, const float* points, const float* bias,
+                       std::size_t n, std::size_t d, const float* thresholds, std::uint32_t* hits) {
   const std::size_t vectors = (nq + 15) / 16 * 16 / width;
   std::size_t found = 0;
   for (std::size_t v = 0; v < vectors; v += most_lanes) {
@@ -111,11 +115,11 @@ std::size_t filter_f32(const float* queries, std::size_t nq, const float* points
     }
     int g = 0;
     for (; g + 2 <= count; g += 2)
-      found += scan_points<2>(groups + g, first + static_cast<std::uint32_t>(width * g), points, bias, n, d,
-                              bounds + width * g, hits + found);
+      found += scan_points<2>(groups + g, first + static_cast<std::uint32_t>(width * g), points,
+                              bias, n, d, bounds + width * g, hits + found);
     if (g < count)
-      found += scan_points<1>(groups + g, first + static_cast<std::uint32_t>(width * g), points, bias, n, d,
-                              bounds + width * g, hits + found);
+      found += scan_points<1>(groups + g, first + static_cast<std::uint32_t>(width * g), points,
+                              bias, n, d, bounds + width * g, hits + found);
   }
   return found;
 }

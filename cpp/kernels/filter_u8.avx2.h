@@ -1,5 +1,5 @@
-// The 16-bit form for AVX2 and plain AVX-512: 8-bit products in pairs (VPMADDUBSW) would saturate, so
-// codes are widened and multiplied by VPMADDWD. Three queries share each widened block.
+// The 16-bit form for AVX2 and plain AVX-512: 8-bit products in pairs (VPMADDUBSW) would saturate,
+// so codes are widened and multiplied by VPMADDWD. Three queries share each widened block.
 
 namespace kf::KF_LEVEL {
 namespace {
@@ -21,9 +21,11 @@ struct Best {
   std::int32_t* best;
 
   void take(std::uint32_t query, std::uint32_t, __m256i sums) {
-    const __m128i four = _mm_max_epi32(_mm256_castsi256_si128(sums), _mm256_extracti128_si256(sums, 1));
+    const __m128i four =
+        _mm_max_epi32(_mm256_castsi256_si128(sums), _mm256_extracti128_si256(sums, 1));
     const __m128i two = _mm_max_epi32(four, _mm_shuffle_epi32(four, 0x4e));
-    const std::int32_t largest = _mm_cvtsi128_si32(_mm_max_epi32(two, _mm_shuffle_epi32(two, 0xb1)));
+    const std::int32_t largest =
+        _mm_cvtsi128_si32(_mm_max_epi32(two, _mm_shuffle_epi32(two, 0xb1)));
     if (largest > best[query]) best[query] = largest;
   }
 };
@@ -42,31 +44,37 @@ inline void scan_block(const std::int16_t* queries, std::uint32_t first, const s
       y[q] = _mm256_set1_epi64x(four);
     }
     for (int part = 0; part < 4; ++part) {
-      const __m256i x = _mm256_cvtepu8_epi16(_mm_loadu_si128(reinterpret_cast<const __m128i*>(codes + 16 * part)));
+      const __m256i x = _mm256_cvtepu8_epi16(
+          _mm_loadu_si128(reinterpret_cast<const __m128i*>(codes + 16 * part)));
       for (int q = 0; q < Queries; ++q)
         sums[q][part] = _mm256_add_epi32(sums[q][part], _mm256_madd_epi16(x, y[q]));
     }
   }
   for (int q = 0; q < Queries; ++q)
     for (std::uint32_t half = 0; half < 2; ++half) {
-      // Pairs of partial sums; HADD works within 128-bit lanes, the permutation restores the points' order.
+      // Pairs of partial sums; HADD works within 128-bit lanes, the permutation restores the
+      // points' order.
       const __m256i pairs = _mm256_permute4x64_epi64(
           _mm256_hadd_epi32(sums[q][2 * half], sums[q][2 * half + 1]), 0xd8);
       const __m256i start = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(bias + 8 * half));
-      sink.take(first + static_cast<std::uint32_t>(q), point + 8 * half, _mm256_add_epi32(pairs, start));
+      sink.take(first + static_cast<std::uint32_t>(q), point + 8 * half,
+                _mm256_add_epi32(pairs, start));
     }
 }
 
 template <class Sink>
-inline void scan_wide(const std::int16_t* queries, std::size_t nq, const std::uint8_t* codes, const std::int32_t* bias,
-                      std::size_t blocks, std::size_t d, Sink& sink) {
+inline void scan_wide(const std::int16_t* queries, std::size_t nq, const std::uint8_t* codes,
+                      const std::int32_t* bias, std::size_t blocks, std::size_t d, Sink& sink) {
   for (std::size_t block = 0; block < blocks; ++block) {
     const std::uint8_t* x = codes + block * 16 * d;
     const auto point = static_cast<std::uint32_t>(16 * block);
     std::size_t q = 0;
     for (; q + 3 <= nq; q += 3)
-      scan_block<3>(queries + q * d, static_cast<std::uint32_t>(q), x, bias + point, point, d, sink);
-    for (; q < nq; ++q) scan_block<1>(queries + q * d, static_cast<std::uint32_t>(q), x, bias + point, point, d, sink);
+      scan_block<3>(queries + q * d, static_cast<std::uint32_t>(q), x, bias + point, point, d,
+                    sink);
+    for (; q < nq; ++q)
+      scan_block<1>(queries + q * d, static_cast<std::uint32_t>(q), x, bias + point, point, d,
+                    sink);
   }
 }
 

@@ -1,4 +1,5 @@
-// VNNI: VPDPBUSD adds four 8-bit products to a 32-bit lane. Eight queries by two blocks of 16 points in registers.
+// VNNI: VPDPBUSD adds four 8-bit products to a 32-bit lane. Eight queries by two blocks of 16
+// points in registers.
 
 namespace kf::KF_LEVEL {
 namespace {
@@ -35,7 +36,8 @@ inline void scan_block(const std::int8_t* queries, std::uint32_t first, const st
   const std::size_t stride = 16 * d;
   for (std::size_t j = 0; j < d; j += 4) {
     __m512i x[Blocks];
-    for (int b = 0; b < Blocks; ++b) x[b] = _mm512_loadu_si512(codes + static_cast<std::size_t>(b) * stride + 16 * j);
+    for (int b = 0; b < Blocks; ++b)
+      x[b] = _mm512_loadu_si512(codes + static_cast<std::size_t>(b) * stride + 16 * j);
     for (int q = 0; q < Queries; ++q) {
       int four;
       __builtin_memcpy(&four, queries + static_cast<std::size_t>(q) * d + j, sizeof four);
@@ -45,21 +47,26 @@ inline void scan_block(const std::int8_t* queries, std::uint32_t first, const st
   }
   for (int q = 0; q < Queries; ++q)
     for (int b = 0; b < Blocks; ++b)
-      sink.take(first + static_cast<std::uint32_t>(q), point + static_cast<std::uint32_t>(16 * b), sums[q][b]);
+      sink.take(first + static_cast<std::uint32_t>(q), point + static_cast<std::uint32_t>(16 * b),
+                sums[q][b]);
 }
 
 template <class Sink>
-inline void scan_vnni(const std::int8_t* queries, std::size_t nq, const std::uint8_t* codes, const std::int32_t* bias,
-                      std::size_t blocks, std::size_t d, Sink& sink) {
+inline void scan_vnni(const std::int8_t* queries, std::size_t nq, const std::uint8_t* codes,
+                      const std::int32_t* bias, std::size_t blocks, std::size_t d, Sink& sink) {
   for (std::size_t block = 0; block < blocks; block += 2) {
     const std::uint8_t* x = codes + block * 16 * d;
     const auto point = static_cast<std::uint32_t>(16 * block);
     std::size_t q = 0;
     for (; q + 8 <= nq; q += 8)
-      scan_block<8, 2>(queries + q * d, static_cast<std::uint32_t>(q), x, bias + point, point, d, sink);
+      scan_block<8, 2>(queries + q * d, static_cast<std::uint32_t>(q), x, bias + point, point, d,
+                       sink);
     for (; q + 2 <= nq; q += 2)
-      scan_block<2, 2>(queries + q * d, static_cast<std::uint32_t>(q), x, bias + point, point, d, sink);
-    if (q < nq) scan_block<1, 2>(queries + q * d, static_cast<std::uint32_t>(q), x, bias + point, point, d, sink);
+      scan_block<2, 2>(queries + q * d, static_cast<std::uint32_t>(q), x, bias + point, point, d,
+                       sink);
+    if (q < nq)
+      scan_block<1, 2>(queries + q * d, static_cast<std::uint32_t>(q), x, bias + point, point, d,
+                       sink);
   }
 }
 

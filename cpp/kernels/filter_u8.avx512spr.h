@@ -1,6 +1,6 @@
-// AMX: 32 queries by 32 points in four accumulator tiles; each 16x16 product of 64 dimensions is one
-// TDPBSUD. The accumulators start at the bias (loaded with stride 0: the same row for all queries), are
-// stored once, and compared with the thresholds row by row.
+// AMX: 32 queries by 32 points in four accumulator tiles; each 16x16 product of 64 dimensions is
+// one TDPBSUD. The accumulators start at the bias (loaded with stride 0: the same row for all
+// queries), are stored once, and compared with the thresholds row by row.
 
 namespace kf::KF_LEVEL {
 namespace {
@@ -15,13 +15,15 @@ struct alignas(64) TileConfig {
 template <class Sink>
 inline void report(const std::int32_t* sums, std::uint32_t query, std::uint32_t point, Sink& sink) {
   for (std::uint32_t row = 0; row < 16; ++row)
-    sink.take(query + row, point, _mm512_load_si512(sums + 32 * row), _mm512_load_si512(sums + 32 * row + 16));
+    sink.take(query + row, point, _mm512_load_si512(sums + 32 * row),
+              _mm512_load_si512(sums + 32 * row + 16));
 }
 
 struct TileHits : Hits {
   void take(std::uint32_t query, std::uint32_t point, __m512i low, __m512i high) {
     const __m512i threshold = _mm512_set1_epi32(thresholds[query]);
-    std::uint32_t mask = static_cast<std::uint32_t>(_mm512_cmpge_epi32_mask(high, threshold)) << 16 |
+    std::uint32_t mask = static_cast<std::uint32_t>(_mm512_cmpge_epi32_mask(high, threshold))
+                             << 16 |
                          _mm512_cmpge_epi32_mask(low, threshold);
     for (; mask; mask &= mask - 1)
       out[found++] = query << 16 | (point + static_cast<std::uint32_t>(__builtin_ctz(mask)));
@@ -35,13 +37,15 @@ struct TileBest : Best {
 };
 
 template <class Sink>
-inline void scan_tiles(const std::int8_t* queries, std::size_t nq, const std::uint8_t* codes, const std::int32_t* bias,
-                       std::size_t blocks, std::size_t d, Sink& sink) {
+inline void scan_tiles(const std::int8_t* queries, std::size_t nq, const std::uint8_t* codes,
+                       const std::int32_t* bias, std::size_t blocks, std::size_t d, Sink& sink) {
   const std::size_t steps = (d + 63) / 64, depth = d / steps;
   TileConfig config;
   for (int t = 0; t < 4; ++t) config.rows[t] = 16, config.bytes[t] = 64;
-  for (int t = 4; t < 6; ++t) config.rows[t] = 16, config.bytes[t] = static_cast<std::uint16_t>(depth);
-  for (int t = 6; t < 8; ++t) config.rows[t] = static_cast<std::uint8_t>(depth / 4), config.bytes[t] = 64;
+  for (int t = 4; t < 6; ++t)
+    config.rows[t] = 16, config.bytes[t] = static_cast<std::uint16_t>(depth);
+  for (int t = 6; t < 8; ++t)
+    config.rows[t] = static_cast<std::uint8_t>(depth / 4), config.bytes[t] = 64;
   _tile_loadconfig(&config);
 
   alignas(64) std::int32_t sums[2][32 * 32];
@@ -60,7 +64,8 @@ inline void scan_tiles(const std::int8_t* queries, std::size_t nq, const std::ui
     const std::uint8_t* x = codes + block * stride;
     const std::int32_t* start = bias + 16 * block;
     // The next pairs but one, into the second level.
-    for (std::size_t at = 0; at < 2 * stride; at += 64) __builtin_prefetch(x + 4 * stride + at, 0, 2);
+    for (std::size_t at = 0; at < 2 * stride; at += 64)
+      __builtin_prefetch(x + 4 * stride + at, 0, 2);
     for (std::size_t q = 0; q < nq; q += 32) {
       const bool pair = q + 16 < nq;
       const std::int8_t* y = queries + q * d;

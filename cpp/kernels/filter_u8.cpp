@@ -4,11 +4,13 @@
 //
 // queries      int8 (nq, d), nq a multiple of 16, rows beyond the last query zero
 // scratch      int16 (nq, d): room for levels without 8-bit products
-// codes        uint8, blocks of 16 points: (blocks, d / 4, 16, 4): four dimensions of one point side by side,
+// codes        uint8, blocks of 16 points: (blocks, d / 4, 16, 4): four dimensions of one point
+// side by side,
 //              the operand order of VPDPBUSD and of an AMX tile
 // bias         int32 (16 * blocks); blocks even
-// d            a multiple of 4; above 64 a multiple of 4 * ceil(d / 64), so that it splits into equal tiles
-// Bound: d multiply-adds a pair; one byte a dimension and point from memory, shared by all queries.
+// d            a multiple of 4; above 64 a multiple of 4 * ceil(d / 64), so that it splits into
+// equal tiles Bound: d multiply-adds a pair; one byte a dimension and point from memory, shared by
+// all queries.
 
 #include "kernels/table.h"
 #include "simd/vec.h"
@@ -48,8 +50,8 @@ struct Best {
 };
 
 template <class Sink>
-void scan_portable(const std::int16_t* queries, std::size_t nq, const std::uint8_t* codes, const std::int32_t* bias,
-                   std::size_t blocks, std::size_t d, Sink& sink) {
+void scan_portable(const std::int16_t* queries, std::size_t nq, const std::uint8_t* codes,
+                   const std::int32_t* bias, std::size_t blocks, std::size_t d, Sink& sink) {
   for (std::size_t block = 0; block < blocks; ++block) {
     for (std::size_t q = 0; q < nq; ++q) {
       const std::uint8_t* x = codes + block * 16 * d;
@@ -58,7 +60,8 @@ void scan_portable(const std::int16_t* queries, std::size_t nq, const std::uint8
       for (int p = 0; p < 16; ++p) sums[p] = bias[16 * block + p];
       for (std::size_t j = 0; j < d; j += 4, x += 64)
         for (int p = 0; p < 16; ++p)
-          sums[p] += x[4 * p] * y[j] + x[4 * p + 1] * y[j + 1] + x[4 * p + 2] * y[j + 2] + x[4 * p + 3] * y[j + 3];
+          sums[p] += x[4 * p] * y[j] + x[4 * p + 1] * y[j + 1] + x[4 * p + 2] * y[j + 2] +
+                     x[4 * p + 3] * y[j + 3];
       sink.take(static_cast<std::uint32_t>(q), static_cast<std::uint32_t>(16 * block), sums);
     }
   }
@@ -71,8 +74,9 @@ namespace {
 
 // `used` leaves out the rows that only fill up the last tile.
 template <class Sink>
-void scan(const std::int8_t* queries, std::int16_t* scratch, std::size_t used, const std::uint8_t* codes,
-          const std::int32_t* bias, std::size_t blocks, std::size_t d, Sink& sink) {
+void scan(const std::int8_t* queries, std::int16_t* scratch, std::size_t used,
+          const std::uint8_t* codes, const std::int32_t* bias, std::size_t blocks, std::size_t d,
+          Sink& sink) {
 #if KF_LEVEL_RANK >= 3
   (void)scratch;
   scan_vnni(queries, used, codes, bias, blocks, d, sink);
@@ -90,9 +94,9 @@ void scan(const std::int8_t* queries, std::int16_t* scratch, std::size_t used, c
 
 bool products_of_bytes() { return KF_LEVEL_RANK >= 3; }
 
-std::size_t filter_u8(const std::int8_t* queries, std::int16_t* scratch, std::size_t nq, const std::uint8_t* codes,
-                      const std::int32_t* bias, std::size_t blocks, std::size_t d, const std::int32_t* thresholds,
-                      std::uint32_t* hits) {
+std::size_t filter_u8(const std::int8_t* queries, std::int16_t* scratch, std::size_t nq,
+                      const std::uint8_t* codes, const std::int32_t* bias, std::size_t blocks,
+                      std::size_t d, const std::int32_t* thresholds, std::uint32_t* hits) {
   std::size_t used = nq;
   while (used > 1 && thresholds[used - 1] == INT32_MAX) --used;
 #if KF_LEVEL_RANK >= 4
@@ -107,8 +111,9 @@ std::size_t filter_u8(const std::int8_t* queries, std::int16_t* scratch, std::si
   return sink.found;
 }
 
-void best_u8(const std::int8_t* queries, std::int16_t* scratch, std::size_t nq, const std::uint8_t* codes,
-             const std::int32_t* bias, std::size_t blocks, std::size_t d, std::int32_t* best) {
+void best_u8(const std::int8_t* queries, std::int16_t* scratch, std::size_t nq,
+             const std::uint8_t* codes, const std::int32_t* bias, std::size_t blocks, std::size_t d,
+             std::int32_t* best) {
   for (std::size_t q = 0; q < nq; ++q) best[q] = INT32_MIN;
 #if KF_LEVEL_RANK >= 4
   if (nq > 16) {

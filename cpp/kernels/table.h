@@ -1,7 +1,7 @@
 #pragma once
-// The kernels' common declaration: one table of function pointers per level, generated from list.def.
-// Kernel files include this, <cstddef>, <cstdint>, simd/vec.h and intrinsics; nothing of the standard
-// library's templates, which the linker could merge into code for older processors.
+// The kernels' common declaration: one table of function pointers per level, generated from
+// list.def. Kernel files include this, <cstddef>, <cstdint>, simd/vec.h and intrinsics; nothing of
+// the standard library's templates, which the linker could merge into code for older processors.
 
 #include <cstddef>
 #include <cstdint>
@@ -12,7 +12,8 @@
 
 namespace kf {
 
-// Correspondences from (ax, ay) to (bx, by), n of each, and the logarithm of their ratio of feature scales.
+// Correspondences from (ax, ay) to (bx, by), n of each, and the logarithm of their ratio of feature
+// scales.
 struct TransferSet {
   const float *ax, *ay, *bx, *by, *log_scale;
   float scale_slack;  // largest difference of a correspondence's logarithm from the map's
@@ -28,9 +29,9 @@ struct KernelTable {
 // The table of the level in use. Take it once, outside loops.
 const KernelTable& kernels();
 
-#define KF_DECLARE_LEVEL(level)        \
-  namespace level {                    \
-  extern const KernelTable table;      \
+#define KF_DECLARE_LEVEL(level)   \
+  namespace level {               \
+  extern const KernelTable table; \
   }
 KF_DECLARE_LEVEL(baseline)
 KF_DECLARE_LEVEL(avx2)

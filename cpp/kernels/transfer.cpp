@@ -1,14 +1,16 @@
-// Transfer error of an affine map over many correspondences: the inner loop of spatial verification.
-// map and inverse: (a, b, tx, c, d, ty). 5 floats a correspondence from L1; no multiply is fused, so all
-// levels agree bit for bit.
+// Transfer error of an affine map over many correspondences: the inner loop of spatial
+// verification. map and inverse: (a, b, tx, c, d, ty). 5 floats a correspondence from L1; no
+// multiply is fused, so all levels agree bit for bit.
 
 #include "kernels/table.h"
 
 namespace kf::KF_LEVEL {
 namespace {
 
-// The larger of the squared errors in the second and in the first image; huge where the scales disagree.
-inline float error_of(const TransferSet& s, const float* m, const float* w, float log_scale, std::size_t i) {
+// The larger of the squared errors in the second and in the first image; huge where the scales
+// disagree.
+inline float error_of(const TransferSet& s, const float* m, const float* w, float log_scale,
+                      std::size_t i) {
   const float rx = m[0] * s.ax[i] + m[1] * s.ay[i] + m[2] - s.bx[i];
   const float ry = m[3] * s.ax[i] + m[4] * s.ay[i] + m[5] - s.by[i];
   // The inverse map takes the residual back: its translation cancels.
@@ -22,14 +24,16 @@ inline float error_of(const TransferSet& s, const float* m, const float* w, floa
 
 }  // namespace
 
-std::size_t transfer_count(const TransferSet& set, const float* map, const float* inverse, float log_scale,
-                           float tolerance) {
+std::size_t transfer_count(const TransferSet& set, const float* map, const float* inverse,
+                           float log_scale, float tolerance) {
   std::uint32_t count = 0;
-  for (std::size_t i = 0; i < set.n; ++i) count += error_of(set, map, inverse, log_scale, i) <= tolerance ? 1u : 0u;
+  for (std::size_t i = 0; i < set.n; ++i)
+    count += error_of(set, map, inverse, log_scale, i) <= tolerance ? 1u : 0u;
   return count;
 }
 
-void transfer_errors(const TransferSet& set, const float* map, const float* inverse, float log_scale, float* errors) {
+void transfer_errors(const TransferSet& set, const float* map, const float* inverse,
+                     float log_scale, float* errors) {
   for (std::size_t i = 0; i < set.n; ++i) errors[i] = error_of(set, map, inverse, log_scale, i);
 }
 

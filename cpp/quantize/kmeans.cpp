@@ -24,7 +24,8 @@ struct Nearest {
   }
 };
 
-constexpr std::size_t block = 4096;  // points summed together; fixed, so that sums do not depend on threads
+constexpr std::size_t block =
+    4096;  // points summed together; fixed, so that sums do not depend on threads
 
 }  // namespace
 
@@ -34,13 +35,15 @@ Clustering::Clustering(const float* points, std::size_t n, std::size_t d)
   codes_ = shadow_.quantize(points, n);
 }
 
-void Clustering::assign(const float* centroids, std::size_t k, bool warm, std::int64_t* labels, float* distances) {
+void Clustering::assign(const float* centroids, std::size_t k, bool warm, std::int64_t* labels,
+                        float* distances) {
   shadow_.clear();
   shadow_.append(centroids, k);
   double largest = 0;
   const KernelTable& table = kernels();
   for (std::size_t c = 0; c < k; ++c)
-    largest = std::max(largest, static_cast<double>(table.inner_product(centroids + c * d_, centroids + c * d_, d_)));
+    largest = std::max(largest, static_cast<double>(table.inner_product(centroids + c * d_,
+                                                                        centroids + c * d_, d_)));
   const scan::Base base{centroids, nullptr, nullptr, k};
   const std::size_t group = scan::group_size(d_);
   parallel_for((n_ + group - 1) / group, 1, [&](std::size_t task, std::size_t) {
@@ -49,16 +52,20 @@ void Clustering::assign(const float* centroids, std::size_t k, bool warm, std::i
     if (warm)
       for (std::size_t i = 0; i < count; ++i) {
         const std::int64_t label = labels[first + i];
-        nearest[i] = {table.squared_l2(points_ + (first + i) * d_, centroids + static_cast<std::size_t>(label) * d_, d_), label};
+        nearest[i] = {table.squared_l2(points_ + (first + i) * d_,
+                                       centroids + static_cast<std::size_t>(label) * d_, d_),
+                      label};
       }
-    scan::ByteFilter filter(shadow_, scan::Metric::l2, codes_, first, count, d_, std::sqrt(largest));
+    scan::ByteFilter filter(shadow_, scan::Metric::l2, codes_, first, count, d_,
+                            std::sqrt(largest));
     if (!warm) {
       float bounds[scan::most_group];
       filter.nearest_bounds(table, k, bounds);
       for (std::size_t i = 0; i < count; ++i) nearest[i].distance = bounds[i];
     }
     // With a bound from the start there is nothing to gain from small first chunks.
-    scan::scan_range(filter, base, scan::Metric::l2, points_ + first * d_, count, d_, {0, k, scan::Shadow::chunk}, nearest);
+    scan::scan_range(filter, base, scan::Metric::l2, points_ + first * d_, count, d_,
+                     {0, k, scan::Shadow::chunk}, nearest);
     for (std::size_t i = 0; i < count; ++i) {
       labels[first + i] = nearest[i].id;
       distances[first + i] = nearest[i].distance;
@@ -66,32 +73,38 @@ void Clustering::assign(const float* centroids, std::size_t k, bool warm, std::i
   });
 }
 
-void Clustering::update(const std::int64_t* labels, std::size_t k, float* centroids, std::int64_t* counts) const {
+void Clustering::update(const std::int64_t* labels, std::size_t k, float* centroids,
+                        std::int64_t* counts) const {
   // Members of each cell in ascending order: a counting sort.
   std::vector<std::size_t> starts(k + 1, 0);
   for (std::size_t i = 0; i < n_; ++i) ++starts[static_cast<std::size_t>(labels[i]) + 1];
   for (std::size_t c = 0; c < k; ++c) starts[c + 1] += starts[c];
   std::vector<std::size_t> members(n_), next(starts.begin(), starts.end() - 1);
   for (std::size_t i = 0; i < n_; ++i) members[next[static_cast<std::size_t>(labels[i])]++] = i;
-  parallel_for(k, std::max<std::size_t>(1, 64 * k / std::max(n_, k)), [&](std::size_t begin, std::size_t end) {
-    std::vector<double> sum(d_);
-    for (std::size_t c = begin; c < end; ++c) {
-      const std::size_t count = starts[c + 1] - starts[c];
-      counts[c] = static_cast<std::int64_t>(count);
-      if (count == 0) continue;
-      std::fill(sum.begin(), sum.end(), 0.0);
-      for (std::size_t m = starts[c]; m < starts[c + 1]; ++m) {
-        if (m + 4 < starts[c + 1])
-          for (std::size_t j = 0; j < d_ && j < 256; j += 16) __builtin_prefetch(points_ + members[m + 4] * d_ + j);
-        const float* x = points_ + members[m] * d_;
-        for (std::size_t j = 0; j < d_; ++j) sum[j] += static_cast<double>(x[j]);
-      }
-      for (std::size_t j = 0; j < d_; ++j) centroids[c * d_ + j] = static_cast<float>(sum[j] / static_cast<double>(count));
-    }
-  });
+  parallel_for(k, std::max<std::size_t>(1, 64 * k / std::max(n_, k)),
+               [&](std::size_t begin, std::size_t end) {
+                 std::vector<double> sum(d_);
+                 for (std::size_t c = begin; c < end; ++c) {
+                   const std::size_t count = starts[c + 1] - starts[c];
+                   counts[c] = static_cast<std::int64_t>(count);
+                   if (count == 0) continue;
+                   std::fill(sum.begin(), sum.end(), 0.0);
+                   for (std::size_t m = starts[c]; m < starts[c + 1]; ++m) {
+                     if (m + 4 < starts[c + 1])
+                       for (std::size_t j = 0; j < d_ && j < 256; j += 16)
+                         __builtin_prefetch(points_ + members[m + 4] * d_ + j);
+                     const float* x = points_ + members[m] * d_;
+                     for (std::size_t j = 0; j < d_; ++j) sum[j] += static_cast<double>(x[j]);
+                   }
+                   for (std::size_t j = 0; j < d_; ++j)
+                     centroids[c * d_ + j] =
+                         static_cast<float>(sum[j] / static_cast<double>(count));
+                 }
+               });
 }
 
-std::vector<std::int64_t> Clustering::seed(std::size_t k, const double* weights, std::uint64_t seed) const {
+std::vector<std::int64_t> Clustering::seed(std::size_t k, const double* weights,
+                                           std::uint64_t seed) const {
   Random random(seed);
   const auto distance = kernels().squared_l2;
   const std::size_t blocks = (n_ + block - 1) / block;

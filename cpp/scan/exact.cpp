@@ -29,7 +29,9 @@ struct Within {
   void take(Neighbour item) {
     if (item.distance <= radius) found.push_back(item);
   }
-  void merge(const Within& other) { found.insert(found.end(), other.found.begin(), other.found.end()); }
+  void merge(const Within& other) {
+    found.insert(found.end(), other.found.begin(), other.found.end());
+  }
 };
 
 bool all_below(float bound, const float* x, std::size_t n) {
@@ -75,17 +77,20 @@ void ExactScan::append(const float* x, std::size_t n) {
 }
 
 template <class Result>
-void ExactScan::scan(const Base& base, const float* queries, std::size_t nq, Filter wish, std::size_t threads,
-                     std::vector<Result>& results) const {
+void ExactScan::scan(const Base& base, const float* queries, std::size_t nq, Filter wish,
+                     std::size_t threads, std::vector<Result>& results) const {
   std::shared_lock lock(mutex_);
   Filter filter = wish;
   if (base.n > bias_.size()) throw InvalidArgument("base: more rows than were appended");
-  if (filter == Filter::u8 && !shadow_) throw InvalidArgument("filter: this index keeps no 8-bit copy");
+  if (filter == Filter::u8 && !shadow_)
+    throw InvalidArgument("filter: this index keeps no 8-bit copy");
   if (nq == 0 || base.n == 0) return;
-  // Squares of huge numbers overflow float32, those of tiny ones vanish in it, and with them every bound.
+  // Squares of huge numbers overflow float32, those of tiny ones vanish in it, and with them every
+  // bound.
   if (!(largest_norm_ > 1e-12 && largest_norm_ < 1e18)) filter = Filter::none;
   if (filter == Filter::automatic) {
-    // Without 8-bit products in hardware the integer filter saves memory traffic alone, which many queries share.
+    // Without 8-bit products in hardware the integer filter saves memory traffic alone, which many
+    // queries share.
     if (base.n <= 64)
       filter = Filter::none;
     else if (shadow_ && (nq < 16 || kernels().products_of_bytes()))
@@ -94,66 +99,77 @@ void ExactScan::scan(const Base& base, const float* queries, std::size_t nq, Fil
       filter = nq >= 8 ? Filter::f32 : Filter::none;
   }
   if (filter == Filter::f32 && !all_below(1e18f, queries, nq * d_)) filter = Filter::none;
-  const bool may_switch = wish == Filter::automatic && nq >= 8 && all_below(1e18f, queries, nq * d_);
+  const bool may_switch =
+      wish == Filter::automatic && nq >= 8 && all_below(1e18f, queries, nq * d_);
   const std::size_t use = threads > 0 ? threads : kf::threads();
   const std::size_t group = group_size(d_ * (filter == Filter::u8 ? 1 : sizeof(float)));
   // Few queries: the base is split among the threads; many: the queries.
   const std::size_t groups = (nq + group - 1) / group;
   std::size_t parts = 1;
-  if (use > 1 && groups < 4 * use) parts = std::min<std::size_t>((2 * use + groups - 1) / groups, base.n / 4096 + 1);
+  if (use > 1 && groups < 4 * use)
+    parts = std::min<std::size_t>((2 * use + groups - 1) / groups, base.n / 4096 + 1);
   const std::size_t span = ((base.n + parts - 1) / parts + 1023) / 1024 * 1024;
-  const Shadow::Queries codes = filter == Filter::u8 ? shadow_->quantize(queries, nq) : Shadow::Queries{};
+  const Shadow::Queries codes =
+      filter == Filter::u8 ? shadow_->quantize(queries, nq) : Shadow::Queries{};
   const std::vector<Result> empty(results.begin(), results.end());
   std::vector<std::mutex> merging(groups);
   std::vector<std::atomic<float>> shared(nq);
   for (auto& bound : shared) bound.store(infinity, std::memory_order_relaxed);
-  parallel_for(groups * parts, 1, [&](std::size_t task, std::size_t) {
-    const std::size_t g = task / parts, part = task % parts;
-    const std::size_t begin = std::min(part * span, base.n), end = std::min(begin + span, base.n);
-    const std::size_t first = g * group, count = std::min(group, nq - first);
-    if (begin == end) return;
-    std::vector<Result> own(empty.begin() + static_cast<std::ptrdiff_t>(first),
-                            empty.begin() + static_cast<std::ptrdiff_t>(first + count));
-    const float* q = queries + first * d_;
-    Range range{begin, end};
-    range.shared = shared.data() + first;
-    if (filter == Filter::none) {
-      NoFilter f(count);
-      scan_range(f, base, metric_, q, count, d_, range, own.data());
-    } else if (filter == Filter::f32) {
-      FloatFilter f(base.vectors, bias_.data(), metric_, q, count, d_, largest_norm_);
-      scan_range(f, base, metric_, q, count, d_, range, own.data());
-    } else {
-      ByteFilter bytes(*shadow_, metric_, codes, first, count, d_, largest_norm_);
-      std::optional<FloatFilter> floats;
-      if (may_switch) range.most_hits = 0.05;
-      // While the neighbours are not told apart from the crowd yet, bytes dismiss too little: floats take
-      // over for a stretch.
-      while ((range.begin = scan_range(bytes, base, metric_, q, count, d_, range, own.data())) < end) {
-        if (!floats) floats.emplace(base.vectors, bias_.data(), metric_, q, count, d_, largest_norm_);
-        Range stretch = range;
-        stretch.end = std::min(end, range.begin + 8 * Shadow::chunk);
-        stretch.end = stretch.end == end ? end : stretch.end / 32 * 32;
-        stretch.most_hits = 1;
-        range.begin = scan_range(*floats, base, metric_, q, count, d_, stretch, own.data());
-        range.first_chunk = Shadow::chunk;
-        if (range.begin == end) break;
-      }
-    }
-    std::lock_guard guard(merging[g]);
-    for (std::size_t i = 0; i < count; ++i) results[first + i].merge(own[i]);
-  }, use);
+  parallel_for(
+      groups * parts, 1,
+      [&](std::size_t task, std::size_t) {
+        const std::size_t g = task / parts, part = task % parts;
+        const std::size_t begin = std::min(part * span, base.n),
+                          end = std::min(begin + span, base.n);
+        const std::size_t first = g * group, count = std::min(group, nq - first);
+        if (begin == end) return;
+        std::vector<Result> own(empty.begin() + static_cast<std::ptrdiff_t>(first),
+                                empty.begin() + static_cast<std::ptrdiff_t>(first + count));
+        const float* q = queries + first * d_;
+        Range range{begin, end};
+        range.shared = shared.data() + first;
+        if (filter == Filter::none) {
+          NoFilter f(count);
+          scan_range(f, base, metric_, q, count, d_, range, own.data());
+        } else if (filter == Filter::f32) {
+          FloatFilter f(base.vectors, bias_.data(), metric_, q, count, d_, largest_norm_);
+          scan_range(f, base, metric_, q, count, d_, range, own.data());
+        } else {
+          ByteFilter bytes(*shadow_, metric_, codes, first, count, d_, largest_norm_);
+          std::optional<FloatFilter> floats;
+          if (may_switch) range.most_hits = 0.05;
+          // While the neighbours are not told apart from the crowd yet, bytes dismiss too little:
+          // floats take over for a stretch.
+          while ((range.begin = scan_range(bytes, base, metric_, q, count, d_, range, own.data())) <
+                 end) {
+            if (!floats)
+              floats.emplace(base.vectors, bias_.data(), metric_, q, count, d_, largest_norm_);
+            Range stretch = range;
+            stretch.end = std::min(end, range.begin + 8 * Shadow::chunk);
+            stretch.end = stretch.end == end ? end : stretch.end / 32 * 32;
+            stretch.most_hits = 1;
+            range.begin = scan_range(*floats, base, metric_, q, count, d_, stretch, own.data());
+            range.first_chunk = Shadow::chunk;
+            if (range.begin == end) break;
+          }
+        }
+        std::lock_guard guard(merging[g]);
+        for (std::size_t i = 0; i < count; ++i) results[first + i].merge(own[i]);
+      },
+      use);
 }
 
-void ExactScan::search(const Base& base, const float* queries, std::size_t nq, std::size_t k, Filter filter,
-                       std::size_t threads, float* distances, std::int64_t* ids) const {
+void ExactScan::search(const Base& base, const float* queries, std::size_t nq, std::size_t k,
+                       Filter filter, std::size_t threads, float* distances,
+                       std::int64_t* ids) const {
   std::vector<Best> results(nq, Best{TopK(k)});
   scan(base, queries, nq, filter, threads, results);
   for (std::size_t i = 0; i < nq; ++i) results[i].heap.write(distances + i * k, ids + i * k);
 }
 
-std::vector<std::vector<Neighbour>> ExactScan::range(const Base& base, const float* queries, std::size_t nq, float radius,
-                                                     Filter filter, std::size_t threads) const {
+std::vector<std::vector<Neighbour>> ExactScan::range(const Base& base, const float* queries,
+                                                     std::size_t nq, float radius, Filter filter,
+                                                     std::size_t threads) const {
   std::vector<Within> results(nq, Within{radius, {}});
   scan(base, queries, nq, filter, threads, results);
   std::vector<std::vector<Neighbour>> out;

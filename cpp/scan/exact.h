@@ -1,7 +1,8 @@
 #pragma once
-// Exact nearest neighbours: every answer is ranked by the canonical float32 distance of kernels/distances.cpp,
-// ties by id. Filters only decide which pairs need it, by bounds that cannot dismiss an answer; so the
-// result does not depend on the filter, the level, the batch or the threads.
+// Exact nearest neighbours: every answer is ranked by the canonical float32 distance of
+// kernels/distances.cpp, ties by id. Filters only decide which pairs need it, by bounds that cannot
+// dismiss an answer; so the result does not depend on the filter, the level, the batch or the
+// threads.
 
 #include <cstddef>
 #include <cstdint>
@@ -21,7 +22,8 @@ enum class Filter {
   none,  // every pair by its canonical distance
 };
 
-// What belongs to the base vectors besides themselves. Thread-safe: searches share, append excludes.
+// What belongs to the base vectors besides themselves. Thread-safe: searches share, append
+// excludes.
 class ExactScan {
  public:
   ExactScan(std::size_t d, Metric metric, bool shadow);
@@ -37,20 +39,20 @@ class ExactScan {
               std::size_t threads, float* distances, std::int64_t* ids) const;
 
   // All within `radius` (canonical distance <= radius; inner products negated), ascending.
-  std::vector<std::vector<Neighbour>> range(const Base& base, const float* queries, std::size_t nq, float radius,
-                                            Filter filter, std::size_t threads) const;
+  std::vector<std::vector<Neighbour>> range(const Base& base, const float* queries, std::size_t nq,
+                                            float radius, Filter filter, std::size_t threads) const;
 
  private:
   template <class Result>
-  void scan(const Base& base, const float* queries, std::size_t nq, Filter filter, std::size_t threads,
-            std::vector<Result>& results) const;
+  void scan(const Base& base, const float* queries, std::size_t nq, Filter filter,
+            std::size_t threads, std::vector<Result>& results) const;
 
   std::size_t d_;
   Metric metric_;
   mutable std::shared_mutex mutex_;
   std::unique_ptr<Shadow> shadow_;
-  std::vector<float> bias_;   // float32 filter: -||x||^2 / 2 (l2) or 0
-  double largest_norm_ = 0;   // ||x||
+  std::vector<float> bias_;  // float32 filter: -||x||^2 / 2 (l2) or 0
+  double largest_norm_ = 0;  // ||x||
 };
 
 }  // namespace kf::scan

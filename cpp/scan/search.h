@@ -1,9 +1,12 @@
 #pragma once
-// The one scan: chunks of the base pass a filter, survivors get their canonical distance, results take them.
+// The one scan: chunks of the base pass a filter, survivors get their canonical distance, results
+// take them.
 //
 // A filter says which pairs of a chunk may lie within each query's bound:
-//     padded(), begin_chunk(begin, end), threshold(query, bound), run(kernels, begin, n, thresholds, hits)
-// A result is what one query collects: bound(), knows(row) (no need to look), take(neighbour), merge(other).
+//     padded(), begin_chunk(begin, end), threshold(query, bound), run(kernels, begin, n,
+//     thresholds, hits)
+// A result is what one query collects: bound(), knows(row) (no need to look), take(neighbour),
+// merge(other).
 
 #include <algorithm>
 #include <atomic>
@@ -23,20 +26,25 @@ namespace kf::scan {
 
 // The vectors that are searched; the caller keeps the arrays.
 struct Base {
-  const float* vectors;        // (n, d)
-  const std::int64_t* ids;     // (n,) or null for row numbers
-  const std::uint8_t* alive;   // (n,) 1 where a row may answer, or null for all
+  const float* vectors;       // (n, d)
+  const std::int64_t* ids;    // (n,) or null for row numbers
+  const std::uint8_t* alive;  // (n,) 1 where a row may answer, or null for all
   std::size_t n;
 };
 
 inline constexpr float infinity = std::numeric_limits<float>::infinity();
 
-// A canonical float32 value lies within this relative distance of the true one: 32 lanes of d / 32 fused
-// multiply-adds, five levels of the tree, the subtraction (twice: squared), each 2^-24; doubled for safety.
-inline double canonical_error(std::size_t d) { return (static_cast<double>(d) / 32 + 16) * 0x1p-23; }
+// A canonical float32 value lies within this relative distance of the true one: 32 lanes of d / 32
+// fused multiply-adds, five levels of the tree, the subtraction (twice: squared), each 2^-24;
+// doubled for safety.
+inline double canonical_error(std::size_t d) {
+  return (static_cast<double>(d) / 32 + 16) * 0x1p-23;
+}
 
 // Squares below float32's range vanish: what a canonical distance of zero may hide.
-inline double vanished(std::size_t d) { return static_cast<double>(d) * static_cast<double>(std::numeric_limits<float>::min()); }
+inline double vanished(std::size_t d) {
+  return static_cast<double>(d) * static_cast<double>(std::numeric_limits<float>::min());
+}
 
 // The 8-bit filter for one group of queries.
 class ByteFilter {
@@ -46,13 +54,21 @@ class ByteFilter {
   static constexpr Threshold never = std::numeric_limits<Threshold>::max();
 
   // The group is the queries [first, first + nq) of `all`; first a multiple of 16.
-  ByteFilter(const Shadow& shadow, Metric metric, const Shadow::Queries& all, std::size_t first, std::size_t nq,
-             std::size_t d, double largest_norm)
-      : shadow_(shadow), all_(all), metric_(metric), first_(first), nq_(nq), d_(d), canonical_(canonical_error(d)),
+  ByteFilter(const Shadow& shadow, Metric metric, const Shadow::Queries& all, std::size_t first,
+             std::size_t nq, std::size_t d, double largest_norm)
+      : shadow_(shadow),
+        all_(all),
+        metric_(metric),
+        first_(first),
+        nq_(nq),
+        d_(d),
+        canonical_(canonical_error(d)),
         largest_norm_(largest_norm) {}
 
   std::size_t padded() const { return (nq_ + 15) / 16 * 16; }
-  void begin_chunk(std::size_t begin, std::size_t end) { residual_ = static_cast<double>(shadow_.residual(begin, end)); }
+  void begin_chunk(std::size_t begin, std::size_t end) {
+    residual_ = static_cast<double>(shadow_.residual(begin, end));
+  }
 
   // The least integer sum that a point within `bound` can have.
   Threshold threshold(std::size_t i, float bound) const {
@@ -61,8 +77,10 @@ class ByteFilter {
     double least;
     if (metric_ == Metric::l2) {
       // ||q^ - x^|| <= ||q - x|| + residuals, squared, in code units.
-      const double reach = (std::sqrt(std::max(0.0, static_cast<double>(bound)) * (1 + canonical_) + vanished(d_)) + all_.residual[q] + residual_) *
-                           all_.inverse[q];
+      const double reach =
+          (std::sqrt(std::max(0.0, static_cast<double>(bound)) * (1 + canonical_) + vanished(d_)) +
+           all_.residual[q] + residual_) *
+          all_.inverse[q];
       least = all_.constant[q] - reach * reach / 2;
     } else {
       // The last term: how far a canonical product may lie from the true one.
@@ -74,32 +92,37 @@ class ByteFilter {
     return static_cast<Threshold>(std::clamp(least, -2147483648.0, 2147483646.0));
   }
 
-  std::size_t run(const KernelTable& table, std::size_t begin, std::size_t n, const Threshold* thresholds,
-                  std::uint32_t* hits) {
+  std::size_t run(const KernelTable& table, std::size_t begin, std::size_t n,
+                  const Threshold* thresholds, std::uint32_t* hits) {
     std::int16_t* scratch = thread_scratch<std::int16_t, ByteFilter>(padded() * shadow_.padded_d());
-    return table.filter_u8(all_.codes.data() + first_ * shadow_.padded_d(), scratch, padded(), shadow_.codes(begin),
-                           shadow_.bias(begin), (n + 31) / 32 * 2, shadow_.padded_d(), thresholds, hits);
+    return table.filter_u8(all_.codes.data() + first_ * shadow_.padded_d(), scratch, padded(),
+                           shadow_.codes(begin), shadow_.bias(begin), (n + 31) / 32 * 2,
+                           shadow_.padded_d(), thresholds, hits);
   }
 
-  // For each query an upper bound on its nearest canonical squared distance among the points [0, n) (l2):
-  // the largest integer sum is the least ||q^ - x^||, and the residuals bound what it stands for.
+  // For each query an upper bound on its nearest canonical squared distance among the points [0, n)
+  // (l2): the largest integer sum is the least ||q^ - x^||, and the residuals bound what it stands
+  // for.
   void nearest_bounds(const KernelTable& table, std::size_t n, float* bounds) const {
     std::vector<std::int32_t> best(padded()), part(padded());
     std::fill(best.begin(), best.end(), std::numeric_limits<std::int32_t>::min());
     std::int16_t* scratch = thread_scratch<std::int16_t, ByteFilter>(padded() * shadow_.padded_d());
     for (std::size_t at = 0; at < n; at += most_chunk) {
       const std::size_t count = std::min(most_chunk, n - at);
-      table.best_u8(all_.codes.data() + first_ * shadow_.padded_d(), scratch, padded(), shadow_.codes(at), shadow_.bias(at),
-                    (count + 31) / 32 * 2, shadow_.padded_d(), part.data());
+      table.best_u8(all_.codes.data() + first_ * shadow_.padded_d(), scratch, padded(),
+                    shadow_.codes(at), shadow_.bias(at), (count + 31) / 32 * 2, shadow_.padded_d(),
+                    part.data());
       for (std::size_t i = 0; i < nq_; ++i) best[i] = std::max(best[i], part[i]);
     }
     const double residual = static_cast<double>(shadow_.residual(0, n));
     for (std::size_t i = 0; i < nq_; ++i) {
       const std::size_t q = first_ + i;
       // The bias was rounded down by up to one half: two sums' worth of slack.
-      const double squared = std::max(0.0, 2 * (all_.constant[q] - static_cast<double>(best[i]) + 1));
+      const double squared =
+          std::max(0.0, 2 * (all_.constant[q] - static_cast<double>(best[i]) + 1));
       const double reach = std::sqrt(squared) / all_.inverse[q] + all_.residual[q] + residual;
-      bounds[i] = std::nextafter(static_cast<float>(reach * reach * (1 + 2 * canonical_)), infinity);
+      bounds[i] =
+          std::nextafter(static_cast<float>(reach * reach * (1 + 2 * canonical_)), infinity);
     }
   }
 
@@ -118,14 +141,14 @@ class FloatFilter {
   using Threshold = float;
   static constexpr Threshold never = infinity;
 
-  FloatFilter(const float* base, const float* bias, Metric metric, const float* queries, std::size_t nq, std::size_t d,
-              double largest_norm)
+  FloatFilter(const float* base, const float* bias, Metric metric, const float* queries,
+              std::size_t nq, std::size_t d, double largest_norm)
       : base_(base), bias_(bias), metric_(metric), d_(d), nq_(nq) {
     packed_.resize(padded() * d);
     squared_norm_.resize(nq);
     slack_.resize(nq);
-    // Rounding of the product, of the stored half norm and of the sum, each bounded by (d + 8) * 2^-24 of the
-    // norms (Higham 2002, eq. 3.5); doubled.
+    // Rounding of the product, of the stored half norm and of the sum, each bounded by (d + 8) *
+    // 2^-24 of the norms (Higham 2002, eq. 3.5); doubled.
     const double unit = (static_cast<double>(d) + 16) * 0x1p-23;
     for (std::size_t i = 0; i < nq; ++i) {
       double norm = 0;
@@ -135,7 +158,8 @@ class FloatFilter {
         norm += static_cast<double>(v) * static_cast<double>(v);
       }
       squared_norm_[i] = norm;
-      slack_[i] = unit * (std::sqrt(norm) * largest_norm + largest_norm * largest_norm / 2 + norm / 2);
+      slack_[i] =
+          unit * (std::sqrt(norm) * largest_norm + largest_norm * largest_norm / 2 + norm / 2);
     }
   }
 
@@ -145,14 +169,18 @@ class FloatFilter {
   Threshold threshold(std::size_t i, float bound) const {
     if (bound == infinity) return -infinity;
     const double b = static_cast<double>(bound);
-    const double least = metric_ == Metric::l2 ? (squared_norm_[i] - std::max(0.0, b) * (1 + canonical_error(d_)) - vanished(d_)) / 2 - slack_[i]
-                                               : -b - slack_[i];
+    const double least =
+        metric_ == Metric::l2
+            ? (squared_norm_[i] - std::max(0.0, b) * (1 + canonical_error(d_)) - vanished(d_)) / 2 -
+                  slack_[i]
+            : -b - slack_[i];
     return std::nextafter(static_cast<float>(least), -infinity);
   }
 
-  std::size_t run(const KernelTable& kernels, std::size_t begin, std::size_t n, const Threshold* thresholds,
-                  std::uint32_t* hits) {
-    return kernels.filter_f32(packed_.data(), nq_, base_ + begin * d_, bias_ + begin, n, d_, thresholds, hits);
+  std::size_t run(const KernelTable& kernels, std::size_t begin, std::size_t n,
+                  const Threshold* thresholds, std::uint32_t* hits) {
+    return kernels.filter_f32(packed_.data(), nq_, base_ + begin * d_, bias_ + begin, n, d_,
+                              thresholds, hits);
   }
 
  private:
@@ -174,7 +202,8 @@ class NoFilter {
   std::size_t padded() const { return nq_; }
   void begin_chunk(std::size_t, std::size_t) {}
   Threshold threshold(std::size_t, float) const { return 0; }
-  std::size_t run(const KernelTable&, std::size_t, std::size_t n, const Threshold*, std::uint32_t* hits) const {
+  std::size_t run(const KernelTable&, std::size_t, std::size_t n, const Threshold*,
+                  std::uint32_t* hits) const {
     std::size_t found = 0;
     for (std::uint32_t q = 0; q < nq_; ++q)
       for (std::uint32_t i = 0; i < n; ++i) hits[found++] = q << 16 | i;
@@ -205,18 +234,20 @@ struct Range {
 
 // Returns the first row that was not looked at: range.end, unless too many pairs passed the filter.
 template <class FilterType, class Result>
-std::size_t scan_range(FilterType& filter, const Base& base, Metric metric, const float* queries, std::size_t nq,
-                       std::size_t d, const Range& range, Result* results) {
+std::size_t scan_range(FilterType& filter, const Base& base, Metric metric, const float* queries,
+                       std::size_t nq, std::size_t d, const Range& range, Result* results) {
   const KernelTable& table = kernels();
   const auto distance = metric == Metric::l2 ? table.squared_l2 : table.inner_product;
   const float sign = metric == Metric::l2 ? 1.0f : -1.0f;
   std::vector<typename FilterType::Threshold> thresholds(filter.padded(), FilterType::never);
   std::vector<float> bounds(nq, infinity);
   const std::size_t most = FilterType::most_chunk;
-  std::uint32_t* hits = thread_scratch<std::uint32_t, FilterType>(filter.padded() * (std::min(most, range.end - range.begin) + 32));
-  // Chunks double: the k-th distance tightens as the logarithm of what was seen, and so few points of each
-  // chunk survive.
-  std::size_t chunk = std::min(most, (range.first_chunk + FilterType::granule - 1) / FilterType::granule * FilterType::granule);
+  std::uint32_t* hits = thread_scratch<std::uint32_t, FilterType>(
+      filter.padded() * (std::min(most, range.end - range.begin) + 32));
+  // Chunks double: the k-th distance tightens as the logarithm of what was seen, and so few points
+  // of each chunk survive.
+  std::size_t chunk = std::min(most, (range.first_chunk + FilterType::granule - 1) /
+                                         FilterType::granule * FilterType::granule);
   for (std::size_t at = range.begin; at < range.end;) {
     poll_interrupt();
     const std::size_t n = std::min(chunk, range.end - at);
@@ -230,8 +261,10 @@ std::size_t scan_range(FilterType& filter, const Base& base, Metric metric, cons
     constexpr std::size_t ahead = 6;
     for (std::size_t h = 0; h < found; ++h) {
       if (h + ahead < found) {
-        const char* next = reinterpret_cast<const char*>(base.vectors + (at + (hits[h + ahead] & 0xffff)) * d);
-        for (std::size_t byte = 0; byte < d * sizeof(float) && byte < 1024; byte += 64) __builtin_prefetch(next + byte);
+        const char* next =
+            reinterpret_cast<const char*>(base.vectors + (at + (hits[h + ahead] & 0xffff)) * d);
+        for (std::size_t byte = 0; byte < d * sizeof(float) && byte < 1024; byte += 64)
+          __builtin_prefetch(next + byte);
       }
       const std::size_t q = hits[h] >> 16, row = at + (hits[h] & 0xffff);
       if (row >= range.end || (base.alive && !base.alive[row]) || results[q].knows(row)) continue;
@@ -243,7 +276,8 @@ std::size_t scan_range(FilterType& filter, const Base& base, Metric metric, cons
     }
     at += n;
     chunk = std::min(most, 2 * chunk);
-    if (n >= 256 && static_cast<double>(found) > range.most_hits * static_cast<double>(n * nq)) return at;
+    if (n >= 256 && static_cast<double>(found) > range.most_hits * static_cast<double>(n * nq))
+      return at;
   }
   return range.end;
 }

@@ -11,7 +11,8 @@
 namespace kf::scan {
 namespace {
 
-constexpr std::size_t group = 32;  // granularity of storage and of residual bounds: two blocks of 16
+constexpr std::size_t group =
+    32;  // granularity of storage and of residual bounds: two blocks of 16
 
 // Tiles of at most 64 dimensions, all equal.
 std::size_t pad_dimension(std::size_t d) {
@@ -26,24 +27,26 @@ bool all_bytes(const float* x, std::size_t count) {
 }
 
 struct Encoded {
-  double residual, length, norm, sum;  // ||x - x^||, ||x - centre||, ||x^||^2 in code units, sum of the codes
+  double residual, length, norm,
+      sum;  // ||x - x^||, ||x - centre||, ||x^||^2 in code units, sum of the codes
 };
 
-// Norms rounded up: float32 sums of d terms are within (d / 32 + 8) * 2^-24, and each difference was rounded
-// once by 2^-24 of its length.
-Encoded encode(const KernelTable& table, const float* x, const float* centre, float scale, std::size_t d,
-               std::int8_t* codes) {
+// Norms rounded up: float32 sums of d terms are within (d / 32 + 8) * 2^-24, and each difference
+// was rounded once by 2^-24 of its length.
+Encoded encode(const KernelTable& table, const float* x, const float* centre, float scale,
+               std::size_t d, std::int8_t* codes) {
   float totals[4];
   table.encode_u8(x, centre, scale, d, codes, totals);
   const double sums = 1 + (static_cast<double>(d) / 32 + 16) * 0x1p-23;
   const double length = std::sqrt(static_cast<double>(totals[1]) * sums);
-  return {std::sqrt(static_cast<double>(totals[0]) * sums) + length * 0x1p-22, length * (1 + 0x1p-22),
-          static_cast<double>(totals[2]), static_cast<double>(totals[3])};
+  return {std::sqrt(static_cast<double>(totals[0]) * sums) + length * 0x1p-22,
+          length * (1 + 0x1p-22), static_cast<double>(totals[2]), static_cast<double>(totals[3])};
 }
 
 }  // namespace
 
-Shadow::Shadow(std::size_t d, Metric metric) : d_(d), padded_d_(pad_dimension(d)), metric_(metric) {}
+Shadow::Shadow(std::size_t d, Metric metric)
+    : d_(d), padded_d_(pad_dimension(d)), metric_(metric) {}
 
 void Shadow::fit(const float* x, std::size_t n) {
   if (all_bytes(x, std::min(n, std::size_t{4096}) * d_)) {
@@ -62,7 +65,8 @@ void Shadow::fit(const float* x, std::size_t n) {
   }
   float largest = 0;
   for (std::size_t i = 0; i < sample; ++i)
-    for (std::size_t j = 0; j < d_; ++j) largest = std::max(largest, std::abs(row(i)[j] - centre_[j]));
+    for (std::size_t j = 0; j < d_; ++j)
+      largest = std::max(largest, std::abs(row(i)[j] - centre_[j]));
   const float smallest = std::numeric_limits<float>::min() * 0x1p20f;
   const float widest = std::max(largest / 127, smallest);
   // Heavy tails: clipping a few numbers can buy finer steps for all others.
@@ -99,7 +103,8 @@ void Shadow::append(const float* x, std::size_t n) {
   parallel_for(radii.size(), 64, [&](std::size_t begin, std::size_t end) {
     Buffer<std::int8_t> code(padded_d_);
     for (std::size_t g = begin; g < end; ++g) {
-      const std::size_t from = std::max((first_group + g) * group, n_), to = std::min((first_group + g + 1) * group, total);
+      const std::size_t from = std::max((first_group + g) * group, n_),
+                        to = std::min((first_group + g + 1) * group, total);
       double worst = static_cast<double>(residual_[first_group + g]);
       for (std::size_t i = from; i < to; ++i) {
         const Encoded e = encode(table, x + (i - n_) * d_, centre_.data(), scale_, d_, code.data());
@@ -114,7 +119,8 @@ void Shadow::append(const float* x, std::size_t n) {
         worst = std::max(worst, e.residual);
         radii[g] = std::max(radii[g], e.length);
       }
-      residual_[first_group + g] = std::nextafter(static_cast<float>(worst), std::numeric_limits<float>::infinity());
+      residual_[first_group + g] =
+          std::nextafter(static_cast<float>(worst), std::numeric_limits<float>::infinity());
     }
   });
   for (double r : radii) radius_ = std::max(radius_, r);

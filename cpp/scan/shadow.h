@@ -1,10 +1,11 @@
 #pragma once
 // An 8-bit copy of the base vectors: a filter for exact search, never an answer.
 //
-// x is stored as scale * (code - 128) + centre with a residual norm of at most `residual` per chunk, so
+// x is stored as scale * (code - 128) + centre with a residual norm of at most `residual` per
+// chunk, so
 //     | ||q - x|| - ||q^ - x^|| | <= ||q - q^|| + ||x - x^||        (triangle inequality)
-// and what cannot reach the current k-th distance is dismissed by integer arithmetic alone. Whole numbers
-// 0..255 (SIFT, image bytes) are copied exactly: their residual is next to zero.
+// and what cannot reach the current k-th distance is dismissed by integer arithmetic alone. Whole
+// numbers 0..255 (SIFT, image bytes) are copied exactly: their residual is next to zero.
 
 #include <cstddef>
 #include <cstdint>
@@ -23,7 +24,8 @@ class Shadow {
 
   Shadow(std::size_t d, Metric metric);
 
-  // Chooses centre and scale; vectors outside the range met here are clipped, and their residuals say so.
+  // Chooses centre and scale; vectors outside the range met here are clipped, and their residuals
+  // say so.
   void fit(const float* x, std::size_t n);
   bool fitted() const { return scale_ > 0; }
   void append(const float* x, std::size_t n);
@@ -43,11 +45,12 @@ class Shadow {
   // 8-bit queries with what their thresholds need; see ByteFilter.
   struct Queries {
     std::size_t n = 0;
-    Buffer<std::int8_t> codes;      // (n rounded up to 16, padded_d), zeros beyond
-    std::vector<double> constant;   // l2: ||q^||^2 / 2, inner product: -<q, centre>, in code units, + 128 sum(q^)
-    std::vector<double> inverse;    // code units of one unit of distance (l2: of its root)
-    std::vector<double> residual;   // ||q - q^||
-    std::vector<double> norm;       // ||q^||
+    Buffer<std::int8_t> codes;  // (n rounded up to 16, padded_d), zeros beyond
+    std::vector<double>
+        constant;  // l2: ||q^||^2 / 2, inner product: -<q, centre>, in code units, + 128 sum(q^)
+    std::vector<double> inverse;   // code units of one unit of distance (l2: of its root)
+    std::vector<double> residual;  // ||q - q^||
+    std::vector<double> norm;      // ||q^||
   };
   Queries quantize(const float* queries, std::size_t n) const;
 

@@ -98,10 +98,10 @@ std::vector<Level> usable_levels() {
   (void)cpu;
   std::vector<Level> levels;
   bool usable = true;  // a level needs all levels below it
-#define KF_LEVEL_ENTRY(name, test)                                         \
+#define KF_LEVEL_ENTRY(name, test)                                              \
   if (const KernelTable* built = KF_CONCAT(KF_TABLE_, KF_BUILT_##name)(name)) { \
-    usable = usable && (test);                                              \
-    if (usable) levels.push_back({#name, built});                           \
+    usable = usable && (test);                                                  \
+    if (usable) levels.push_back({#name, built});                               \
   }
 #include "simd/levels.def"
 #undef KF_LEVEL_ENTRY
@@ -118,7 +118,8 @@ const Level& find_level(const std::string& name, const std::string& argument) {
     if (level.name == name) return level;
   std::string known;
   for (const Level& level : levels()) known += (known.empty() ? "" : ", ") + level.name;
-  throw InvalidArgument(argument + ": expected one that this machine has (" + known + "), got '" + name + "'");
+  throw InvalidArgument(argument + ": expected one that this machine has (" + known + "), got '" +
+                        name + "'");
 }
 
 std::atomic<const Level*>& current() {
@@ -141,13 +142,14 @@ std::vector<std::string> cpu_feature_names() {
   std::vector<std::string> names;
 #define KF_NAME(feature) \
   if (f.feature) names.emplace_back(#feature);
-  KF_NAME(popcnt) KF_NAME(lzcnt) KF_NAME(bmi2) KF_NAME(f16c) KF_NAME(fma) KF_NAME(avx2)
-  KF_NAME(avx512f) KF_NAME(avx512bw) KF_NAME(avx512vl) KF_NAME(avx512dq) KF_NAME(avx512cd)
-  KF_NAME(avx512vbmi) KF_NAME(avx512vbmi2) KF_NAME(avx512vnni) KF_NAME(avx512bitalg)
-  KF_NAME(avx512vpopcntdq) KF_NAME(avx512bf16) KF_NAME(avx512fp16)
-  KF_NAME(amx_tile) KF_NAME(amx_int8) KF_NAME(amx_bf16)
+  KF_NAME(popcnt)
+  KF_NAME(lzcnt) KF_NAME(bmi2) KF_NAME(f16c) KF_NAME(fma) KF_NAME(avx2) KF_NAME(avx512f)
+      KF_NAME(avx512bw) KF_NAME(avx512vl) KF_NAME(avx512dq) KF_NAME(avx512cd) KF_NAME(avx512vbmi)
+          KF_NAME(avx512vbmi2) KF_NAME(avx512vnni) KF_NAME(avx512bitalg) KF_NAME(avx512vpopcntdq)
+              KF_NAME(avx512bf16) KF_NAME(avx512fp16) KF_NAME(amx_tile) KF_NAME(amx_int8)
+                  KF_NAME(amx_bf16)
 #undef KF_NAME
-  return names;
+                      return names;
 }
 
 const std::vector<std::string>& available_levels() {

@@ -1,7 +1,7 @@
 #pragma once
-// 32 fixed float lanes: two zmm, four ymm, or an array. The same lanes, the same fused multiply-add and
-// the same reduction tree at every level, so AVX2 and all above give the same bits; the baseline has no
-// fused multiply-add and rounds twice.
+// 32 fixed float lanes: two zmm, four ymm, or an array. The same lanes, the same fused multiply-add
+// and the same reduction tree at every level, so AVX2 and all above give the same bits; the
+// baseline has no fused multiply-add and rounds twice.
 
 #include <cstddef>
 #include <cstdint>
@@ -26,7 +26,9 @@ struct Vec32 {
             _mm512_maskz_loadu_ps(static_cast<__mmask16>(mask >> 16), p + 16)};
   }
 };
-inline Vec32 operator-(Vec32 x, Vec32 y) { return {_mm512_sub_ps(x.a, y.a), _mm512_sub_ps(x.b, y.b)}; }
+inline Vec32 operator-(Vec32 x, Vec32 y) {
+  return {_mm512_sub_ps(x.a, y.a), _mm512_sub_ps(x.b, y.b)};
+}
 inline Vec32 fma(Vec32 x, Vec32 y, Vec32 sum) {
   return {_mm512_fmadd_ps(x.a, y.a, sum.a), _mm512_fmadd_ps(x.b, y.b, sum.b)};
 }
@@ -40,8 +42,8 @@ inline float reduce(Vec32 v) {
   return reduce8(_mm256_add_ps(_mm512_castps512_ps256(s), _mm512_extractf32x8_ps(s, 1)));
 }
 
-
-// The lower half alone, for at most 16 dimensions: the same bits, since the upper lanes would be zeros.
+// The lower half alone, for at most 16 dimensions: the same bits, since the upper lanes would be
+// zeros.
 struct Vec16 {
   __m512 a;
   static Vec16 load(const float* p, std::size_t n) {
@@ -63,7 +65,8 @@ struct Vec32 {
     return {{z, z, z, z}};
   }
   static Vec32 load(const float* p) {
-    return {{_mm256_loadu_ps(p), _mm256_loadu_ps(p + 8), _mm256_loadu_ps(p + 16), _mm256_loadu_ps(p + 24)}};
+    return {{_mm256_loadu_ps(p), _mm256_loadu_ps(p + 8), _mm256_loadu_ps(p + 16),
+             _mm256_loadu_ps(p + 24)}};
   }
   static Vec32 load(const float* p, std::size_t n) {
     const __m256i lane = _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7);
@@ -93,7 +96,6 @@ inline float reduce8(__m256 v) {
 inline float reduce(const Vec32& x) {
   return reduce8(_mm256_add_ps(_mm256_add_ps(x.v[0], x.v[2]), _mm256_add_ps(x.v[1], x.v[3])));
 }
-
 
 struct Vec16 {
   __m256 v[2];
