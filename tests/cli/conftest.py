@@ -36,7 +36,9 @@ def kinfold() -> Run:
     def run(*arguments: object, **options: object) -> subprocess.CompletedProcess[str]:
         command = [sys.executable, "-m", "kinfold", *map(str, arguments)]
         environment = {**os.environ, "PYTHONUTF8": "1", **options.pop("environment", {})}
-        return subprocess.run(command, capture_output=True, text=True, timeout=120, env=environment, **options)
+        return subprocess.run(
+            command, capture_output=True, text=True, timeout=120, env=environment, **options
+        )
 
     return run
 

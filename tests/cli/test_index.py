@@ -42,14 +42,27 @@ def test_bad_input(kinfold, city, photos, tmp_path) -> None:
     check_error(kinfold("index", tmp_path / "empty", "-o", new), "no photo that can be read")
     check_error(kinfold("index", photos, "-o", tmp_path / "file"), "is a file")
     check_error(kinfold("index", photos, "-o", photos), "not empty")
-    check_error(kinfold("index", photos, "-o", tmp_path / "new2.kin", "--list", tmp_path / "list.txt"), "lists no photo")
-    check_error(kinfold("index", photos, "-o", tmp_path / "new3.kin", "--list", tmp_path / "nolist"), "nolist")
-    check_error(kinfold("index", photos, "-o", city, "--engine", "cnn"), "was made with engine vlad")
+    check_error(
+        kinfold("index", photos, "-o", tmp_path / "new2.kin", "--list", tmp_path / "list.txt"),
+        "lists no photo",
+    )
+    check_error(
+        kinfold("index", photos, "-o", tmp_path / "new3.kin", "--list", tmp_path / "nolist"),
+        "nolist",
+    )
+    check_error(
+        kinfold("index", photos, "-o", city, "--engine", "cnn"), "was made with engine vlad"
+    )
     check_error(kinfold("index", photos, "-o", city, "--dim", 64), "was made with dim 128")
     check_error(kinfold("index", photos, "-o", city, "--model", city), "has a model already")
     check_error(kinfold("index", photos, "-o", tmp_path / "new4.kin", "--engine", "cnn"), "weights")
-    check_error(kinfold("index", photos, "-o", tmp_path / "new5.kin", "--model", tmp_path / "none"), "no such model")
-    check_error(kinfold("index", photos, "-o", city, "--json", tmp_path / "no" / "x.json"), "does not exist")
+    check_error(
+        kinfold("index", photos, "-o", tmp_path / "new5.kin", "--model", tmp_path / "none"),
+        "no such model",
+    )
+    check_error(
+        kinfold("index", photos, "-o", city, "--json", tmp_path / "no" / "x.json"), "does not exist"
+    )
     assert not (tmp_path / "new4.kin").exists() and not (tmp_path / "new5.kin").exists()
 
 
@@ -57,7 +70,9 @@ def test_bad_weights(kinfold, photos, tmp_path) -> None:
     pytest.importorskip("torch")
     (tmp_path / "weights.safetensors").write_bytes(b"x")
     for name in ("weights.safetensors", "none.safetensors"):
-        check_error(kinfold("index", photos, "-o", tmp_path / "g.kin", "--weights", tmp_path / name), name)
+        check_error(
+            kinfold("index", photos, "-o", tmp_path / "g.kin", "--weights", tmp_path / name), name
+        )
     assert not (tmp_path / "g.kin").exists()
 
 

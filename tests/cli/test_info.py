@@ -12,11 +12,17 @@ def test_gallery_and_file(kinfold, city) -> None:
     done = kinfold("info", city, "--verify", "--json")
     assert done.returncode == 0, done.stderr
     facts = json.loads(done.stdout)
-    assert facts["photos"] == facts["indexed"] == 9 and facts["verified"] and facts["settings"]["codewords"] == 8
+    assert (
+        facts["photos"] == facts["indexed"] == 9
+        and facts["verified"]
+        and facts["settings"]["codewords"] == 8
+    )
     assert "photos: 9" in kinfold("info", city).stdout
     part = next((city / "parts").glob("index-*"))
     assert "kind: index.Flat" in kinfold("info", part).stdout
-    assert json.loads(kinfold("info", part, "--verify", "--json").stdout)["arrays"]["ids"]["shape"] == [9]
+    assert json.loads(kinfold("info", part, "--verify", "--json").stdout)["arrays"]["ids"][
+        "shape"
+    ] == [9]
 
 
 def test_bad_input(kinfold, city, tmp_path) -> None:

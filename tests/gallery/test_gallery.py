@@ -21,11 +21,15 @@ def scenes_of(hits) -> list[str]:
     return [Path(hit.path).parts[0] for hit in hits]
 
 
-@pytest.mark.parametrize("rerank", [(), ("spatial",), ("diffusion",), ("spatial", "diffusion"), ("diffusion", "spatial")])
+@pytest.mark.parametrize(
+    "rerank", [(), ("spatial",), ("diffusion",), ("spatial", "diffusion"), ("diffusion", "spatial")]
+)
 def test_every_order_of_stages_finds_the_scene(indexed, rendered, rerank) -> None:
     with Gallery.open(indexed) as gallery:
         for scene in range(SCENES):
-            hits = gallery.search(rendered / f"scene{scene}" / "view0.jpg", top=VIEWS, rerank=rerank)
+            hits = gallery.search(
+                rendered / f"scene{scene}" / "view0.jpg", top=VIEWS, rerank=rerank
+            )
             assert [hit.rank for hit in hits] == [1, 2, 3, 4]
             assert scenes_of(hits)[0] == f"scene{scene}"
             assert np.all(np.diff([hit.score for hit in hits]) <= 0)
@@ -33,7 +37,9 @@ def test_every_order_of_stages_finds_the_scene(indexed, rendered, rerank) -> Non
                 assert scenes_of(hits) == [f"scene{scene}"] * VIEWS
 
 
-@pytest.mark.parametrize("rerank", [(), ("spatial",), ("diffusion",), ("spatial", "diffusion"), ("diffusion", "spatial")])
+@pytest.mark.parametrize(
+    "rerank", [(), ("spatial",), ("diffusion",), ("spatial", "diffusion"), ("diffusion", "spatial")]
+)
 def test_a_ranking_of_all_is_a_permutation(indexed, rendered, rerank) -> None:
     with Gallery.open(indexed) as gallery:
         query = gallery.describe(rendered / "scene1" / "view2.jpg")
@@ -75,7 +81,11 @@ def test_a_box_in_a_large_photo(indexed, tmp_path) -> None:
         first = gallery.search(canvas, box=(100, 100, 700, 700), top=1)[0]
         second = gallery.search(canvas, box=(800, 500, 1400, 1100), top=1)[0]
         over = gallery.search(canvas, box=(800, 500, 4000, 1100), top=1)[0]
-    assert first.path.startswith("scene1/") and second.path.startswith("scene4/") and over.path.startswith("scene4/")
+    assert (
+        first.path.startswith("scene1/")
+        and second.path.startswith("scene4/")
+        and over.path.startswith("scene4/")
+    )
     if second.path == "scene4/view0.jpg":
         np.testing.assert_allclose(second.box, [[0, 0], [300, 0], [300, 300], [0, 300]], atol=4)
 
@@ -122,11 +132,22 @@ def test_a_query_without_features_is_answered(indexed) -> None:
 
 def test_evaluate_by_hand(indexed, rendered) -> None:
     names = [f"scene{s}/view{v}" for s in range(SCENES) for v in range(VIEWS)]
-    gnd = [{"ok": [s * VIEWS + v for v in range(1, VIEWS)], "junk": [s * VIEWS], "bbx": None} for s in range(SCENES)]
-    truth = GroundTruth.from_dict({"imlist": names, "qimlist": [f"scene{s}/view0" for s in range(SCENES)], "gnd": gnd})
+    gnd = [
+        {"ok": [s * VIEWS + v for v in range(1, VIEWS)], "junk": [s * VIEWS], "bbx": None}
+        for s in range(SCENES)
+    ]
+    truth = GroundTruth.from_dict(
+        {"imlist": names, "qimlist": [f"scene{s}/view0" for s in range(SCENES)], "gnd": gnd}
+    )
     with Gallery.open(indexed) as gallery:
         assert gallery.evaluate(truth).map == pytest.approx(1.0)
-        fewer = GroundTruth.from_dict({"imlist": names[:8], "qimlist": ["scene0/view0"], "gnd": [{"ok": [1, 2, 3], "junk": [0]}]})
+        fewer = GroundTruth.from_dict(
+            {
+                "imlist": names[:8],
+                "qimlist": ["scene0/view0"],
+                "gnd": [{"ok": [1, 2, 3], "junk": [0]}],
+            }
+        )
         judged = gallery.evaluate(fewer, rerank=())
         assert judged.depth == 8
         strange = GroundTruth.from_dict({"imlist": ["a"], "qimlist": ["b"], "gnd": [{"ok": [0]}]})
@@ -152,9 +173,14 @@ def test_same_answers_for_any_number_of_threads(rendered, tmp_path) -> None:
 
     answers = []
     for threads in (1, 3):
-        with use_threads(threads), Gallery.create(tmp_path / f"{threads}.kin", codewords=8) as gallery:
+        with (
+            use_threads(threads),
+            Gallery.create(tmp_path / f"{threads}.kin", codewords=8) as gallery,
+        ):
             gallery.update(rendered, verbose=False)
-            answers.append([hit.to_dict() for hit in gallery.search(rendered / "scene2" / "view1.jpg")])
+            answers.append(
+                [hit.to_dict() for hit in gallery.search(rendered / "scene2" / "view1.jpg")]
+            )
     assert answers[0] == answers[1]
 
 
@@ -180,7 +206,12 @@ def test_creating_where_something_is(indexed, rendered, tmp_path) -> None:
     (tmp_path / "file").write_text("x")
     with pytest.raises(GalleryError, match="is a file"):
         Gallery.create(tmp_path / "file")
-    for settings, words in (({"engine": "magic"}, "engine"), ({"wings": 2}, "wings"), ({"dim": 0}, "dim"), ({"engine": "cnn"}, "weights")):
+    for settings, words in (
+        ({"engine": "magic"}, "engine"),
+        ({"wings": 2}, "wings"),
+        ({"dim": 0}, "dim"),
+        ({"engine": "cnn"}, "weights"),
+    ):
         with pytest.raises(ValueError, match=words):
             Gallery.create(tmp_path / "new.kin", **settings)
     with pytest.raises(ValueError, match="uses none"):
@@ -193,7 +224,10 @@ def test_opening_what_is_no_gallery(rendered, tmp_path) -> None:
         Gallery.open(tmp_path / "none.kin")
     with pytest.raises(GalleryError, match="not a gallery"):
         Gallery.open(rendered)
-    with Gallery.create(tmp_path / "empty.kin") as gallery, pytest.raises(GalleryError, match="no photos yet"):
+    with (
+        Gallery.create(tmp_path / "empty.kin") as gallery,
+        pytest.raises(GalleryError, match="no photos yet"),
+    ):
         gallery.search(rendered / "scene0" / "view0.jpg")
 
 
@@ -244,4 +278,6 @@ def test_a_moved_gallery_works(gallery_path, rendered) -> None:
     target = gallery_path.with_name("elsewhere.kin")
     shutil.move(gallery_path, target)
     with Gallery.open(target) as gallery:
-        assert gallery.search(rendered / "scene1" / "view0.jpg", top=1)[0].path.startswith("scene1/")
+        assert gallery.search(rendered / "scene1" / "view0.jpg", top=1)[0].path.startswith(
+            "scene1/"
+        )

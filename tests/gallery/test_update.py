@@ -51,10 +51,14 @@ def gallery(photos, tmp_path):
 
 
 def test_unchanged_runs_write_nothing(gallery, photos) -> None:
-    before = {p: p.stat().st_mtime_ns for p in gallery.path.rglob("*") if p.is_file() and p.name != "LOCK"}
+    before = {
+        p: p.stat().st_mtime_ns for p in gallery.path.rglob("*") if p.is_file() and p.name != "LOCK"
+    }
     changes = gallery.update(photos, verbose=False)
     assert counts(changes) == (0, 0, 0, 0, N) and not changes.relearnt
-    assert before == {p: p.stat().st_mtime_ns for p in gallery.path.rglob("*") if p.is_file() and p.name != "LOCK"}
+    assert before == {
+        p: p.stat().st_mtime_ns for p in gallery.path.rglob("*") if p.is_file() and p.name != "LOCK"
+    }
 
 
 def test_added_changed_moved_and_removed(gallery, photos) -> None:
@@ -113,7 +117,14 @@ def test_unreadable_photos_are_listed_and_read_when_they_change(gallery, photos)
     (photos / "empty.jpg").write_bytes(b"")
     (photos / "cut.jpg").write_bytes(good[: len(good) // 3])
     (photos / "text.png").write_text("no picture")
-    (photos / "bomb.bmp").write_bytes(b"BM" + b"\0" * 16 + (40).to_bytes(4, "little") + (60000).to_bytes(4, "little") * 2 + b"\1\0\x18\0" + b"\0" * 24)
+    (photos / "bomb.bmp").write_bytes(
+        b"BM"
+        + b"\0" * 16
+        + (40).to_bytes(4, "little")
+        + (60000).to_bytes(4, "little") * 2
+        + b"\1\0\x18\0"
+        + b"\0" * 24
+    )
     (photos / "loop").symlink_to(photos)
     (photos / "gone.jpg").symlink_to(photos / "nowhere.jpg")
     (photos / "folder.jpg").mkdir()
@@ -127,13 +138,15 @@ def test_unreadable_photos_are_listed_and_read_when_they_change(gallery, photos)
     assert len(gallery) == N
     (photos / "empty.jpg").write_bytes(good)
     changes = gallery.update(photos, verbose=False)
-    assert changes.changed == 1 and "empty.jpg" not in dict(changes.failed) and len(gallery) == N + 1
+    assert (
+        changes.changed == 1 and "empty.jpg" not in dict(changes.failed) and len(gallery) == N + 1
+    )
     (photos / "cut.jpg").unlink()
     assert "cut.jpg" not in dict(gallery.update(photos, verbose=False).failed)
 
 
 def test_odd_names_and_pictures(gallery, photos) -> None:
-    names = ["a b's \"c\".jpg", "ünï/日本.jpg", "-o.jpg", "<b>&amp;.jpg", "new\nline.jpg"]
+    names = ['a b\'s "c".jpg', "ünï/日本.jpg", "-o.jpg", "<b>&amp;.jpg", "new\nline.jpg"]
     for place, name in enumerate(names):
         write_photo(photos / "x.jpg", view(30 + place, 0))
         (photos / name).parent.mkdir(exist_ok=True)
@@ -148,7 +161,9 @@ def test_odd_names_and_pictures(gallery, photos) -> None:
 
 def test_only_listed_photos(photos, tmp_path) -> None:
     with Gallery.create(tmp_path / "g.kin", codewords=4) as gallery:
-        changes = gallery.update(photos, files=["scene0/view0.jpg", "./scene1/view1.jpg", "none.jpg"], verbose=False)
+        changes = gallery.update(
+            photos, files=["scene0/view0.jpg", "./scene1/view1.jpg", "none.jpg"], verbose=False
+        )
         assert paths(gallery) == ["scene0/view0.jpg", "scene1/view1.jpg"]
         assert dict(changes.failed) == {"none.jpg": "is listed, but is no photo in the folder"}
 
@@ -203,7 +218,9 @@ def test_a_second_writer_is_refused(gallery, photos) -> None:
         "import sys, time; from pathlib import Path; from kinfold.gallery.lock import writer_lock\n"
         "with writer_lock(Path(sys.argv[1])): print('held', flush=True); time.sleep(60)"
     )
-    child = subprocess.Popen([sys.executable, "-c", code, str(gallery.path)], stdout=subprocess.PIPE, text=True)
+    child = subprocess.Popen(
+        [sys.executable, "-c", code, str(gallery.path)], stdout=subprocess.PIPE, text=True
+    )
     try:
         assert child.stdout.readline() == "held\n"
         with pytest.raises(GalleryError, match=f"process {child.pid} on "):
@@ -261,9 +278,17 @@ print("done")
 )  # fmt: skip
 def test_killed_runs_are_resumed(photos, tmp_path, point, count) -> None:
     path = tmp_path / "g.kin"
-    killed = subprocess.run([sys.executable, "-c", KILL, path, photos, point, str(count)], capture_output=True, text=True)
+    killed = subprocess.run(
+        [sys.executable, "-c", KILL, path, photos, point, str(count)],
+        capture_output=True,
+        text=True,
+    )
     assert killed.returncode == -signal.SIGKILL, killed.stdout + killed.stderr
-    with (Gallery.open(path) if (path / "MANIFEST.json").exists() else Gallery.create(path, codewords=8)) as gallery:
+    with (
+        Gallery.open(path)
+        if (path / "MANIFEST.json").exists()
+        else Gallery.create(path, codewords=8)
+    ) as gallery:
         had = len(gallery)
         changes = gallery.update(photos, verbose=False)
         assert had + changes.added == N
@@ -271,11 +296,18 @@ def test_killed_runs_are_resumed(photos, tmp_path, point, count) -> None:
         assert not list(gallery.path.rglob("*.tmp")) and not list(gallery.path.rglob("new-*"))
 
 
-@pytest.mark.parametrize(("point", "count"), [("delete", 1), ("segment", 2), ("insert", 1), ("manifest", 1), ("sweep", 1)])
+@pytest.mark.parametrize(
+    ("point", "count"),
+    [("delete", 1), ("segment", 2), ("insert", 1), ("manifest", 1), ("sweep", 1)],
+)
 def test_a_killed_update_leaves_a_gallery_that_answers(gallery, photos, point, count) -> None:
     write_photo(photos / "new.jpg", view(9, 0))
     (photos / "scene4" / "view3.jpg").unlink()
-    killed = subprocess.run([sys.executable, "-c", KILL, gallery.path, photos, point, str(count)], capture_output=True, text=True)
+    killed = subprocess.run(
+        [sys.executable, "-c", KILL, gallery.path, photos, point, str(count)],
+        capture_output=True,
+        text=True,
+    )
     assert killed.returncode == -signal.SIGKILL, killed.stdout + killed.stderr
     with Gallery.open(gallery.path) as reader:
         assert reader.search(view(0, 0), top=1)[0].path == "scene0/view0.jpg"
@@ -289,12 +321,19 @@ def test_kills_at_any_moment(photos, tmp_path) -> None:
     finished = False
     for attempt in range(8):
         child = subprocess.Popen(
-            [sys.executable, "-c", KILL, path, photos, "sweep", "99"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+            [sys.executable, "-c", KILL, path, photos, "sweep", "99"],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
         )
         time.sleep(0.3 + 0.15 * attempt)
         child.kill()
         out, _ = child.communicate()
         finished = finished or "done" in out
-    with (Gallery.open(path) if (path / "MANIFEST.json").exists() else Gallery.create(path, codewords=8)) as gallery:
+    with (
+        Gallery.open(path)
+        if (path / "MANIFEST.json").exists()
+        else Gallery.create(path, codewords=8)
+    ) as gallery:
         gallery.update(photos, verbose=False)
         check_whole(gallery, photos)

@@ -8,8 +8,9 @@ METHODS: dict[str, str] = {
     "search": "kinfold.cli.search",
     "eval": "kinfold.cli.eval",
     "info": "kinfold.cli.info",
-
+    "demo": "kinfold.cli.demo",
 }
+
 
 def main(arguments: list[str] | None = None) -> int:
     """Run a command line; returns the exit code."""

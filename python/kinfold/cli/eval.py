@@ -17,9 +17,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     from kinfold.evaluate import METHODS
 
     parser.add_argument("gallery", help="the gallery's folder")
-    parser.add_argument("--ground-truth", required=True, metavar="FILE", help="gnd_*.pkl or JSON with imlist, qimlist, gnd")
-    parser.add_argument("--protocol", default="oxford", choices=list(METHODS), help="default: oxford")
-    parser.add_argument("--queries", metavar="FOLDER", help="folder of the query photos (default: that of the gallery's photos)")
+    parser.add_argument(
+        "--ground-truth",
+        required=True,
+        metavar="FILE",
+        help="gnd_*.pkl or JSON with imlist, qimlist, gnd",
+    )
+    parser.add_argument(
+        "--protocol", default="oxford", choices=list(METHODS), help="default: oxford"
+    )
+    parser.add_argument(
+        "--queries",
+        metavar="FOLDER",
+        help="folder of the query photos (default: that of the gallery's photos)",
+    )
     add_rerank(parser)
 
 
@@ -36,12 +47,19 @@ def run(options: argparse.Namespace) -> int:
         )  # fmt: skip
         engine = gallery.settings.engine
     if options.json:
-        value = {"gallery": options.gallery, "engine": engine, "rerank": list(options.rerank), **judged.to_dict()}
+        value = {
+            "gallery": options.gallery,
+            "engine": engine,
+            "rerank": list(options.rerank),
+            **judged.to_dict(),
+        }
         write_json(options.json, value)
     if options.json != "-":
         if not options.quiet:
             show(judged.table())
-        show(f"mAP {judged.map:.4f}  (engine {engine}, re-ranking {','.join(options.rerank) or 'none'})")
+        show(
+            f"mAP {judged.map:.4f}  (engine {engine}, re-ranking {','.join(options.rerank) or 'none'})"
+        )
     return 0
 
 

@@ -18,11 +18,30 @@ SUMMARY = "make a gallery of a folder of photos, or update it"
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of ``kinfold index``."""
     parser.add_argument("photos", help="folder of photos")
-    parser.add_argument("-o", "--output", metavar="GALLERY", help="the gallery's folder (default: the folder's name with .kin)")
-    parser.add_argument("--list", metavar="FILE", help="index only the photos listed in this text file, a path in the folder on each line")
-    parser.add_argument("--engine", choices=("vlad", "cnn", "both"), help="what describes a photo (default: vlad; both with --weights)")
-    parser.add_argument("--weights", metavar="FILE", help="weights of a network, for the engines cnn and both")
-    parser.add_argument("--model", metavar="GALLERY", help="take codebook and whitening from another gallery instead of learning them")
+    parser.add_argument(
+        "-o",
+        "--output",
+        metavar="GALLERY",
+        help="the gallery's folder (default: the folder's name with .kin)",
+    )
+    parser.add_argument(
+        "--list",
+        metavar="FILE",
+        help="index only the photos listed in this text file, a path in the folder on each line",
+    )
+    parser.add_argument(
+        "--engine",
+        choices=("vlad", "cnn", "both"),
+        help="what describes a photo (default: vlad; both with --weights)",
+    )
+    parser.add_argument(
+        "--weights", metavar="FILE", help="weights of a network, for the engines cnn and both"
+    )
+    parser.add_argument(
+        "--model",
+        metavar="GALLERY",
+        help="take codebook and whitening from another gallery instead of learning them",
+    )
     parser.add_argument("--relearn", action="store_true", help="learn codebook and whitening anew")
     for name, what in _NUMBERS.items():
         parser.add_argument(f"--{name.replace('_', '-')}", type=count, metavar="N", help=what)
@@ -30,8 +49,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 _NUMBERS = {
     "max_side": "longer side that photos are reduced to (default: 800)",
-    "max_features": "local features of a photo (default: 1000)",
-    "codewords": "size of the VLAD codebook (default: 64)",
+    "max_features": "local features of a photo (default: 1500)",
+    "codewords": "size of the VLAD codebook (default: 128)",
     "dim": "length of a VLAD descriptor (default: 128)",
 }
 
@@ -49,12 +68,18 @@ def run(options: argparse.Namespace) -> int:
         check_writable(options.json)
     files = None
     if options.list is not None:
-        files = [line.strip() for line in Path(options.list).read_text("utf-8").splitlines() if line.strip()]
+        files = [
+            line.strip()
+            for line in Path(options.list).read_text("utf-8").splitlines()
+            if line.strip()
+        ]
         if not files:
             raise ValueError(f"{options.list}: lists no photo")
     target = Path(options.output) if options.output else Path(f"{photos.resolve().name}.kin")
     with _opened(Gallery, target, options) as gallery:
-        changes = gallery.update(photos, files=files, relearn=options.relearn, verbose=not options.quiet)
+        changes = gallery.update(
+            photos, files=files, relearn=options.relearn, verbose=not options.quiet
+        )
         total = len(gallery)
     if options.json:
         write_json(options.json, {"gallery": str(target), "photos": total, **changes.to_dict()})
@@ -67,17 +92,25 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _opened(gallery: Any, target: Path, options: argparse.Namespace) -> Any:
-    given = {name: getattr(options, name) for name in _NUMBERS if getattr(options, name) is not None}
+    given = {
+        name: getattr(options, name) for name in _NUMBERS if getattr(options, name) is not None
+    }
     engine = options.engine or ("both" if options.weights else None)
     if not (target / "MANIFEST.json").is_file():
         return gallery.create(
-            target, weights=options.weights, model=options.model, **given, **({"engine": engine} if engine else {})
+            target,
+            weights=options.weights,
+            model=options.model,
+            **given,
+            **({"engine": engine} if engine else {}),
         )
     found = gallery.open(target)
     for name, value in {**given, **({"engine": engine} if engine else {})}.items():
         made_with = getattr(found.settings, name)
         if made_with != value:
-            raise ValueError(f"{target}: was made with {name} {made_with}, not {value}; choose another gallery")
+            raise ValueError(
+                f"{target}: was made with {name} {made_with}, not {value}; choose another gallery"
+            )
     if options.model:
         raise ValueError(f"{target}: has a model already; --model is for a new gallery")
     return found
@@ -92,7 +125,12 @@ def _tell(changes: Any, target: Path, total: int) -> None:
         )
         if number
     ]  # fmt: skip
-    show(f"{target}: {total} photos ({', '.join(done) or 'nothing changed'}), {changes.total_seconds:.1f} s")
+    show(
+        f"{target}: {total} photos ({', '.join(done) or 'nothing changed'}), {changes.total_seconds:.1f} s"
+    )
     slow = sorted(changes.seconds.items(), key=lambda item: -item[1])
     if changes.added or changes.changed:
-        show("seconds by stage, summed over threads: " + ", ".join(f"{k} {v:.1f}" for k, v in slow if v >= 0.05))
+        show(
+            "seconds by stage, summed over threads: "
+            + ", ".join(f"{k} {v:.1f}" for k, v in slow if v >= 0.05)
+        )

@@ -23,7 +23,11 @@ def run(options: argparse.Namespace) -> int:
     path = Path(options.path)
     if options.json:
         check_writable(options.json)
-    facts = _file_facts(path, options.verify) if path.is_file() else _gallery_facts(path, options.verify)
+    facts = (
+        _file_facts(path, options.verify)
+        if path.is_file()
+        else _gallery_facts(path, options.verify)
+    )
     if options.json:
         write_json(options.json, facts)
     if options.json != "-":
@@ -55,7 +59,9 @@ def _file_facts(path: Path, verify: bool) -> dict[str, Any]:
         "library": header.library,
         "bytes": path.stat().st_size,
         "params": header.params,
-        "arrays": {name: {"dtype": t[0], "shape": list(t[1])} for name, t in header.tensors.items()},
+        "arrays": {
+            name: {"dtype": t[0], "shape": list(t[1])} for name, t in header.tensors.items()
+        },
     }
     if verify:
         facts["verified"] = True

@@ -14,7 +14,9 @@ def rerank(text: str) -> tuple[str, ...]:
     names = tuple(part.strip() for part in text.split(","))
     for name in names:
         if name not in STAGES:
-            raise argparse.ArgumentTypeError(f"expected none, spatial, diffusion or both, got {text!r}")
+            raise argparse.ArgumentTypeError(
+                f"expected none, spatial, diffusion or both, got {text!r}"
+            )
     if len(set(names)) < len(names):
         raise argparse.ArgumentTypeError(f"expected each stage once, got {text!r}")
     return names

@@ -47,13 +47,17 @@ def table(lines: list[list[str]]) -> str:
     """Columns of equal width, the first to the left, the others to the right."""
     widths = [max(map(len, column)) for column in zip(*lines)]
     return "\n".join(
-        "  ".join(c.ljust(w) if i == 0 else c.rjust(w) for i, (c, w) in enumerate(zip(line, widths))).rstrip()
+        "  ".join(
+            c.ljust(w) if i == 0 else c.rjust(w) for i, (c, w) in enumerate(zip(line, widths))
+        ).rstrip()
         for line in lines
     )
 
 
 def _printable(text: str, stream: Any) -> str:
     """File names hold what terminals should not get: control characters are shown as escapes."""
-    safe = "".join(c if c == "\n" or c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+    safe = "".join(
+        c if c == "\n" or c.isprintable() else c.encode("unicode_escape").decode() for c in text
+    )
     encoding = getattr(stream, "encoding", None) or "utf-8"
     return safe.encode(encoding, "backslashreplace").decode(encoding)

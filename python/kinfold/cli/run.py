@@ -8,6 +8,7 @@ import os
 import sys
 import traceback
 import warnings
+from typing import NoReturn
 
 import kinfold
 from kinfold.base.errors import KinfoldError
@@ -20,16 +21,28 @@ INTERRUPTED = 130
 class _Parser(argparse.ArgumentParser):
     """Errors are one line, like all others."""
 
-    def error(self, message: str) -> None:  # type: ignore[override]
+    def error(self, message: str) -> NoReturn:
         say(f"kinfold: error: {message} (see {self.prog} --help)")
         raise SystemExit(2)
 
 
 def parser() -> argparse.ArgumentParser:
     """All commands with their arguments."""
-    common = argparse.ArgumentParser(add_help=False)
-    common.add_argument("--json", nargs="?", const="-", metavar="FILE", help="results as JSON, to a file or standard output")
-    common.add_argument("--threads", type=int, default=0, metavar="N", help="threads at most (default: all, or KINFOLD_THREADS)")
+    common = _Parser(add_help=False)
+    common.add_argument(
+        "--json",
+        nargs="?",
+        const="-",
+        metavar="FILE",
+        help="results as JSON, to a file or standard output",
+    )
+    common.add_argument(
+        "--threads",
+        type=int,
+        default=0,
+        metavar="N",
+        help="threads at most (default: all, or KINFOLD_THREADS)",
+    )
     common.add_argument("--quiet", action="store_true", help="no progress and no remarks")
     common.add_argument("--debug", action="store_true", help="show where an error arose")
     top = _Parser(prog="kinfold", description="Find every photo of the same thing.")

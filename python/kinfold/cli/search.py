@@ -14,8 +14,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of ``kinfold search``."""
     parser.add_argument("gallery", help="the gallery's folder")
     parser.add_argument("query", help="a photo")
-    parser.add_argument("--box", type=box, metavar="X0,Y0,X1,Y1", help="search with this part of the photo, in pixels")
-    parser.add_argument("--top", type=count, default=20, metavar="N", help="photos to answer (default: 20)")
+    parser.add_argument(
+        "--box",
+        type=box,
+        metavar="X0,Y0,X1,Y1",
+        help="search with this part of the photo, in pixels",
+    )
+    parser.add_argument(
+        "--top", type=count, default=20, metavar="N", help="photos to answer (default: 20)"
+    )
     parser.add_argument("--html", metavar="FILE", help="write the answer as a page to look at")
     add_rerank(parser)
 
@@ -29,10 +36,15 @@ def run(options: argparse.Namespace) -> int:
             check_writable(target)
     with Gallery.open(options.gallery) as gallery:
         query = gallery.describe(options.query, box=options.box)
-        answer = gallery.rank(query, rerank=options.rerank, verify_top=options.verify_top, top=options.top)
+        answer = gallery.rank(
+            query, rerank=options.rerank, verify_top=options.verify_top, top=options.top
+        )
         hits = gallery.hits(query, answer, options.top)
         if options.html:
-            gallery.page(options.html, query, answer, hits)
+            from kinfold.report.answer import write_answer
+
+            facts = {"Re-ranking": ", ".join(options.rerank) or "none"}
+            write_answer(options.html, gallery.answer(query, answer, hits, facts=facts))
     if options.json:
         value = {
             "gallery": options.gallery, "query": options.query, "box": options.box,
@@ -42,7 +54,9 @@ def run(options: argparse.Namespace) -> int:
     if options.json != "-":
         lines = [["photo", "score", "inliers"]]
         for hit in hits:
-            lines.append([hit.path, f"{hit.score:.4f}", "-" if hit.inliers is None else str(hit.inliers)])
+            lines.append(
+                [hit.path, f"{hit.score:.4f}", "-" if hit.inliers is None else str(hit.inliers)]
+            )
         show(table(lines))
         if options.html and not options.quiet:
             show(f"page: {options.html}")

@@ -96,7 +96,9 @@ def _segments(store: Store, photos: Sequence[Photo]) -> list[Segment]:
     return held
 
 
-def _saved(store: Store, manifest: Manifest, name: str, part: Model | FlatIndex | KNNGraph) -> Manifest:
+def _saved(
+    store: Store, manifest: Manifest, name: str, part: Model | FlatIndex | KNNGraph
+) -> Manifest:
     def write(path: object) -> None:
         kin.write(path, part.kind, part.params(), part.arrays())  # type: ignore[arg-type]
 

@@ -149,7 +149,9 @@ class Describer:
             finally:
                 pool.shutdown(wait=True, cancel_futures=True)
 
-    def _file(self, root: Path, file: PhotoFile, seconds: Seconds) -> tuple[Described, Pixels | None]:
+    def _file(
+        self, root: Path, file: PhotoFile, seconds: Seconds
+    ) -> tuple[Described, Pixels | None]:
         path = root / file.path
         digest = None
         try:

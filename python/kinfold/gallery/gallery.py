@@ -5,9 +5,8 @@ from __future__ import annotations
 import os
 import shutil
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -16,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kinfold.base.arrays import as_choice, as_count
-from kinfold.base.errors import FileFormatError, GalleryError
+from kinfold.base.errors import GalleryError
 from kinfold.base.ranking import Ranking
 from kinfold.base.threads import get_threads
 from kinfold.evaluate import Evaluation, GroundTruth, evaluate
@@ -24,6 +23,7 @@ from kinfold.gallery import build
 from kinfold.gallery.describe import Describer, Seconds
 from kinfold.gallery.lock import writer_lock
 from kinfold.gallery.names import match_names
+from kinfold.gallery.page import Truth, page_content
 from kinfold.gallery.photos import Photo, PhotoTable
 from kinfold.gallery.query import Query, describe_query
 from kinfold.gallery.settings import Settings
@@ -109,9 +109,13 @@ class Gallery:
         chosen = Settings(**settings)
         needs = "cnn" in chosen.engines
         if needs and weights is None:
-            raise ValueError(f"weights: the engine '{chosen.engine}' needs a file of trained weights")
+            raise ValueError(
+                f"weights: the engine '{chosen.engine}' needs a file of trained weights"
+            )
         if not needs and weights is not None:
-            raise ValueError(f"weights: the engine '{chosen.engine}' uses none; choose 'cnn' or 'both'")
+            raise ValueError(
+                f"weights: the engine '{chosen.engine}' uses none; choose 'cnn' or 'both'"
+            )
         folder = Path(path)
         store = Store(folder)
         if store.exists():
@@ -121,7 +125,9 @@ class Gallery:
         learnt = None if model is None else _model_file(Path(model))
         if learnt is not None:
             given = read_model(learnt)
-            if given.fingerprint != describer.fingerprint or set(given.engines) != set(chosen.engines):
+            if given.fingerprint != describer.fingerprint or set(given.engines) != set(
+                chosen.engines
+            ):
                 raise GalleryError(f"{model}: was learnt for other settings, weights or engines")
         try:
             manifest = store.create(chosen)
@@ -129,7 +135,9 @@ class Gallery:
                 PhotoTable(folder / PHOTOS, create=True).close()
                 if weights is not None:
                     source = Path(weights)
-                    name = store.add("parts", source.suffix, lambda to: _copy(source, to), label="weights-")
+                    name = store.add(
+                        "parts", source.suffix, lambda to: _copy(source, to), label="weights-"
+                    )
                     manifest = manifest.with_parts(weights=name)
                 if learnt is not None:
                     name = store.add("parts", ".kin", lambda to: _copy(learnt, to), label="model-")
@@ -220,7 +228,9 @@ class Gallery:
         if not described:
             self._store.sweep(manifest, self._table.segments())
             reasons = "; ".join(f"{path}: {reason}" for path, reason in changes.failed[:3])
-            raise GalleryError(f"{root}: no photo that can be read" + (f" ({reasons})" if reasons else ""))
+            raise GalleryError(
+                f"{root}: no photo that can be read" + (f" ({reasons})" if reasons else "")
+            )
         manifest, changes.relearnt = build.finish(
             self._store, manifest, described, lambda: self._described_by(manifest).fingerprint,
             seconds, relearn=relearn,
@@ -278,7 +288,9 @@ class Gallery:
         boxes = options.pop("boxes", None) or [None] * len(queries)
         if len(boxes) != len(queries):
             raise ValueError(f"boxes: expected {len(queries)}, one a query, got {len(boxes)}")
-        return self._map(lambda pair: self.search(pair[0], box=pair[1], **options), zip(queries, boxes))
+        return self._map(
+            lambda pair: self.search(pair[0], box=pair[1], **options), zip(queries, boxes)
+        )
 
     def describe(self, query: Any, *, box: Any = None) -> Query:
         """Describe a query as the gallery's photos were."""
@@ -321,7 +333,8 @@ class Gallery:
         scores = answer.scores.tolist()
         listed = [(int(i), s) for i, s in zip(ids, scores) if int(i) in photos][:top]
         return [
-            self._hit(rank, photos[i], score, query, answer) for rank, (i, score) in enumerate(listed, 1)
+            self._hit(rank, photos[i], score, query, answer)
+            for rank, (i, score) in enumerate(listed, 1)
         ]
 
     def _hit(
@@ -339,14 +352,20 @@ class Gallery:
         features = self._segments.features(photo)
         ours = _mapped(query.features.positions[found.pairs[:, 0]], query.to_photo)
         theirs = _mapped(features.positions[found.pairs[:, 1]], grow)
-        height, width = query.pixels.shape[:2]
+        width, height = query.size
         x0, y0, x1, y1 = query.box or (0.0, 0.0, float(width), float(height))
         corners = _mapped(np.array([[x0, y0], [x1, y0], [x1, y1], [x0, y1]]), matrix)
         return replace(
-            hit, inliers=found.inliers, matrix=matrix, box=corners, matches=np.hstack([ours, theirs])
+            hit,
+            inliers=found.inliers,
+            matrix=matrix,
+            box=corners,
+            matches=np.hstack([ours, theirs]),
         )
 
-    def chain(self, query: Query, answer: pipeline.Answer, id: int) -> tuple[list[int], list[float]]:
+    def chain(
+        self, query: Query, answer: pipeline.Answer, id: int
+    ) -> tuple[list[int], list[float]]:
         """The ids of the photos that lead along the graph from the query to a result, and the similarities.
 
         Empty where no diffusion ran or none leads there.
@@ -361,6 +380,30 @@ class Gallery:
         path = state.graph.path(sources, node[id], source_similarities=near)
         return [int(state.ids[n]) for n in path.ids], [float(s) for s in path.similarities]
 
+    def answer(
+        self,
+        query: Query,
+        ranked: pipeline.Answer,
+        hits: Sequence[Hit],
+        *,
+        facts: dict[str, str] | None = None,
+        truth: Truth | None = None,
+    ) -> Any:
+        """What a page shows of an answer: a ``report.Answer`` for ``report.answer.write_answer``.
+
+        truth : positives and junk of this query, to mark the hits with
+        """
+        made = {"Gallery": str(self.path), "Photos": str(len(self)), "Engine": self.settings.engine}
+        chains = [self.chain(query, ranked, hit.id) for hit in hits]
+        wanted = {hit.id for hit in hits} | {id for ids, _ in chains for id in ids}
+        photos = self._table.by_ids(wanted)
+        # A photo on the way that was deleted meanwhile cannot be shown.
+        chains = [(ids, s) if photos.keys() >= set(ids) else ([], []) for ids, s in chains]
+        root = Path(self._store.read().photos or "")
+        return page_content(
+            query, hits, chains, photos.__getitem__, root, {**made, **(facts or {})}, truth
+        )
+
     def photo(self, id: int) -> Photo:
         """What is known of a photo. Raises KeyError for an unknown id."""
         return self._table.by_ids([id])[id]
@@ -368,6 +411,12 @@ class Gallery:
     def features(self, id: int) -> Any:
         """The local features of a photo, in the pixels that were described."""
         return self._segments.features(self.photo(id))
+
+    def ids_of(self, names: Sequence[str]) -> list[int | None]:
+        """The id of the photo that each name of a ground truth means; None where there is none."""
+        photos = {photo.path: photo.id for photo in self._table.described()}
+        paths = match_names(names, photos)
+        return [None if path is None else photos[path] for path in paths]
 
     # --- judging -----------------------------------------------------------------------------------
 
@@ -386,12 +435,8 @@ class Gallery:
         Photos that are not in the ground truth's imlist are left out of the rankings.
         Raises GalleryError where no photo of imlist is in the gallery, or a query photo is not found.
         """
-        photos = {photo.path: photo.id for photo in self._table.described()}
-        position = {
-            photos[path]: place
-            for place, path in enumerate(match_names(ground_truth.imlist, photos))
-            if path is not None
-        }
+        ids = self.ids_of(ground_truth.imlist)
+        position = {id: place for place, id in enumerate(ids) if id is not None}
         if not position:
             raise GalleryError(f"{self.path}: holds no photo of the ground truth")
         root = Path(queries) if queries is not None else Path(self._store.read().photos or "")
@@ -429,7 +474,10 @@ class Gallery:
             "settings": manifest.settings.to_dict(),
         }
         if "index" in manifest.parts:
-            params = {name: kin.header(self._store.part(manifest.parts[name])) for name in ("model", "graph")}
+            params = {
+                name: kin.header(self._store.part(manifest.parts[name]))
+                for name in ("model", "graph")
+            }
             index = kin.header(self._store.part(manifest.parts["index"]))
             facts["indexed"] = index.tensors["ids"][1][0]
             facts["dim"] = index.params["dim"]
@@ -480,13 +528,8 @@ class Gallery:
         return lambda id: self._segments.features(photos[id])
 
     def _map(self, function: Any, items: Any) -> list[Any]:
-        with _bounded_blas(), ThreadPoolExecutor(max(1, get_threads())) as pool:
+        with ThreadPoolExecutor(max(1, get_threads())) as pool:
             return list(pool.map(function, items))
-
-
-@contextmanager
-def _bounded_blas() -> Iterator[None]:
-    yield
 
 
 def _mapped(points: Any, matrix: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -513,6 +556,3 @@ def _model_file(path: Path) -> Path:
 def _copy(source: Path, target: Path) -> None:
     with source.open("rb") as file, replace_file(target) as copy:
         shutil.copyfileobj(file, copy)
-
-
-__all__ = ["FileFormatError", "Gallery", "Hit"]

@@ -24,7 +24,9 @@ def writer_lock(folder: Path) -> Iterator[None]:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            holder = os.pread(descriptor, 200, 0).decode("utf-8", "replace").strip() or "another process"
+            holder = (
+                os.pread(descriptor, 200, 0).decode("utf-8", "replace").strip() or "another process"
+            )
             raise GalleryError(f"{folder}: is being written to by {holder}") from None
         os.ftruncate(descriptor, 0)
         os.pwrite(descriptor, f"process {os.getpid()} on {socket.gethostname()}".encode(), 0)

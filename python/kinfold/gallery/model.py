@@ -31,9 +31,15 @@ class Model:
     kind: ClassVar[str] = "gallery.Model"
 
     def __init__(
-        self, engines: Mapping[str, Engine], shares: Mapping[str, float], fingerprint: str, photos: int
+        self,
+        engines: Mapping[str, Engine],
+        shares: Mapping[str, float],
+        fingerprint: str,
+        photos: int,
     ) -> None:
-        self.engines, self.fingerprint, self.photos = dict(engines), fingerprint, photos
+        # In the catalogue's order, whatever order a file or a caller has: vectors stand side by side.
+        self.engines = {name: engines[name] for name in METHODS if name in engines}
+        self.fingerprint, self.photos = fingerprint, photos
         self.shares = dict(shares)
 
     @classmethod
@@ -91,5 +97,8 @@ class Model:
             for name, state in chosen.items()
         }
         return cls(
-            engines, shares, take_param(params, "fingerprint", str), take_param(params, "photos", int)
+            engines,
+            shares,
+            take_param(params, "fingerprint", str),
+            take_param(params, "photos", int),
         )

@@ -32,7 +32,9 @@ def match_names(names: Sequence[str], paths: Iterable[str]) -> list[str | None]:
         for table in tables:
             found = table.get(name, [])
             if len(found) > 1:
-                raise GalleryError(f"{name!r} may be {found[0]} or {found[1]}; the ground truth must say")
+                raise GalleryError(
+                    f"{name!r} may be {found[0]} or {found[1]}; the ground truth must say"
+                )
             if found:
                 return found[0]
         return None

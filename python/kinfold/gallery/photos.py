@@ -64,14 +64,18 @@ class PhotoTable:
         self._path = path
         with self._named():
             # Searches run in threads; each statement runs alone under the connection's own lock.
-            self._db = sqlite3.connect(path, timeout=30, isolation_level=None, check_same_thread=False)
+            self._db = sqlite3.connect(
+                path, timeout=30, isolation_level=None, check_same_thread=False
+            )
             version = self._db.execute("PRAGMA user_version").fetchone()[0]
             if version == 0 and create:
                 self._db.execute("PRAGMA journal_mode = WAL")
                 self._db.executescript(f"BEGIN; {_TABLE} PRAGMA user_version = {_VERSION}; COMMIT;")
                 version = _VERSION
             if version > _VERSION:
-                raise FileFormatError(f"{path}: is of version {version}; this kinfold reads {_VERSION}")
+                raise FileFormatError(
+                    f"{path}: is of version {version}; this kinfold reads {_VERSION}"
+                )
             if version != _VERSION:
                 raise FileFormatError(f"{path}: is not a table of photos")
             self._db.execute("PRAGMA synchronous = FULL")
@@ -117,13 +121,17 @@ class PhotoTable:
     def next_id(self) -> int:
         """The id of the next photo: larger than all that ever were."""
         with self._named():
-            row = self._db.execute("SELECT seq FROM sqlite_sequence WHERE name = 'photos'").fetchone()
+            row = self._db.execute(
+                "SELECT seq FROM sqlite_sequence WHERE name = 'photos'"
+            ).fetchone()
         return (row[0] if row else 0) + 1
 
     def segments(self) -> set[str]:
         """The segments that hold a photo."""
         with self._named():
-            found = self._db.execute("SELECT DISTINCT segment FROM photos WHERE segment IS NOT NULL")
+            found = self._db.execute(
+                "SELECT DISTINCT segment FROM photos WHERE segment IS NOT NULL"
+            )
             return {row[0] for row in found}
 
     def insert(self, photo: Photo) -> None:
@@ -139,7 +147,9 @@ class PhotoTable:
         """Change some columns of a photo."""
         assignments = ",".join(f"{name} = ?" for name in changes)
         with self._named():
-            self._db.execute(f"UPDATE photos SET {assignments} WHERE id = ?", [*changes.values(), id])
+            self._db.execute(
+                f"UPDATE photos SET {assignments} WHERE id = ?", [*changes.values(), id]
+            )
 
     def delete(self, ids: Iterable[int]) -> None:
         """Forget photos."""

@@ -28,15 +28,17 @@ class Query:
     """A described query.
 
     name : of the file; "query" for pixels
-    pixels : uint8 (H, W, 3), upright, of the whole photo
-    box : x0, y0, x1, y1 in these pixels, or None
-    features : local features inside the box, in pixels of the described crop
-    to_photo : float64 (3, 3), pixels of the crop to pixels of the whole photo
+    pixels : uint8 (H, W, 3), upright, of the whole photo; reduced where there is no box
+    size : width and height of the upright original
+    box : x0, y0, x1, y1 in pixels of the original, or None
+    features : local features inside the box, in pixels of what was described
+    to_photo : float64 (3, 3), pixels of what was described to pixels of the original
     vector : float32 (d,)
     """
 
     name: str
     pixels: Pixels
+    size: tuple[int, int]
     box: Box | None
     features: LocalFeatures
     to_photo: NDArray[np.float64]
@@ -50,27 +52,37 @@ def describe_query(source: Any, box: Any, describer: Describer, model: Model) ->
     box : x0, y0, x1, y1 in pixels of the upright photo
     Raises ImageError for a photo that cannot be decoded, ValueError for a bad box.
     """
-    if isinstance(source, (str, os.PathLike)):
-        name = Path(source).name
-        try:
-            pixels = decode(source).pixels
-        except ImageError as error:
-            raise ImageError(f"{source}: {error}") from None
-    else:
-        name, pixels = "query", as_pixels(source, "query")
-    height, width = pixels.shape[:2]
+    name, pixels, (width, height) = _read(source, None if box is not None else describer.side)
     limits = None if box is None else checked_box(box, width, height)
-    left, top, right, bottom = (0, 0, width, height)
+    left, top, crop = 0, 0, pixels
     if limits is not None:
         left, top = int(np.floor(limits[0])), int(np.floor(limits[1]))
         right, bottom = int(np.ceil(limits[2])), int(np.ceil(limits[3]))
-    crop = np.ascontiguousarray(pixels[top:bottom, left:right])
+        crop = np.ascontiguousarray(pixels[top:bottom, left:right])
+        width, height = right - left, bottom - top
     small = fit(crop, describer.settings.max_side)
     features = describer.local(small)
     vector = model.describe(features, describer.network(crop))
-    scale = np.diag([crop.shape[1] / small.shape[1], crop.shape[0] / small.shape[0], 1.0])
+    scale = np.diag([width / small.shape[1], height / small.shape[0], 1.0])
     scale[:2, 2] = left, top
-    return Query(name, pixels, limits, features, scale, vector)
+    size = (width, height) if limits is None else (pixels.shape[1], pixels.shape[0])
+    return Query(name, pixels, size, limits, features, scale, vector)
+
+
+def _read(source: Any, max_side: int | None) -> tuple[str, Pixels, tuple[int, int]]:
+    """Name, pixels, and the size of the upright original.
+
+    Without a box a photo is decoded just as the gallery's are, so that it finds itself.
+    """
+    if not isinstance(source, (str, os.PathLike)):
+        pixels = as_pixels(source, "query")
+        size = (pixels.shape[1], pixels.shape[0])
+        return "query", pixels if max_side is None else fit(pixels, max_side), size
+    try:
+        decoded = decode(source, max_side=max_side)
+    except ImageError as error:
+        raise ImageError(f"{source}: {error}") from None
+    return Path(source).name, decoded.pixels, decoded.full_size
 
 
 def checked_box(box: Any, width: int, height: int) -> Box:

@@ -100,7 +100,16 @@ class Segment:
     @classmethod
     def from_state(cls, params: Mapping[str, JSON], arrays: Mapping[str, NDArray[Any]]) -> Segment:
         check_only(params, set(), "parameters")
-        known = {"ids", "frames", "starts", "positions", "scales", "angles", "descriptors", "network"}
+        known = {
+            "ids",
+            "frames",
+            "starts",
+            "positions",
+            "scales",
+            "angles",
+            "descriptors",
+            "network",
+        }
         check_only(arrays, known, "arrays")
         ids = take(arrays, "ids", np.int64, (None,))
         starts = take(arrays, "starts", np.int64, (len(ids) + 1,))

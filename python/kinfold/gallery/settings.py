@@ -11,7 +11,10 @@ from kinfold.base.errors import FileFormatError
 from kinfold.gallery import METHODS
 
 # What a user may choose: an engine alone, or several whose similarities are added.
-ENGINES: dict[str, tuple[str, ...]] = {**{name: (name,) for name in METHODS}, "both": ("vlad", "cnn")}
+ENGINES: dict[str, tuple[str, ...]] = {
+    **{name: (name,) for name in METHODS},
+    "both": ("vlad", "cnn"),
+}
 
 
 @dataclass(frozen=True)
@@ -33,9 +36,9 @@ class Settings:
 
     engine: str = "vlad"
     max_side: int = 800
-    max_features: int = 1000
-    contrast_threshold: float = 0.02
-    codewords: int = 64
+    max_features: int = 1500
+    contrast_threshold: float = 0.01
+    codewords: int = 128
     dim: int = 128
     whitening: float = 0.25
     network_side: int = 640

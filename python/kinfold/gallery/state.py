@@ -64,7 +64,9 @@ def read_segment(path: Path, *, verify: bool = False) -> Segment:
     try:
         kind, params, arrays = kin.read(path, mmap=not verify, verify=verify)
     except FileNotFoundError:
-        raise GalleryError(f"{path}: is gone; the gallery was changed meanwhile, open it again") from None
+        raise GalleryError(
+            f"{path}: is gone; the gallery was changed meanwhile, open it again"
+        ) from None
     return _from_state(Segment, path, kind, params, arrays)
 
 
@@ -105,7 +107,9 @@ class State:
                 if attempt == 2:
                     raise FileFormatError(f"{error.filename}: is missing") from None
         if len(self.graph) != len(self.index):
-            raise FileFormatError(f"{store.folder}: graph and index hold different numbers of photos")
+            raise FileFormatError(
+                f"{store.folder}: graph and index hold different numbers of photos"
+            )
         self.weights = parts.get("weights")
         self.ids = np.asarray(self.index.ids)
 

@@ -55,7 +55,9 @@ class Store:
         if self.folder.exists() and not self.folder.is_dir():
             raise GalleryError(f"{self.folder}: is a file, not a gallery")
         if self.folder.is_dir() and self._foreign():
-            raise GalleryError(f"{self.folder}: is not empty and not a gallery; choose another name")
+            raise GalleryError(
+                f"{self.folder}: is not empty and not a gallery; choose another name"
+            )
         self.folder.mkdir(parents=True, exist_ok=True)
         for name in _PARTS:
             (self.folder / name).mkdir(exist_ok=True)
@@ -148,7 +150,9 @@ def _manifest(data: Any) -> Manifest:
     if type(version) is not int:
         raise FileFormatError("expected a format version")
     if version > FORMAT:
-        raise FileFormatError(f"is of format {version}; this kinfold reads {FORMAT}: a newer one is needed")
+        raise FileFormatError(
+            f"is of format {version}; this kinfold reads {FORMAT}: a newer one is needed"
+        )
     if set(data) != _FIELDS:
         raise FileFormatError("expected other fields")
     parts, segments, photos = data["parts"], data["segments"], data["photos"]
@@ -158,10 +162,20 @@ def _manifest(data: Any) -> Manifest:
         raise FileFormatError("segments: expected a list of files")
     for name in [*parts.values(), *segments]:
         # A name is no path: a hostile manifest must not lead out of the folder.
-        if not isinstance(name, str) or not name or "/" in name or "\\" in name or name.startswith("."):
+        if (
+            not isinstance(name, str)
+            or not name
+            or "/" in name
+            or "\\" in name
+            or name.startswith(".")
+        ):
             raise FileFormatError(f"expected the name of a file, got {name!r}")
     if not isinstance(data["own_model"], bool):
         raise FileFormatError("own_model: expected true or false")
     return Manifest(
-        Settings.from_dict(data["settings"]), photos, dict(parts), tuple(segments), data["own_model"]
+        Settings.from_dict(data["settings"]),
+        photos,
+        dict(parts),
+        tuple(segments),
+        data["own_model"],
     )

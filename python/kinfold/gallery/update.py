@@ -87,7 +87,7 @@ def compare(
     table: PhotoTable, root: Path, files: Sequence[PhotoFile], changes: Changes
 ) -> list[PhotoFile]:
     """Note what moved or is gone in the table; returns the files that are to be described."""
-    known = {photo.path: photo for photo in table.all()}
+    known: dict[str, Photo] = {photo.path: photo for photo in table.all()}
     present = {file.path for file in files}
     gone = [photo for path, photo in known.items() if path not in present]
     gone_by_digest: defaultdict[tuple[int, str], list[Photo]] = defaultdict(list)
@@ -100,26 +100,26 @@ def compare(
     updates: list[tuple[int, dict[str, object]]] = []
     moved: set[int] = set()
     for file in files:
-        photo = known.get(file.path)
-        stamp = {"size": file.size, "mtime_ns": file.mtime_ns}
-        if photo is None:
+        old = known.get(file.path)
+        stamp: dict[str, object] = {"size": file.size, "mtime_ns": file.mtime_ns}
+        if old is None:
             if file.size in sizes:
-                old = gone_by_digest.get((file.size, _digest(root, file) or ""))
-                if old:
-                    origin = old.pop()
+                twins = gone_by_digest.get((file.size, _digest(root, file) or ""))
+                if twins:
+                    origin = twins.pop()
                     moved.add(origin.id)
                     updates.append((origin.id, {"path": file.path, **stamp}))
                     changes.moved += 1
                     continue
             fresh.append(file)
             changes.added += 1
-        elif (photo.size, photo.mtime_ns) == (file.size, file.mtime_ns):
+        elif (old.size, old.mtime_ns) == (file.size, file.mtime_ns):
             changes.unchanged += 1
-        elif photo.reason is None and photo.size == file.size and photo.digest == _digest(root, file):
-            updates.append((photo.id, stamp))
+        elif old.reason is None and old.size == file.size and old.digest == _digest(root, file):
+            updates.append((old.id, stamp))
             changes.unchanged += 1
         else:
-            stale.append(photo.id)
+            stale.append(old.id)
             fresh.append(file)
             changes.changed += 1
     lost = [photo.id for photo in gone if photo.id not in moved]
@@ -159,7 +159,9 @@ def _keep(table: PhotoTable, store: Store, batch: list[Described]) -> None:
     photos: list[Photo] = []
     good: list[tuple[int, Found]] = []
     for id, item in enumerate(batch, first):
-        photo = Photo(id, item.file.path, item.file.size, item.file.mtime_ns, item.digest, item.reason)
+        photo = Photo(
+            id, item.file.path, item.file.size, item.file.mtime_ns, item.digest, item.reason
+        )
         if item.found is not None:
             info, (width, height, _, _) = item.found.info, item.found.frame
             photo = replace(

@@ -90,9 +90,7 @@ class Spatial:
             else score[i]
             for i in order.tolist()
         ]
-        return replace(
-            answer, ids=order, scores=np.array(scores, np.float32), verified=verified
-        )
+        return replace(answer, ids=order, scores=np.array(scores, np.float32), verified=verified)
 
 
 class Manifold:
@@ -108,9 +106,7 @@ class Manifold:
     k_query : sources where no photo is sure
     """
 
-    def __init__(
-        self, graph: KNNGraph, ids: Ids, *, k_query: int = 1, alpha: float = 0.99
-    ) -> None:
+    def __init__(self, graph: KNNGraph, ids: Ids, *, k_query: int = 1, alpha: float = 0.99) -> None:
         self._diffusion = Diffusion(graph, alpha=alpha)
         self._ids = ids
         self._node = {int(i): node for node, i in enumerate(ids)}

@@ -46,7 +46,9 @@ class Engine(Protocol):
     def arrays(self) -> Arrays: ...
 
     @classmethod
-    def from_state(cls, params: Mapping[str, JSON], arrays: Mapping[str, NDArray[Any]]) -> Engine: ...
+    def from_state(
+        cls, params: Mapping[str, JSON], arrays: Mapping[str, NDArray[Any]]
+    ) -> Engine: ...
 
 
 def learn_whitening(raw: Vectors, dim: int, exponent: float) -> PCA | None:

@@ -48,7 +48,9 @@ class CNNEngine:
         return {} if self._whitening is None else add_prefix("whitening", self._whitening.arrays())
 
     @classmethod
-    def from_state(cls, params: Mapping[str, JSON], arrays: Mapping[str, NDArray[Any]]) -> CNNEngine:
+    def from_state(
+        cls, params: Mapping[str, JSON], arrays: Mapping[str, NDArray[Any]]
+    ) -> CNNEngine:
         check_only(params, {"whitening"}, "parameters")
         chosen = take_param(params, "whitening", (dict, type(None)))
         if chosen is None:

@@ -67,7 +67,9 @@ class VLADEngine:
         return {**add_prefix("vlad", self._vlad.arrays()), **add_prefix("whitening", whitening)}
 
     @classmethod
-    def from_state(cls, params: Mapping[str, JSON], arrays: Mapping[str, NDArray[Any]]) -> VLADEngine:
+    def from_state(
+        cls, params: Mapping[str, JSON], arrays: Mapping[str, NDArray[Any]]
+    ) -> VLADEngine:
         check_only(params, {"vlad", "whitening"}, "parameters")
         vlad = VLAD.from_state(take_param(params, "vlad", dict), strip_prefix("vlad", arrays))
         chosen = take_param(params, "whitening", (dict, type(None)))
@@ -77,9 +79,7 @@ class VLADEngine:
         return cls(vlad, whitening)
 
 
-def _sample(
-    segments: list[Segment], count: int, random: np.random.Generator
-) -> NDArray[np.uint8]:
+def _sample(segments: list[Segment], count: int, random: np.random.Generator) -> NDArray[np.uint8]:
     """Descriptors of all photos, each segment by its share, about ``count`` in all."""
     total = sum(len(segment.descriptors) for segment in segments)
     share = min(1.0, count / max(total, 1))

@@ -1,0 +1,92 @@
+"""From hits to what a page shows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from kinfold.base.errors import ImageError
+from kinfold.gallery.photos import Photo
+from kinfold.gallery.query import Query
+from kinfold.images.decode import decode, thumbnail_jpeg
+from kinfold.report.content import Answer, Link, Mark, Match, Picture, Result
+
+if TYPE_CHECKING:
+    from kinfold.gallery.gallery import Hit
+
+# Long enough to see what matched.
+_SIDE = 480
+# Lines that are drawn between two photos; more are a blur and make the page heavy.
+_MOST_LINES = 80
+
+
+@dataclass(frozen=True)
+class Truth:
+    """What a ground truth says of one query: ids that should be found, and ids that do not count."""
+
+    positives: Collection[int]
+    junk: Collection[int]
+    average_precision: float | None = None
+
+    def mark(self, id: int) -> Mark:
+        """What a hit is."""
+        return "ok" if id in self.positives else "junk" if id in self.junk else "wrong"
+
+
+def page_content(
+    query: Query,
+    hits: Sequence[Hit],
+    chains: Sequence[tuple[list[int], list[float]]],
+    photos: Callable[[int], Photo],
+    root: Path,
+    facts: dict[str, str],
+    truth: Truth | None,
+) -> Answer:
+    """A page's content; photos whose files are gone are shown as grey areas."""
+    seen: dict[int, Picture] = {}
+
+    def picture(id: int) -> Picture:
+        if id not in seen:
+            seen[id] = _picture(photos(id), root)
+        return seen[id]
+
+    width, height = query.size
+    results = []
+    for hit, (ids, similarities) in zip(hits, chains):
+        links = tuple(Link(picture(id), s) for id, s in zip(ids, similarities))
+        mark = None if truth is None else truth.mark(hit.id)
+        results.append(Result(hit.rank, picture(hit.id), hit.score, _match(hit), links, mark))
+    return Answer(
+        Picture(query.name, thumbnail_jpeg(query.pixels, _SIDE), width, height),
+        query.box,
+        tuple(results),
+        f"Photos like {query.name}",
+        facts,
+        None if truth is None else truth.average_precision,
+    )
+
+
+def _match(hit: Hit) -> Match | None:
+    if hit.matches is None or not np.isfinite(hit.matches).all():
+        return None
+    step = max(1, len(hit.matches) // _MOST_LINES)
+    outline = hit.box if hit.box is not None and np.isfinite(hit.box).all() else None
+    return Match(hit.matches[::step, :2], hit.matches[::step, 2:], outline)
+
+
+def _picture(photo: Photo, root: Path) -> Picture:
+    width, height = photo.width or 1, photo.height or 1
+    try:
+        pixels = decode(root / photo.path, max_side=_SIDE).pixels
+    except ImageError:
+        shape = (
+            max(1, _SIDE * height // max(width, height)),
+            max(1, _SIDE * width // max(width, height)),
+            3,
+        )
+        pixels = np.full(shape, 160, np.uint8)
+    return Picture(photo.path, thumbnail_jpeg(pixels, _SIDE), width, height)
