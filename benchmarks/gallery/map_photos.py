@@ -42,9 +42,9 @@ def measure(folder: Path, engine: str, network: str | None, truth: GroundTruth) 
             changes.seconds,
             flush=True,
         )
-        for name, rerank in STAGES.items():
-            figures["map"][name] = gallery.evaluate(truth, rerank=rerank).map
-            print(f"  {name:<22} mAP {figures['map'][name]:.4f}", flush=True)
+        for name, judged in zip(STAGES, gallery.evaluate_ways(truth, list(STAGES.values()))):
+            figures["map"][name] = judged.map
+            print(f"  {name:<22} mAP {judged.map:.4f}", flush=True)
     return figures
 
 

@@ -29,7 +29,8 @@ def test_help_and_version(capsys) -> None:
     "arguments",
     [
         ["magic"], ["index"], ["search", "x"], ["eval", "x"], ["info"], ["info", "x", "--wrong"],
-        ["search", "g", "q", "--top", "0"], ["search", "g", "q", "--top", "x"], ["search", "g", "q", "--rerank", "magic"],
+        ["search", "g", "q", "--top", "0"], ["search", "g", "q", "--top", "x"],
+        ["search", "g", "q", "--rerank", "magic"],
         ["search", "g", "q", "--rerank", "spatial,spatial"], ["search", "g", "q", "--box", "1,2,3"],
         ["search", "g", "q", "--box", "a,b,c,d"], ["eval", "g", "--ground-truth", "f", "--protocol", "x"],
         ["index", "p", "--engine", "x"], ["info", "x", "--threads", "many"], ["info", "x", "--threads", "-1"],

@@ -9,12 +9,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from kinfold import Gallery
 from kinfold.base.errors import FileFormatError, GalleryError, ImageError
+from kinfold.evaluate import GroundTruth
 
 from .conftest import SCENES, VIEWS, view, write_photo
-
-from kinfold import Gallery  # isort: skip
-from kinfold.evaluate import GroundTruth
 
 
 def scenes_of(hits) -> list[str]:
@@ -261,9 +260,11 @@ def test_hostile_manifests(gallery_path) -> None:
     path = gallery_path / "MANIFEST.json"
     good = json.loads(path.read_text())
     for change in (
-        {"format": 99}, {"format": True}, {"format": None}, {"wings": 1}, {"parts": {"model": "../../etc/passwd"}}, {"parts": {"magic": "x"}},
-        {"segments": ["a/b"]}, {"segments": "abc"}, {"segments": [3]}, {"photos": 3}, {"own_model": 1}, {"settings": {}},
-        {"settings": {**good["settings"], "dim": -1}}, {"settings": {**good["settings"], "network_scales": 3}},
+        {"format": 99}, {"format": True}, {"format": None}, {"wings": 1},
+        {"parts": {"model": "../../etc/passwd"}}, {"parts": {"magic": "x"}},
+        {"segments": ["a/b"]}, {"segments": "abc"}, {"segments": [3]}, {"photos": 3}, {"own_model": 1},
+        {"settings": {}}, {"settings": {**good["settings"], "dim": -1}},
+        {"settings": {**good["settings"], "network_scales": 3}},
     ):  # fmt: skip
         path.write_text(json.dumps({**good, **change}))
         with pytest.raises(FileFormatError):

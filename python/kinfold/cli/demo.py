@@ -54,7 +54,7 @@ def run(options: argparse.Namespace) -> int:
             verbose=not options.quiet,
         )
         remark(f"searching with {len(truth)} queries")
-        found = {name: gallery.evaluate(truth, rerank=rerank) for name, rerank in _WAYS.items()}
+        found = dict(zip(_WAYS, gallery.evaluate_ways(truth, list(_WAYS.values()))))
         report = folder / "report.html"
         _write_page(gallery, truth, folder, report, found["+ spatial, diffusion"])
     seconds = time.perf_counter() - began

@@ -305,9 +305,7 @@ class Gallery:
         top: int | None = None,
     ) -> pipeline.Answer:
         """Rank photos for a described query; all of them if top is None."""
-        names = [as_choice(name, "rerank", STAGES) for name in rerank]
-        if len(set(names)) < len(names):
-            raise ValueError(f"rerank: expected each stage once, got {','.join(names)}")
+        names = _checked_stages(rerank)
         state = self.state
         verify_top = as_count(verify_top, "verify_top")
         depth = len(state.index)
@@ -318,13 +316,23 @@ class Gallery:
         present = self._table.by_ids(found.ids[found.ids >= 0])
         live = np.array([int(i) in present for i in found.ids], bool)
         answer = pipeline.Answer.first(found.ids[live], found.distances[live])
-        stages: list[pipeline.Stage] = []
-        for name in names:
-            if name == "spatial":
-                stages.append(pipeline.Spatial(self._features_by_id(present), top=verify_top))
-            else:
-                stages.append(pipeline.Manifold(state.graph, state.ids))
-        return pipeline.run(stages, query.features, answer)
+        for end in range(1, len(names) + 1):
+            answer = self._then(query, answer, names[:end], verify_top)
+        return answer
+
+    def _then(
+        self, query: Query, answer: pipeline.Answer, names: tuple[str, ...], verify_top: int
+    ) -> pipeline.Answer:
+        """The last of the named stages, after the others."""
+        if names[-1] == "diffusion":
+            stage: pipeline.Stage = pipeline.Manifold(self.state.graph, self.state.ids)
+        else:
+            # What diffusion reached may be gone from the table since; of what is verified, all is there.
+            photos = self._table.by_ids(answer.ids)
+            live = np.array([int(i) in photos for i in answer.ids], bool)
+            answer = replace(answer, ids=answer.ids[live], scores=answer.scores[live])
+            stage = pipeline.Spatial(lambda id: self._segments.features(photos[id]), top=verify_top)
+        return stage(query.features, answer)
 
     def hits(self, query: Query, answer: pipeline.Answer, top: int) -> list[Hit]:
         """The first photos of an answer with paths and geometry in pixels of the upright originals."""
@@ -435,27 +443,54 @@ class Gallery:
         Photos that are not in the ground truth's imlist are left out of the rankings.
         Raises GalleryError where no photo of imlist is in the gallery, or a query photo is not found.
         """
+        return self.evaluate_ways(
+            ground_truth, [rerank], protocol, verify_top=verify_top, queries=queries
+        )[0]
+
+    def evaluate_ways(
+        self,
+        ground_truth: GroundTruth,
+        ways: Sequence[Sequence[str]],
+        protocol: str = "oxford",
+        *,
+        verify_top: int = 100,
+        queries: str | os.PathLike[str] | None = None,
+    ) -> list[Evaluation]:
+        """evaluate for several ways to re-rank; what ways have in common is computed once."""
         ids = self.ids_of(ground_truth.imlist)
         position = {id: place for place, id in enumerate(ids) if id is not None}
         if not position:
             raise GalleryError(f"{self.path}: holds no photo of the ground truth")
         root = Path(queries) if queries is not None else Path(self._store.read().photos or "")
-        listed = [file.path for file in walk(root)]
-        paths = match_names(ground_truth.qimlist, listed)
+        paths = match_names(ground_truth.qimlist, [file.path for file in walk(root)])
         for name, path in zip(ground_truth.qimlist, paths):
             if path is None:
                 raise GalleryError(f"{root}: has no photo for the query {name!r}")
 
-        def one(i: int) -> NDArray[np.int64]:
+        def one(i: int) -> list[NDArray[np.int64]]:
             query = self.describe(root / str(paths[i]), box=ground_truth.gnd[i].get("bbx"))
-            answer = self.rank(query, rerank=rerank, verify_top=verify_top)
-            return np.array([position[j] for j in answer.ids.tolist() if j in position], np.int64)
+            known: dict[tuple[str, ...], pipeline.Answer] = {}
+            lists = []
+            for way in ways:
+                for end in range(len(way) + 1):
+                    done = tuple(way[:end])
+                    if done not in known:
+                        known[done] = (
+                            self._then(query, known[done[:-1]], done, verify_top)
+                            if done
+                            else self.rank(query, rerank=())
+                        )
+                found = known[tuple(way)].ids.tolist()
+                lists.append(np.array([position[j] for j in found if j in position], np.int64))
+            return lists
 
+        for way in ways:
+            _checked_stages(way)
         lists = self._map(one, range(len(ground_truth)))
-        ids = np.full((len(lists), max(map(len, lists))), -1, np.int64)
-        for row, found in enumerate(lists):
-            ids[row, : len(found)] = found
-        return evaluate(Ranking.from_ids(ids), ground_truth, protocol=protocol)
+        return [
+            evaluate(_ranking([found[w] for found in lists]), ground_truth, protocol=protocol)
+            for w in range(len(ways))
+        ]
 
     def info(self, *, verify: bool = False) -> dict[str, Any]:
         """What is in the gallery and how it was made; with ``verify``, every file is read and checked."""
@@ -524,9 +559,6 @@ class Gallery:
             )
         return describer
 
-    def _features_by_id(self, photos: dict[int, Photo]) -> Any:
-        return lambda id: self._segments.features(photos[id])
-
     def _map(self, function: Any, items: Any) -> list[Any]:
         with ThreadPoolExecutor(max(1, get_threads())) as pool:
             return list(pool.map(function, items))
@@ -538,6 +570,21 @@ def _mapped(points: Any, matrix: NDArray[np.float64]) -> NDArray[np.float64]:
     image = np.column_stack([array, np.ones(len(array))]) @ matrix.T
     mapped: NDArray[np.float64] = image[:, :2] / image[:, 2:]
     return mapped
+
+
+def _checked_stages(rerank: Sequence[str]) -> tuple[str, ...]:
+    names = tuple(as_choice(name, "rerank", STAGES) for name in rerank)
+    if len(set(names)) < len(names):
+        raise ValueError(f"rerank: expected each stage once, got {','.join(names)}")
+    return names
+
+
+def _ranking(lists: Sequence[NDArray[np.int64]]) -> Ranking:
+    """Lists of different length, filled up with -1."""
+    ids = np.full((len(lists), max(map(len, lists))), -1, np.int64)
+    for row, found in enumerate(lists):
+        ids[row, : len(found)] = found
+    return Ranking.from_ids(ids)
 
 
 def _model_file(path: Path) -> Path:
