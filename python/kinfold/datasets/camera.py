@@ -73,27 +73,42 @@ class Camera:
         white = (1 - 0.85 * light.night) * 0.9
         sky = zenith + (horizon - zenith) * ramp
         self.picture[:] = sky + (white - sky) * clouds[..., None] * 0.9
+        self._paint_skyline(rng, horizon * np.float32(0.72) + light.ambient * np.float32(0.06))
+
+    def _paint_skyline(self, rng: Random, colour: Floats) -> None:
+        """Roofs and woods so far away that they only shift as the camera turns."""
+        cv2 = require("cv2")
+        bearing = np.linspace(-np.pi, np.pi, 97)
+        rise = rng.uniform(0.005, 0.03) + rng.random(96) ** 2 * 0.05
+        heading = np.arctan2(self.axes[2, 0], -self.axes[2, 2])
+        for k in range(96):
+            turn = (bearing[k : k + 2] - heading + np.pi) % (2 * np.pi) - np.pi
+            if np.abs(turn).max() > 1.2:
+                continue
+            ends = [(np.sin(a) * 1e4, y, -np.cos(a) * 1e4) for a in bearing[k : k + 2] for y in (-0.01e4, rise[k] * 1e4)]
+            pixels = self.project(self.position + np.array(ends))[0]
+            hull = cv2.convexHull(np.clip(pixels, -8000, 8000).astype(np.int32))
+            tone = colour * np.float32(rng.uniform(0.9, 1.06))
+            cv2.fillConvexPoly(self.picture, hull, tone.tolist(), cv2.LINE_AA)
 
     def paint_ground(self, pavement: Image, light: Light, shade: NDArray[np.float64] | None) -> None:
         """The plane y = 0 with a repeated texture; ``shade`` is the outline (m, 3) of a shadow on it."""
         cv2 = require("cv2")
         u = (np.arange(self.width, dtype=np.float32) + 0.5 - self.width / 2) / self.focal
         v = (self.height / 2 - np.arange(self.height, dtype=np.float32) - 0.5) / self.focal
-        rays = (
-            u[None, :, None] * self.axes[0].astype(np.float32)
-            + v[:, None, None] * self.axes[1].astype(np.float32)
-            + self.axes[2].astype(np.float32)
+        axes = self.axes.astype(np.float32)
+        across, down, ahead = (
+            u * axes[0, k] + v[:, None] * axes[1, k] + axes[2, k] for k in range(3)
         )
-        down = rays[..., 1] < -1e-3
-        depth = np.where(down, -self.position[1] / np.minimum(rays[..., 1], -1e-3), 0).astype(np.float32)
+        ground = down < -1e-3
+        depth = np.float32(-self.position[1]) / np.minimum(down, np.float32(-1e-3))
         side = pavement.shape[0]
         per_metre = side / 6.0
-        x = (self.position[0] + rays[..., 0] * depth) * per_metre
-        z = (self.position[2] + rays[..., 2] * depth) * per_metre
-        stones = cv2.remap(
-            pavement, np.mod(x, side).astype(np.float32), np.mod(z, side).astype(np.float32),
-            cv2.INTER_LINEAR, borderMode=cv2.BORDER_WRAP,
-        ).astype(np.float32) / 255  # fmt: skip
+        x = (np.float32(self.position[0]) + across * depth) * np.float32(per_metre / side)
+        z = (np.float32(self.position[2]) + ahead * depth) * np.float32(per_metre / side)
+        x, z = (x - np.floor(x)) * side, (z - np.floor(z)) * side
+        stones = cv2.remap(pavement, x, z, cv2.INTER_LINEAR, borderMode=cv2.BORDER_WRAP)
+        stones = stones.astype(np.float32) / 255
         # Far stones are smaller than pixels: they fade into their mean.
         blend = np.clip(depth / 40, 0, 1)[..., None]
         stones += (pavement.reshape(-1, 3).mean(axis=0).astype(np.float32) / 255 - stones) * blend
@@ -107,8 +122,8 @@ class Camera:
                 cv2.fillConvexPoly(mask, hull, 255)
                 soft = cv2.blur(mask, (7, 7)).astype(np.float32)[..., None] / 255
                 stones *= 1 - soft * (1 - light.ambient / np.maximum(lit, 1e-3))
-        self.picture[down] = stones[down]
-        self.nearness[down] = 1 / depth[down]
+        np.copyto(self.picture, stones, where=ground[..., None])
+        np.copyto(self.nearness, 1 / depth, where=ground)
 
     def paint(self, face: Face, light: Light, lamps: float) -> None:
         """A face, if it looks this way. ``lamps`` : strength of the light from the street at night."""
@@ -165,14 +180,11 @@ class Camera:
     ) -> tuple[Floats, Floats]:
         """The texture as seen, shrunk beforehand where its texels are smaller than pixels."""
         cv2 = require("cv2")
-        albedo, glow = face.texture.albedo, face.texture.glow
-        height, width = glow.shape
+        height, width = face.texture.glow.shape
         across = max(np.linalg.norm(pixels[1] - pixels[0]), np.linalg.norm(pixels[2] - pixels[3]), 1.0)
         tall = max(np.linalg.norm(pixels[3] - pixels[0]), np.linalg.norm(pixels[2] - pixels[1]), 1.0)
-        small = min(width, max(int(across), 2)), min(height, max(int(tall), 2))
-        if small[0] < 0.8 * width or small[1] < 0.8 * height:
-            albedo = cv2.resize(albedo, small, interpolation=cv2.INTER_AREA)
-            glow = cv2.resize(glow, small, interpolation=cv2.INTER_AREA)
+        halvings = np.log2([width / across, height / tall]) + 0.4
+        albedo, glow = face.texture.reduced(*np.clip(halvings.astype(int), 0, 6).tolist())
         shrink = np.diag([width / albedo.shape[1], height / albedo.shape[0], 1.0])
         shift = np.array([(1, 0, -low[0]), (0, 1, -low[1]), (0, 0, 1)], float)
         matrix = shift @ to_picture @ shrink

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -31,6 +31,19 @@ class Texture:
 
     albedo: Image
     glow: Image
+    _smaller: dict[tuple[int, int], tuple[Image, Image]] = field(default_factory=dict, repr=False, compare=False)
+
+    def reduced(self, across: int, down: int) -> tuple[Image, Image]:
+        """Albedo and glow at 2**-across of the width and 2**-down of the height; each is made once."""
+        if (across, down) not in self._smaller:
+            cv2 = require("cv2")
+            height, width = self.glow.shape
+            size = max(width >> across, 1), max(height >> down, 1)
+            self._smaller[across, down] = (
+                cv2.resize(self.albedo, size, interpolation=cv2.INTER_AREA),
+                cv2.resize(self.glow, size, interpolation=cv2.INTER_AREA),
+            )
+        return self._smaller[across, down]
 
 
 @dataclass(frozen=True)
@@ -53,12 +66,12 @@ def _pick(rng: Random, options: Any) -> Any:
 
 
 def _jitter(rng: Random, colour: Colour, amount: int = 14) -> Colour:
-    r, g, b = (int(np.clip(c + rng.integers(-amount, amount + 1), 8, 250)) for c in colour)
+    r, g, b = (min(max(c + int(d), 8), 250) for c, d in zip(colour, rng.integers(-amount, amount + 1, 3)))
     return r, g, b
 
 
 def _shade(colour: Colour, factor: float) -> Colour:
-    r, g, b = (int(np.clip(c * factor, 0, 255)) for c in colour)
+    r, g, b = (min(int(c * factor), 255) for c in colour)
     return r, g, b
 
 

@@ -15,7 +15,8 @@ def _blank(height: int, width: int) -> Image:
 
 
 def _near(rng: Random, colour: tuple[int, int, int], amount: int) -> tuple[int, int, int, int]:
-    r, g, b = (int(np.clip(c + rng.integers(-amount, amount + 1), 0, 255)) for c in colour)
+    drift = rng.integers(-amount, amount + 1, 3)
+    r, g, b = (min(max(c + int(d), 0), 255) for c, d in zip(colour, drift))
     return r, g, b, 255
 
 
@@ -28,15 +29,18 @@ def tree(rng: Random) -> Image:
     for _ in range(6):
         tip = int(rng.integers(50, 270)), int(rng.integers(40, 190))
         cv2.line(picture, (160, int(rng.integers(190, 300))), tip, bark, 6, cv2.LINE_AA)
-    leaf = (int(rng.integers(44, 90)), int(rng.integers(88, 124)), int(rng.integers(36, 60)))
+    leaf = rng.integers((44, 88, 36), (90, 124, 60))
     clumps = rng.normal((160, 130), (62, 52), (26, 2))
     # Dark leaves first: light falls from above.
     for layer, tone in enumerate((0.55, 0.8, 1.05)):
-        for cx, cy in clumps:
-            for _ in range(34):
-                x, y = rng.normal((cx, cy - 9 * layer), (20, 17))
-                shade = (int(leaf[0] * tone), int(leaf[1] * tone), int(leaf[2] * tone))
-                cv2.circle(picture, (int(x), int(y)), int(rng.integers(3, 8)), _near(rng, shade, 13), -1)
+        shape = (len(clumps), 34)
+        spots = rng.normal((0, -9 * layer), (20, 17), (*shape, 2)) + clumps[:, None]
+        tones = np.clip(leaf * tone + rng.integers(-13, 14, (*shape, 3)), 0, 255)
+        sizes = rng.integers(3, 8, shape)
+        for spot, size, (r, g, b) in zip(
+            spots.reshape(-1, 2).astype(int).tolist(), sizes.ravel().tolist(), tones.reshape(-1, 3).tolist()
+        ):
+            cv2.circle(picture, spot, size, (r, g, b, 255), -1)
     return picture
 
 

@@ -18,7 +18,7 @@ from kinfold.datasets.building import Building, make_building
 from kinfold.datasets.camera import Camera, Light
 from kinfold.datasets.facade import Image, Random, Style, random_style, wall
 from kinfold.datasets.figures import FIGURES, statue
-from kinfold.io.atomic import write_bytes, write_json
+from kinfold.io.atomic import write_json
 
 # Pictures in which less of the front than this is seen are junk: neither right nor wrong.
 LEAST_OF_PICTURE = 0.05
@@ -57,7 +57,8 @@ class _Street:
 
     main: Building
     neighbours: tuple[tuple[Building, tuple[float, float, float]], ...]
-    figures: tuple[tuple[Image, tuple[float, float], float], ...]
+    statue: tuple[Image, tuple[float, float], float] | None
+    furniture: tuple[tuple[str, tuple[float, float], float], ...]
     pavement: Image
 
 
@@ -66,7 +67,6 @@ class _Stock:
     """What streets share, so that no two photos differ in everything."""
 
     neighbours: tuple[Building, ...]
-    figures: dict[str, tuple[Image, ...]]
     pavements: tuple[Image, ...]
 
 
@@ -112,7 +112,7 @@ def render_collection(
     imlist: list[str] = []
     qimlist: list[str] = []
     gnd: list[dict[str, Any]] = []
-    with progress(None or [], "rendering", verbose=verbose, total=scenes + distractors) as bar:
+    with progress((), "rendering", verbose=verbose, total=scenes + distractors) as bar:
         for n in range(scenes):
             street = _make_street(np.random.default_rng([seed, 2, n]), stock, styles[n])
             ok: list[int] = []
@@ -120,17 +120,17 @@ def render_collection(
             kinds = _kinds(np.random.default_rng([seed, 3, n]), views)
             for v, kind in enumerate(kinds):
                 rng = np.random.default_rng([seed, 4, n, v])
-                picture, front, whole = _photograph(rng, street, stock, VIEWS[kind], shape)
+                picture, front, whole = _photograph(rng, street, VIEWS[kind], shape)
                 seen = float(front.mean()) >= LEAST_OF_PICTURE and front.sum() >= LEAST_OF_FRONT * whole
                 (ok if seen else junk).append(len(imlist))
                 imlist.append(f"place{n:03d}_{v:02d}")
-                write_bytes(photos / f"{imlist[-1]}.jpg", _developed(rng, picture))
+                (photos / f"{imlist[-1]}.jpg").write_bytes(_developed(rng, picture))
             for q in range(queries_per_scene):
                 rng = np.random.default_rng([seed, 5, n, q])
                 view = replace(VIEWS[QUERIES[int(rng.integers(len(QUERIES)))]], crowd=(0, 3))
-                picture, front, _ = _photograph(rng, street, stock, view, shape)
+                picture, front, _ = _photograph(rng, street, view, shape)
                 qimlist.append(f"query{n:03d}_{q:02d}")
-                write_bytes(photos / f"{qimlist[-1]}.jpg", _developed(rng, picture))
+                (photos / f"{qimlist[-1]}.jpg").write_bytes(_developed(rng, picture))
                 gnd.append({"ok": list(ok), "junk": list(junk), "bbx": _box(front)})
             bar.update(1)
         kinds_of_others = list(VIEWS)
@@ -142,8 +142,8 @@ def render_collection(
             street = _make_street(rng, stock, style)
             view = VIEWS[kinds_of_others[int(rng.integers(len(kinds_of_others)))]]
             imlist.append(f"street{n:03d}")
-            picture, _, _ = _photograph(rng, street, stock, view, shape)
-            write_bytes(photos / f"{imlist[-1]}.jpg", _developed(rng, picture))
+            picture, _, _ = _photograph(rng, street, view, shape)
+            (photos / f"{imlist[-1]}.jpg").write_bytes(_developed(rng, picture))
             bar.update(1)
     truth = {"imlist": imlist, "qimlist": qimlist, "gnd": gnd}
     write_json(Path(folder) / "ground_truth.json", truth)
@@ -159,17 +159,13 @@ def _kinds(rng: Random, views: int) -> list[str]:
 
 
 def _make_stock(rng: Random) -> _Stock:
-    figures = {
-        kind: tuple(make(rng) for _ in range({"tree": 5, "person": 14, "lamp": 2, "car": 9}[kind]))
-        for kind, (make, _, _) in FIGURES.items()
-    }
     pavements = (
         wall(rng, 288, 288, "stone", (150, 146, 140)),
         wall(rng, 288, 288, "plaster", (108, 110, 114)),
         wall(rng, 288, 288, "brick", (158, 128, 112)),
         wall(rng, 288, 288, "plaster", (112, 134, 80)),
     )
-    return _Stock(tuple(make_building(rng) for _ in range(6)), figures, pavements)
+    return _Stock(tuple(make_building(rng) for _ in range(6)), pavements)
 
 
 def _make_street(rng: Random, stock: _Stock, style: Style | None) -> _Street:
@@ -180,18 +176,17 @@ def _make_street(rng: Random, stock: _Stock, style: Style | None) -> _Street:
             other = stock.neighbours[int(rng.integers(len(stock.neighbours)))]
             x = side * (main.width / 2 + other.width / 2 + float(rng.uniform(0.6, 3.5)))
             neighbours.append((other, (x, 0.0, float(rng.uniform(-2.5, -0.3)))))
-    figures: list[tuple[Image, tuple[float, float], float]] = []
+    bronze = None
     if rng.random() < 0.6:
         spot = float(rng.uniform(-0.4, 0.4)) * main.width, float(rng.uniform(2.5, 5))
-        figures.append((statue(rng), spot, float(rng.uniform(2.6, 4.2))))
+        bronze = statue(rng), spot, float(rng.uniform(2.6, 4.2))
+    furniture = []
     for kind in ("tree", "lamp"):
         if rng.random() < 0.6:
-            choice = stock.figures[kind]
             spot = float(rng.choice([-1, 1]) * rng.uniform(0.4, 0.75)) * main.width, float(rng.uniform(1.5, 4))
-            tall = float(rng.uniform(*FIGURES[kind][1:]))
-            figures.append((choice[int(rng.integers(len(choice)))], spot, tall))
+            furniture.append((kind, spot, float(rng.uniform(*FIGURES[kind][1:]))))
     pavement = stock.pavements[int(rng.integers(len(stock.pavements)))]
-    return _Street(main, tuple(neighbours), tuple(figures), pavement)
+    return _Street(main, tuple(neighbours), bronze, tuple(furniture), pavement)
 
 
 def _make_light(rng: Random, kind: str) -> Light:
@@ -226,7 +221,7 @@ def _shadow(main: Building, light: Light) -> NDArray[np.float64] | None:
 
 
 def _photograph(
-    rng: Random, street: _Street, stock: _Stock, view: View, size: tuple[int, int]
+    rng: Random, street: _Street, view: View, size: tuple[int, int]
 ) -> tuple[NDArray[np.float32], NDArray[np.bool_], float]:
     """One exposure: float32 (h, w, 3), where the main building's front is seen, and how many pixels its front spans."""
     main = street.main
@@ -252,8 +247,7 @@ def _photograph(
             camera.paint(replace(face.moved(offset), front=False), light, lamps * 0.7)
     for face in main.faces:
         camera.paint(face, light, lamps)
-    standing = [(figure, np.array([x, 0.0, z]), tall) for figure, (x, z), tall in street.figures]
-    standing += _passers_by(rng, stock, view, position, aim, main)
+    standing = _figures(rng, street, view, position, aim)
     standing.sort(key=lambda item: -float((item[1] - position) @ camera.axes[2]))
     for figure, foot, tall in standing:
         camera.paste(figure, foot, tall, light)
@@ -263,21 +257,30 @@ def _photograph(
     return camera.picture, camera.front, float(require("cv2").contourArea(outline))
 
 
-def _passers_by(
-    rng: Random, stock: _Stock, view: View, position: NDArray[np.float64], aim: NDArray[np.float64], main: Building
+def _figures(
+    rng: Random, street: _Street, view: View, position: NDArray[np.float64], aim: NDArray[np.float64]
 ) -> list[tuple[Image, NDArray[np.float64], float]]:
-    """Who and what happens to stand between the camera and the building."""
+    """What stands before the building, and who happens to pass between it and the camera.
+
+    All but the statue are made anew for each photo: leaves and strangers are not to be recognised.
+    """
+    standing = [
+        (FIGURES[kind][0](rng), np.array([x, 0.0, z]), tall) for kind, (x, z), tall in street.furniture
+    ]
+    if street.statue is not None:
+        bronze, (x, z), tall = street.statue
+        standing.append((bronze, np.array([x, 0.0, z]), tall))
     kinds = ["tree"] * view.trees
     count = int(rng.integers(view.crowd[0], view.crowd[1] + 1))
     kinds += [str(kind) for kind in rng.choice(["person", "person", "person", "car", "lamp"], count)]
-    standing = []
     for kind in kinds:
-        choice = stock.figures[kind]
-        share = float(rng.uniform(0.35, 0.92))
-        x = position[0] + share * (aim[0] - position[0]) + float(rng.normal(0, 0.36)) * main.width * share
+        # A crown right before the lens would hide everything.
+        share = float(rng.uniform(0.5, 0.85) if kind == "tree" else rng.uniform(0.35, 0.92))
+        aside = float(rng.normal(0, 0.36)) * street.main.width * share
+        x = position[0] + share * (aim[0] - position[0]) + aside
         z = max(position[2] * (1 - share), 1.2)
-        tall = float(rng.uniform(*FIGURES[kind][1:]))
-        standing.append((choice[int(rng.integers(len(choice)))], np.array([x, 0.0, z]), tall))
+        make, *heights = FIGURES[kind]
+        standing.append((make(rng), np.array([x, 0.0, z]), float(rng.uniform(*heights))))
     return standing
 
 
@@ -290,7 +293,8 @@ def _developed(rng: Random, picture: NDArray[np.float32]) -> bytes:
     y, x = np.mgrid[-1 : 1 : height * 1j, -1 : 1 : width * 1j].astype(np.float32)
     shot *= (1 - np.float32(rng.uniform(0, 0.18)) * (x * x + y * y))[..., None]
     shot = np.clip(shot, 0, None)
-    shot = np.where(shot > 0.8, 0.8 + 0.2 * np.tanh((shot - 0.8) / 0.2), shot)  # highlights roll off
+    bright = shot > 0.8
+    shot[bright] = 0.8 + 0.2 * np.tanh((shot[bright] - 0.8) / 0.2)  # highlights roll off
     sigma = float(rng.choice([0.45, 0.6, 0.8, 1.3]))
     shot = cv2.GaussianBlur(shot, (0, 0), sigma)
     grain = rng.standard_normal(shot.shape, dtype=np.float32)

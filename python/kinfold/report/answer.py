@@ -6,7 +6,7 @@ import os
 
 from kinfold.io.atomic import write_text
 from kinfold.report.content import Answer, Link, Match, Picture, Result
-from kinfold.report.match_view import badge, inliers, view
+from kinfold.report.match_view import badge, inliers, views_of
 from kinfold.report.page import Album, facts_list, name, number, sheet, text
 
 __all__ = ["Answer", "Link", "Match", "Picture", "Result", "answer_page", "write_answer"]
@@ -45,12 +45,7 @@ def results_section(album: Album, answer: Answer, prefix: str) -> str:
         return '<main><p class="empty">Nothing was found.</p></main>'
     places = [f"{prefix}{i}" for i in range(len(results))]
     cards = "".join(card(album, result, place) for result, place in zip(results, places))
-    views = "".join(
-        view(album, answer, result, place, before, after)
-        for result, place, before, after in zip(
-            results, places, ["", *places], [*places[1:], ""]
-        )
-    )
+    views = views_of(album, answer, prefix, len(results))
     count = f"{len(results)} photo{'' if len(results) == 1 else 's'}"
     return (
         f'<main><div class="above"><h2>{count}</h2>{HINT}</div>'

@@ -28,6 +28,11 @@ def _as_points(x: Any, name: str) -> Points:
     return points
 
 
+def _as_kind(x: Any, name: str, kind: type) -> None:
+    if not isinstance(x, kind):
+        raise ValueError(f"{name}: expected a {kind.__name__}, got {type(x).__name__}")
+
+
 def _as_text(x: Any, name: str) -> str:
     if not isinstance(x, str):
         raise ValueError(f"{name}: expected text, got {type(x).__name__}")
@@ -62,11 +67,13 @@ class Match:
 
     query_points, photo_points : (n, 2) positions of the inliers in either photo, row by row
     outline : (m, 2) the query's outline projected into the photo, or None
+    inliers : how many there are, where only some of them are given; None for as many as given
     """
 
     query_points: Points
     photo_points: Points
     outline: Points | None = None
+    inliers: int | None = None
 
     def __post_init__(self) -> None:
         query = _as_points(self.query_points, "query_points")
@@ -80,9 +87,11 @@ class Match:
         object.__setattr__(self, "photo_points", photo)
         if self.outline is not None:
             object.__setattr__(self, "outline", _as_points(self.outline, "outline"))
+        if self.inliers is not None:
+            as_count(self.inliers, "inliers", least=len(query))
 
     def __len__(self) -> int:
-        return len(self.query_points)
+        return len(self.query_points) if self.inliers is None else self.inliers
 
 
 @dataclass(frozen=True)
@@ -91,6 +100,10 @@ class Link:
 
     picture: Picture
     similarity: float
+
+    def __post_init__(self) -> None:
+        _as_kind(self.picture, "picture", Picture)
+        as_number(self.similarity, "similarity")
 
 
 @dataclass(frozen=True)
@@ -111,6 +124,13 @@ class Result:
 
     def __post_init__(self) -> None:
         as_count(self.rank, "rank")
+        _as_kind(self.picture, "picture", Picture)
+        as_number(self.score, "score")
+        if self.match is not None:
+            _as_kind(self.match, "match", Match)
+        object.__setattr__(self, "chain", tuple(self.chain))
+        for link in self.chain:
+            _as_kind(link, "chain", Link)
         if self.mark is not None:
             as_choice(self.mark, "mark", MARKS)
 
@@ -125,17 +145,23 @@ class Answer:
     """
 
     query: Picture
-    box: Box | None
-    results: tuple[Result, ...]
-    title: str
+    box: Box | None = None
+    results: tuple[Result, ...] = ()
+    title: str = "Photos of the same thing"
     facts: dict[str, str] = field(default_factory=dict)
     average_precision: float | None = None
 
     def __post_init__(self) -> None:
         _as_text(self.title, "title")
+        _as_kind(self.query, "query", Picture)
+        object.__setattr__(self, "results", tuple(self.results))
+        for result in self.results:
+            _as_kind(result, "results", Result)
         if self.box is not None:
-            corners = np.asarray(self.box, dtype=np.float64)
+            corners = as_array(self.box, "box").astype(np.float64)
             if corners.shape != (4,) or not np.isfinite(corners).all():
                 raise ValueError(f"box: expected x0, y0, x1, y1, got {self.box!r}")
+            if corners[0] >= corners[2] or corners[1] >= corners[3]:
+                raise ValueError(f"box: expected x0 < x1 and y0 < y1, got {self.box!r}")
         if self.average_precision is not None:
             as_number(self.average_precision, "average_precision", least=0, most=1)

@@ -9,7 +9,7 @@ from kinfold.report.page import Album, name, number, path_of, polygon, text
 
 SIGNS = {"ok": ("✓", "match"), "junk": ("~", "junk"), "wrong": ("✕", "wrong")}
 # More lines than these hide the photos. Every shade takes its share of them.
-MOST_LINES = 90
+MOST_LINES = 64
 SHADES = 4
 
 
@@ -28,12 +28,26 @@ def inliers(match: Match | None) -> str:
     return f'<span class="inliers">{len(match)} inlier{"" if len(match) == 1 else "s"}</span>'
 
 
+def views_of(album: Album, answer: Answer, prefix: str, shown: int) -> str:
+    """The views of an answer's first results, each with a way to its neighbours."""
+    places = [f"{prefix}{i}" for i in range(min(shown, len(answer.results)))]
+    return "".join(
+        view(album, answer, result, place, before, after)
+        for result, place, before, after in zip(
+            answer.results, places, ["", *places], [*places[1:], ""]
+        )
+    )
+
+
 def view(album: Album, answer: Answer, result: Result, place: str, before: str, after: str) -> str:
     """The sheet that opens over the page for one result. ``place`` and the others are ids on the page."""
     match = result.match
-    note = ""
+    notes = ["Solid line: the region asked for."] if answer.box is not None else []
+    if match is not None and match.outline is not None and len(match.outline):
+        notes.append("Dashed line: where it was found.")
     if match is not None and len(match) > MOST_LINES:
-        note = f"<p class=note>{MOST_LINES} of {len(match)} correspondences are drawn.</p>"
+        notes.append(f"{MOST_LINES} of {len(match)} correspondences are drawn.")
+    note = f'<p class="note">{" ".join(notes)}</p>' if notes else ""
     pictures = "".join(
         _side_by_side(album, answer, result, stacked=stacked) for stacked in (False, True)
     )
