@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from kinfold.cli import METHODS, main
+from kinfold.cli import COMMANDS, main
 
 from .conftest import check_error
 
@@ -18,8 +18,8 @@ def test_help_and_version(capsys) -> None:
     assert capsys.readouterr().out.startswith("kinfold 0.")
     assert main(["--help"]) == 0
     text = capsys.readouterr().out
-    assert all(name in text for name in METHODS)
-    for name in METHODS:
+    assert all(name in text for name in COMMANDS)
+    for name in COMMANDS:
         assert main([name, "--help"]) == 0
         assert "--json" in capsys.readouterr().out
     assert main([]) == 2

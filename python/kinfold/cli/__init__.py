@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 # Command -> the module that adds its arguments and runs it.
-METHODS: dict[str, str] = {
+COMMANDS: dict[str, str] = {
     "index": "kinfold.cli.index",
     "search": "kinfold.cli.search",
     "eval": "kinfold.cli.eval",

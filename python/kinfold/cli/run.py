@@ -12,7 +12,7 @@ from typing import NoReturn
 
 import kinfold
 from kinfold.base.errors import KinfoldError
-from kinfold.cli import METHODS
+from kinfold.cli import COMMANDS
 from kinfold.cli.output import say
 
 INTERRUPTED = 130
@@ -48,7 +48,7 @@ def parser() -> argparse.ArgumentParser:
     top = _Parser(prog="kinfold", description="Find every photo of the same thing.")
     top.add_argument("--version", action="version", version=f"kinfold {kinfold.__version__}")
     commands = top.add_subparsers(dest="command", metavar="COMMAND", parser_class=_Parser)
-    for name, module in METHODS.items():
+    for name, module in COMMANDS.items():
         command = importlib.import_module(module)
         text = command.__doc__ or ""
         sub = commands.add_parser(name, help=command.SUMMARY, description=text, parents=[common])
