@@ -78,7 +78,7 @@ class Describer:
     """Describes photos as a gallery's settings say.
 
     weights : the network's weights, where an engine needs a network
-    fingerprint : of all that changes the features. Codebooks and whitenings fit no others.
+    Codebooks and whitenings fit features of the same fingerprint alone.
     """
 
     def __init__(self, settings: Settings, weights: str | os.PathLike[str] | None) -> None:
@@ -104,6 +104,7 @@ class Describer:
 
     @property
     def fingerprint(self) -> str:
+        """Of all that changes the features."""
         parts = [self._sift.fingerprint]
         if self._extractor is not None:
             parts.append(self._extractor.fingerprint)
