@@ -91,12 +91,17 @@ def _table(rows: Sequence[Row]) -> str:
         shown = f"<b>{number(value)}</b>" if value == best else number(value)
         cells = "".join(f"<td>{number(row.mean_precision.get(k, math.nan))}</td>" for k in depths)
         if timed:
-            cells += f"<td>{number(math.nan if row.seconds is None else 1000 * row.seconds, 0)}</td>"
+            cells += (
+                f"<td>{number(math.nan if row.seconds is None else 1000 * row.seconds, 0)}</td>"
+            )
         lines.append(
-            f'<tr><th scope="row">{text(row.engine)}</th><td>{shown}</td><td class="wide">{_bar(value)}</td>{cells}</tr>'
+            f'<tr><th scope="row">{text(row.engine)}</th><td>{shown}</td>'
+            f'<td class="wide">{_bar(value)}</td>{cells}</tr>'
         )
     return (
-        '<h2>How well each way finds</h2><div class="scroll"><table><thead><tr><th scope="col">search</th>'
+        "<h2>How well each way finds</h2>"
+        '<div class="scroll" tabindex="0" role="region" aria-label="Means of each way">'
+        '<table><thead><tr><th scope="col">search</th>'
         f'<th scope="col">mAP</th><td class="wide"></td>{head}</tr></thead><tbody>{"".join(lines)}</tbody>'
         "</table></div>"
     )
@@ -120,7 +125,9 @@ def _queries(rows: Sequence[Row]) -> str:
         cells = "".join(_cell(row.average_precision.get(query, math.nan)) for row in rows)
         lines.append(f'<tr><th scope="row">{name(query)}</th>{cells}</tr>')
     return (
-        '<h2>Average precision of every query, the worst first</h2><div class="scroll"><table class="heat">'
+        "<h2>Average precision of every query, the worst first</h2>"
+        '<div class="scroll" tabindex="0" role="region" aria-label="Average precision of every query">'
+        '<table class="heat">'
         f'<thead><tr><th scope="col">query</th>{head}</tr></thead><tbody>{"".join(lines)}</tbody></table></div>'
     )
 
@@ -150,5 +157,9 @@ def _strip(album: Album, answer: Answer, prefix: str) -> str:
     precision = ""
     if answer.average_precision is not None:
         precision = f' <span class="score">AP {number(answer.average_precision)}</span>'
-    shown = f'<ol class="strip">{"".join(items)}</ol>' if items else '<p class="quiet">Nothing was found.</p>'
+    shown = (
+        f'<ol class="strip">{"".join(items)}</ol>'
+        if items
+        else '<p class="quiet">Nothing was found.</p>'
+    )
     return f"<h3>{text(answer.title)}{precision}</h3>{shown}"

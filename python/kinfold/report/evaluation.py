@@ -33,7 +33,9 @@ class EngineRow:
             raise ValueError(f"name: expected the name of an engine, got {self.name!r}")
         as_number(self.map, "map", least=0, most=1)
         if not isinstance(self.precision_at, Mapping):
-            raise ValueError(f"precision_at: expected a dict, got {type(self.precision_at).__name__}")
+            raise ValueError(
+                f"precision_at: expected a dict, got {type(self.precision_at).__name__}"
+            )
         for k, value in self.precision_at.items():
             as_count(k, "precision_at")
             as_number(value, f"precision_at[{k}]", least=0, most=1)
@@ -73,7 +75,8 @@ def evaluation_page(
         if not isinstance(answer, Answer):
             raise ValueError(f"answers: expected Answer, got {type(answer).__name__}")
     shown = [
-        demo.Row(row.name, row.map, row.precision_at, row.seconds, by_engine[row.name]) for row in rows
+        demo.Row(row.name, row.map, row.precision_at, row.seconds, by_engine[row.name])
+        for row in rows
     ]
     return demo.evaluation_page(title, shown, answers, facts)
 

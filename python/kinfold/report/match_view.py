@@ -45,8 +45,9 @@ def view(album: Album, answer: Answer, result: Result, place: str, before: str, 
     notes = ["Solid line: the region asked for."] if answer.box is not None else []
     if match is not None and match.outline is not None and len(match.outline):
         notes.append("Dashed line: where it was found.")
-    if match is not None and len(match) > MOST_LINES:
-        notes.append(f"{MOST_LINES} of {len(match)} correspondences are drawn.")
+    drawn = 0 if match is None else min(MOST_LINES, len(match.query_points))
+    if match is not None and len(match) > drawn:
+        notes.append(f"{drawn} of {len(match)} correspondences are drawn.")
     note = f'<p class="note">{" ".join(notes)}</p>' if notes else ""
     pictures = "".join(
         _side_by_side(album, answer, result, stacked=stacked) for stacked in (False, True)
@@ -73,7 +74,7 @@ def chain(album: Album, answer: Answer, result: Result) -> str:
     """The photos along the graph that lead from the query to a result."""
     if not result.chain:
         return ""
-    steps = f'<li>{album.figure(answer.query, "Query", box=answer.box)}<span>query</span></li>'
+    steps = f"<li>{album.figure(answer.query, 'Query', box=answer.box)}<span>query</span></li>"
     for link in result.chain:
         picture = album.figure(link.picture, link.picture.name)
         steps += (

@@ -61,19 +61,24 @@ class Album:
         number = self._pictures.setdefault(key, len(self._pictures))
         return f'<use href="#p{number}"{placement}/>'
 
-    def figure(self, picture: Picture, label: str, *, box: Box | None = None, outline: Points | None = None) -> str:
+    def figure(
+        self, picture: Picture, label: str, *, box: Box | None = None, outline: Points | None = None
+    ) -> str:
         """A photo with the region that was asked for (solid) or found (dashed)."""
         width, height = picture.width, picture.height
-        drawn = self.use(picture)
+        drawn = ""
         if box is not None:
             x0, y0, x1, y1 = box
             corners = np.array([(x0, y0), (x1, y0), (x1, y1), (x0, y1)], dtype=np.float64)
             drawn += polygon(corners, "box")
         if outline is not None and len(outline):
             drawn += polygon(outline, "outline")
+        if drawn:
+            # A drawing of its own cuts lines off at the photo's edge, where the figure is wider than the photo.
+            drawn = f'<svg width="{width}" height="{height}">{drawn}</svg>'
         return (
             f'<svg class="photo" viewBox="0 0 {width} {height}" role="img" '
-            f'aria-label="{text(label)}">{drawn}</svg>'
+            f'aria-label="{text(label)}">{self.use(picture)}{drawn}</svg>'
         )
 
     def definitions(self) -> str:
@@ -89,9 +94,7 @@ class Album:
 def polygon(points: Points, kind: str) -> str:
     """A closed line with a dark rim, which shows on light and dark photos alike."""
     corners = path_of(points)
-    return (
-        f'<polygon class="rim" points="{corners}"/><polygon class="{kind}" points="{corners}"/>'
-    )
+    return f'<polygon class="rim" points="{corners}"/><polygon class="{kind}" points="{corners}"/>'
 
 
 def sheet(title: str, body: str, album: Album) -> str:
@@ -105,5 +108,10 @@ def sheet(title: str, body: str, album: Album) -> str:
     )
     digest = base64.b64encode(hashlib.sha256(keys.encode("utf-8")).digest()).decode("ascii")
     return Template(frame).substitute(
-        title=text(title), style=style, keys=keys, digest=digest, album=album.definitions(), body=body
+        title=text(title),
+        style=style,
+        keys=keys,
+        digest=digest,
+        album=album.definitions(),
+        body=body,
     )
