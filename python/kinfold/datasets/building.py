@@ -19,6 +19,7 @@ from kinfold.datasets.facade import (
 )
 
 Points3 = NDArray[np.float64]
+Span = tuple[float, float]
 TRIANGLE = np.array([(0.5, 0.0), (1.0, 1.0), (0.0, 1.0)])
 PLANS = ("house", "hall", "tower", "church", "block", "twin")
 
@@ -52,12 +53,20 @@ class Building:
     depth: float
 
 
-def _quad(a: tuple[float, ...], b: tuple[float, ...], c: tuple[float, ...], d: tuple[float, ...]) -> Points3:
+def _quad(
+    a: tuple[float, ...], b: tuple[float, ...], c: tuple[float, ...], d: tuple[float, ...]
+) -> Points3:
     return np.array([a, b, c, d], dtype=np.float64)
 
 
 def box(
-    rng: Random, style: Style, x: tuple[float, float], y: tuple[float, float], z: tuple[float, float], *, front: bool
+    rng: Random,
+    style: Style,
+    x: Span,
+    y: Span,
+    z: Span,
+    *,
+    front: bool,
 ) -> list[Face]:
     """Four walls and a lid; the wall towards +z is a front if asked for."""
     (x0, x1), (y0, y1), (z0, z1) = x, y, z
@@ -73,7 +82,14 @@ def box(
 
 
 def _gable(
-    rng: Random, style: Style, x: tuple[float, float], y: float, z: tuple[float, float], rise: float, *, facing: bool
+    rng: Random,
+    style: Style,
+    x: Span,
+    y: float,
+    z: Span,
+    rise: float,
+    *,
+    facing: bool,
 ) -> list[Face]:
     """A pitched roof; its triangle looks forward where ``facing``, else to the sides."""
     (x0, x1), (z0, z1) = x, z
@@ -85,20 +101,27 @@ def _gable(
         gable = facade(rng, plain, x1 - x0, rise, front=False)
         z1r = z1 + e
         return [
-            Face(_quad((x0, top, z1), (x1, top, z1), (x1, y, z1), (x0, y, z1)), gable, TRIANGLE, True),
+            Face(
+                _quad((x0, top, z1), (x1, top, z1), (x1, y, z1), (x0, y, z1)), gable, TRIANGLE, True
+            ),
             Face(_quad((xm, top, z1r), (xm, top, z0), (x1 + e, y, z0), (x1 + e, y, z1r)), tiles),
             Face(_quad((xm, top, z0), (xm, top, z1r), (x0 - e, y, z1r), (x0 - e, y, z0)), tiles),
         ]
     zm = (z0 + z1) / 2
     side = facade(rng, plain, z1 - z0, rise, front=False)
     return [
-        Face(_quad((x0 - e, top, zm), (x1 + e, top, zm), (x1 + e, y, z1 + e), (x0 - e, y, z1 + e)), tiles, None, True),
+        Face(
+            _quad((x0 - e, top, zm), (x1 + e, top, zm), (x1 + e, y, z1 + e), (x0 - e, y, z1 + e)),
+            tiles,
+            None,
+            True,
+        ),
         Face(_quad((x1, top, z1), (x1, top, z0), (x1, y, z0), (x1, y, z1)), side, TRIANGLE),
         Face(_quad((x0, top, z0), (x0, top, z1), (x0, y, z1), (x0, y, z0)), side, TRIANGLE),
     ]
 
 
-def _spire(rng: Random, style: Style, x: tuple[float, float], y: float, z: tuple[float, float], rise: float) -> list[Face]:
+def _spire(rng: Random, style: Style, x: Span, y: float, z: Span, rise: float) -> list[Face]:
     """A pyramid."""
     (x0, x1), (z0, z1) = x, z
     tip = ((x0 + x1) / 2, y + rise, (z0 + z1) / 2)
@@ -148,7 +171,9 @@ def make_building(rng: Random, style: Style | None = None) -> Building:
 def _attached(rng: Random, style: Style, plan: str, width: float, height: float) -> list[Face]:
     """What stands out of the front and shifts against it from view to view: columns, porch, balconies, steps."""
     faces: list[Face] = []
-    plain = replace(style, wall=style.trim, material="plaster", ornament="none", window="round", pitch=99)
+    plain = replace(
+        style, wall=style.trim, material="plaster", ornament="none", window="round", pitch=99
+    )
     if plan in ("hall", "church"):
         count, tall = int(rng.integers(3, 7)), height * float(rng.uniform(0.45, 0.8))
         for spot in np.linspace(-0.36, 0.36, count) * width:
@@ -171,7 +196,11 @@ def _attached(rng: Random, style: Style, plan: str, width: float, height: float)
 
 
 def _slab(
-    rng: Random, style: Style, x: tuple[float, float], y: tuple[float, float], z: tuple[float, float]
+    rng: Random,
+    style: Style,
+    x: Span,
+    y: Span,
+    z: Span,
 ) -> list[Face]:
     """A plain box that hides its own share of the front."""
     (x0, x1), (y0, y1), (z0, z1) = x, y, z

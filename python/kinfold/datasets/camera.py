@@ -55,7 +55,9 @@ class Camera:
         self.nearness = np.zeros((self.height, self.width), np.float32)
         self.front = np.zeros((self.height, self.width), bool)
 
-    def project(self, points: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    def project(
+        self, points: NDArray[np.float64]
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Pixels (n, 2) and depths (n,) of points (n, 3)."""
         local = (points - self.position) @ self.axes.T
         depth = np.maximum(local[:, 2], 1e-6)
@@ -85,13 +87,19 @@ class Camera:
             turn = (bearing[k : k + 2] - heading + np.pi) % (2 * np.pi) - np.pi
             if np.abs(turn).max() > 1.2:
                 continue
-            ends = [(np.sin(a) * 1e4, y, -np.cos(a) * 1e4) for a in bearing[k : k + 2] for y in (-0.01e4, rise[k] * 1e4)]
+            ends = [
+                (np.sin(a) * 1e4, y, -np.cos(a) * 1e4)
+                for a in bearing[k : k + 2]
+                for y in (-0.01e4, rise[k] * 1e4)
+            ]
             pixels = self.project(self.position + np.array(ends))[0]
             hull = cv2.convexHull(np.clip(pixels, -8000, 8000).astype(np.int32))
             tone = colour * np.float32(rng.uniform(0.9, 1.06))
             cv2.fillConvexPoly(self.picture, hull, tone.tolist(), cv2.LINE_AA)
 
-    def paint_ground(self, pavement: Image, light: Light, shade: NDArray[np.float64] | None) -> None:
+    def paint_ground(
+        self, pavement: Image, light: Light, shade: NDArray[np.float64] | None
+    ) -> None:
         """The plane y = 0 with a repeated texture; ``shade`` is the outline (m, 3) of a shadow on it."""
         cv2 = require("cv2")
         u = (np.arange(self.width, dtype=np.float32) + 0.5 - self.width / 2) / self.focal
@@ -142,7 +150,9 @@ class Camera:
             np.array([(0, 0), (width, 0), (width, height), (0, height)], np.float32),
             pixels.astype(np.float32),
         )
-        outline = cv2.perspectiveTransform((cut * (width, height))[None].astype(np.float64), to_picture)[0]
+        outline = cv2.perspectiveTransform(
+            (cut * (width, height))[None].astype(np.float64), to_picture
+        )[0]
         low = np.clip(np.floor(outline.min(axis=0)).astype(int) - 1, 0, (self.width, self.height))
         high = np.clip(np.ceil(outline.max(axis=0)).astype(int) + 2, 0, (self.width, self.height))
         if (high <= low).any():
@@ -176,20 +186,31 @@ class Camera:
         self.front[part][solid] = face.front
 
     def _warped(
-        self, face: Face, to_picture: NDArray[np.float64], low: NDArray[np.int_], size: tuple[int, int], pixels: NDArray[np.float64]
+        self,
+        face: Face,
+        to_picture: NDArray[np.float64],
+        low: NDArray[np.int_],
+        size: tuple[int, int],
+        pixels: NDArray[np.float64],
     ) -> tuple[Floats, Floats]:
         """The texture as seen, shrunk beforehand where its texels are smaller than pixels."""
         cv2 = require("cv2")
         height, width = face.texture.glow.shape
-        across = max(np.linalg.norm(pixels[1] - pixels[0]), np.linalg.norm(pixels[2] - pixels[3]), 1.0)
-        tall = max(np.linalg.norm(pixels[3] - pixels[0]), np.linalg.norm(pixels[2] - pixels[1]), 1.0)
+        across = max(
+            np.linalg.norm(pixels[1] - pixels[0]), np.linalg.norm(pixels[2] - pixels[3]), 1.0
+        )
+        tall = max(
+            np.linalg.norm(pixels[3] - pixels[0]), np.linalg.norm(pixels[2] - pixels[1]), 1.0
+        )
         halvings = np.log2([width / across, height / tall]) + 0.4
         albedo, glow = face.texture.reduced(*np.clip(halvings.astype(int), 0, 6).tolist())
         shrink = np.diag([width / albedo.shape[1], height / albedo.shape[0], 1.0])
         shift = np.array([(1, 0, -low[0]), (0, 1, -low[1]), (0, 0, 1)], float)
         matrix = shift @ to_picture @ shrink
         seen = [
-            cv2.warpPerspective(x, matrix, size, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+            cv2.warpPerspective(
+                x, matrix, size, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
+            )
             for x in (albedo, glow)
         ]
         return seen[0].astype(np.float32) / 255, seen[1].astype(np.float32) / 255

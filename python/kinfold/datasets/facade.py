@@ -31,7 +31,9 @@ class Texture:
 
     albedo: Image
     glow: Image
-    _smaller: dict[tuple[int, int], tuple[Image, Image]] = field(default_factory=dict, repr=False, compare=False)
+    _smaller: dict[tuple[int, int], tuple[Image, Image]] = field(
+        default_factory=dict, repr=False, compare=False
+    )
 
     def reduced(self, across: int, down: int) -> tuple[Image, Image]:
         """Albedo and glow at 2**-across of the width and 2**-down of the height; each is made once."""
@@ -66,7 +68,9 @@ def _pick(rng: Random, options: Any) -> Any:
 
 
 def _jitter(rng: Random, colour: Colour, amount: int = 14) -> Colour:
-    r, g, b = (min(max(c + int(d), 8), 250) for c, d in zip(colour, rng.integers(-amount, amount + 1, 3)))
+    r, g, b = (
+        min(max(c + int(d), 8), 250) for c, d in zip(colour, rng.integers(-amount, amount + 1, 3))
+    )
     return r, g, b
 
 
@@ -84,7 +88,9 @@ def noise(rng: Random, height: int, width: int, cell: tuple[int, int]) -> NDArra
 
 def random_style(rng: Random) -> Style:
     """A style from the grammar."""
-    vivid = tuple(int(c) for c in rng.permutation([200, 70 + rng.integers(80), 40 + rng.integers(60)]))
+    vivid = tuple(
+        int(c) for c in rng.permutation([200, 70 + rng.integers(80), 40 + rng.integers(60)])
+    )
     return Style(
         material=_pick(rng, MATERIALS),
         wall=_jitter(rng, _pick(rng, WALLS)),
@@ -129,7 +135,9 @@ def wall(rng: Random, height: int, width: int, material: str, colour: Colour) ->
     return np.clip(tone[..., None] * np.array(colour, np.float32), 0, 255).astype(np.uint8)
 
 
-def facade(rng: Random, style: Style, width: float, height: float, *, front: bool = True) -> Texture:
+def facade(
+    rng: Random, style: Style, width: float, height: float, *, front: bool = True
+) -> Texture:
     """A face of a building, ``width`` by ``height`` metres; the front has doors, signs and an ornament."""
     cv2 = require("cv2")
     w, h = max(int(width * SCALE), 24), max(int(height * SCALE), 24)
@@ -161,7 +169,9 @@ def facade(rng: Random, style: Style, width: float, height: float, *, front: boo
         _ground_floor(rng, albedo, glow, style, bays, step, int(rise))
         _weather(rng, albedo, style)
     cv2.rectangle(albedo, (0, 0), (w, max(int(0.22 * SCALE), 4)), style.trim, -1)
-    cv2.rectangle(albedo, (0, int(0.22 * SCALE)), (w, int(0.3 * SCALE)), _shade(style.wall, 0.5), -1)
+    cv2.rectangle(
+        albedo, (0, int(0.22 * SCALE)), (w, int(0.3 * SCALE)), _shade(style.wall, 0.5), -1
+    )
     cv2.rectangle(albedo, (0, h - int(0.4 * SCALE)), (w, h), _shade(style.wall, 0.62), -1)
     return Texture(albedo, glow)
 
@@ -191,7 +201,9 @@ def _window(
     else:
         spring = y0 + rx
         for grow, colour in ((6, style.trim), (0, glass)):
-            cv2.ellipse(albedo, (cx, spring), (rx + grow, rx + grow), 0, 180, 360, colour, -1, cv2.LINE_AA)
+            cv2.ellipse(
+                albedo, (cx, spring), (rx + grow, rx + grow), 0, 180, 360, colour, -1, cv2.LINE_AA
+            )
             cv2.rectangle(albedo, (x0 - grow, spring), (x1 + grow, y1 + grow), colour, -1)
         cv2.ellipse(glow, (cx, spring), (rx, rx), 0, 180, 360, 255, -1)
         cv2.rectangle(glow, (x0, spring), (x1, y1), 255, -1)
@@ -200,9 +212,9 @@ def _window(
         behind = rng.random()
         if behind < 0.35:  # curtains
             cloth = _jitter(rng, (206, 196, 180), 30)
-            part = int(rx * rng.uniform(0.25, 0.7))
-            cv2.rectangle(albedo, (x0, top), (x0 + part, y1), cloth, -1)
-            cv2.rectangle(albedo, (x1 - part, top), (x1, y1), cloth, -1)
+            drawn = int(rx * rng.uniform(0.25, 0.7))
+            cv2.rectangle(albedo, (x0, top), (x0 + drawn, y1), cloth, -1)
+            cv2.rectangle(albedo, (x1 - drawn, top), (x1, y1), cloth, -1)
         elif behind < 0.6:  # a blind
             drop = int(top + (y1 - top) * rng.uniform(0.2, 0.8))
             cv2.rectangle(albedo, (x0, top), (x1, drop), _jitter(rng, (188, 182, 160), 36), -1)
@@ -236,7 +248,9 @@ def _window(
                 cv2.line(albedo, (x + 2, y), (x + leaf - 2, y), _shade(style.accent, 0.7), 1)
 
 
-def _ornament(rng: Random, albedo: Image, style: Style, centre: tuple[int, int], radius: int) -> None:
+def _ornament(
+    rng: Random, albedo: Image, style: Style, centre: tuple[int, int], radius: int
+) -> None:
     """What this building alone has: a clock, a rose, arms, a mural, a relief."""
     cv2 = require("cv2")
     cx, cy = centre
@@ -253,7 +267,14 @@ def _ornament(rng: Random, albedo: Image, style: Style, centre: tuple[int, int],
                 cv2.line(albedo, near.astype(int).tolist(), far.astype(int).tolist(), style.trim, 3)
             else:
                 at = (np.array(centre) + tip * r * 0.56).astype(int).tolist()
-                cv2.circle(albedo, at, max(int(r * 0.2), 3), _jitter(rng, style.accent, 60), -1, cv2.LINE_AA)
+                cv2.circle(
+                    albedo,
+                    at,
+                    max(int(r * 0.2), 3),
+                    _jitter(rng, style.accent, 60),
+                    -1,
+                    cv2.LINE_AA,
+                )
         for length, angle in zip((0.45, 0.66), rng.uniform(0, 2 * np.pi, 2)):
             if style.ornament == "clock":
                 hand = np.array(centre) + r * length * np.array([np.cos(angle), np.sin(angle)])
@@ -266,12 +287,16 @@ def _ornament(rng: Random, albedo: Image, style: Style, centre: tuple[int, int],
     side = 2 * r
     for _ in range(9 if style.ornament == "shield" else 22):
         grey = style.ornament == "relief"
-        colour = _shade(style.wall, rng.uniform(0.5, 1.3)) if grey else _jitter(rng, style.accent, 110)
+        colour = (
+            _shade(style.wall, rng.uniform(0.5, 1.3)) if grey else _jitter(rng, style.accent, 110)
+        )
         at = rng.integers(0, side, 2).tolist()
         if rng.random() < 0.5:
             cv2.circle(region, at, int(rng.integers(3, max(r // 2, 4))), colour, -1, cv2.LINE_AA)
         else:
-            cv2.fillConvexPoly(region, rng.integers(0, side, (3, 2)).astype(np.int32), colour, cv2.LINE_AA)
+            cv2.fillConvexPoly(
+                region, rng.integers(0, side, (3, 2)).astype(np.int32), colour, cv2.LINE_AA
+            )
 
 
 def _ground_floor(
@@ -301,7 +326,9 @@ def _ground_floor(
             cv2.rectangle(glow, (x0, y0), (x1, y1), 255, -1)
             for _ in range(7):  # goods
                 at = int(rng.integers(x0 + 4, x1 - 3)), int(rng.integers(y0 + (y1 - y0) // 2, y1))
-                cv2.circle(albedo, at, int(rng.integers(3, 9)), _jitter(rng, (150, 130, 110), 90), -1)
+                cv2.circle(
+                    albedo, at, int(rng.integers(3, 9)), _jitter(rng, (150, 130, 110), 90), -1
+                )
             if rng.random() < 0.45:
                 cloth = _jitter(rng, style.accent, 70)
                 for k, x in enumerate(range(x0 - 6, x1 + 6, 9)):
@@ -313,10 +340,14 @@ def _ground_floor(
         _sign(rng, albedo, style, x0, top + int(rise * 0.05), length, int(rise * 0.19))
 
 
-def _sign(rng: Random, albedo: Image, style: Style, x0: int, y0: int, length: int, height: int) -> None:
+def _sign(
+    rng: Random, albedo: Image, style: Style, x0: int, y0: int, length: int, height: int
+) -> None:
     """A board with strokes like letters of no alphabet."""
     cv2 = require("cv2")
-    board = _jitter(rng, _pick(rng, [style.accent, (36, 40, 46), (238, 232, 214), (30, 74, 96)]), 12)
+    board = _jitter(
+        rng, _pick(rng, [style.accent, (36, 40, 46), (238, 232, 214), (30, 74, 96)]), 12
+    )
     ink = (238, 232, 216) if sum(board) < 380 else (44, 38, 40)
     cv2.rectangle(albedo, (x0, y0), (x0 + length, y0 + height), board, -1)
     cv2.rectangle(albedo, (x0, y0), (x0 + length, y0 + height), _shade(board, 0.6), 2)
@@ -326,7 +357,9 @@ def _sign(rng: Random, albedo: Image, style: Style, x0: int, y0: int, length: in
             continue  # between words
         grid = rng.integers(0, 3, (int(rng.integers(3, 6)), 2))
         strokes = grid * [cell * 0.3, height * 0.28] + [x, y0 + height * 0.2]
-        cv2.polylines(albedo, [strokes.astype(np.int32)], False, ink, max(height // 10, 2), cv2.LINE_AA)
+        cv2.polylines(
+            albedo, [strokes.astype(np.int32)], False, ink, max(height // 10, 2), cv2.LINE_AA
+        )
 
 
 def _weather(rng: Random, albedo: Image, style: Style) -> None:
@@ -353,7 +386,9 @@ def _weather(rng: Random, albedo: Image, style: Style) -> None:
 def roofing(rng: Random, style: Style, width: float, height: float) -> Texture:
     """Tiles or slates."""
     w, h = max(int(width * SCALE * 0.6), 16), max(int(height * SCALE * 0.6), 16)
-    colour = _jitter(rng, _pick(rng, [(150, 74, 54), (86, 90, 98), (108, 96, 84), (70, 96, 92)]), 12)
+    colour = _jitter(
+        rng, _pick(rng, [(150, 74, 54), (86, 90, 98), (108, 96, 84), (70, 96, 92)]), 12
+    )
     y, x = np.mgrid[0:h, 0:w]
     row = y // 8
     column = (x + (row % 2) * 6) // 12

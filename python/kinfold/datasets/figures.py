@@ -25,7 +25,9 @@ def tree(rng: Random) -> Image:
     cv2 = require("cv2")
     picture = _blank(420, 320)
     bark = _near(rng, (84, 66, 50), 12)
-    cv2.fillConvexPoly(picture, np.array([(150, 180), (170, 180), (178, 419), (142, 419)]), bark, cv2.LINE_AA)
+    cv2.fillConvexPoly(
+        picture, np.array([(150, 180), (170, 180), (178, 419), (142, 419)]), bark, cv2.LINE_AA
+    )
     for _ in range(6):
         tip = int(rng.integers(50, 270)), int(rng.integers(40, 190))
         cv2.line(picture, (160, int(rng.integers(190, 300))), tip, bark, 6, cv2.LINE_AA)
@@ -38,7 +40,9 @@ def tree(rng: Random) -> Image:
         tones = np.clip(leaf * tone + rng.integers(-13, 14, (*shape, 3)), 0, 255)
         sizes = rng.integers(3, 8, shape)
         for spot, size, (r, g, b) in zip(
-            spots.reshape(-1, 2).astype(int).tolist(), sizes.ravel().tolist(), tones.reshape(-1, 3).tolist()
+            spots.reshape(-1, 2).astype(int).tolist(),
+            sizes.ravel().tolist(),
+            tones.reshape(-1, 3).tolist(),
         ):
             cv2.circle(picture, spot, size, (r, g, b, 255), -1)
     return picture
@@ -52,7 +56,9 @@ def person(rng: Random) -> Image:
     shirt, legs = (tuple(int(c) for c in rng.integers(20, 225, 3)) for _ in range(2))
     stride = int(rng.integers(2, 13))
     for sign in (-1, 1):
-        cv2.line(picture, (35 + 6 * sign, 98), (35 + sign * stride, 174), (*legs, 255), 13, cv2.LINE_AA)
+        cv2.line(
+            picture, (35 + 6 * sign, 98), (35 + sign * stride, 174), (*legs, 255), 13, cv2.LINE_AA
+        )
         elbow = 35 + sign * (20 + stride // 3)
         cv2.line(picture, (35 + 14 * sign, 48), (elbow, 92), (*shirt, 255), 9, cv2.LINE_AA)
     cv2.rectangle(picture, (20, 42), (50, 106), (*shirt, 255), -1)
@@ -70,7 +76,9 @@ def lamp(rng: Random) -> Image:
     iron = _near(rng, (46, 50, 52), 10)
     cv2.line(picture, (35, 70), (35, 419), iron, 8, cv2.LINE_AA)
     cv2.rectangle(picture, (24, 380), (46, 419), iron, -1)
-    cv2.fillConvexPoly(picture, np.array([(22, 16), (48, 16), (42, 70), (28, 70)]), (250, 240, 206, 255))
+    cv2.fillConvexPoly(
+        picture, np.array([(22, 16), (48, 16), (42, 70), (28, 70)]), (250, 240, 206, 255)
+    )
     cv2.polylines(picture, [np.array([(22, 16), (48, 16), (42, 70), (28, 70)])], True, iron, 4)
     cv2.fillConvexPoly(picture, np.array([(16, 18), (35, 2), (54, 18)]), iron)
     return picture
@@ -80,15 +88,26 @@ def car(rng: Random) -> Image:
     """A parked car from the side."""
     cv2 = require("cv2")
     picture = _blank(150, 400)
-    paints = [(170, 40, 40), (40, 70, 130), (220, 220, 216), (40, 42, 46), (120, 126, 130), (60, 110, 84)]
+    paints = [
+        (170, 40, 40),
+        (40, 70, 130),
+        (220, 220, 216),
+        (40, 42, 46),
+        (120, 126, 130),
+        (60, 110, 84),
+    ]
     paint = _near(rng, paints[int(rng.integers(len(paints)))], 14)
     roof = np.array([(92, 68), (136, 16), (268, 16), (324, 68)])
     cv2.fillConvexPoly(picture, roof, paint, cv2.LINE_AA)
     body = np.array([(12, 74), (60, 64), (340, 64), (388, 84), (392, 122), (8, 122)])
     cv2.fillConvexPoly(picture, body, paint, cv2.LINE_AA)
     glass = (70, 84, 96, 255)
-    cv2.fillConvexPoly(picture, np.array([(112, 62), (142, 26), (196, 26), (196, 62)]), glass, cv2.LINE_AA)
-    cv2.fillConvexPoly(picture, np.array([(206, 26), (262, 26), (302, 62), (206, 62)]), glass, cv2.LINE_AA)
+    cv2.fillConvexPoly(
+        picture, np.array([(112, 62), (142, 26), (196, 26), (196, 62)]), glass, cv2.LINE_AA
+    )
+    cv2.fillConvexPoly(
+        picture, np.array([(206, 26), (262, 26), (302, 62), (206, 62)]), glass, cv2.LINE_AA
+    )
     dark = (int(paint[0] * 0.6), int(paint[1] * 0.6), int(paint[2] * 0.6), 255)
     cv2.line(picture, (201, 66), (201, 118), dark, 3)
     cv2.line(picture, (20, 96), (386, 96), dark, 3)
@@ -114,16 +133,16 @@ def statue(rng: Random) -> Image:
     for row in range(3):
         width = int(rng.integers(18, 40))
         cv2.line(picture, (100 - width, 286 + 22 * row), (100 + width, 286 + 22 * row), rim, 4)
-    hip, neck = np.array((100, 160)), np.array((100 + int(rng.integers(-10, 11)), 78))
+    lean = 100 + int(rng.integers(-10, 11))
     for sign in (-1, 1):
         foot = 100 + sign * int(rng.integers(12, 42)), 236
-        cv2.line(picture, hip.tolist(), foot, metal, 26, cv2.LINE_AA)
+        cv2.line(picture, (100, 160), foot, metal, 26, cv2.LINE_AA)
         angle = float(rng.uniform(-1.4, 1.3))
-        hand = neck + (sign * 66 * np.cos(angle), 12 + 66 * np.sin(angle))
-        cv2.line(picture, (neck + (0, 14)).tolist(), hand.astype(int).tolist(), metal, 16, cv2.LINE_AA)
-    cv2.line(picture, hip.tolist(), neck.tolist(), metal, 44, cv2.LINE_AA)
-    cv2.line(picture, (hip + (-7, 0)).tolist(), (neck + (-7, 8)).tolist(), light, 12, cv2.LINE_AA)
-    cv2.circle(picture, (neck + (0, -32)).tolist(), 20, metal, -1, cv2.LINE_AA)
+        hand = lean + int(sign * 66 * np.cos(angle)), 90 + int(66 * np.sin(angle))
+        cv2.line(picture, (lean, 92), hand, metal, 16, cv2.LINE_AA)
+    cv2.line(picture, (100, 160), (lean, 78), metal, 44, cv2.LINE_AA)
+    cv2.line(picture, (93, 160), (lean - 7, 86), light, 12, cv2.LINE_AA)
+    cv2.circle(picture, (lean, 46), 20, metal, -1, cv2.LINE_AA)
     return picture
 
 

@@ -39,12 +39,12 @@ class View:
 
 VIEWS = {
     "front": View((-14, 14), (1.0, 1.2)),
-    "left": View((-56, -34), (0.95, 1.25)),
-    "right": View((34, 56), (0.95, 1.25)),
-    "far": View((-28, 28), (1.7, 2.5), crowd=(3, 9)),
-    "detail": View((-24, 24), (0.36, 0.52), detail=True),
-    "night": View((-30, 30), (0.9, 1.3), light=("night",)),
-    "crowd": View((-30, 30), (0.95, 1.3), trees=2, crowd=(6, 12)),
+    "left": View((-64, -38), (0.95, 1.3)),
+    "right": View((38, 64), (0.95, 1.3)),
+    "far": View((-40, 40), (2.2, 3.4), crowd=(3, 9)),
+    "detail": View((-34, 34), (0.26, 0.44), detail=True),
+    "night": View((-44, 44), (0.9, 1.4), light=("night",)),
+    "crowd": View((-40, 40), (0.95, 1.3), trees=3, crowd=(6, 12)),
     "dusk": View((-44, 44), (0.9, 1.4), light=("dusk",)),
     "near": View((-38, 38), (0.6, 0.75)),
 }
@@ -102,7 +102,10 @@ def render_collection(
     as_count(seed, "seed", least=0)
     if not isinstance(size, Sequence) or len(size) != 2:
         raise ValueError(f"size: expected width and height, got {size!r}")
-    shape = as_count(size[0], "size", least=64, most=4096), as_count(size[1], "size", least=64, most=4096)
+    shape = (
+        as_count(size[0], "size", least=64, most=4096),
+        as_count(size[1], "size", least=64, most=4096),
+    )
     require("cv2")
     photos = Path(folder) / "jpg"
     photos.mkdir(parents=True, exist_ok=True)
@@ -121,7 +124,10 @@ def render_collection(
             for v, kind in enumerate(kinds):
                 rng = np.random.default_rng([seed, 4, n, v])
                 picture, front, whole = _photograph(rng, street, VIEWS[kind], shape)
-                seen = float(front.mean()) >= LEAST_OF_PICTURE and front.sum() >= LEAST_OF_FRONT * whole
+                seen = (
+                    float(front.mean()) >= LEAST_OF_PICTURE
+                    and front.sum() >= LEAST_OF_FRONT * whole
+                )
                 (ok if seen else junk).append(len(imlist))
                 imlist.append(f"place{n:03d}_{v:02d}")
                 (photos / f"{imlist[-1]}.jpg").write_bytes(_developed(rng, picture))
@@ -183,7 +189,10 @@ def _make_street(rng: Random, stock: _Stock, style: Style | None) -> _Street:
     furniture = []
     for kind in ("tree", "lamp"):
         if rng.random() < 0.6:
-            spot = float(rng.choice([-1, 1]) * rng.uniform(0.4, 0.75)) * main.width, float(rng.uniform(1.5, 4))
+            spot = (
+                float(rng.choice([-1, 1]) * rng.uniform(0.4, 0.75)) * main.width,
+                float(rng.uniform(1.5, 4)),
+            )
             furniture.append((kind, spot, float(rng.uniform(*FIGURES[kind][1:]))))
     pavement = stock.pavements[int(rng.integers(len(stock.pavements)))]
     return _Street(main, tuple(neighbours), bronze, tuple(furniture), pavement)
@@ -192,7 +201,9 @@ def _make_street(rng: Random, stock: _Stock, style: Style | None) -> _Street:
 def _make_light(rng: Random, kind: str) -> Light:
     """Sun, sky and what they leave in shadow, as shares of RGB."""
     azimuth = float(rng.uniform(-1.25, 1.25))
-    height = {"sun": (0.5, 1.0), "cloud": (0.8, 1.2), "dusk": (0.12, 0.3), "night": (0.8, 0.9)}[kind]
+    height = {"sun": (0.5, 1.0), "cloud": (0.8, 1.2), "dusk": (0.12, 0.3), "night": (0.8, 0.9)}[
+        kind
+    ]
     rise = float(rng.uniform(*height))
     sun = np.array([np.sin(azimuth) * np.cos(rise), np.sin(rise), np.cos(azimuth) * np.cos(rise)])
     strength, ambient, sky = {
@@ -231,7 +242,9 @@ def _photograph(
     away = fit * float(rng.uniform(*view.distance))
     aim = np.array([float(rng.uniform(-0.1, 0.1)) * main.width, main.height * 0.46, 0.0])
     if view.detail:
-        aim = np.array([rng.uniform(-0.34, 0.34) * main.width, rng.uniform(0.2, 0.7) * main.height, 0.0])
+        aim = np.array(
+            [rng.uniform(-0.34, 0.34) * main.width, rng.uniform(0.2, 0.7) * main.height, 0.0]
+        )
     elif view.distance[1] < 1:
         aim[1] *= 1.15
     eye = float(rng.uniform(1.5, 2.4)) + (float(rng.uniform(1, 6)) if rng.random() < 0.3 else 0)
@@ -258,29 +271,36 @@ def _photograph(
 
 
 def _figures(
-    rng: Random, street: _Street, view: View, position: NDArray[np.float64], aim: NDArray[np.float64]
+    rng: Random,
+    street: _Street,
+    view: View,
+    position: NDArray[np.float64],
+    aim: NDArray[np.float64],
 ) -> list[tuple[Image, NDArray[np.float64], float]]:
     """What stands before the building, and who happens to pass between it and the camera.
 
     All but the statue are made anew for each photo: leaves and strangers are not to be recognised.
     """
     standing = [
-        (FIGURES[kind][0](rng), np.array([x, 0.0, z]), tall) for kind, (x, z), tall in street.furniture
+        (FIGURES[kind][0](rng), np.array([x, 0.0, z]), tall)
+        for kind, (x, z), tall in street.furniture
     ]
     if street.statue is not None:
         bronze, (x, z), tall = street.statue
         standing.append((bronze, np.array([x, 0.0, z]), tall))
     kinds = ["tree"] * view.trees
     count = int(rng.integers(view.crowd[0], view.crowd[1] + 1))
-    kinds += [str(kind) for kind in rng.choice(["person", "person", "person", "car", "lamp"], count)]
+    kinds += [
+        str(kind) for kind in rng.choice(["person", "person", "person", "car", "lamp"], count)
+    ]
     for kind in kinds:
         # A crown right before the lens would hide everything.
         share = float(rng.uniform(0.5, 0.85) if kind == "tree" else rng.uniform(0.35, 0.92))
         aside = float(rng.normal(0, 0.36)) * street.main.width * share
         x = position[0] + share * (aim[0] - position[0]) + aside
         z = max(position[2] * (1 - share), 1.2)
-        make, *heights = FIGURES[kind]
-        standing.append((make(rng), np.array([x, 0.0, z]), float(rng.uniform(*heights))))
+        make, least, most = FIGURES[kind]
+        standing.append((make(rng), np.array([x, 0.0, z]), float(rng.uniform(least, most))))
     return standing
 
 
