@@ -24,11 +24,8 @@
       if (card) card.focus();
     }
   };
-  const close = () => {
-    const place = open.id + "-card";
-    history.replaceState(null, "", "#" + place);
-    settle();
-  };
+  // A change of history alone would leave ":target", and so the view, where it is.
+  const close = () => location.replace("#" + open.id + "-card");
 
   // The nearest card straight above or below; rows differ in height.
   const vertical = (all, from, down) => {
