@@ -14,6 +14,11 @@ from kinfold.base.errors import FileFormatError
 
 # Rooms whose METHODS can be saved; looked up by name so that this floor imports nothing above it.
 ROOMS = ("transform", "quantize", "index", "graph", "local", "features")
+# Kinds that are saved but not chosen by name.
+PARTS = {
+    "gallery.Segment": "kinfold.gallery.segment:Segment",
+    "gallery.Model": "kinfold.gallery.model:Model",
+}
 
 
 def resolve(target: str) -> Any:
@@ -38,7 +43,10 @@ def find(room: str, name: str) -> Any:
 
 def kinds() -> dict[str, str]:
     """All kinds that can be saved: kind -> "module:class"."""
-    return {f"{room}.{name}": target for room in ROOMS for name, target in catalogue(room).items()}
+    chosen = {
+        f"{room}.{name}": target for room in ROOMS for name, target in catalogue(room).items()
+    }
+    return {**chosen, **PARTS}
 
 
 def class_of(kind: str) -> Any:

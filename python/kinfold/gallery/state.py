@@ -67,23 +67,12 @@ def read_segment(path: Path, *, verify: bool = False) -> Segment:
         raise GalleryError(
             f"{path}: is gone; the gallery was changed meanwhile, open it again"
         ) from None
-    return _from_state(Segment, path, kind, params, arrays)
+    return kin.restore(Segment, path, kind, params, arrays)
 
 
 def read_model(path: Path) -> Model:
     """The model in a file."""
-    return _from_state(Model, path, *kin.read(path))
-
-
-def _from_state(cls: Any, path: Path, kind: str, params: Any, arrays: Any) -> Any:
-    if kind != cls.kind:
-        raise FileFormatError(f"{path}: expected a {cls.kind}, got {kind}")
-    try:
-        return cls.from_state(params, arrays)
-    except FileFormatError as error:
-        raise FileFormatError(f"{path}: {error}") from None
-    except (ValueError, TypeError, KeyError, IndexError, AttributeError, OverflowError) as error:
-        raise FileFormatError(f"{path}: not a sound {kind}: {error}") from error
+    return kin.restore(Model, path, *kin.read(path))
 
 
 class State:

@@ -63,7 +63,19 @@ def load(path: str | os.PathLike[str], *, mmap: bool = False, verify: bool = Tru
     Raises FileFormatError for a file that is truncated, corrupt, foreign or newer; FileNotFoundError.
     """
     kind, params, arrays = read(path, mmap=mmap, verify=verify)
-    cls = class_of(kind)
+    return restore(class_of(kind), path, kind, params, arrays)
+
+
+def restore(
+    cls: Any,
+    path: str | os.PathLike[str],
+    kind: str,
+    params: Mapping[str, JSON],
+    arrays: Mapping[str, NDArray[Any]],
+) -> Any:
+    """An object of a class from what was read; whatever the class refuses becomes FileFormatError."""
+    if kind != cls.kind:
+        raise FileFormatError(f"{path}: expected a {cls.kind}, got {kind}")
     try:
         return cls.from_state(params, arrays)
     except FileFormatError as error:
@@ -107,11 +119,17 @@ def write(
     blank = _encode(fields, table)
     fields["digest"] = hashlib.sha256(blank).hexdigest()
     header = _encode(fields, table)
+    total = 8 + len(header) + at
     with replace_file(path) as file:
-        file.write(len(header).to_bytes(8, "little"))
-        file.write(header)
-        for chunk in chunks:
-            file.write(_bytes(chunk))
+        try:
+            file.write(len(header).to_bytes(8, "little"))
+            file.write(header)
+            for chunk in chunks:
+                file.write(_bytes(chunk))
+            file.flush()
+        except OSError as error:
+            reason = f"{path}: cannot be written, {total:,} bytes are needed: {error.strerror}"
+            raise OSError(error.errno, reason) from error
 
 
 def read(
@@ -132,7 +150,7 @@ def read(
     arrays = {}
     for name, (dtype, shape, start, stop) in head.tensors.items():
         part = raw[start:stop]
-        if not mmap and verify and zlib.crc32(part) != head.checksums[name]:
+        if not mmap and verify and zlib.crc32(part.data) != head.checksums[name]:
             raise FileFormatError(f"{path}: array '{name}' is damaged: its checksum is wrong")
         if part.ctypes.data % np.dtype(dtype).itemsize:
             part = part.copy()

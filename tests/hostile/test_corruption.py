@@ -1,0 +1,212 @@
+"""Whatever happens to the bytes of a file, loading says so and nothing else happens."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import resource
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from tiny import FACTORIES
+
+import kinfold as kf
+from kinfold.io import kin
+
+pytest.importorskip("hypothesis")
+from hypothesis import given, settings, strategies as st
+
+
+@pytest.fixture
+def saved(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
+    kind = request.param
+    if kind.startswith(("local", "gallery")):
+        pytest.importorskip("cv2")
+    kf.save(FACTORIES[kind](), tmp_path / "good.kin")
+    return tmp_path / "good.kin"
+
+
+def refused(path: Path, data: bytes) -> bool:
+    path.write_bytes(data)
+    try:
+        kf.load(path)
+    except kf.FileFormatError:
+        return True
+    return False
+
+
+@pytest.mark.parametrize("saved", FACTORIES, indirect=True)
+def test_every_flipped_bit_is_noticed(saved: Path) -> None:
+    good, other = saved.read_bytes(), saved.with_name("bad.kin")
+    # All bits of the header; of the data, a rotating bit of each byte: every byte is covered by a checksum.
+    begin = 8 + int.from_bytes(good[:8], "little")
+    flips = [(i, bit) for i in range(begin) for bit in range(8)] + [(i, i % 8) for i in range(begin, len(good))]
+    for i, bit in flips:
+        bad = bytearray(good)
+        bad[i] ^= 1 << bit
+        assert refused(other, bytes(bad)), f"bit {bit} of byte {i}"
+
+
+@pytest.mark.parametrize("saved", FACTORIES, indirect=True)
+def test_every_truncation_and_extension_is_noticed(saved: Path) -> None:
+    good, other = saved.read_bytes(), saved.with_name("bad.kin")
+    for length in range(len(good)):
+        assert refused(other, good[:length]), f"{length} bytes"
+    assert refused(other, good + b"\0") and refused(other, good + good)
+
+
+@settings(max_examples=150)
+@given(data=st.data())
+def test_many_bytes_at_once(data: st.DataObject, tmp_path_factory: pytest.TempPathFactory) -> None:
+    folder = tmp_path_factory.mktemp("mutated")
+    kf.save(FACTORIES["graph.KNN"](), folder / "good.kin")
+    good = (folder / "good.kin").read_bytes()
+    bad = bytearray(good)
+    for _ in range(data.draw(st.integers(1, 4))):
+        start = data.draw(st.integers(0, len(bad) - 1))
+        piece = data.draw(st.binary(min_size=1, max_size=40))
+        if data.draw(st.booleans()):
+            bad[start : start + len(piece)] = piece
+        else:
+            bad[start:start] = piece
+    if bytes(bad) != good:
+        assert refused(folder / "bad.kin", bytes(bad))
+
+
+def forged(table: dict[str, Any], fields: dict[str, Any], data: bytes, *, text: bytes | None = None) -> bytes:
+    """A file whose digest is right, whatever it says."""
+    zero = {**fields, "digest": "0" * 64}
+
+    def encode(own: dict[str, Any]) -> bytes:
+        return json.dumps({"__metadata__": {"kinfold": json.dumps(own)}, **table}).encode()
+
+    digest = hashlib.sha256(encode(zero)).hexdigest()
+    header = encode({**fields, "digest": digest}) if text is None else text
+    return len(header).to_bytes(8, "little") + header + data
+
+
+FIELDS = {
+    "kind": "index.Flat", "format": 1, "reader": 1, "library": "x", "params": {}, "checksums": {"a": 0},
+}  # fmt: skip
+
+
+def entry(**changes: Any) -> dict[str, Any]:
+    return {"a": {"dtype": "U8", "shape": [4], "data_offsets": [0, 4], **changes}}
+
+
+HEADERS = {
+    "shape beyond the file": (entry(shape=[2**40]), FIELDS),
+    "shape whose product overflows": (entry(shape=[2**61, 2**61, 4]), FIELDS),
+    "negative shape": (entry(shape=[-4]), FIELDS),
+    "fractional shape": (entry(shape=[4.0]), FIELDS),
+    "boolean shape": (entry(shape=[True]), FIELDS),
+    "negative offset": (entry(data_offsets=[-4, 0]), FIELDS),
+    "offsets swapped": (entry(data_offsets=[4, 0]), FIELDS),
+    "offsets beyond the file": (entry(data_offsets=[0, 2**50], shape=[2**50]), FIELDS),
+    "a hole": (entry(data_offsets=[1, 4], shape=[3]), FIELDS),
+    "unknown dtype": (entry(dtype="OBJ"), FIELDS),
+    "unknown key of an array": (entry(extra=1), FIELDS),
+    "an array that is no dictionary": ({"a": 3}, FIELDS),
+    "unknown field": (entry(), {**FIELDS, "extra": 1}),
+    "missing field": (entry(), {k: v for k, v in FIELDS.items() if k != "params"}),
+    "checksum of another array": (entry(), {**FIELDS, "checksums": {"b": 0}}),
+    "checksum that is no number": (entry(), {**FIELDS, "checksums": {"a": "0"}}),
+    "kind that is no text": (entry(), {**FIELDS, "kind": 7}),
+    "unknown kind": (entry(), {**FIELDS, "kind": "index.Nothing", "checksums": {"a": 558161692}}),
+    "kind of a module": (entry(), {**FIELDS, "kind": "os.system", "checksums": {"a": 558161692}}),
+    "params that are no dictionary": (entry(), {**FIELDS, "params": [1]}),
+    "two arrays in one place": (
+        {"a": entry()["a"], "b": entry()["a"]}, {**FIELDS, "checksums": {"a": 0, "b": 0}},
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", HEADERS)
+def test_forged_headers_are_refused(name: str, tmp_path: Path) -> None:
+    table, fields = HEADERS[name]
+    assert refused(tmp_path / "x.kin", forged(table, fields, b"\0" * 4))
+
+
+def test_the_forger_can_forge(tmp_path: Path) -> None:
+    """Without a fault the same bytes pass the header's checks: the tests above fail for their own reasons."""
+    (tmp_path / "x.kin").write_bytes(forged(entry(), FIELDS, b"\0" * 4))
+    assert kin.header(tmp_path / "x.kin").kind == "index.Flat"
+
+
+def test_newer_files_say_which_version_they_need(tmp_path: Path) -> None:
+    fields = {**FIELDS, "format": 9, "reader": 9, "library": "7.0", "new field": 1}
+    (tmp_path / "x.kin").write_bytes(forged(entry(), fields, b"\0" * 4))
+    with pytest.raises(kf.FileFormatError, match=r"format 9 by kinfold '7\.0'.*upgrade"):
+        kf.load(tmp_path / "x.kin")
+
+
+OTHERS = {
+    "empty": b"",
+    "one byte": b"\0",
+    "header of 0 bytes": (0).to_bytes(8, "little"),
+    "header of 1 byte": (1).to_bytes(8, "little") + b"{",
+    "header of 2**31 bytes": (2**31).to_bytes(8, "little") + b"{}",
+    "header of 2**63 bytes": (2**63).to_bytes(8, "little") + b"{}",
+    "npy": b"\x93NUMPY\x01\x00v\x00{'descr': '<f4', 'fortran_order': False, 'shape': (3,), }".ljust(140),
+    "zip": b"PK\x03\x04" + b"\0" * 60,
+    "text": b"hello, this is a text and no index at all\n" * 5,
+    "pickle": b"\x80\x04\x95\x1f\x00\x00\x00\x00\x00\x00\x00\x8c\x05posix\x94\x8c\x06system\x94\x93\x94",
+    "plain safetensors": (60).to_bytes(8, "little") + b'{"a":{"dtype":"U8","shape":[4],"data_offsets":[0,4]}}'.ljust(60) + b"abcd",
+    "deep JSON": (100_000).to_bytes(8, "little") + b"[" * 100_000,
+    "a name twice": (30).to_bytes(8, "little") + b'{"__metadata__":{},"a":1,"a":2}'[:30],
+    "huge number": (25).to_bytes(8, "little") + b'{"a":' + b"9" * 19 + b"}",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", OTHERS)
+def test_foreign_files_are_refused(name: str, tmp_path: Path) -> None:
+    assert refused(tmp_path / "x.kin", OTHERS[name])
+
+
+def test_pipes_and_folders_are_refused(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.kin")
+    for path in (tmp_path / "pipe.kin", tmp_path, Path("/dev/zero")):
+        with pytest.raises(kf.FileFormatError):
+            kf.load(path)
+
+
+def test_swapped_arrays_are_noticed(tmp_path: Path) -> None:
+    kin.write(tmp_path / "x.kin", "t", {}, {"a": np.arange(16), "b": np.arange(16, 32)})
+    data = (tmp_path / "x.kin").read_bytes()
+    begin = 8 + int.from_bytes(data[:8], "little")
+    a, b = data[begin : begin + 128], data[begin + 128 : begin + 256]
+    (tmp_path / "x.kin").write_bytes(data[:begin] + b + a)
+    with pytest.raises(kf.FileFormatError, match="array 'a' is damaged"):
+        kin.verify(tmp_path / "x.kin")
+    # Mapped, the arrays are not read; the check is there for whoever asks.
+    assert kin.read(tmp_path / "x.kin", mmap=True)[2]["a"][0] == 16
+
+
+def test_nothing_is_allocated_that_a_file_merely_claims(tmp_path: Path) -> None:
+    for i, (table, fields) in enumerate(HEADERS.values()):
+        (tmp_path / f"{i}.kin").write_bytes(forged(table, fields, b"\0" * 4))
+    for i, data in enumerate(OTHERS.values()):
+        (tmp_path / f"other{i}.kin").write_bytes(data)
+    code = (
+        "import resource, sys, glob, kinfold as kf\n"
+        "import kinfold.index.flat, kinfold.io.kin\n"
+        "now = int(open('/proc/self/statm').read().split()[0]) * resource.getpagesize()\n"
+        "resource.setrlimit(resource.RLIMIT_AS, (now + 200_000_000, resource.RLIM_INFINITY))\n"
+        "for path in sorted(glob.glob(sys.argv[1] + '/*.kin')):\n"
+        "    for mmap in (False, True):\n"
+        "        try: kf.load(path, mmap=mmap)\n"
+        "        except kf.FileFormatError: pass\n"
+        "        else: raise SystemExit(path)\n"
+        "print('all refused')\n"
+    )
+    if not Path("/proc/self/statm").exists() or not hasattr(resource, "RLIMIT_AS"):
+        pytest.skip("the limit on memory is set as Linux does")
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(tmp_path)], capture_output=True, text=True, timeout=120, check=False
+    )
+    assert done.stdout.strip() == "all refused", done.stdout + done.stderr

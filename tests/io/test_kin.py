@@ -1,0 +1,106 @@
+"""The file format: what goes in comes out, aligned, mapped, readable by others, and by kind."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from tiny import FACTORIES, same, use
+
+import kinfold as kf
+from kinfold.base.registry import kinds
+from kinfold.io import kin
+
+DTYPES = ["f8", "f4", "f2", "i8", "i4", "i2", "i1", "u8", "u4", "u2", "u1"]
+
+
+def test_every_kind_has_a_tiny_instance() -> None:
+    assert set(FACTORIES) == set(kinds()), "a kind that can be saved lacks its tests: tests/io/tiny.py"
+
+
+@pytest.mark.parametrize("mmap", [False, True])
+@pytest.mark.parametrize("kind", FACTORIES)
+def test_save_and_load_every_kind(kind: str, mmap: bool, tmp_path: Path) -> None:
+    if kind.startswith(("local", "gallery")):
+        pytest.importorskip("cv2")
+    thing = FACTORIES[kind]()
+    kf.save(thing, tmp_path / "a.kin")
+    again = kf.load(tmp_path / "a.kin", mmap=mmap)
+    assert type(again) is type(thing) and again.kind == kind
+    assert again.params() == thing.params()
+    assert same(use(kind, again), use(kind, thing))
+    kf.save(again, tmp_path / "b.kin")
+    assert (tmp_path / "a.kin").read_bytes() == (tmp_path / "b.kin").read_bytes()
+
+
+@pytest.mark.parametrize("mmap", [False, True])
+def test_arrays_come_back_aligned_and_equal(mmap: bool, tmp_path: Path, rng: np.random.Generator) -> None:
+    arrays = {d: (100 * rng.random((3, 5))).astype(d) for d in DTYPES}
+    arrays |= {
+        "empty": np.empty((0, 4), np.float32),
+        "scalar": np.array(3.5),
+        "strided": rng.random((6, 6))[::2, ::3],
+        "big-endian": np.arange(5, dtype=">i4"),
+        "none.of.the.dots": np.arange(3),
+    }
+    path = tmp_path / "x.kin"
+    kin.write(path, "test.Thing", {"a": 1, "b": [1.5, None, "ü"]}, arrays)
+    kind, params, read = kin.read(path, mmap=mmap)
+    assert (kind, params) == ("test.Thing", {"a": 1, "b": [1.5, None, "ü"]})
+    assert list(read) == list(arrays)
+    for name, array in arrays.items():
+        np.testing.assert_array_equal(read[name], array)
+        assert read[name].shape == array.shape and read[name].dtype == array.dtype.newbyteorder("<")
+    head = kin.header(path)
+    assert all(start % 64 == 0 for _, _, start, _ in head.tensors.values())
+    if mmap:
+        assert not any(a.flags.writeable for a in read.values() if a.size)
+        assert all(isinstance(a, np.memmap) or isinstance(a.base, np.memmap) for a in read.values() if a.size)
+
+
+def test_the_official_reader_reads_it(tmp_path: Path, rng: np.random.Generator) -> None:
+    safetensors = pytest.importorskip("safetensors.numpy")
+    arrays = {"a": rng.random((3, 7)).astype(np.float32), "b": np.arange(5)}
+    kin.write(tmp_path / "x.kin", "test.Thing", {"answer": 42}, arrays)
+    read = safetensors.load_file(tmp_path / "x.kin")
+    for name, array in arrays.items():
+        np.testing.assert_array_equal(read[name], array)
+    assert {name for name in read if not name.startswith("_pad.")} == set(arrays)
+    with pytest.importorskip("safetensors").safe_open(str(tmp_path / "x.kin"), "np") as file:
+        own = json.loads(file.metadata()["kinfold"])
+    assert own["kind"] == "test.Thing" and own["params"] == {"answer": 42} and own["format"] == kin.FORMAT
+
+
+def test_what_cannot_be_saved_is_refused(tmp_path: Path) -> None:
+    for array in (np.array(["a"]), np.array([object()]), np.array([True]), np.array([1j])):
+        with pytest.raises(ValueError, match="^arrays: 'x' has dtype"):
+            kin.write(tmp_path / "x.kin", "k", {}, {"x": array})
+    with pytest.raises(ValueError, match="^arrays: the name '_pad.1' is reserved"):
+        kin.write(tmp_path / "x.kin", "k", {}, {"_pad.1": np.zeros(3)})
+    with pytest.raises(ValueError):
+        kin.write(tmp_path / "x.kin", "k", {"x": float("nan")}, {})
+    with pytest.raises(ValueError, match="^obj: expected something that can be saved"):
+        kf.save(42, tmp_path / "x.kin")
+    assert not list(tmp_path.iterdir())
+
+
+def test_one_line_says_what_is_wrong_with_a_path(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError, match=r"no\.kin: no such file"):
+        kf.load(tmp_path / "no.kin")
+    with pytest.raises(kf.FileFormatError, match="is a folder"):
+        kf.load(tmp_path)
+    with pytest.raises(FileNotFoundError, match="the folder .* does not exist"):
+        kf.save(FACTORIES["index.Flat"](), tmp_path / "gone" / "x.kin")
+    with pytest.raises(IsADirectoryError, match="is a folder"):
+        kf.save(FACTORIES["index.Flat"](), tmp_path)
+
+
+def test_a_mapped_index_is_searched_and_grows(tmp_path: Path) -> None:
+    index = FACTORIES["index.Flat"]()
+    index.save(tmp_path / "x.kin")
+    mapped = kf.load(tmp_path / "x.kin", mmap=True)
+    mapped.add(np.ones((2, 3)))
+    assert len(mapped) == 6 and mapped.ids.tolist() == [3, 1, 8, 5, 9, 10]
+    assert len(kf.load(tmp_path / "x.kin")) == 4
