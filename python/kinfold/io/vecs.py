@@ -1,0 +1,78 @@
+"""The vectors of the field's benchmarks: .fvecs, .ivecs, .bvecs.
+
+Each vector is its dimension as int32, then its numbers, little-endian; the dimension is repeated in every record.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kinfold.base.arrays import as_array, as_count
+from kinfold.base.errors import FileFormatError
+from kinfold.io.atomic import replace_file
+
+_TYPES = {".fvecs": np.dtype("<f4"), ".ivecs": np.dtype("<i4"), ".bvecs": np.dtype("u1")}
+
+
+def read_vecs(
+    path: str | os.PathLike[str], *, start: int = 0, count: int | None = None, mmap: bool = False
+) -> NDArray[Any]:
+    """The vectors of a file, (n, d): float32, int32 or uint8 by its ending.
+
+    start, count : the vectors [start, start + count); fewer where the file ends
+    mmap : a read-only view of the file instead of an array; its rows do not follow each other without gaps
+    Raises FileFormatError where the size is no whole number of records or a record has another dimension.
+    """
+    dtype = _type_of(path)
+    first = as_count(start, "start", least=0)
+    most = None if count is None else as_count(count, "count", least=0)
+    size = os.path.getsize(path)
+    if size == 0:
+        return np.empty((0, 0), dtype)
+    with Path(path).open("rb") as file:
+        d = int.from_bytes(file.read(4), "little", signed=True)
+    record = 4 + d * dtype.itemsize
+    if d <= 0 or size % record:
+        raise FileFormatError(f"{path}: {size} bytes are no whole number of vectors of dimension {d}")
+    n = size // record
+    rows = np.memmap(path, np.uint8, "r", shape=(n, record))[first:]
+    rows = rows if most is None else rows[:most]
+    dims = rows[:, :4].copy().view("<i4")[:, 0]
+    if (dims != d).any():
+        bad = int(np.flatnonzero(dims != d)[0]) + first
+        raise FileFormatError(f"{path}: vector {bad} has dimension {dims[bad - first]}, the first {d}")
+    if mmap:
+        whole = np.memmap(path, np.uint8, "r")
+        view = np.ndarray((n, d), dtype, whole, 4, (record, dtype.itemsize))
+        view.flags.writeable = False
+        return view[first : first + len(rows)]
+    return np.ascontiguousarray(rows[:, 4:]).view(dtype)
+
+
+def write_vecs(path: str | os.PathLike[str], vectors: Any) -> None:
+    """Write vectors (n, d) as the file's ending says; numbers that its type cannot hold are refused."""
+    dtype = _type_of(path)
+    array = as_array(vectors, "vectors")
+    if array.ndim != 2 or array.shape[1] == 0:
+        raise ValueError(f"vectors: expected (n, d), got shape {array.shape}")
+    converted = array.astype(dtype)
+    if dtype.kind != "f" and not np.array_equal(converted, array):
+        raise ValueError(f"vectors: some numbers are no {dtype.name}, which {Path(path).suffix} holds")
+    n, d = array.shape
+    records = np.empty((n, 4 + d * dtype.itemsize), np.uint8)
+    records[:, :4] = np.array([d], "<i4").view(np.uint8)
+    records[:, 4:] = np.ascontiguousarray(converted).view(np.uint8).reshape(n, -1)
+    with replace_file(path) as file:
+        file.write(records.data)
+
+
+def _type_of(path: str | os.PathLike[str]) -> np.dtype[Any]:
+    suffix = Path(path).suffix
+    if suffix not in _TYPES:
+        raise ValueError(f"path: expected a name ending in {', '.join(_TYPES)}, got {Path(path).name!r}")
+    return _TYPES[suffix]
