@@ -105,8 +105,14 @@ class Camera:
         u = (np.arange(self.width, dtype=np.float32) + 0.5 - self.width / 2) / self.focal
         v = (self.height / 2 - np.arange(self.height, dtype=np.float32) - 0.5) / self.focal
         axes = self.axes.astype(np.float32)
+        # Rows whose both ends look up show sky alone.
+        ends = u[[0, -1]] * axes[0, 1] + v[:, None] * axes[1, 1] + axes[2, 1]
+        rows = np.flatnonzero((ends < -1e-3).any(axis=1))
+        if not len(rows):
+            return
+        part = np.s_[rows[0] : rows[-1] + 1]
         across, down, ahead = (
-            u * axes[0, k] + v[:, None] * axes[1, k] + axes[2, k] for k in range(3)
+            u * axes[0, k] + v[part, None] * axes[1, k] + axes[2, k] for k in range(3)
         )
         ground = down < -1e-3
         depth = np.float32(-self.position[1]) / np.minimum(down, np.float32(-1e-3))
@@ -128,10 +134,10 @@ class Camera:
             if (depths > NEAR).all():
                 hull = cv2.convexHull(np.clip(pixels, -8000, 8000).astype(np.int32))
                 cv2.fillConvexPoly(mask, hull, 255)
-                soft = cv2.blur(mask, (7, 7)).astype(np.float32)[..., None] / 255
+                soft = cv2.blur(mask, (7, 7))[part].astype(np.float32)[..., None] / 255
                 stones *= 1 - soft * (1 - light.ambient / np.maximum(lit, 1e-3))
-        np.copyto(self.picture, stones, where=ground[..., None])
-        np.copyto(self.nearness, 1 / depth, where=ground)
+        np.copyto(self.picture[part], stones, where=ground[..., None])
+        np.copyto(self.nearness[part], 1 / depth, where=ground)
 
     def paint(self, face: Face, light: Light, lamps: float) -> None:
         """A face, if it looks this way. ``lamps`` : strength of the light from the street at night."""

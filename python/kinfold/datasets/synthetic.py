@@ -310,15 +310,14 @@ def _developed(rng: Random, picture: NDArray[np.float32]) -> bytes:
     height, width = picture.shape[:2]
     balance = np.clip(rng.normal(1, 0.05, 3), 0.86, 1.14).astype(np.float32)
     shot = picture * balance * np.float32(rng.uniform(0.82, 1.2))
-    y, x = np.mgrid[-1 : 1 : height * 1j, -1 : 1 : width * 1j].astype(np.float32)
-    shot *= (1 - np.float32(rng.uniform(0, 0.18)) * (x * x + y * y))[..., None]
-    shot = np.clip(shot, 0, None)
-    bright = shot > 0.8
-    shot[bright] = 0.8 + 0.2 * np.tanh((shot[bright] - 0.8) / 0.2)  # highlights roll off
+    x, y = (np.linspace(-1, 1, n, dtype=np.float32) for n in (width, height))
+    shot *= (1 - np.float32(rng.uniform(0, 0.18)) * (x * x + (y * y)[:, None]))[..., None]
+    # Highlights roll off towards 1: a hyperbola that leaves the diagonal at 0.8.
+    shot = np.minimum(shot, 1 - 0.04 / (np.maximum(shot, 0.8) - np.float32(0.6)))
     sigma = float(rng.choice([0.45, 0.6, 0.8, 1.3]))
     shot = cv2.GaussianBlur(shot, (0, 0), sigma)
-    grain = rng.standard_normal(shot.shape, dtype=np.float32)
-    shot += grain * np.float32(rng.uniform(0.006, 0.03))
+    grain = rng.standard_normal((height, width, 1), dtype=np.float32)
+    shot += grain * np.float32(rng.uniform(0.008, 0.035))
     pixels = (np.clip(shot, 0, 1) * 255).round().astype(np.uint8)
     quality = [cv2.IMWRITE_JPEG_QUALITY, int(rng.integers(68, 93))]
     done, file = cv2.imencode(".jpg", pixels[..., ::-1], quality)
