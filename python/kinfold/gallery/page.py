@@ -75,7 +75,7 @@ def _match(hit: Hit) -> Match | None:
         return None
     step = max(1, len(hit.matches) // _MOST_LINES)
     outline = hit.box if hit.box is not None and np.isfinite(hit.box).all() else None
-    return Match(hit.matches[::step, :2], hit.matches[::step, 2:], outline)
+    return Match(hit.matches[::step, :2], hit.matches[::step, 2:], outline, len(hit.matches))
 
 
 def _picture(photo: Photo, root: Path) -> Picture:
