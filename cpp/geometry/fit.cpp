@@ -47,6 +47,21 @@ Eigen::Matrix3d eigen_of(const Matrix& m) {
 
 }  // namespace
 
+std::optional<Matrix> fit_similarity(const std::vector<Point>& from, const std::vector<Point>& to) {
+  if (from.size() < 2) return std::nullopt;
+  const Frame a = frame_of(from), b = frame_of(to);
+  double spread = 0, along = 0, across = 0;
+  for (std::size_t i = 0; i < from.size(); ++i) {
+    const double x = from[i].x - a.x, y = from[i].y - a.y, u = to[i].x - b.x, v = to[i].y - b.y;
+    spread += x * x + y * y;
+    along += x * u + y * v;
+    across += x * v - y * u;
+  }
+  if (!(spread > 1e-9)) return std::nullopt;
+  const double c = along / spread, d = across / spread;
+  return Matrix{c, -d, b.x - c * a.x + d * a.y, d, c, b.y - d * a.x - c * a.y, 0, 0, 1};
+}
+
 std::optional<Matrix> fit_affine(const std::vector<Point>& from, const std::vector<Point>& to) {
   if (from.size() < 3) return std::nullopt;
   const Frame a = frame_of(from), b = frame_of(to);
@@ -80,7 +95,8 @@ std::optional<Matrix> fit_homography(const std::vector<Point>& from, const std::
     normal += first * first.transpose() + second * second.transpose();
   }
   const Eigen::SelfAdjointEigenSolver<Eigen::Matrix<double, 9, 9>> solver(normal);
-  if (!(solver.eigenvalues()(1) > 1e-9 * solver.eigenvalues()(8))) return std::nullopt;  // more than one solution
+  if (!(solver.eigenvalues()(1) > 1e-9 * solver.eigenvalues()(8)))
+    return std::nullopt;  // more than one solution
   const Eigen::Matrix<double, 9, 1> h = solver.eigenvectors().col(0);
   Eigen::Matrix3d m;
   m << h(0), h(1), h(2), h(3), h(4), h(5), h(6), h(7), h(8);
@@ -112,7 +128,8 @@ bool plausible(const Matrix& m, Point centre) {
   const Point to = apply(m, centre);
   // Derivative of the map at the centre.
   Eigen::Matrix2d jacobian;
-  jacobian << (m[0] - to.x * m[6]) / w, (m[1] - to.x * m[7]) / w, (m[3] - to.y * m[6]) / w, (m[4] - to.y * m[7]) / w;
+  jacobian << (m[0] - to.x * m[6]) / w, (m[1] - to.x * m[7]) / w, (m[3] - to.y * m[6]) / w,
+      (m[4] - to.y * m[7]) / w;
   if (!jacobian.allFinite() || !(jacobian.determinant() > 0)) return false;
   const Eigen::Vector2d lengths = Eigen::JacobiSVD<Eigen::Matrix2d>(jacobian).singularValues();
   return lengths(0) <= 10 && lengths(1) >= 0.1 && lengths(0) <= 8 * lengths(1);

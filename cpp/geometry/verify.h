@@ -1,7 +1,7 @@
 #pragma once
-// Spatial verification (Philbin et al. 2007): every correspondence of two oriented, scaled features proposes a
-// similarity; the best are refined by least squares on their inliers with shrinking tolerances
-// (local optimisation, Chum et al. 2003). Exhaustive, so deterministic without a seed.
+// Spatial verification (Philbin et al. 2007): every correspondence of two oriented, scaled features
+// proposes a similarity; the best are refined by least squares on their inliers with shrinking
+// tolerances (local optimisation, Chum et al. 2003). Exhaustive, so deterministic without a seed.
 
 #include <cstddef>
 #include <cstdint>
@@ -29,12 +29,12 @@ struct Features {
 };
 
 struct Verified {
-  Matrix matrix{};                     // query to photo; zeros where nothing was found
-  std::vector<std::int64_t> inliers;   // positions in the list of correspondences, ascending
+  Matrix matrix{};                    // query to photo; zeros where nothing was found
+  std::vector<std::int64_t> inliers;  // positions in the list of correspondences, ascending
 };
 
 // pairs: (m, 2) rows of query and photo features, checked by the caller.
-Verified verify(const Features& query, const Features& photo, const std::int64_t* pairs, std::size_t m,
-                const VerifyOptions& options);
+Verified verify(const Features& query, const Features& photo, const std::int64_t* pairs,
+                std::size_t m, const VerifyOptions& options);
 
 }  // namespace kf::geometry

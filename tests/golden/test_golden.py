@@ -28,4 +28,6 @@ def test_old_files_answer_as_they_did(path: Path, mmap: bool) -> None:
     with np.load(path.with_name(f"{kind}.answer.npz")) as expected:
         assert len(parts) == len(expected.files)
         for part, name in zip(parts, expected.files):
-            np.testing.assert_allclose(np.asarray(part, np.float64), expected[name], rtol=1e-5, atol=1e-6)
+            np.testing.assert_allclose(
+                np.asarray(part, np.float64), expected[name], rtol=1e-5, atol=1e-6
+            )

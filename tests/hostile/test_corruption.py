@@ -45,7 +45,9 @@ def test_every_flipped_bit_is_noticed(saved: Path) -> None:
     good, other = saved.read_bytes(), saved.with_name("bad.kin")
     # All bits of the header; of the data, a rotating bit of each byte: every byte is covered by a checksum.
     begin = 8 + int.from_bytes(good[:8], "little")
-    flips = [(i, bit) for i in range(begin) for bit in range(8)] + [(i, i % 8) for i in range(begin, len(good))]
+    flips = [(i, bit) for i in range(begin) for bit in range(8)] + [
+        (i, i % 8) for i in range(begin, len(good))
+    ]
     for i, bit in flips:
         bad = bytearray(good)
         bad[i] ^= 1 << bit
@@ -78,7 +80,9 @@ def test_many_bytes_at_once(data: st.DataObject, tmp_path_factory: pytest.TempPa
         assert refused(folder / "bad.kin", bytes(bad))
 
 
-def forged(table: dict[str, Any], fields: dict[str, Any], data: bytes, *, text: bytes | None = None) -> bytes:
+def forged(
+    table: dict[str, Any], fields: dict[str, Any], data: bytes, *, text: bytes | None = None
+) -> bytes:
     """A file whose digest is right, whatever it says."""
     zero = {**fields, "digest": "0" * 64}
 
@@ -207,6 +211,10 @@ def test_nothing_is_allocated_that_a_file_merely_claims(tmp_path: Path) -> None:
     if not Path("/proc/self/statm").exists() or not hasattr(resource, "RLIMIT_AS"):
         pytest.skip("the limit on memory is set as Linux does")
     done = subprocess.run(
-        [sys.executable, "-c", code, str(tmp_path)], capture_output=True, text=True, timeout=120, check=False
+        [sys.executable, "-c", code, str(tmp_path)],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
     )
     assert done.stdout.strip() == "all refused", done.stdout + done.stderr

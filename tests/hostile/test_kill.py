@@ -54,7 +54,9 @@ def old_and_new(tmp_path: Path) -> tuple[Path, kf.FlatIndex]:
 
 
 @pytest.mark.parametrize("call", ["fsync", "replace"])
-def test_a_failing_disk_leaves_the_old_file(call: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_failing_disk_leaves_the_old_file(
+    call: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     path, index = old_and_new(tmp_path)
 
     def fail(*_: object) -> None:

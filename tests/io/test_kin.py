@@ -17,7 +17,9 @@ DTYPES = ["f8", "f4", "f2", "i8", "i4", "i2", "i1", "u8", "u4", "u2", "u1"]
 
 
 def test_every_kind_has_a_tiny_instance() -> None:
-    assert set(FACTORIES) == set(kinds()), "a kind that can be saved lacks its tests: tests/io/tiny.py"
+    assert set(FACTORIES) == set(kinds()), (
+        "a kind that can be saved lacks its tests: tests/io/tiny.py"
+    )
 
 
 @pytest.mark.parametrize("mmap", [False, True])
@@ -36,7 +38,9 @@ def test_save_and_load_every_kind(kind: str, mmap: bool, tmp_path: Path) -> None
 
 
 @pytest.mark.parametrize("mmap", [False, True])
-def test_arrays_come_back_aligned_and_equal(mmap: bool, tmp_path: Path, rng: np.random.Generator) -> None:
+def test_arrays_come_back_aligned_and_equal(
+    mmap: bool, tmp_path: Path, rng: np.random.Generator
+) -> None:
     arrays = {d: (100 * rng.random((3, 5))).astype(d) for d in DTYPES}
     arrays |= {
         "empty": np.empty((0, 4), np.float32),
@@ -57,7 +61,11 @@ def test_arrays_come_back_aligned_and_equal(mmap: bool, tmp_path: Path, rng: np.
     assert all(start % 64 == 0 for _, _, start, _ in head.tensors.values())
     if mmap:
         assert not any(a.flags.writeable for a in read.values() if a.size)
-        assert all(isinstance(a, np.memmap) or isinstance(a.base, np.memmap) for a in read.values() if a.size)
+        assert all(
+            isinstance(a, np.memmap) or isinstance(a.base, np.memmap)
+            for a in read.values()
+            if a.size
+        )
 
 
 def test_the_official_reader_reads_it(tmp_path: Path, rng: np.random.Generator) -> None:
@@ -70,7 +78,11 @@ def test_the_official_reader_reads_it(tmp_path: Path, rng: np.random.Generator) 
     assert {name for name in read if not name.startswith("_pad.")} == set(arrays)
     with pytest.importorskip("safetensors").safe_open(str(tmp_path / "x.kin"), "np") as file:
         own = json.loads(file.metadata()["kinfold"])
-    assert own["kind"] == "test.Thing" and own["params"] == {"answer": 42} and own["format"] == kin.FORMAT
+    assert (
+        own["kind"] == "test.Thing"
+        and own["params"] == {"answer": 42}
+        and own["format"] == kin.FORMAT
+    )
 
 
 def test_what_cannot_be_saved_is_refused(tmp_path: Path) -> None:

@@ -50,7 +50,9 @@ def segment() -> Any:
         )
         for n in (2, 0)
     ]  # fmt: skip
-    return Segment.of([1, 2], [(4, 3, 4, 3), (5, 5, 5, 5)], features, random.random((2, 3), np.float32))
+    return Segment.of(
+        [1, 2], [(4, 3, 4, 3), (5, 5, 5, 5)], features, random.random((2, 3), np.float32)
+    )
 
 
 def model() -> Any:

@@ -42,7 +42,9 @@ class Header:
     kind: str
     params: dict[str, JSON]
     library: str
-    tensors: dict[str, tuple[str, tuple[int, ...], int, int]]  # dtype, shape, start, stop (bytes of the file)
+    tensors: dict[
+        str, tuple[str, tuple[int, ...], int, int]
+    ]  # dtype, shape, start, stop (bytes of the file)
     checksums: dict[str, int]
     fills: list[tuple[int, int]]  # start, stop of what only fills up, all zeros
 
@@ -85,7 +87,10 @@ def restore(
 
 
 def write(
-    path: str | os.PathLike[str], kind: str, params: Mapping[str, JSON], arrays: Mapping[str, NDArray[Any]]
+    path: str | os.PathLike[str],
+    kind: str,
+    params: Mapping[str, JSON],
+    arrays: Mapping[str, NDArray[Any]],
 ) -> None:
     """Write parameters and arrays as a file of that kind, atomically."""
     from kinfold import __version__
@@ -109,7 +114,11 @@ def write(
         at += array.nbytes
         if fill := -at % ALIGNMENT:
             # The format forbids holes, so what fills up is a tensor too.
-            table[f"_pad.{len(chunks)}"] = {"dtype": "U8", "shape": [fill], "data_offsets": [at, at + fill]}
+            table[f"_pad.{len(chunks)}"] = {
+                "dtype": "U8",
+                "shape": [fill],
+                "data_offsets": [at, at + fill],
+            }
             chunks.append(np.zeros(fill, np.uint8))
             at += fill
     fields = {

@@ -38,14 +38,18 @@ def read_vecs(
         d = int.from_bytes(file.read(4), "little", signed=True)
     record = 4 + d * dtype.itemsize
     if d <= 0 or size % record:
-        raise FileFormatError(f"{path}: {size} bytes are no whole number of vectors of dimension {d}")
+        raise FileFormatError(
+            f"{path}: {size} bytes are no whole number of vectors of dimension {d}"
+        )
     n = size // record
     rows = np.memmap(path, np.uint8, "r", shape=(n, record))[first:]
     rows = rows if most is None else rows[:most]
     dims = rows[:, :4].copy().view("<i4")[:, 0]
     if (dims != d).any():
         bad = int(np.flatnonzero(dims != d)[0]) + first
-        raise FileFormatError(f"{path}: vector {bad} has dimension {dims[bad - first]}, the first {d}")
+        raise FileFormatError(
+            f"{path}: vector {bad} has dimension {dims[bad - first]}, the first {d}"
+        )
     if mmap:
         whole = np.memmap(path, np.uint8, "r")
         view = np.ndarray((n, d), dtype, whole, 4, (record, dtype.itemsize))
@@ -62,7 +66,9 @@ def write_vecs(path: str | os.PathLike[str], vectors: Any) -> None:
         raise ValueError(f"vectors: expected (n, d), got shape {array.shape}")
     converted = array.astype(dtype)
     if dtype.kind != "f" and not np.array_equal(converted, array):
-        raise ValueError(f"vectors: some numbers are no {dtype.name}, which {Path(path).suffix} holds")
+        raise ValueError(
+            f"vectors: some numbers are no {dtype.name}, which {Path(path).suffix} holds"
+        )
     n, d = array.shape
     records = np.empty((n, 4 + d * dtype.itemsize), np.uint8)
     records[:, :4] = np.array([d], "<i4").view(np.uint8)
@@ -74,5 +80,7 @@ def write_vecs(path: str | os.PathLike[str], vectors: Any) -> None:
 def _type_of(path: str | os.PathLike[str]) -> np.dtype[Any]:
     suffix = Path(path).suffix
     if suffix not in _TYPES:
-        raise ValueError(f"path: expected a name ending in {', '.join(_TYPES)}, got {Path(path).name!r}")
+        raise ValueError(
+            f"path: expected a name ending in {', '.join(_TYPES)}, got {Path(path).name!r}"
+        )
     return _TYPES[suffix]

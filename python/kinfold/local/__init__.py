@@ -1,3 +1,3 @@
 """Pixels to local features; aggregation; spatial verification."""
 
-METHODS: dict[str, str] = { "VLAD": "kinfold.local.vlad:VLAD"}
+METHODS: dict[str, str] = {"VLAD": "kinfold.local.vlad:VLAD"}

@@ -33,7 +33,8 @@ def match(
         place = _places(photo)
         rivals = np.where(place[None, :] == place[best][:, None], -np.inf, similarity)
         second = rivals.max(axis=1)
-        keep = 1.0 - nearest < ratio**2 * (1.0 - second)
+        # Squared distances are 2 - 2 <q, x>; a photo of one place holds no rival at all.
+        keep = (1.0 - nearest < ratio**2 * (1.0 - np.maximum(second, -1.0))) | np.isinf(second)
     else:
         keep = np.ones(len(query), bool)
     back = similarity.argmax(axis=0)
@@ -51,4 +52,6 @@ def match(
 
 def _places(features: LocalFeatures) -> NDArray[np.int64]:
     """A number for each feature, equal where positions are equal."""
-    return np.unique(features.positions, axis=0, return_inverse=True)[1].reshape(-1).astype(np.int64)
+    return (
+        np.unique(features.positions, axis=0, return_inverse=True)[1].reshape(-1).astype(np.int64)
+    )

@@ -29,7 +29,7 @@ class SIFT:
         contrast_threshold: float = 0.02,
         max_side: int | None = 800,
     ) -> None:
-        self.max_features = as_count(max_features, "max_features")
+        self.max_features = as_count(max_features, "max_features", most=1_000_000)
         self.contrast_threshold = as_number(
             contrast_threshold, "contrast_threshold", least=0.0, most=1.0
         )
@@ -51,18 +51,27 @@ class SIFT:
         """
         cv2 = require("cv2")
         image = np.asarray(pixels)
-        if image.dtype != np.uint8 or image.ndim not in (2, 3) or (image.ndim == 3 and image.shape[2] != 3):
+        if (
+            image.dtype != np.uint8
+            or image.ndim not in (2, 3)
+            or (image.ndim == 3 and image.shape[2] != 3)
+        ):
             raise ValueError(
                 f"pixels: expected uint8 (H, W, 3) or (H, W), got {image.dtype} {image.shape}"
             )
         if 0 in image.shape:
             raise ValueError(f"pixels: expected at least one pixel, got shape {image.shape}")
-        grey = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY) if image.ndim == 3 else np.ascontiguousarray(image)
+        grey = (
+            cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
+            if image.ndim == 3
+            else np.ascontiguousarray(image)
+        )
         height, width = grey.shape
-        reduction = 1.0
+        factors = np.ones(2)
         if self.max_side is not None and max(height, width) > self.max_side:
             reduction = self.max_side / max(height, width)
             size = (max(1, round(width * reduction)), max(1, round(height * reduction)))
+            factors = np.array([width / size[0], height / size[1]])
             grey = cv2.resize(grey, size, interpolation=cv2.INTER_AREA)
         # OpenCV keeps too few of several features of equal response; cut to size here, in a fixed order.
         detector = cv2.SIFT_create(
@@ -81,11 +90,13 @@ class SIFT:
         order = np.lexsort((table[:, 3], table[:, 0], table[:, 1], -table[:, 4]))
         _, first = np.unique(table[order, :4], axis=0, return_index=True)
         chosen = order[np.sort(first)][: self.max_features]
-        table = table[chosen].astype(np.float32)
+        table = table[chosen]
+        # Pixel centres lie at whole numbers: half a pixel is added before scaling back, and taken off after.
+        positions = (table[:, :2] + 0.5) * factors - 0.5
         return LocalFeatures(
-            np.ascontiguousarray(table[:, :2] / np.float32(reduction)),
-            np.ascontiguousarray(table[:, 2] / np.float32(reduction)),
-            np.ascontiguousarray(table[:, 3]),
+            np.ascontiguousarray(positions, np.float32),
+            np.ascontiguousarray(table[:, 2] * factors.mean(), np.float32),
+            np.ascontiguousarray(table[:, 3], np.float32),
             descriptors[chosen].astype(np.uint8),
         )
 
@@ -100,5 +111,7 @@ def root_sift(descriptors: Any) -> Vectors:
     if vectors.size and vectors.min() < 0:
         raise ValueError("descriptors: expected numbers >= 0")
     sums = vectors.sum(axis=1, keepdims=True)
-    shares: NDArray[np.float32] = np.divide(vectors, sums, out=np.zeros_like(vectors), where=sums > 0)
+    shares: NDArray[np.float32] = np.divide(
+        vectors, sums, out=np.zeros_like(vectors), where=sums > 0
+    )
     return np.sqrt(shares)

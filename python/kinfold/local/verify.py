@@ -30,7 +30,9 @@ class Verification:
     pairs: NDArray[np.int64]
 
 
-def verify(query: LocalFeatures, photo: LocalFeatures, correspondences: Any, **options: Any) -> Verification:
+def verify(
+    query: LocalFeatures, photo: LocalFeatures, correspondences: Any, **options: Any
+) -> Verification:
     """Verify one photo; see verify_many."""
     return verify_many(query, [photo], [correspondences], **options)[0]
 
@@ -67,18 +69,17 @@ def verify_many(
         )
     first = _geometry(query, "query")
     others = [_geometry(photo, "photos") for photo in photos]
-    lists = [
-        _pairs(pairs, len(query), len(photo)) for pairs, photo in zip(correspondences, photos)
-    ]
+    lists = [_pairs(pairs, len(query), len(photo)) for pairs, photo in zip(correspondences, photos)]
     results = _core.geometry.verify_many(
         first, others, lists, model,
-        as_number(coarse_tolerance, "coarse_tolerance", least=0.0, open=True),
-        as_number(tolerance, "tolerance", least=0.0, open=True),
-        as_number(scale_factor, "scale_factor", least=1.0), bool(use_angles),
+        as_number(coarse_tolerance, "coarse_tolerance", least=0.0, most=1e6, open=True),
+        as_number(tolerance, "tolerance", least=0.0, most=1e6, open=True),
+        as_number(scale_factor, "scale_factor", least=1.0, most=1e6), bool(use_angles),
         as_count(refined, "refined"),
     )  # fmt: skip
     return [
-        Verification(len(rows), matrix, pairs[rows]) for (matrix, rows), pairs in zip(results, lists)
+        Verification(len(rows), matrix, pairs[rows])
+        for (matrix, rows), pairs in zip(results, lists)
     ]
 
 
@@ -91,15 +92,19 @@ def project(points: Any, matrix: NDArray[np.float64]) -> NDArray[np.float64]:
         return np.where(weight > 1e-9, image[:, :2] / weight, np.inf)
 
 
-def outline(box: tuple[float, float, float, float], matrix: NDArray[np.float64]) -> NDArray[np.float64]:
+def outline(
+    box: tuple[float, float, float, float], matrix: NDArray[np.float64]
+) -> NDArray[np.float64]:
     """The four corners of a box (x0, y0, x1, y1) of the query, in the photo: float64 (4, 2)."""
     x0, y0, x1, y1 = box
     return project([[x0, y0], [x1, y0], [x1, y1], [x0, y1]], matrix)
 
 
 def _geometry(features: LocalFeatures, name: str) -> tuple[Any, Any, Any]:
-    parts = tuple(
-        np.ascontiguousarray(a, np.float32) for a in (features.positions, features.scales, features.angles)
+    parts = (
+        np.ascontiguousarray(features.positions, np.float32),
+        np.ascontiguousarray(features.scales, np.float32),
+        np.ascontiguousarray(features.angles, np.float32),
     )
     n = len(parts[0])
     if parts[0].shape != (n, 2) or parts[1].shape != (n,) or parts[2].shape != (n,):

@@ -127,7 +127,9 @@ class VLAD:
             sample=take_param(params, "sample", int),
             seed=take_param(params, "seed", int),
         )
-        model._codebook = as_vectors(take(arrays, "codebook", np.float32, (model.k, None)), "codebook")
+        model._codebook = as_vectors(
+            take(arrays, "codebook", np.float32, (model.k, None)), "codebook"
+        )
         return model
 
 

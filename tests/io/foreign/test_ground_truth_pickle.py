@@ -18,7 +18,14 @@ from kinfold.io.foreign.ground_truth_pickle import read
 GOOD: dict[str, Any] = {
     "imlist": ["a", "b", "c"],
     "qimlist": ["q"],
-    "gnd": [{"bbx": [1.0, 2.0, 3.0, 4.0], "easy": [0], "hard": np.array([1]), "junk": np.array([], np.int64)}],
+    "gnd": [
+        {
+            "bbx": [1.0, 2.0, 3.0, 4.0],
+            "easy": [0],
+            "hard": np.array([1]),
+            "junk": np.array([], np.int64),
+        }
+    ],
 }
 
 
@@ -57,7 +64,10 @@ def test_nothing_runs(protocol: int, tmp_path: Path) -> None:
         {"a": {1, 2}}, [1, 2], 5, None,
     ]  # fmt: skip
     for attack in attacks:
-        for held in (attack, {"gnd": attack} if not isinstance(attack, (list, int, type(None))) else attack):
+        for held in (
+            attack,
+            {"gnd": attack} if not isinstance(attack, (list, int, type(None))) else attack,
+        ):
             path.write_bytes(pickle.dumps(held, protocol))  # never loaded by pickle itself
             with pytest.raises(kf.FileFormatError):
                 read(path)

@@ -68,7 +68,9 @@ def read(path: str | os.PathLike[str]) -> dict[str, Any]:
         except FileFormatError as error:
             raise FileFormatError(f"{path}: {error}") from None
         except Exception as error:  # a damaged pickle raises anything
-            raise FileFormatError(f"{path}: not a readable pickle: {type(error).__name__}") from error
+            raise FileFormatError(
+                f"{path}: not a readable pickle: {type(error).__name__}"
+            ) from error
     if not isinstance(value, dict):
         raise FileFormatError(f"{path}: expected a dictionary, got {type(value).__name__}")
     return {str(key): _plain(entry, path, 0) for key, entry in value.items()}
