@@ -8,12 +8,12 @@ from __future__ import annotations
 import functools
 import importlib.util
 
-import data
 import numpy as np
 import pytest
-from peers.exact import PEERS
 
+import data
 from kinfold import _core
+from peers.exact import PEERS
 
 # Set -> maker of base and queries; larger than the caches, as users' data are.
 SETS = {

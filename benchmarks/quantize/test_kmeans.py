@@ -6,10 +6,10 @@ import functools
 import importlib.util
 import warnings
 
-import data
 import numpy as np
 import pytest
 
+import data
 import kinfold as kf
 from kinfold import _core
 from kinfold.quantize.kmeans import assign

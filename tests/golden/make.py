@@ -14,8 +14,9 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "io"))
 
-import kinfold as kf
 from tiny import FACTORIES, use
+
+import kinfold as kf
 
 
 def main(folder: Path) -> None:

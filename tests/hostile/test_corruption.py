@@ -160,7 +160,11 @@ OTHERS = {
     "zip": b"PK\x03\x04" + b"\0" * 60,
     "text": b"hello, this is a text and no index at all\n" * 5,
     "pickle": b"\x80\x04\x95\x1f\x00\x00\x00\x00\x00\x00\x00\x8c\x05posix\x94\x8c\x06system\x94\x93\x94",
-    "plain safetensors": (60).to_bytes(8, "little") + b'{"a":{"dtype":"U8","shape":[4],"data_offsets":[0,4]}}'.ljust(60) + b"abcd",
+    "plain safetensors": (60).to_bytes(8, "little")
+    + b'{"a":{"dtype":"U8","shape":[4],"data_offsets":[0,4]}}'.ljust(60)
+    + b"abcd",
+    + b'{"a":{"dtype":"U8","shape":[4],"data_offsets":[0,4]}}'.ljust(60)
+    + b"abcd",
     "deep JSON": (100_000).to_bytes(8, "little") + b"[" * 100_000,
     "a name twice": (30).to_bytes(8, "little") + b'{"__metadata__":{},"a":1,"a":2}'[:30],
     "huge number": (25).to_bytes(8, "little") + b'{"a":' + b"9" * 19 + b"}",

@@ -147,11 +147,7 @@ def read(
     """Kind, parameters and arrays of a file."""
     head = header(path)
     size = os.path.getsize(path)
-    raw: NDArray[np.uint8]
-    if mmap:
-        raw = np.memmap(path, np.uint8, "r")
-    else:
-        raw = np.fromfile(path, np.uint8)
+    raw: NDArray[np.uint8] = np.memmap(path, np.uint8, "r") if mmap else np.fromfile(path, np.uint8)
     if len(raw) != size:
         raise FileFormatError(f"{path}: the file changed while it was read")
     if not mmap and verify and any(raw[start:stop].any() for start, stop in head.fills):

@@ -16,7 +16,7 @@ from kinfold.base.arrays import as_array, as_count
 from kinfold.base.errors import FileFormatError
 from kinfold.io.atomic import replace_file
 
-_TYPES = {".fvecs": np.dtype("<f4"), ".ivecs": np.dtype("<i4"), ".bvecs": np.dtype("u1")}
+_TYPES: dict[str, np.dtype[Any]] = {".fvecs": np.dtype("<f4"), ".ivecs": np.dtype("<i4"), ".bvecs": np.dtype("u1")}
 
 
 def read_vecs(
