@@ -163,8 +163,6 @@ OTHERS = {
     "plain safetensors": (60).to_bytes(8, "little")
     + b'{"a":{"dtype":"U8","shape":[4],"data_offsets":[0,4]}}'.ljust(60)
     + b"abcd",
-    + b'{"a":{"dtype":"U8","shape":[4],"data_offsets":[0,4]}}'.ljust(60)
-    + b"abcd",
     "deep JSON": (100_000).to_bytes(8, "little") + b"[" * 100_000,
     "a name twice": (30).to_bytes(8, "little") + b'{"__metadata__":{},"a":1,"a":2}'[:30],
     "huge number": (25).to_bytes(8, "little") + b'{"a":' + b"9" * 19 + b"}",
