@@ -9,7 +9,7 @@ import numpy as np
 
 from kinfold.base.arrays import Ids, as_count, as_ids
 from kinfold.base.local_features import LocalFeatures
-from kinfold.local.match import match
+from kinfold.local.match import match, prepare
 from kinfold.local.verify import Verification, verify_many
 
 
@@ -32,7 +32,8 @@ def spatial_rerank(
     as_count(least_inliers, "least_inliers", least=0)
     short = order[: as_count(top, "top", least=0)]
     photos = [get_features(int(i)) for i in short]
-    pairs = [match(query, photo, **(match_options or {})) for photo in photos]
+    prepared = prepare(query)
+    pairs = [match(prepared, photo, **(match_options or {})) for photo in photos]
     found: Sequence[Verification] = verify_many(query, photos, pairs, **(verify_options or {}))
     inliers = np.array([v.inliers for v in found], np.int64)
     passed = np.flatnonzero(inliers >= least_inliers)
