@@ -56,7 +56,13 @@ def run(options: argparse.Namespace) -> int:
         remark(f"searching with {len(truth)} queries")
         found = dict(zip(_WAYS, gallery.evaluate_ways(truth, list(_WAYS.values()))))
         report = folder / "report.html"
-        _write_page(gallery, truth, folder, report, found["+ spatial, diffusion"])
+        facts = {
+            "Photos": str(len(gallery)),
+            "Queries": str(len(truth)),
+            "Engine": gallery.settings.engine,
+        }
+        facts |= {"Average precision": "trapezoid rule, junk left out (Oxford's protocol)"}
+        _write_report(gallery, truth, folder, report, found, facts)
     seconds = time.perf_counter() - began
     if options.json:
         figures = {name: judged.to_dict() for name, judged in found.items()}
@@ -69,7 +75,7 @@ def run(options: argparse.Namespace) -> int:
             means = [judged.map, judged.mp_at_k[1], judged.mp_at_k[5]]
             lines.append([name, *(f"{value:.3f}" for value in means)])
         show(table(lines))
-        show(f"\n{len(truth.imlist)} photos, {seconds:.0f} s. Look at the answer: {report}")
+        show(f"\n{len(truth.imlist)} photos, {seconds:.0f} s. Look at the answers: {report}")
         show(f"Next: kinfold search {path} {folder}/jpg/{truth.qimlist[0]}.jpg --html answer.html")
         show("      kinfold index YOUR-PHOTOS -o mine.kin")
     return 0
@@ -84,30 +90,50 @@ def _check_folder(folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
 
 
-def _write_page(gallery: Any, truth: Any, folder: Path, report: Path, judged: Any) -> None:
-    """The page of one query: of those that are answered well, the one with most to find."""
+def _write_report(
+    gallery: Any,
+    truth: Any,
+    folder: Path,
+    report: Path,
+    found: dict[str, Any],
+    facts: dict[str, str],
+) -> None:
+    """Figures of each way, every query, and three answers before and after the second look."""
     import numpy as np
 
-    from kinfold.gallery.page import Truth
-    from kinfold.report.answer import write_answer
+    from kinfold.report.evaluation import Row, write_evaluation
 
-    scores = np.nan_to_num(judged.average_precision)
-    best = int(np.lexsort((-scores, -judged.found))[0])
-    query = gallery.describe(
-        folder / "jpg" / f"{truth.qimlist[best]}.jpg", box=truth.gnd[best].get("bbx")
-    )
-    ranked = gallery.rank(query)
-    hits = gallery.hits(query, ranked, 20)
-    ids = gallery.ids_of(truth.imlist)
-    entry = truth.gnd[best]
-    marks = Truth(
-        {ids[i] for i in entry["ok"].tolist()},
-        {ids[i] for i in entry["junk"].tolist()},
-        float(scores[best]),
-    )
-    write_answer(
-        report,
-        gallery.answer(
-            query, ranked, hits, facts={"Re-ranking": "spatial, diffusion"}, truth=marks
-        ),
-    )
+    rows = [
+        Row(
+            name, judged.map, judged.mp_at_k,
+            average_precision=dict(zip(judged.queries, judged.average_precision.tolist())),
+        )
+        for name, judged in found.items()
+    ]  # fmt: skip
+    first, last = next(iter(found)), list(found)[-1]
+    # What the second look gains most on, and what stays hardest.
+    before, after = (np.nan_to_num(found[way].average_precision) for way in (first, last))
+    chosen = [*np.argsort(before - after, kind="stable")[:2].tolist(), int(after.argmin())]
+    answers = []
+    for i in dict.fromkeys(chosen):
+        photo = folder / "jpg" / f"{truth.qimlist[i]}.jpg"
+        query = gallery.describe(photo, box=truth.gnd[i].get("bbx"))
+        answers += [
+            _answer(gallery, truth, query, i, way, float(found[way].average_precision[i]))
+            for way in (first, last)
+        ]
+    write_evaluation(report, "Every photo of the same thing", rows, answers, facts)
+
+
+def _answer(gallery: Any, truth: Any, query: Any, i: int, way: str, precision: float) -> Any:
+    """What the page shows of one query under one way of searching."""
+    from dataclasses import replace
+
+    from kinfold.gallery.page import Truth
+
+    ranked = gallery.rank(query, rerank=_WAYS[way])
+    ids, entry = gallery.ids_of(truth.imlist), truth.gnd[i]
+    positives, junk = ({ids[j] for j in entry[kind].tolist()} for kind in ("ok", "junk"))
+    marks = Truth(positives, junk, precision)
+    shown = gallery.answer(query, ranked, gallery.hits(query, ranked, 8), truth=marks)
+    return replace(shown, title=way)
