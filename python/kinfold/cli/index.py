@@ -32,7 +32,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--engine",
         choices=("vlad", "cnn", "both"),
-        help="what describes a photo (default: vlad; both with --weights)",
+        help="what describes a photo (default: vlad; cnn with --weights)",
     )
     parser.add_argument(
         "--weights", metavar="FILE", help="weights of a network, for the engines cnn and both"
@@ -95,7 +95,7 @@ def _opened(gallery: Any, target: Path, options: argparse.Namespace) -> Any:
     given = {
         name: getattr(options, name) for name in _NUMBERS if getattr(options, name) is not None
     }
-    engine = options.engine or ("both" if options.weights else None)
+    engine = options.engine or ("cnn" if options.weights else None)
     if not (target / "MANIFEST.json").is_file():
         return gallery.create(
             target,
