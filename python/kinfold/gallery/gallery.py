@@ -7,20 +7,20 @@ import shutil
 import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from kinfold.base.arrays import as_choice, as_count
 from kinfold.base.errors import GalleryError
-from kinfold.base.ranking import Ranking
 from kinfold.base.threads import get_threads
-from kinfold.evaluate import Evaluation, GroundTruth, evaluate
+from kinfold.evaluate import Evaluation, GroundTruth
 from kinfold.gallery import build
 from kinfold.gallery.describe import Describer, Seconds
+from kinfold.gallery.hit import Hit, hit_of
+from kinfold.gallery.judge import judge
 from kinfold.gallery.lock import writer_lock
 from kinfold.gallery.names import match_names
 from kinfold.gallery.page import Truth, page_content
@@ -30,46 +30,11 @@ from kinfold.gallery.settings import Settings
 from kinfold.gallery.state import Segments, State, read_model, read_segment
 from kinfold.gallery.store import PHOTOS, Manifest, Store
 from kinfold.gallery.update import Changes, compare, describe, list_files
-from kinfold.images.walk import walk
 from kinfold.io import kin
 from kinfold.io.atomic import replace_file
 from kinfold.rerank import pipeline
 
 STAGES = ("spatial", "diffusion")
-
-
-@dataclass(frozen=True)
-class Hit:
-    """One photo of an answer.
-
-    rank : from 1
-    score : what the last stage ranks by: similarity, inliers or diffusion
-    inliers : of the spatial verification; None where it was not asked for or not reached
-    matrix : float64 (3, 3), pixels of the upright query to pixels of the upright photo; None if unverified
-    box : the query's frame in the photo, float64 (4, 2), where verified
-    matches : float64 (m, 4), x and y in the query, x and y in the photo, of the inliers
-    """
-
-    rank: int
-    id: int
-    path: str
-    score: float
-    inliers: int | None = None
-    matrix: NDArray[np.float64] | None = None
-    box: NDArray[np.float64] | None = None
-    matches: NDArray[np.float64] | None = None
-
-    def to_dict(self) -> dict[str, Any]:
-        """As JSON takes it."""
-        return {
-            "rank": self.rank,
-            "id": self.id,
-            "path": self.path,
-            "score": self.score,
-            "inliers": self.inliers,
-            "matrix": None if self.matrix is None else self.matrix.tolist(),
-            "box": None if self.box is None else self.box.round(2).tolist(),
-        }
 
 
 class Gallery:
@@ -316,15 +281,15 @@ class Gallery:
         present = self._table.by_ids(found.ids[found.ids >= 0])
         live = np.array([int(i) in present for i in found.ids], bool)
         answer = pipeline.Answer.first(found.ids[live], found.distances[live])
-        for end in range(1, len(names) + 1):
-            answer = self._then(query, answer, names[:end], verify_top)
+        for name in names:
+            answer = self.rerank(query, answer, name, verify_top=verify_top)
         return answer
 
-    def _then(
-        self, query: Query, answer: pipeline.Answer, names: tuple[str, ...], verify_top: int
+    def rerank(
+        self, query: Query, answer: pipeline.Answer, stage_name: str, *, verify_top: int = 100
     ) -> pipeline.Answer:
-        """The last of the named stages, after the others."""
-        if names[-1] == "diffusion":
+        """One more stage on top of an answer."""
+        if stage_name == "diffusion":
             stage: pipeline.Stage = pipeline.Manifold(self.state.graph, self.state.ids)
         else:
             # What diffusion reached may be gone from the table since; of what is verified, all is there.
@@ -341,35 +306,9 @@ class Gallery:
         scores = answer.scores.tolist()
         listed = [(int(i), s) for i, s in zip(ids, scores) if int(i) in photos][:top]
         return [
-            self._hit(rank, photos[i], score, query, answer)
+            hit_of(rank, photos[i], score, query, answer, self._segments)
             for rank, (i, score) in enumerate(listed, 1)
         ]
-
-    def _hit(
-        self, rank: int, photo: Photo, score: float, query: Query, answer: pipeline.Answer
-    ) -> Hit:
-        found = answer.verified.get(photo.id)
-        hit = Hit(rank, photo.id, photo.path, float(score))
-        if found is None:
-            return hit
-        if found.inliers < pipeline.LEAST_INLIERS:
-            return replace(hit, inliers=found.inliers)
-        width, height, described_width, described_height = self._segments.frame(photo)
-        grow = np.diag([width / described_width, height / described_height, 1.0])
-        matrix = grow @ found.matrix @ np.linalg.inv(query.to_photo)
-        features = self._segments.features(photo)
-        ours = _mapped(query.features.positions[found.pairs[:, 0]], query.to_photo)
-        theirs = _mapped(features.positions[found.pairs[:, 1]], grow)
-        width, height = query.size
-        x0, y0, x1, y1 = query.box or (0.0, 0.0, float(width), float(height))
-        corners = _mapped(np.array([[x0, y0], [x1, y0], [x1, y1], [x0, y1]]), matrix)
-        return replace(
-            hit,
-            inliers=found.inliers,
-            matrix=matrix,
-            box=corners,
-            matches=np.hstack([ours, theirs]),
-        )
 
     def chain(
         self, query: Query, answer: pipeline.Answer, id: int
@@ -457,40 +396,10 @@ class Gallery:
         queries: str | os.PathLike[str] | None = None,
     ) -> list[Evaluation]:
         """evaluate for several ways to re-rank; what ways have in common is computed once."""
-        ids = self.ids_of(ground_truth.imlist)
-        position = {id: place for place, id in enumerate(ids) if id is not None}
-        if not position:
-            raise GalleryError(f"{self.path}: holds no photo of the ground truth")
         root = Path(queries) if queries is not None else Path(self._store.read().photos or "")
-        paths = match_names(ground_truth.qimlist, [file.path for file in walk(root)])
-        for name, path in zip(ground_truth.qimlist, paths):
-            if path is None:
-                raise GalleryError(f"{root}: has no photo for the query {name!r}")
-
-        def one(i: int) -> list[NDArray[np.int64]]:
-            query = self.describe(root / str(paths[i]), box=ground_truth.gnd[i].get("bbx"))
-            known: dict[tuple[str, ...], pipeline.Answer] = {}
-            lists = []
-            for way in ways:
-                for end in range(len(way) + 1):
-                    done = tuple(way[:end])
-                    if done not in known:
-                        known[done] = (
-                            self._then(query, known[done[:-1]], done, verify_top)
-                            if done
-                            else self.rank(query, rerank=())
-                        )
-                found = known[tuple(way)].ids.tolist()
-                lists.append(np.array([position[j] for j in found if j in position], np.int64))
-            return lists
-
-        for way in ways:
-            _checked_stages(way)
-        lists = self._map(one, range(len(ground_truth)))
-        return [
-            evaluate(_ranking([found[w] for found in lists]), ground_truth, protocol=protocol)
-            for w in range(len(ways))
-        ]
+        names = [_checked_stages(way) for way in ways]
+        verify_top = as_count(verify_top, "verify_top")
+        return judge(self, ground_truth, names, protocol, root, verify_top)
 
     def info(self, *, verify: bool = False) -> dict[str, Any]:
         """What is in the gallery and how it was made; with ``verify``, every file is read and checked."""
@@ -564,27 +473,11 @@ class Gallery:
             return list(pool.map(function, items))
 
 
-def _mapped(points: Any, matrix: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Points (n, 2) under an affine or projective map (3, 3)."""
-    array = np.asarray(points, np.float64)
-    image = np.column_stack([array, np.ones(len(array))]) @ matrix.T
-    mapped: NDArray[np.float64] = image[:, :2] / image[:, 2:]
-    return mapped
-
-
 def _checked_stages(rerank: Sequence[str]) -> tuple[str, ...]:
     names = tuple(as_choice(name, "rerank", STAGES) for name in rerank)
     if len(set(names)) < len(names):
         raise ValueError(f"rerank: expected each stage once, got {','.join(names)}")
     return names
-
-
-def _ranking(lists: Sequence[NDArray[np.int64]]) -> Ranking:
-    """Lists of different length, filled up with -1."""
-    ids = np.full((len(lists), max(map(len, lists))), -1, np.int64)
-    for row, found in enumerate(lists):
-        ids[row, : len(found)] = found
-    return Ranking.from_ids(ids)
 
 
 def _model_file(path: Path) -> Path:

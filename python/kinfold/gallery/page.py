@@ -16,7 +16,7 @@ from kinfold.images.decode import decode, thumbnail_jpeg
 from kinfold.report.content import Answer, Link, Mark, Match, Picture, Result
 
 if TYPE_CHECKING:
-    from kinfold.gallery.gallery import Hit
+    from kinfold.gallery.hit import Hit
 
 # Long enough to see what matched.
 _SIDE = 480

@@ -1,0 +1,74 @@
+"""One photo of an answer, with what the geometry says of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kinfold.gallery.photos import Photo
+from kinfold.gallery.query import Query
+from kinfold.gallery.state import Segments
+from kinfold.local.verify import outline, project
+from kinfold.rerank import pipeline
+
+
+@dataclass(frozen=True)
+class Hit:
+    """One photo of an answer.
+
+    rank : from 1
+    score : what the last stage ranks by: similarity, inliers or diffusion
+    inliers : of the spatial verification; None where it was not asked for or not reached
+    matrix : float64 (3, 3), pixels of the upright query to pixels of the upright photo; None if unverified
+    box : the query's frame in the photo, float64 (4, 2), where verified
+    matches : float64 (m, 4), x and y in the query, x and y in the photo, of the inliers
+    """
+
+    rank: int
+    id: int
+    path: str
+    score: float
+    inliers: int | None = None
+    matrix: NDArray[np.float64] | None = None
+    box: NDArray[np.float64] | None = None
+    matches: NDArray[np.float64] | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """As JSON takes it."""
+        return {
+            "rank": self.rank,
+            "id": self.id,
+            "path": self.path,
+            "score": self.score,
+            "inliers": self.inliers,
+            "matrix": None if self.matrix is None else self.matrix.tolist(),
+            "box": None if self.box is None else self.box.round(2).tolist(),
+        }
+
+
+def hit_of(
+    rank: int, photo: Photo, score: float, query: Query, answer: pipeline.Answer, segments: Segments
+) -> Hit:
+    """A photo of an answer; its geometry in pixels of the upright originals."""
+    found = answer.verified.get(photo.id)
+    hit = Hit(rank, photo.id, photo.path, float(score))
+    if found is None:
+        return hit
+    if found.inliers < pipeline.LEAST_INLIERS:
+        return replace(hit, inliers=found.inliers)
+    width, height, described_width, described_height = segments.frame(photo)
+    grow = np.diag([width / described_width, height / described_height, 1.0])
+    matrix = grow @ found.matrix @ np.linalg.inv(query.to_photo)
+    ours = project(query.features.positions[found.pairs[:, 0]], query.to_photo)
+    theirs = project(segments.features(photo).positions[found.pairs[:, 1]], grow)
+    frame = query.box or (0.0, 0.0, float(query.size[0]), float(query.size[1]))
+    return replace(
+        hit,
+        inliers=found.inliers,
+        matrix=matrix,
+        box=outline(frame, matrix),
+        matches=np.hstack([ours, theirs]),
+    )
