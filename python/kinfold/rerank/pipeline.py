@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
@@ -148,10 +148,3 @@ class Manifold:
 
     def _nodes(self, ids: Ids) -> Ids:
         return np.array([self._node[i] for i in ids.tolist()], np.int64)
-
-
-def run(stages: Sequence[Stage], query: LocalFeatures, answer: Answer) -> Answer:
-    """All stages in order."""
-    for stage in stages:
-        answer = stage(query, answer)
-    return answer
