@@ -3,7 +3,7 @@
 // take them.
 //
 // A filter says which pairs of a chunk may lie within each query's bound:
-//     padded(), begin_chunk(begin, end), threshold(query, bound), run(kernels, begin, n,
+//     padded(), begin_chunk(begin, end), thresholds(bounds, out), run(kernels, begin, n,
 //     thresholds, hits)
 // A result is what one query collects: bound(), knows(row) (no need to look), take(neighbour),
 // merge(other).
@@ -70,26 +70,32 @@ class ByteFilter {
     residual_ = static_cast<double>(shadow_.residual(begin, end));
   }
 
-  // The least integer sum that a point within `bound` can have.
-  Threshold threshold(std::size_t i, float bound) const {
-    if (bound == infinity) return std::numeric_limits<Threshold>::min();
-    const std::size_t q = first_ + i;
-    double least;
+  // The least integer sum that a point within each query's bound can have. Infinite bounds give the
+  // least of all. No branches, no calls: two queries at a time even where doubles come in pairs.
+  void thresholds(const float* bounds, Threshold* out) const {
+    const double* constant = all_.constant.data() + first_;
+    const double* inverse = all_.inverse.data() + first_;
+    const double* residual = all_.residual.data() + first_;
+    const double* norm = all_.norm.data() + first_;
     if (metric_ == Metric::l2) {
-      // ||q^ - x^|| <= ||q - x|| + residuals, squared, in code units.
-      const double reach =
-          (std::sqrt(std::max(0.0, static_cast<double>(bound)) * (1 + canonical_) + vanished(d_)) +
-           all_.residual[q] + residual_) *
-          all_.inverse[q];
-      least = all_.constant[q] - reach * reach / 2;
-    } else {
-      // The last term: how far a canonical product may lie from the true one.
-      const double margin = all_.residual[q] * shadow_.radius() + all_.norm[q] * residual_ +
-                            canonical_ * (all_.norm[q] + all_.residual[q]) * largest_norm_;
-      least = all_.constant[q] - (static_cast<double>(bound) + margin) * all_.inverse[q];
+      const double hidden = vanished(d_);
+      for (std::size_t i = 0; i < nq_; ++i) {
+        // ||q^ - x^|| <= ||q - x|| + residuals, squared, in code units.
+        const double bound = static_cast<double>(bounds[i]);
+        const double reach = (std::sqrt((bound > 0 ? bound : 0) * (1 + canonical_) + hidden) +
+                              residual[i] + residual_) *
+                             inverse[i];
+        out[i] = whole(constant[i] - reach * reach / 2);
+      }
+      return;
     }
-    least = std::floor(least - std::abs(least) * 1e-12) - 1;
-    return static_cast<Threshold>(std::clamp(least, -2147483648.0, 2147483646.0));
+    const double radius = shadow_.radius();
+    for (std::size_t i = 0; i < nq_; ++i) {
+      // The last term: how far a canonical product may lie from the true one.
+      const double margin = residual[i] * radius + norm[i] * residual_ +
+                            canonical_ * (norm[i] + residual[i]) * largest_norm_;
+      out[i] = whole(constant[i] - (static_cast<double>(bounds[i]) + margin) * inverse[i]);
+    }
   }
 
   std::size_t run(const KernelTable& table, std::size_t begin, std::size_t n,
@@ -127,6 +133,13 @@ class ByteFilter {
   }
 
  private:
+  // Rounded down with room for the rounding of the terms; truncation may round up by less than one.
+  static Threshold whole(double least) {
+    const double safe = least - (least < 0 ? -least : least) * 1e-12 - 2;
+    const double low = safe > -2147483648.0 ? safe : -2147483648.0;
+    return static_cast<Threshold>(low < 2147483646.0 ? low : 2147483646.0);
+  }
+
   const Shadow& shadow_;
   const Shadow::Queries& all_;
   Metric metric_;
@@ -166,15 +179,16 @@ class FloatFilter {
   std::size_t padded() const { return (nq_ + 15) / 16 * 16; }
   void begin_chunk(std::size_t, std::size_t) {}
 
-  Threshold threshold(std::size_t i, float bound) const {
-    if (bound == infinity) return -infinity;
-    const double b = static_cast<double>(bound);
-    const double least =
-        metric_ == Metric::l2
-            ? (squared_norm_[i] - std::max(0.0, b) * (1 + canonical_error(d_)) - vanished(d_)) / 2 -
-                  slack_[i]
-            : -b - slack_[i];
-    return std::nextafter(static_cast<float>(least), -infinity);
+  void thresholds(const float* bounds, Threshold* out) const {
+    const double canonical = 1 + canonical_error(d_), hidden = vanished(d_);
+    for (std::size_t i = 0; i < nq_; ++i) {
+      const double bound = static_cast<double>(bounds[i]);
+      const double least =
+          metric_ == Metric::l2
+              ? (squared_norm_[i] - (bound > 0 ? bound : 0) * canonical - hidden) / 2 - slack_[i]
+              : -bound - slack_[i];
+      out[i] = std::nextafter(static_cast<float>(least), -infinity);
+    }
   }
 
   std::size_t run(const KernelTable& kernels, std::size_t begin, std::size_t n,
@@ -201,7 +215,7 @@ class NoFilter {
   explicit NoFilter(std::size_t nq) : nq_(nq) {}
   std::size_t padded() const { return nq_; }
   void begin_chunk(std::size_t, std::size_t) {}
-  Threshold threshold(std::size_t, float) const { return 0; }
+  void thresholds(const float*, Threshold*) const {}
   std::size_t run(const KernelTable&, std::size_t, std::size_t n, const Threshold*,
                   std::uint32_t* hits) const {
     std::size_t found = 0;
@@ -255,8 +269,8 @@ std::size_t scan_range(FilterType& filter, const Base& base, Metric metric, cons
     for (std::size_t i = 0; i < nq; ++i) {
       bounds[i] = results[i].bound();
       if (range.shared) bounds[i] = exchange_bound(range.shared[i], bounds[i]);
-      thresholds[i] = filter.threshold(i, bounds[i]);
     }
+    filter.thresholds(bounds.data(), thresholds.data());
     const std::size_t found = filter.run(table, at, n, thresholds.data(), hits);
     constexpr std::size_t ahead = 6;
     for (std::size_t h = 0; h < found; ++h) {
