@@ -95,6 +95,8 @@ def test_what_cannot_be_saved_is_refused(tmp_path: Path) -> None:
         kin.write(tmp_path / "x.kin", "k", {"x": float("nan")}, {})
     with pytest.raises(ValueError, match="^obj: expected something that can be saved"):
         kf.save(42, tmp_path / "x.kin")
+    with pytest.raises(ValueError, match="^obj: expected something that can be saved"):
+        kf.save(kf.FlatIndex, tmp_path / "x.kin")
     assert not list(tmp_path.iterdir())
 
 

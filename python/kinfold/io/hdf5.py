@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from typing import NamedTuple
+from pathlib import Path
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +12,10 @@ from numpy.typing import NDArray
 from kinfold.base.arrays import Ids, Vectors
 from kinfold.base.errors import FileFormatError
 from kinfold.base.extras import require
+
+_NAMES = ("train", "test", "neighbors", "distances")
+# Deflate, the strongest filter of such files, makes 1,032 bytes at most of one.
+_MOST_EXPANSION = 1100
 
 
 class Benchmark(NamedTuple):
@@ -25,26 +30,58 @@ class Benchmark(NamedTuple):
 
 
 def read_ann_benchmark(path: str | os.PathLike[str]) -> Benchmark:
-    """Read train, test, neighbors and distances. Needs the extra hdf5; FileFormatError for another file."""
+    """Read train, test, neighbors and distances. Needs the extra hdf5.
+
+    Raises FileFormatError for another file, for data sets that do not fit together or are larger than the
+    file, and for links out of it. That is a guard against accidents only: the HDF5 library itself may crash
+    on damaged bytes before anything here sees them, so read only files from a source that you trust.
+    """
     h5py = require("h5py")
-    if not os.path.exists(path):
+    if not Path(path).exists():
         raise FileNotFoundError(f"{path}: no such file")
+    if not Path(path).is_file():
+        raise FileFormatError(f"{path}: is not a regular file")
     try:
         with h5py.File(path, "r") as file:
-            missing = [n for n in ("train", "test", "neighbors", "distances") if n not in file]
+            missing = [name for name in _NAMES if name not in file]
             if missing:
-                raise FileFormatError(f"{path}: has no data set {', '.join(missing)}")
-            parts: list[NDArray[np.generic]] = [
-                np.asarray(file[name]) for name in ("train", "test", "neighbors", "distances")
-            ]
+                raise FileFormatError(f"has no data set {', '.join(missing)}")
+            parts = [_table(h5py, file, name, os.path.getsize(path)) for name in _NAMES]
             metric = file.attrs.get("distance")
-    except OSError as error:
-        raise FileFormatError(f"{path}: not an HDF5 file: {error}") from None
+    except FileFormatError as error:
+        raise FileFormatError(f"{path}: {error}") from None
+    except (OSError, ValueError, TypeError, KeyError, RuntimeError) as error:
+        raise FileFormatError(f"{path}: not a sound HDF5 file: {error}") from None
     base, queries, neighbours, distances = parts
-    sound = all(part.ndim == 2 for part in parts) and base.shape[1] == queries.shape[1]
-    if not sound or neighbours.shape != distances.shape or len(neighbours) != len(queries):
+    fits = base.shape[1] == queries.shape[1] and len(neighbours) == len(queries)
+    if not fits or neighbours.shape != distances.shape:
         raise FileFormatError(f"{path}: its data sets do not fit together")
+    if neighbours.dtype.kind not in "iu":
+        raise FileFormatError(f"{path}: data set neighbors: expected whole numbers")
+    if neighbours.size and (neighbours.min() < 0 or neighbours.max() >= len(base)):
+        raise FileFormatError(f"{path}: data set neighbors: names vectors that train lacks")
+    if isinstance(metric, bytes):
+        metric = metric.decode("utf-8", "replace")
     return Benchmark(
-        base.astype(np.float32), queries.astype(np.float32), neighbours.astype(np.int64),
-        distances.astype(np.float32), metric if metric is None else str(metric),
+        base.astype(np.float32, copy=False), queries.astype(np.float32, copy=False),
+        neighbours.astype(np.int64, copy=False), distances.astype(np.float32, copy=False),
+        metric if metric is None else str(metric),
     )  # fmt: skip
+
+
+def _table(h5py: Any, file: Any, name: str, size: int) -> NDArray[Any]:
+    """A data set of numbers, (n, m), that lies in this file and is as large as it says."""
+    data = file[name]
+    if not isinstance(data, h5py.Dataset) or data.ndim != 2 or data.dtype.kind not in "fiub":
+        raise FileFormatError(f"data set {name}: expected a table of numbers")
+    elsewhere = isinstance(file.get(name, getlink=True), h5py.ExternalLink)
+    if elsewhere or data.is_virtual or data.external:
+        raise FileFormatError(f"data set {name}: lies in another file")
+    # A few hundred bytes may claim any shape: chunks that were never written read as zeros.
+    stored = min(data.id.get_storage_size(), size)
+    if data.id.get_create_plist().get_nfilters():
+        stored *= _MOST_EXPANSION
+    if data.nbytes > stored:
+        raise FileFormatError(f"data set {name}: shape {data.shape} is more than the file holds")
+    table: NDArray[Any] = np.asarray(data)
+    return table

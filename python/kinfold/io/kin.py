@@ -10,10 +10,11 @@ import json
 import math
 import os
 import zlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO, NoReturn
 
 import numpy as np
 from numpy.typing import NDArray
@@ -51,7 +52,7 @@ class Header:
 
 def save(obj: Stateful, path: str | os.PathLike[str]) -> None:
     """Save whatever has a kind, parameters and arrays; ``load`` brings it back."""
-    if not isinstance(obj, Stateful):
+    if isinstance(obj, type) or not isinstance(obj, Stateful):
         raise ValueError(f"obj: expected something that can be saved, got {type(obj).__name__}")
     write(path, obj.kind, obj.params(), obj.arrays())
 
@@ -60,12 +61,16 @@ def load(path: str | os.PathLike[str], *, mmap: bool = False, verify: bool = Tru
     """What was saved.
 
     mmap : map the arrays instead of reading them; then only the header's digest is checked, and
-        ``verify_file`` checks the rest. A mapped file must not be changed in place.
+        ``kinfold.io.kin.verify`` checks the rest. A mapped file must not be changed in place.
     verify : check every array's checksum (without mmap)
     Raises FileFormatError for a file that is truncated, corrupt, foreign or newer; FileNotFoundError.
     """
     kind, params, arrays = read(path, mmap=mmap, verify=verify)
-    return restore(class_of(kind), path, kind, params, arrays)
+    try:
+        cls = class_of(kind)
+    except FileFormatError as error:
+        raise FileFormatError(f"{path}: {error}") from None
+    return restore(cls, path, kind, params, arrays)
 
 
 def restore(
@@ -82,7 +87,9 @@ def restore(
         return cls.from_state(params, arrays)
     except FileFormatError as error:
         raise FileFormatError(f"{path}: {error}") from None
-    except (ValueError, TypeError, KeyError, IndexError, AttributeError, OverflowError) as error:
+    except (
+        ValueError, TypeError, LookupError, AttributeError, ArithmeticError, RuntimeError,
+    ) as error:  # fmt: skip
         raise FileFormatError(f"{path}: not a sound {kind}: {error}") from error
 
 
@@ -128,26 +135,24 @@ def write(
     blank = _encode(fields, table)
     fields["digest"] = hashlib.sha256(blank).hexdigest()
     header = _encode(fields, table)
-    total = 8 + len(header) + at
-    with replace_file(path) as file:
-        try:
-            file.write(len(header).to_bytes(8, "little"))
-            file.write(header)
-            for chunk in chunks:
-                file.write(_bytes(chunk))
-            file.flush()
-        except OSError as error:
-            reason = f"{path}: cannot be written, {total:,} bytes are needed: {error.strerror}"
-            raise OSError(error.errno, reason) from error
+    with replace_file(path, size=8 + len(header) + at) as file:
+        file.write(len(header).to_bytes(8, "little"))
+        file.write(header)
+        for chunk in chunks:
+            file.write(_bytes(chunk))
 
 
 def read(
     path: str | os.PathLike[str], *, mmap: bool = False, verify: bool = True
 ) -> tuple[str, dict[str, JSON], Arrays]:
     """Kind, parameters and arrays of a file."""
-    head = header(path)
-    size = os.path.getsize(path)
-    raw: NDArray[np.uint8] = np.memmap(path, np.uint8, "r") if mmap else np.fromfile(path, np.uint8)
+    # One open file for header and arrays: where a save replaces it meanwhile, all is of the old one.
+    with _open(path) as (stream, size):
+        head = _header(path, stream, size)
+        stream.seek(0)
+        raw: NDArray[np.uint8] = (
+            np.memmap(stream, np.uint8, "r") if mmap else np.fromfile(stream, np.uint8)
+        )
     if len(raw) != size:
         raise FileFormatError(f"{path}: the file changed while it was read")
     if not mmap and verify and any(raw[start:stop].any() for start, stop in head.fills):
@@ -170,6 +175,13 @@ def verify(path: str | os.PathLike[str]) -> None:
 
 def header(path: str | os.PathLike[str]) -> Header:
     """The header alone, checked: nothing is allocated from a number that the file merely claims."""
+    with _open(path) as (stream, size):
+        return _header(path, stream, size)
+
+
+@contextmanager
+def _open(path: str | os.PathLike[str]) -> Iterator[tuple[BinaryIO, int]]:
+    """A regular file, open, and its size."""
     file = Path(path)
     if file.is_dir():
         raise FileFormatError(f"{path}: is a folder, not a .kin file")
@@ -177,16 +189,18 @@ def header(path: str | os.PathLike[str]) -> Header:
         raise FileNotFoundError(f"{path}: no such file")
     if not file.is_file():
         raise FileFormatError(f"{path}: is not a regular file")
-    size = file.stat().st_size
+    with file.open("rb") as stream:
+        yield stream, os.fstat(stream.fileno()).st_size
+
+
+def _header(path: str | os.PathLike[str], stream: BinaryIO, size: int) -> Header:
     if size < 8:
         raise FileFormatError(f"{path}: not a .kin file: only {size} bytes")
-    with file.open("rb") as stream:
-        length = int.from_bytes(stream.read(8), "little")
-        if length > min(size - 8, MOST_HEADER):
-            raise FileFormatError(f"{path}: not a .kin file, or truncated")
-        text = stream.read(length)
+    length = int.from_bytes(stream.read(8), "little")
+    if length > min(size - 8, MOST_HEADER):
+        raise FileFormatError(f"{path}: not a .kin file, or truncated")
     try:
-        return _parse(text, size)
+        return _parse(stream.read(length), size)
     except FileFormatError as error:
         raise FileFormatError(f"{path}: {error}") from None
 
@@ -226,7 +240,10 @@ def _parse(text: bytes, size: int) -> Header:
         raise FileFormatError("the header is damaged: its digest is wrong")
     kind, params, library, sums = (fields[f] for f in ("kind", "params", "library", "checksums"))
     sound = isinstance(kind, str) and isinstance(params, dict) and isinstance(library, str)
-    if not (sound and isinstance(sums, dict) and fields["format"] == FORMAT):
+    # A later format may be one that this version still reads: the least reader decides, above.
+    versions = [fields["reader"], fields["format"]]
+    sound = sound and _whole(versions) and 1 <= versions[0] <= versions[1]
+    if not (sound and isinstance(sums, dict)):
         raise FileFormatError("the header's fields have wrong types")
     tensors, fills = _tensors(table, 8 + len(text), size)
     if set(sums) != set(tensors) or not all(type(s) is int for s in sums.values()):
@@ -275,8 +292,11 @@ def _json(text: bytes) -> dict[str, Any]:
             raise FileFormatError("the header is damaged: a name occurs twice")
         return entries
 
+    def refuse(name: str) -> NoReturn:
+        raise FileFormatError(f"the header is damaged: {name} is no JSON")
+
     try:
-        value = json.loads(text.decode("utf-8"), object_pairs_hook=unique)
+        value = json.loads(text.decode("utf-8"), object_pairs_hook=unique, parse_constant=refuse)
     except FileFormatError:
         raise
     except (ValueError, RecursionError) as error:

@@ -16,7 +16,11 @@ from kinfold.base.arrays import as_array, as_count
 from kinfold.base.errors import FileFormatError
 from kinfold.io.atomic import replace_file
 
-_TYPES: dict[str, np.dtype[Any]] = {".fvecs": np.dtype("<f4"), ".ivecs": np.dtype("<i4"), ".bvecs": np.dtype("u1")}
+_TYPES: dict[str, np.dtype[Any]] = {
+    ".fvecs": np.dtype("<f4"),
+    ".ivecs": np.dtype("<i4"),
+    ".bvecs": np.dtype("u1"),
+}
 
 
 def read_vecs(
@@ -31,31 +35,34 @@ def read_vecs(
     dtype = _type_of(path)
     first = as_count(start, "start", least=0)
     most = None if count is None else as_count(count, "count", least=0)
-    size = os.path.getsize(path)
+    file = Path(path)
+    if file.exists() and not file.is_file():
+        raise FileFormatError(f"{path}: is not a regular file")
+    size = file.stat().st_size
     if size == 0:
         return np.empty((0, 0), dtype)
-    with Path(path).open("rb") as file:
-        d = int.from_bytes(file.read(4), "little", signed=True)
+    with file.open("rb") as stream:
+        d = int.from_bytes(stream.read(4), "little", signed=True)
     record = 4 + d * dtype.itemsize
     if d <= 0 or size % record:
         raise FileFormatError(
             f"{path}: {size} bytes are no whole number of vectors of dimension {d}"
         )
     n = size // record
-    rows = np.memmap(path, np.uint8, "r", shape=(n, record))[first:]
-    rows = rows if most is None else rows[:most]
+    whole = np.memmap(path, np.uint8, "r", shape=(n, record))
+    rows = whole[first:] if most is None else whole[first : first + most]
     dims = rows[:, :4].copy().view("<i4")[:, 0]
     if (dims != d).any():
-        bad = int(np.flatnonzero(dims != d)[0]) + first
+        bad = int(np.flatnonzero(dims != d)[0])
         raise FileFormatError(
-            f"{path}: vector {bad} has dimension {dims[bad - first]}, the first {d}"
+            f"{path}: vector {bad + first} has dimension {dims[bad]}, the first {d}"
         )
     if mmap:
-        whole = np.memmap(path, np.uint8, "r")
         view = np.ndarray((n, d), dtype, whole, 4, (record, dtype.itemsize))
         view.flags.writeable = False
         return view[first : first + len(rows)]
-    return np.ascontiguousarray(rows[:, 4:]).view(dtype)
+    # Always a copy: of a single vector, even the part behind the dimension is contiguous.
+    return np.array(rows[:, 4:], order="C", subok=False).view(dtype)
 
 
 def write_vecs(path: str | os.PathLike[str], vectors: Any) -> None:
@@ -64,8 +71,11 @@ def write_vecs(path: str | os.PathLike[str], vectors: Any) -> None:
     array = as_array(vectors, "vectors")
     if array.ndim != 2 or array.shape[1] == 0:
         raise ValueError(f"vectors: expected (n, d), got shape {array.shape}")
-    converted = array.astype(dtype)
-    if dtype.kind != "f" and not np.array_equal(converted, array):
+    with np.errstate(over="ignore", invalid="ignore"):
+        converted = array.astype(dtype)
+    # Floats may be rounded, but not become infinite; integers must be what they were.
+    lost = np.isinf(converted) & ~np.isinf(array) if dtype.kind == "f" else converted != array
+    if lost.any():
         raise ValueError(
             f"vectors: some numbers are no {dtype.name}, which {Path(path).suffix} holds"
         )
@@ -73,7 +83,7 @@ def write_vecs(path: str | os.PathLike[str], vectors: Any) -> None:
     records = np.empty((n, 4 + d * dtype.itemsize), np.uint8)
     records[:, :4] = np.array([d], "<i4").view(np.uint8)
     records[:, 4:] = np.ascontiguousarray(converted).view(np.uint8).reshape(n, -1)
-    with replace_file(path) as file:
+    with replace_file(path, size=records.nbytes) as file:
         file.write(records.data)
 
 

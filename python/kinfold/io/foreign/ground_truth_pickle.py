@@ -1,9 +1,19 @@
-"""Ground truth as the revisited Oxford and Paris publish it: a pickle, read without running what it holds."""
+"""Ground truth as the revisited Oxford and Paris publish it: a pickle, read without running what it holds.
+
+Nothing of the file is built but Python's plain data and stand-ins of this module: numpy's own way of coming
+back from a pickle trusts the shapes, sizes and flags that it is told.
+"""
 
 from __future__ import annotations
 
+import io
+import itertools
+import math
 import os
 import pickle
+import pickletools
+import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,18 +22,96 @@ from numpy.typing import NDArray
 
 from kinfold.base.errors import FileFormatError
 
-_MOST_BYTES = 1 << 28
+_MOST_BYTES = 1 << 26
+_MOST_DEPTH = 8
+_DTYPE = re.compile(r"[<>|=]?(b1|[iuf][1248]|[SU][1-9]\d{0,5})")
 
 
-def _empty_array(kind: Any, shape: Any, dtype: Any) -> NDArray[Any]:
-    """numpy's ``_reconstruct``: always an empty array, which the state that follows fills."""
-    if kind is not np.ndarray or shape != (0,):
-        raise FileFormatError("refused: an array of unusual make")
-    return np.ndarray.__new__(np.ndarray, (0,), "i1")
+class _Named:
+    """What a name in the file stands for: something to call, and nothing that a file could change."""
+
+    __slots__ = ("make",)
+
+    def __init__(self, make: Callable[..., Any]) -> None:
+        self.make = make
+
+    def __call__(self, *arguments: Any) -> Any:
+        return self.make(*arguments)
+
+    def __setstate__(self, state: Any) -> None:
+        raise FileFormatError("refused: it changes what it was given")
 
 
-def _latin1(text: str, encoding: str) -> bytes:
-    if encoding != "latin1":
+class _Dtype:
+    """A dtype of numbers or texts."""
+
+    __slots__ = ("order", "text")
+
+    def __init__(self, text: Any, *_: Any) -> None:
+        if not isinstance(text, str) or not _DTYPE.fullmatch(text):
+            raise FileFormatError(f"refused: an array of {text!r}")
+        self.text, self.order = text.lstrip("<>|="), "<"
+
+    def __setstate__(self, state: Any) -> None:
+        # Of numpy's state only the order of bytes matters here; the rest describes records.
+        order = state[1] if isinstance(state, tuple) and len(state) > 1 else None
+        if order not in ("<", ">", "|", "="):
+            raise FileFormatError("refused: a dtype of unusual make")
+        self.order = order
+
+    def array(self, data: Any, shape: Any, order: str) -> NDArray[Any]:
+        """The array of that many bytes; the bytes must be there."""
+        raw = data.encode("latin1") if isinstance(data, str) else data
+        if not isinstance(raw, (bytes, bytearray)) or not isinstance(shape, tuple):
+            raise FileFormatError("refused: an array of unusual make")
+        if not all(type(length) is int and length >= 0 for length in shape):
+            raise FileFormatError("refused: an array of unusual shape")
+        dtype = np.dtype(self.order + self.text)
+        if math.prod(shape) * dtype.itemsize != len(raw):
+            raise FileFormatError(f"damaged: {len(raw)} bytes for an array of shape {shape}")
+        return np.frombuffer(raw, dtype).reshape(shape, order="F" if order == "F" else "C")
+
+
+class _Array:
+    """An array that is empty until its state comes."""
+
+    __slots__ = ("values",)
+
+    def __init__(self) -> None:
+        self.values: NDArray[Any] = np.empty(0)
+
+    def __setstate__(self, state: Any) -> None:
+        if not isinstance(state, tuple) or len(state) != 5 or not isinstance(state[2], _Dtype):
+            raise FileFormatError("refused: an array of unusual make")
+        _, shape, dtype, fortran, data = state
+        self.values = dtype.array(data, shape, "F" if fortran else "C")
+
+
+def _never(*_: Any) -> Any:
+    raise FileFormatError("refused: an array of unusual make")
+
+
+_NDARRAY = _Named(_never)
+
+
+def _reconstruct(kind: Any, shape: Any, _: Any) -> _Array:
+    if kind is not _NDARRAY or shape != (0,):
+        _never()
+    return _Array()
+
+
+def _scalar(dtype: Any, data: Any) -> Any:
+    return dtype.array(data, (), "C").item() if isinstance(dtype, _Dtype) else _never()
+
+
+def _from_buffer(data: Any, dtype: Any, shape: Any, order: Any) -> _Array:
+    made = _Array()
+    made.values = dtype.array(data, shape, order) if isinstance(dtype, _Dtype) else _never()
+    return made
+
+
+def _latin1(text: Any, encoding: Any) -> bytes:
+    if not isinstance(text, str) or encoding != "latin1":
         raise FileFormatError(f"refused: the encoding {encoding!r}")
     return text.encode("latin1")
 
@@ -33,17 +121,17 @@ def _no_bytes() -> bytes:
 
 
 # The only names that a file may mention: what numpy's arrays and numbers are made of, in its versions 1 and 2.
-_ALLOWED: dict[tuple[str, str], Any] = {
-    ("numpy", "ndarray"): np.ndarray,
-    ("numpy", "dtype"): np.dtype,
-    ("_codecs", "encode"): _latin1,
-    ("__builtin__", "bytes"): _no_bytes,
-    ("builtins", "bytes"): _no_bytes,
+_ALLOWED: dict[tuple[str, str], _Named] = {
+    ("numpy", "ndarray"): _NDARRAY,
+    ("numpy", "dtype"): _Named(_Dtype),
+    ("_codecs", "encode"): _Named(_latin1),
+    ("__builtin__", "bytes"): _Named(_no_bytes),
+    ("builtins", "bytes"): _Named(_no_bytes),
 }
 for _core in ("numpy.core", "numpy._core"):
-    _ALLOWED[f"{_core}.multiarray", "_reconstruct"] = _empty_array
-    _ALLOWED[f"{_core}.multiarray", "scalar"] = np.float64(0).__reduce__()[0]
-    _ALLOWED[f"{_core}.numeric", "_frombuffer"] = np.zeros(1).__reduce_ex__(5)[0]
+    _ALLOWED[f"{_core}.multiarray", "_reconstruct"] = _Named(_reconstruct)
+    _ALLOWED[f"{_core}.multiarray", "scalar"] = _Named(_scalar)
+    _ALLOWED[f"{_core}.numeric", "_frombuffer"] = _Named(_from_buffer)
 
 
 class _Restricted(pickle.Unpickler):
@@ -58,38 +146,66 @@ def read(path: str | os.PathLike[str]) -> dict[str, Any]:
 
     Raises FileFormatError for anything else, without running it.
     """
-    size = os.path.getsize(path)
+    file = Path(path)
+    if file.exists() and not file.is_file():
+        raise FileFormatError(f"{path}: is not a regular file")
+    size = file.stat().st_size
     if size > _MOST_BYTES:
         raise FileFormatError(f"{path}: {size:,} bytes are too many for ground truth")
-    with Path(path).open("rb") as file:
-        try:
-            # Old files were written by Python 2: their texts are bytes.
-            value = _Restricted(file, encoding="latin1").load()
-        except FileFormatError as error:
-            raise FileFormatError(f"{path}: {error}") from None
-        except Exception as error:  # a damaged pickle raises anything
-            raise FileFormatError(
-                f"{path}: not a readable pickle: {type(error).__name__}"
-            ) from error
-    if not isinstance(value, dict):
-        raise FileFormatError(f"{path}: expected a dictionary, got {type(value).__name__}")
-    return {str(key): _plain(entry, path, 0) for key, entry in value.items()}
+    data = file.read_bytes()
+    try:
+        _check_memo(data)
+        # Old files were written by Python 2: their texts are bytes.
+        value = _Restricted(io.BytesIO(data), encoding="latin1").load()
+        if not isinstance(value, dict):
+            raise FileFormatError(f"expected a dictionary, got {type(value).__name__}")
+        plain: dict[str, Any] = _Plain(4 * len(data)).convert(value, 0)
+    except FileFormatError as error:
+        raise FileFormatError(f"{path}: {error}") from None
+    except Exception as error:  # a damaged pickle raises anything
+        raise FileFormatError(f"{path}: not a readable pickle: {type(error).__name__}") from error
+    return plain
 
 
-def _plain(value: Any, path: str | os.PathLike[str], depth: int) -> Any:
-    """Arrays and numpy's numbers as lists and Python's numbers."""
-    if depth > 8:
-        raise FileFormatError(f"{path}: nested too deeply")
-    if isinstance(value, np.ndarray) and value.dtype.kind in "iufbUS":
-        return _plain(value.tolist(), path, depth + 1)
-    if isinstance(value, np.generic):
-        return value.item()
-    if isinstance(value, (list, tuple)):
-        return [_plain(item, path, depth + 1) for item in value]
-    if isinstance(value, dict):
-        return {str(key): _plain(item, path, depth + 1) for key, item in value.items()}
-    if value is None or isinstance(value, (bool, int, float, str)):
-        return value
-    if isinstance(value, bytes):
-        return value.decode("latin1")
-    raise FileFormatError(f"{path}: holds a {type(value).__name__}")
+def _check_memo(data: bytes) -> None:
+    """A number in the file is where the unpickler keeps a value, and it makes room for as many."""
+    for code, argument, _ in pickletools.genops(data):
+        puts = code.name in ("PUT", "BINPUT", "LONG_BINPUT")
+        if puts and not (isinstance(argument, int) and 0 <= argument <= len(data)):
+            raise FileFormatError("refused: it asks for more memory than its size explains")
+
+
+class _Plain:
+    """Turns stand-ins and numpy's numbers into lists and Python's numbers.
+
+    left : how many values may still come. Few bytes can name one list many times over, and lists of
+        lists of it; ground truth does not.
+    """
+
+    def __init__(self, left: int) -> None:
+        self.left = left
+
+    def convert(self, value: Any, depth: int) -> Any:
+        """The value and all that it holds."""
+        # Of shape (1000, 0) an array holds nothing, and its list 1000 empty lists.
+        shape = value.values.shape if isinstance(value, _Array) else ()
+        self.left -= math.prod(itertools.takewhile(bool, shape))
+        if self.left < 0:
+            raise FileFormatError("refused: it holds more values than its size explains")
+        if depth > _MOST_DEPTH:
+            raise FileFormatError("nested too deeply")
+        if isinstance(value, _Array):
+            return _decoded(value.values.tolist())
+        if isinstance(value, (list, tuple)):
+            return [self.convert(item, depth + 1) for item in value]
+        if isinstance(value, dict):
+            return {str(key): self.convert(item, depth + 1) for key, item in value.items()}
+        if value is None or isinstance(value, (bool, int, float, str, bytes)):
+            return _decoded(value)
+        raise FileFormatError(f"holds a {type(value).__name__}")
+
+
+def _decoded(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_decoded(item) for item in value]
+    return value.decode("latin1") if isinstance(value, bytes) else value

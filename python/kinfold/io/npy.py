@@ -1,0 +1,60 @@
+"""numpy's own files, `.npy`: one array of numbers, as descriptors are often exchanged."""
+
+from __future__ import annotations
+
+import math
+import os
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from numpy.lib import format as npy_format
+from numpy.typing import NDArray
+
+from kinfold.base.arrays import as_array
+from kinfold.base.errors import FileFormatError
+from kinfold.io.atomic import replace_file
+
+_HEADERS = {
+    (1, 0): npy_format.read_array_header_1_0,
+    (2, 0): npy_format.read_array_header_2_0,
+}
+
+
+def read_npy(path: str | os.PathLike[str], *, mmap: bool = False) -> NDArray[Any]:
+    """The array of a file: real numbers or booleans of any shape.
+
+    mmap : a read-only view of the file instead of an array
+    Raises FileFormatError for objects (they would be a pickle), records, texts, and where the shape and the
+    size of the file disagree: nothing is allocated from a shape that the file merely claims.
+    """
+    file = Path(path)
+    if file.exists() and not file.is_file():
+        raise FileFormatError(f"{path}: is not a regular file")
+    with file.open("rb") as stream:
+        try:
+            version = npy_format.read_magic(stream)
+            if version not in _HEADERS:
+                raise ValueError(f"version {version} of .npy")
+            shape, fortran, dtype = _HEADERS[version](stream)
+        except Exception as error:  # a damaged header raises anything, it is parsed as Python
+            reason = str(error).partition("\n")[0]
+            raise FileFormatError(f"{path}: not a readable .npy file: {reason}") from None
+        if dtype.kind not in "fiub":
+            raise FileFormatError(f"{path}: expected numbers, got dtype {dtype}")
+        begin, size = stream.tell(), os.fstat(stream.fileno()).st_size
+        count = math.prod(shape)
+        if min(shape, default=0) < 0 or begin + count * dtype.itemsize != size:
+            raise FileFormatError(f"{path}: {size} bytes do not hold shape {shape} of {dtype}")
+        order: Literal["F", "C"] = "F" if fortran else "C"
+        if mmap and count:
+            return np.memmap(stream, dtype, "r", begin, shape, order)
+        numbers: NDArray[Any] = np.fromfile(stream, dtype, count)
+        return numbers.reshape(shape, order=order)
+
+
+def write_npy(path: str | os.PathLike[str], array: Any) -> None:
+    """Write an array of numbers, atomically."""
+    numbers = as_array(array, "array")
+    with replace_file(path, size=numbers.nbytes + 128) as file:
+        npy_format.write_array(file, numbers, allow_pickle=False)
