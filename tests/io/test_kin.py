@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -118,3 +119,17 @@ def test_a_mapped_index_is_searched_and_grows(tmp_path: Path) -> None:
     mapped.add(np.ones((2, 3)))
     assert len(mapped) == 6 and mapped.ids.tolist() == [3, 1, 8, 5, 9, 10]
     assert len(kf.load(tmp_path / "x.kin")) == 4
+
+
+def test_the_example_of_the_documentation_is_a_real_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(kf, "__version__", "0.1.0")
+    kin.write(tmp_path / "x.kin", "transform.Example", {}, {"v": np.array([1, 2, 3], np.float32)})
+    data = (tmp_path / "x.kin").read_bytes()
+    text = (Path(__file__).parents[2] / "docs" / "format.md").read_text("utf-8")
+    lines = re.findall(r"^([0-9a-f]{8})  ((?:[0-9a-f]{2} ){16}) \|", text, re.MULTILINE)
+    assert len(lines) > 5 and len(data) == int(lines[-1][0], 16) + 16
+    for offset, numbers in lines:
+        start = int(offset, 16)
+        assert data[start : start + 16] == bytes.fromhex(numbers), f"line {offset}"
