@@ -65,7 +65,8 @@ def test_flat(
     one_library(threads, level)
     got = search(queries, k)[1]
     same = float((got == expected).mean())
-    assert same > 0.99
+    # Peers that expand the square lose digits: among 2,048 dimensions they swap some near neighbours.
+    assert same > 0.98
     benchmark.group = f"{name}, {threads} thread{'s' * (threads > 1)}, batch {batch}, k {k}"
     timed(
         lambda: search(queries, k),
