@@ -6,8 +6,10 @@
 #include <pybind11/pybind11.h>
 
 #include <string>
+#include <vector>
 
 #include "core/error.h"
+#include "core/topk.h"
 
 namespace kf::bind {
 
@@ -31,6 +33,26 @@ Array<T> expect(const py::object& object, const char* name, py::ssize_t rank) {
 
 inline std::size_t rows(const py::array& a) { return static_cast<std::size_t>(a.shape(0)); }
 inline std::size_t cols(const py::array& a) { return static_cast<std::size_t>(a.shape(1)); }
+
+// Lists of neighbours one after the other: starts, distances, ids.
+inline py::tuple pack_lists(const std::vector<std::vector<Neighbour>>& lists) {
+  Array<std::int64_t> starts(static_cast<py::ssize_t>(lists.size() + 1));
+  std::size_t total = 0;
+  for (std::size_t i = 0; i < lists.size(); ++i) {
+    starts.mutable_data()[i] = static_cast<std::int64_t>(total);
+    total += lists[i].size();
+  }
+  starts.mutable_data()[lists.size()] = static_cast<std::int64_t>(total);
+  Array<float> distances(static_cast<py::ssize_t>(total));
+  Array<std::int64_t> ids(static_cast<py::ssize_t>(total));
+  std::size_t at = 0;
+  for (const auto& list : lists)
+    for (const Neighbour& item : list) {
+      distances.mutable_data()[at] = item.distance;
+      ids.mutable_data()[at++] = item.id;
+    }
+  return py::make_tuple(starts, distances, ids);
+}
 
 inline void require(bool condition, const char* message) {
   if (!condition) throw InvalidArgument(message);

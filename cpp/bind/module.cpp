@@ -7,7 +7,9 @@ PYBIND11_MODULE(_core, m, pybind11::mod_gil_not_used()) {
   kf::bind::register_config(m);
   kf::bind::register_kernels(
       m.def_submodule("kernels", "Single kernels, for tests and benchmarks."));
-  kf::bind::register_scan(m.def_submodule("scan", "Exhaustive scans."));
+  pybind11::module_ scan = m.def_submodule("scan", "Exhaustive scans, and scans of lists.");
+  kf::bind::register_scan(scan);
+  kf::bind::register_cells(scan);
   kf::bind::register_quantize(m.def_submodule("quantize", "Clustering and codes."));
   kf::bind::register_graph(m.def_submodule("graph", "Sparse neighbour graphs."));
   kf::bind::register_geometry(m.def_submodule("geometry", "Spatial verification."));

@@ -106,22 +106,7 @@ void register_scan(py::module_ m) {
               results =
                   self.range(in.base, in.queries.data(), rows(in.queries), radius, chosen, threads);
             }
-            Array<std::int64_t> starts(static_cast<py::ssize_t>(results.size() + 1));
-            std::int64_t total = 0;
-            for (std::size_t i = 0; i < results.size(); ++i) {
-              starts.mutable_data()[i] = total;
-              total += static_cast<std::int64_t>(results[i].size());
-            }
-            starts.mutable_data()[results.size()] = total;
-            Array<float> distances(static_cast<py::ssize_t>(total));
-            Array<std::int64_t> found(static_cast<py::ssize_t>(total));
-            std::size_t at = 0;
-            for (const auto& result : results)
-              for (const Neighbour& item : result) {
-                distances.mutable_data()[at] = item.distance;
-                found.mutable_data()[at++] = item.id;
-              }
-            return py::make_tuple(starts, distances, found);
+            return pack_lists(results);
           },
           py::arg("base"), py::arg("queries"), py::arg("radius"), py::arg("ids") = py::none(),
           py::arg("alive") = py::none(), py::arg("filter") = "auto", py::arg("threads") = 0);

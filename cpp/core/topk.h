@@ -19,10 +19,18 @@ struct Neighbour {
   }
 };
 
+// The same with where it came from.
+struct Candidate : Neighbour {
+  std::uint32_t segment;
+  std::uint32_t query;
+  std::uint64_t row;
+};
+
 // A bounded max-heap. `worst()` is the bound that a newcomer must beat.
-class TopK {
+template <class Item>
+class Best {
  public:
-  explicit TopK(std::size_t k) : k_(k) { heap_.reserve(k); }
+  explicit Best(std::size_t k) : k_(k) {}
 
   std::size_t capacity() const { return k_; }
   std::size_t size() const { return heap_.size(); }
@@ -31,7 +39,7 @@ class TopK {
     return full() ? heap_.front().distance : std::numeric_limits<float>::infinity();
   }
 
-  void push(Neighbour item) {
+  void push(const Item& item) {
     if (heap_.size() < k_) {
       heap_.push_back(item);
       std::push_heap(heap_.begin(), heap_.end());
@@ -40,9 +48,12 @@ class TopK {
     }
   }
 
-  void merge(const TopK& other) {
-    for (const Neighbour& item : other.heap_) push(item);
+  void merge(const Best& other) {
+    for (const Item& item : other.heap_) push(item);
   }
+
+  // In no order.
+  const std::vector<Item>& items() const { return heap_; }
 
   // Ascending; missing places get +inf and -1. Leaves the heap empty.
   void write(float* distances, std::int64_t* ids) {
@@ -56,7 +67,7 @@ class TopK {
   }
 
  private:
-  void replace_top(Neighbour item) {
+  void replace_top(const Item& item) {
     std::size_t hole = 0;
     for (;;) {
       std::size_t child = 2 * hole + 1;
@@ -70,7 +81,9 @@ class TopK {
   }
 
   std::size_t k_;
-  std::vector<Neighbour> heap_;
+  std::vector<Item> heap_;
 };
+
+using TopK = Best<Neighbour>;
 
 }  // namespace kf

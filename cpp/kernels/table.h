@@ -20,6 +20,20 @@ struct TransferSet {
   std::size_t n;
 };
 
+// Product codes that lie row by row: m subquantizers of 8 or 4 bits, then perhaps bytes that belong
+// to something else.
+struct ProductRows {
+  const std::uint8_t* codes;  // (n, width)
+  std::size_t n, width, m, bits;
+};
+
+// Codebooks rounded to bytes, for the 8-bit filter: pieces of `piece` dimensions, a multiple of 4.
+struct ByteCodebooks {
+  const std::uint8_t* codebooks;  // (m, k, piece)
+  const std::int32_t* norms;  // (m, k): squared norms in code units, or null where the bias is 0
+  std::size_t m, bits, piece, width, padded_d;
+};
+
 struct KernelTable {
 #define KF_KERNEL(ret, name, ...) ret (*name)(__VA_ARGS__);
 #include "kernels/list.def"

@@ -19,7 +19,7 @@ struct Nearest {
   std::int64_t id = std::numeric_limits<std::int64_t>::max();
   float bound() const { return distance; }
   bool knows(std::size_t row) const { return static_cast<std::int64_t>(row) == id; }
-  void take(Neighbour item) {
+  void take(Neighbour item, std::size_t) {
     if (item < Neighbour{distance, id}) distance = item.distance, id = item.id;
   }
 };
@@ -56,7 +56,7 @@ void Clustering::assign(const float* centroids, std::size_t k, bool warm, std::i
                                        centroids + static_cast<std::size_t>(label) * d_, d_),
                       label};
       }
-    scan::ByteFilter filter(shadow_, scan::Metric::l2, codes_, first, count, d_,
+    scan::ByteFilter filter(shadow_.view(), scan::Metric::l2, codes_, first, count, d_,
                             std::sqrt(largest));
     if (!warm) {
       float bounds[scan::most_group];
@@ -64,8 +64,8 @@ void Clustering::assign(const float* centroids, std::size_t k, bool warm, std::i
       for (std::size_t i = 0; i < count; ++i) nearest[i].distance = bounds[i];
     }
     // With a bound from the start there is nothing to gain from small first chunks.
-    scan::scan_range(filter, base, scan::Metric::l2, points_ + first * d_, count, d_,
-                     {0, k, scan::Shadow::chunk}, nearest);
+    const scan::FloatScorer scorer(base, scan::Metric::l2, points_ + first * d_, d_);
+    scan::scan_range(filter, scorer, count, {0, k, scan::Shadow::chunk}, nearest);
     for (std::size_t i = 0; i < count; ++i) {
       labels[first + i] = nearest[i].id;
       distances[first + i] = nearest[i].distance;

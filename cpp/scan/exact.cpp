@@ -18,7 +18,7 @@ struct Best {
   TopK heap;
   float bound() const { return heap.worst(); }
   static bool knows(std::size_t) { return false; }
-  void take(Neighbour item) { heap.push(item); }
+  void take(Neighbour item, std::size_t) { heap.push(item); }
   void merge(const Best& other) { heap.merge(other.heap); }
 };
 struct Within {
@@ -26,7 +26,7 @@ struct Within {
   std::vector<Neighbour> found;
   float bound() const { return radius; }
   static bool knows(std::size_t) { return false; }
-  void take(Neighbour item) {
+  void take(Neighbour item, std::size_t) {
     if (item.distance <= radius) found.push_back(item);
   }
   void merge(const Within& other) {
@@ -126,29 +126,29 @@ void ExactScan::scan(const Base& base, const float* queries, std::size_t nq, Fil
         std::vector<Result> own(empty.begin() + static_cast<std::ptrdiff_t>(first),
                                 empty.begin() + static_cast<std::ptrdiff_t>(first + count));
         const float* q = queries + first * d_;
+        const FloatScorer scorer(base, metric_, q, d_);
         Range range{begin, end};
         range.shared = shared.data() + first;
         if (filter == Filter::none) {
           NoFilter f(count);
-          scan_range(f, base, metric_, q, count, d_, range, own.data());
+          scan_range(f, scorer, count, range, own.data());
         } else if (filter == Filter::f32) {
           FloatFilter f(base.vectors, bias_.data(), metric_, q, count, d_, largest_norm_);
-          scan_range(f, base, metric_, q, count, d_, range, own.data());
+          scan_range(f, scorer, count, range, own.data());
         } else {
-          ByteFilter bytes(*shadow_, metric_, codes, first, count, d_, largest_norm_);
+          ByteFilter bytes(shadow_->view(), metric_, codes, first, count, d_, largest_norm_);
           std::optional<FloatFilter> floats;
           if (may_switch) range.most_hits = 0.05;
           // While the neighbours are not told apart from the crowd yet, bytes dismiss too little:
           // floats take over for a stretch.
-          while ((range.begin = scan_range(bytes, base, metric_, q, count, d_, range, own.data())) <
-                 end) {
+          while ((range.begin = scan_range(bytes, scorer, count, range, own.data())) < end) {
             if (!floats)
               floats.emplace(base.vectors, bias_.data(), metric_, q, count, d_, largest_norm_);
             Range stretch = range;
             stretch.end = std::min(end, range.begin + 8 * Shadow::chunk);
             stretch.end = stretch.end == end ? end : stretch.end / 32 * 32;
             stretch.most_hits = 1;
-            range.begin = scan_range(*floats, base, metric_, q, count, d_, stretch, own.data());
+            range.begin = scan_range(*floats, scorer, count, stretch, own.data());
             range.first_chunk = Shadow::chunk;
             if (range.begin == end) break;
           }

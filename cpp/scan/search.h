@@ -5,8 +5,8 @@
 // A filter says which pairs of a chunk may lie within each query's bound:
 //     padded(), begin_chunk(begin, end), thresholds(bounds, out), run(kernels, begin, n,
 //     thresholds, hits)
-// A result is what one query collects: bound(), knows(row) (no need to look), take(neighbour),
-// merge(other).
+// A scorer knows the rows: skips(row), prefetch(row), value(query, row), id(row).
+// A result is what one query collects: bound(), knows(row) (no need to look), take(neighbour, row).
 
 #include <algorithm>
 #include <atomic>
@@ -54,9 +54,9 @@ class ByteFilter {
   static constexpr Threshold never = std::numeric_limits<Threshold>::max();
 
   // The group is the queries [first, first + nq) of `all`; first a multiple of 16.
-  ByteFilter(const Shadow& shadow, Metric metric, const Shadow::Queries& all, std::size_t first,
+  ByteFilter(const Bytes& bytes, Metric metric, const Shadow::Queries& all, std::size_t first,
              std::size_t nq, std::size_t d, double largest_norm)
-      : shadow_(shadow),
+      : bytes_(bytes),
         all_(all),
         metric_(metric),
         first_(first),
@@ -67,7 +67,7 @@ class ByteFilter {
 
   std::size_t padded() const { return (nq_ + 15) / 16 * 16; }
   void begin_chunk(std::size_t begin, std::size_t end) {
-    residual_ = static_cast<double>(shadow_.residual(begin, end));
+    residual_ = bytes_.residual_of(begin, end);
   }
 
   // The least integer sum that a point within each query's bound can have. Infinite bounds give the
@@ -89,7 +89,7 @@ class ByteFilter {
       }
       return;
     }
-    const double radius = shadow_.radius();
+    const double radius = bytes_.radius;
     for (std::size_t i = 0; i < nq_; ++i) {
       // The last term: how far a canonical product may lie from the true one.
       const double margin = residual[i] * radius + norm[i] * residual_ +
@@ -100,10 +100,10 @@ class ByteFilter {
 
   std::size_t run(const KernelTable& table, std::size_t begin, std::size_t n,
                   const Threshold* thresholds, std::uint32_t* hits) {
-    std::int16_t* scratch = thread_scratch<std::int16_t, ByteFilter>(padded() * shadow_.padded_d());
-    return table.filter_u8(all_.codes.data() + first_ * shadow_.padded_d(), scratch, padded(),
-                           shadow_.codes(begin), shadow_.bias(begin), (n + 31) / 32 * 2,
-                           shadow_.padded_d(), thresholds, hits);
+    std::int16_t* scratch = thread_scratch<std::int16_t, ByteFilter>(padded() * bytes_.padded_d);
+    return table.filter_u8(all_.codes.data() + first_ * bytes_.padded_d, scratch, padded(),
+                           bytes_.codes + begin * bytes_.padded_d, bytes_.bias + begin,
+                           (n + 31) / 32 * 2, bytes_.padded_d, thresholds, hits);
   }
 
   // For each query an upper bound on its nearest canonical squared distance among the points [0, n)
@@ -112,15 +112,15 @@ class ByteFilter {
   void nearest_bounds(const KernelTable& table, std::size_t n, float* bounds) const {
     std::vector<std::int32_t> best(padded()), part(padded());
     std::fill(best.begin(), best.end(), std::numeric_limits<std::int32_t>::min());
-    std::int16_t* scratch = thread_scratch<std::int16_t, ByteFilter>(padded() * shadow_.padded_d());
+    std::int16_t* scratch = thread_scratch<std::int16_t, ByteFilter>(padded() * bytes_.padded_d);
     for (std::size_t at = 0; at < n; at += most_chunk) {
       const std::size_t count = std::min(most_chunk, n - at);
-      table.best_u8(all_.codes.data() + first_ * shadow_.padded_d(), scratch, padded(),
-                    shadow_.codes(at), shadow_.bias(at), (count + 31) / 32 * 2, shadow_.padded_d(),
-                    part.data());
+      table.best_u8(all_.codes.data() + first_ * bytes_.padded_d, scratch, padded(),
+                    bytes_.codes + at * bytes_.padded_d, bytes_.bias + at, (count + 31) / 32 * 2,
+                    bytes_.padded_d, part.data());
       for (std::size_t i = 0; i < nq_; ++i) best[i] = std::max(best[i], part[i]);
     }
-    const double residual = static_cast<double>(shadow_.residual(0, n));
+    const double residual = bytes_.residual_of(0, n);
     for (std::size_t i = 0; i < nq_; ++i) {
       const std::size_t q = first_ + i;
       // The bias was rounded down by up to one half: two sums' worth of slack.
@@ -140,7 +140,7 @@ class ByteFilter {
     return static_cast<Threshold>(low < 2147483646.0 ? low : 2147483646.0);
   }
 
-  const Shadow& shadow_;
+  Bytes bytes_;
   const Shadow::Queries& all_;
   Metric metric_;
   std::size_t first_, nq_, d_;
@@ -244,20 +244,52 @@ struct Range {
   std::atomic<float>* shared = nullptr;
   // Where more than this share of the pairs passes the filter, it is not worth its price: stop.
   double most_hits = 1;
+  // Rows before this are not looked at: begin is where a block of theirs starts.
+  std::size_t first = 0;
+};
+
+// Scores survivors by the canonical distance of float32 vectors.
+class FloatScorer {
+ public:
+  FloatScorer(const Base& base, Metric metric, const float* queries, std::size_t d)
+      : base_(base), queries_(queries), d_(d), sign_(metric == Metric::l2 ? 1.0f : -1.0f) {
+    distance_ = metric == Metric::l2 ? kernels().squared_l2 : kernels().inner_product;
+  }
+  // Rows beyond what is searched: filters report whole blocks.
+  bool skips(std::size_t row) const { return row >= base_.n || (base_.alive && !base_.alive[row]); }
+  void prefetch(std::size_t row) const {
+    const char* next = reinterpret_cast<const char*>(base_.vectors + row * d_);
+    for (std::size_t byte = 0; byte < d_ * sizeof(float) && byte < 1024; byte += 64)
+      __builtin_prefetch(next + byte);
+  }
+  float value(std::size_t q, std::size_t row) const {
+    return sign_ * distance_(queries_ + q * d_, base_.vectors + row * d_, d_);
+  }
+  std::int64_t id(std::size_t row) const {
+    return base_.ids ? base_.ids[row] : static_cast<std::int64_t>(row);
+  }
+
+ private:
+  const Base& base_;
+  const float* queries_;
+  std::size_t d_;
+  float sign_;
+  float (*distance_)(const float*, const float*, std::size_t);
 };
 
 // Returns the first row that was not looked at: range.end, unless too many pairs passed the filter.
-template <class FilterType, class Result>
-std::size_t scan_range(FilterType& filter, const Base& base, Metric metric, const float* queries,
-                       std::size_t nq, std::size_t d, const Range& range, Result* results) {
+// `results[q]` is what query q collects.
+template <class FilterType, class Scorer, class Results>
+std::size_t scan_range(FilterType& filter, const Scorer& scorer, std::size_t nq, const Range& range,
+                       Results&& results) {
   const KernelTable& table = kernels();
-  const auto distance = metric == Metric::l2 ? table.squared_l2 : table.inner_product;
-  const float sign = metric == Metric::l2 ? 1.0f : -1.0f;
-  std::vector<typename FilterType::Threshold> thresholds(filter.padded(), FilterType::never);
-  std::vector<float> bounds(nq, infinity);
+  using Threshold = typename FilterType::Threshold;
   const std::size_t most = FilterType::most_chunk;
+  Threshold* thresholds = thread_scratch<Threshold, FilterType>(filter.padded());
+  std::fill(thresholds, thresholds + filter.padded(), FilterType::never);
+  float* bounds = thread_scratch<float, Scorer>(nq);
   std::uint32_t* hits = thread_scratch<std::uint32_t, FilterType>(
-      filter.padded() * (std::min(most, range.end - range.begin) + 32));
+      filter.padded() * (std::min(most, range.end - range.begin) + 64));
   // Chunks double: the k-th distance tightens as the logarithm of what was seen, and so few points
   // of each chunk survive.
   std::size_t chunk = std::min(most, (range.first_chunk + FilterType::granule - 1) /
@@ -270,21 +302,17 @@ std::size_t scan_range(FilterType& filter, const Base& base, Metric metric, cons
       bounds[i] = results[i].bound();
       if (range.shared) bounds[i] = exchange_bound(range.shared[i], bounds[i]);
     }
-    filter.thresholds(bounds.data(), thresholds.data());
-    const std::size_t found = filter.run(table, at, n, thresholds.data(), hits);
+    filter.thresholds(bounds, thresholds);
+    const std::size_t found = filter.run(table, at, n, thresholds, hits);
     constexpr std::size_t ahead = 6;
     for (std::size_t h = 0; h < found; ++h) {
-      if (h + ahead < found) {
-        const char* next =
-            reinterpret_cast<const char*>(base.vectors + (at + (hits[h + ahead] & 0xffff)) * d);
-        for (std::size_t byte = 0; byte < d * sizeof(float) && byte < 1024; byte += 64)
-          __builtin_prefetch(next + byte);
-      }
+      if (h + ahead < found) scorer.prefetch(at + (hits[h + ahead] & 0xffff));
       const std::size_t q = hits[h] >> 16, row = at + (hits[h] & 0xffff);
-      if (row >= range.end || (base.alive && !base.alive[row]) || results[q].knows(row)) continue;
-      const float value = sign * distance(queries + q * d, base.vectors + row * d, d);
+      if (row < range.first || row >= range.end || scorer.skips(row) || results[q].knows(row))
+        continue;
+      const float value = scorer.value(q, row);
       if (value <= bounds[q]) {
-        results[q].take({value, base.ids ? base.ids[row] : static_cast<std::int64_t>(row)});
+        results[q].take({value, scorer.id(row)}, row);
         bounds[q] = std::min(bounds[q], results[q].bound());
       }
     }

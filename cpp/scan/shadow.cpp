@@ -14,12 +14,6 @@ namespace {
 constexpr std::size_t group =
     32;  // granularity of storage and of residual bounds: two blocks of 16
 
-// Tiles of at most 64 dimensions, all equal.
-std::size_t pad_dimension(std::size_t d) {
-  const std::size_t tiles = (d + 63) / 64, unit = 4 * tiles;
-  return (d + unit - 1) / unit * unit;
-}
-
 bool all_bytes(const float* x, std::size_t count) {
   for (std::size_t i = 0; i < count; ++i)
     if (!(x[i] >= 0.0f && x[i] <= 255.0f && x[i] == std::floor(x[i]))) return false;
@@ -82,6 +76,11 @@ void Shadow::fit(const float* x, std::size_t n) {
   }
 }
 
+void Shadow::fit(const float* centre, float scale) {
+  centre_.assign(centre, centre + d_);
+  scale_ = scale;
+}
+
 void Shadow::clear() {
   n_ = 0;
   radius_ = 0;
@@ -127,49 +126,63 @@ void Shadow::append(const float* x, std::size_t n) {
   n_ = total;
 }
 
-float Shadow::residual(std::size_t begin, std::size_t end) const {
-  float worst = 0;
-  for (std::size_t g = begin / group; g * group < end; ++g) worst = std::max(worst, residual_[g]);
-  return worst;
-}
-
 std::size_t Shadow::bytes() const {
   return codes_.size() + bias_.size() * sizeof(std::int32_t) + residual_.size() * sizeof(float);
 }
 
+void Shadow::Queries::resize(std::size_t count, std::size_t padded_d) {
+  n = count;
+  codes.resize((count + 15) / 16 * 16 * padded_d);
+  for (auto* v : {&constant, &inverse, &residual, &norm}) v->resize(count);
+}
+
+void Shadow::Queries::copy(std::size_t at, const Queries& other, std::size_t from,
+                           std::size_t padded_d) {
+  std::memcpy(codes.data() + at * padded_d, other.codes.data() + from * padded_d, padded_d);
+  constant[at] = other.constant[from];
+  inverse[at] = other.inverse[from];
+  residual[at] = other.residual[from];
+  norm[at] = other.norm[from];
+}
+
+void Shadow::quantize(const float* queries, std::size_t n, Queries& out, std::size_t first) const {
+  const KernelTable& table = kernels();
+  float* origin = thread_scratch<float, Queries>(d_);
+  std::fill(origin, origin + d_, 0.0f);
+  for (std::size_t row = 0; row < n; ++row) {
+    const float* q = queries + row * d_;
+    const std::size_t i = first + row;
+    std::int8_t* codes = out.codes.data() + i * padded_d_;
+    std::memset(codes + d_, 0, padded_d_ - d_);
+    if (metric_ == Metric::l2) {
+      const Encoded e = encode(table, q, centre_.data(), scale_, d_, codes);
+      out.constant[i] = e.norm / 2 + 128 * e.sum;
+      out.inverse[i] = 1 / static_cast<double>(scale_);
+      out.residual[i] = e.residual;
+      continue;
+    }
+    float largest = std::numeric_limits<float>::min() * 0x1p20f;
+    double offset = 0;
+    for (std::size_t j = 0; j < d_; ++j) {
+      largest = std::max(largest, std::abs(q[j]));
+      offset += static_cast<double>(q[j]) * static_cast<double>(centre_[j]);
+    }
+    const float scale = largest / 127;
+    const Encoded e = encode(table, q, origin, scale, d_, codes);
+    out.inverse[i] = 1 / (static_cast<double>(scale) * static_cast<double>(scale_));
+    out.constant[i] = 128 * e.sum - offset * out.inverse[i];
+    // The residual of a tiny query would vanish in float32: then everything passes.
+    constexpr double everything = std::numeric_limits<float>::max();
+    out.residual[i] = e.length > 1e-15 ? std::min(e.residual, everything) : everything;
+    out.norm[i] = std::min(e.length, everything) + out.residual[i];
+  }
+}
+
 Shadow::Queries Shadow::quantize(const float* queries, std::size_t n) const {
   Queries out;
-  out.n = n;
-  out.codes.resize((n + 15) / 16 * 16 * padded_d_);
-  for (auto* v : {&out.constant, &out.inverse, &out.residual, &out.norm}) v->resize(n);
-  const KernelTable& table = kernels();
-  const std::vector<float> origin(d_, 0.0f);
+  out.resize(n, padded_d_);
   parallel_for(n, 1024, [&](std::size_t begin, std::size_t end) {
-    for (std::size_t i = begin; i < end; ++i) {
-      const float* q = queries + i * d_;
-      std::int8_t* codes = out.codes.data() + i * padded_d_;
-      if (metric_ == Metric::l2) {
-        const Encoded e = encode(table, q, centre_.data(), scale_, d_, codes);
-        out.constant[i] = e.norm / 2 + 128 * e.sum;
-        out.inverse[i] = 1 / static_cast<double>(scale_);
-        out.residual[i] = e.residual;
-        continue;
-      }
-      float largest = std::numeric_limits<float>::min() * 0x1p20f;
-      double offset = 0;
-      for (std::size_t j = 0; j < d_; ++j) {
-        largest = std::max(largest, std::abs(q[j]));
-        offset += static_cast<double>(q[j]) * static_cast<double>(centre_[j]);
-      }
-      const float scale = largest / 127;
-      const Encoded e = encode(table, q, origin.data(), scale, d_, codes);
-      out.inverse[i] = 1 / (static_cast<double>(scale) * static_cast<double>(scale_));
-      out.constant[i] = 128 * e.sum - offset * out.inverse[i];
-      // The residual of a tiny query would vanish in float32: then everything passes.
-      constexpr double everything = std::numeric_limits<float>::max();
-      out.residual[i] = e.length > 1e-15 ? std::min(e.residual, everything) : everything;
-      out.norm[i] = std::min(e.length, everything) + out.residual[i];
-    }
+    quantize(queries + begin * d_, end - begin, out, begin);
   });
   return out;
 }

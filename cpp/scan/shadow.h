@@ -17,6 +17,30 @@ namespace kf::scan {
 
 enum class Metric { l2, inner_product };
 
+// What the 8-bit filter reads: blocks of 16 points (blocks, padded_d / 4, 16, 4), their biases and
+// bounds.
+struct Bytes {
+  const std::uint8_t* codes = nullptr;
+  const std::int32_t* bias = nullptr;
+  const float* residual = nullptr;  // largest ||x - x^|| of each 32 points
+  std::size_t padded_d = 0;
+  double radius = 0;  // largest ||x - centre||
+
+  // Largest ||x - x^|| among the points [begin, end).
+  double residual_of(std::size_t begin, std::size_t end) const {
+    float worst = 0;
+    for (std::size_t g = begin / 32; g * 32 < end; ++g)
+      worst = residual[g] > worst ? residual[g] : worst;
+    return static_cast<double>(worst);
+  }
+};
+
+// Tiles of at most 64 dimensions, all equal.
+inline std::size_t pad_dimension(std::size_t d) {
+  const std::size_t tiles = (d + 63) / 64, unit = 4 * tiles;
+  return (d + unit - 1) / unit * unit;
+}
+
 class Shadow {
  public:
   // What one kernel call scans at most.
@@ -27,6 +51,10 @@ class Shadow {
   // Chooses centre and scale; vectors outside the range met here are clipped, and their residuals
   // say so.
   void fit(const float* x, std::size_t n);
+  // The same for a centre and scale that are known.
+  void fit(const float* centre, float scale);
+  const std::vector<float>& centre() const { return centre_; }
+  float scale() const { return scale_; }
   bool fitted() const { return scale_ > 0; }
   void append(const float* x, std::size_t n);
   // Forgets the vectors, keeps centre and scale: earlier 8-bit queries stay valid.
@@ -34,12 +62,7 @@ class Shadow {
 
   std::size_t size() const { return n_; }
   std::size_t padded_d() const { return padded_d_; }
-  const std::uint8_t* codes(std::size_t point) const { return codes_.data() + point * padded_d_; }
-  const std::int32_t* bias(std::size_t point) const { return bias_.data() + point; }
-  // Largest ||x - x^|| among the points [begin, end).
-  float residual(std::size_t begin, std::size_t end) const;
-  // Largest ||x - centre||.
-  double radius() const { return radius_; }
+  Bytes view() const { return {codes_.data(), bias_.data(), residual_.data(), padded_d_, radius_}; }
   std::size_t bytes() const;
 
   // 8-bit queries with what their thresholds need; see ByteFilter.
@@ -51,7 +74,13 @@ class Shadow {
     std::vector<double> inverse;   // code units of one unit of distance (l2: of its root)
     std::vector<double> residual;  // ||q - q^||
     std::vector<double> norm;      // ||q^||
+
+    void resize(std::size_t count, std::size_t padded_d);
+    // Query `at` becomes a copy of query `from` of other.
+    void copy(std::size_t at, const Queries& other, std::size_t from, std::size_t padded_d);
   };
+  // Queries at places [first, first + n) of `out`, which has room for them.
+  void quantize(const float* queries, std::size_t n, Queries& out, std::size_t first) const;
   Queries quantize(const float* queries, std::size_t n) const;
 
  private:

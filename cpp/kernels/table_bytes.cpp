@@ -1,0 +1,80 @@
+// Float tables to bytes: out = floor((entry - least) * inverse), at most `limit`. What a byte
+// stands for never exceeds the entry but for the rounding of one product, which the caller's
+// threshold allows for.
+
+#include "kernels/table.h"
+#include "simd/vec.h"
+
+namespace kf::KF_LEVEL {
+
+void table_range(const float* entries, std::size_t k, float* least, float* most) {
+  float low = entries[0], high = entries[0];
+  std::size_t i = 0;
+#if KF_LEVEL_RANK >= 2
+  if (k >= 16) {
+    __m512 l = _mm512_loadu_ps(entries), h = l;
+    for (i = 16; i + 16 <= k; i += 16) {
+      const __m512 x = _mm512_loadu_ps(entries + i);
+      l = _mm512_min_ps(l, x);
+      h = _mm512_max_ps(h, x);
+    }
+    low = _mm512_reduce_min_ps(l);
+    high = _mm512_reduce_max_ps(h);
+  }
+#elif KF_LEVEL_RANK >= 1
+  if (k >= 8) {
+    __m256 l = _mm256_loadu_ps(entries), h = l;
+    for (i = 8; i + 8 <= k; i += 8) {
+      const __m256 x = _mm256_loadu_ps(entries + i);
+      l = _mm256_min_ps(l, x);
+      h = _mm256_max_ps(h, x);
+    }
+    float lows[8], highs[8];
+    _mm256_storeu_ps(lows, l);
+    _mm256_storeu_ps(highs, h);
+    for (int lane = 0; lane < 8; ++lane) {
+      low = lows[lane] < low ? lows[lane] : low;
+      high = highs[lane] > high ? highs[lane] : high;
+    }
+  }
+#endif
+  for (; i < k; ++i) {
+    low = entries[i] < low ? entries[i] : low;
+    high = entries[i] > high ? entries[i] : high;
+  }
+  *least = low;
+  *most = high;
+}
+
+void table_bytes(const float* entries, std::size_t k, float least, float inverse,
+                 std::uint32_t limit, std::uint8_t* out) {
+  std::size_t i = 0;
+#if KF_LEVEL_RANK >= 2
+  const __m512 low = _mm512_set1_ps(least), scale = _mm512_set1_ps(inverse);
+  const __m512i most = _mm512_set1_epi32(static_cast<int>(limit));
+  for (; i + 16 <= k; i += 16) {
+    const __m512i x =
+        _mm512_cvttps_epi32(_mm512_mul_ps(_mm512_sub_ps(_mm512_loadu_ps(entries + i), low), scale));
+    _mm_storeu_si128(reinterpret_cast<__m128i*>(out + i),
+                     _mm512_cvtepi32_epi8(_mm512_min_epu32(x, most)));
+  }
+#elif KF_LEVEL_RANK >= 1
+  const __m256 low = _mm256_set1_ps(least), scale = _mm256_set1_ps(inverse);
+  const __m256i most = _mm256_set1_epi32(static_cast<int>(limit));
+  for (; i + 8 <= k; i += 8) {
+    const __m256i x = _mm256_min_epu32(
+        _mm256_cvttps_epi32(_mm256_mul_ps(_mm256_sub_ps(_mm256_loadu_ps(entries + i), low), scale)),
+        most);
+    const __m128i words =
+        _mm_packus_epi32(_mm256_castsi256_si128(x), _mm256_extracti128_si256(x, 1));
+    _mm_storel_epi64(reinterpret_cast<__m128i*>(out + i), _mm_packus_epi16(words, words));
+  }
+#endif
+  for (; i < k; ++i) {
+    const float x = (entries[i] - least) * inverse;
+    const auto whole = static_cast<std::uint32_t>(x);
+    out[i] = static_cast<std::uint8_t>(whole < limit ? whole : limit);
+  }
+}
+
+}  // namespace kf::KF_LEVEL

@@ -1,0 +1,626 @@
+#include "scan/cells.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+#include <limits>
+#include <numeric>
+#include <optional>
+
+#include "core/error.h"
+#include "core/threads.h"
+
+namespace kf::scan {
+namespace {
+
+// Results of one query: the k nearest, or all within a radius.
+struct NearestOf {
+  Best<Candidate> heap;
+  float bound() const { return heap.worst(); }
+  void take(const Candidate& item) { heap.push(item); }
+};
+struct AllWithin {
+  float radius;
+  std::vector<Candidate> found;
+  float bound() const { return radius; }
+  void take(const Candidate& item) {
+    if (item.distance <= radius) found.push_back(item);
+  }
+};
+
+// What several threads collect for one query. Survivors of the filters are few: a spinning lock.
+template <class Collector>
+struct Slot {
+  explicit Slot(Collector empty) : own(std::move(empty)), limit(own.bound()) {}
+  Collector own;
+  std::atomic<float> limit;
+  std::atomic_flag busy = ATOMIC_FLAG_INIT;
+
+  float bound() const { return limit.load(std::memory_order_relaxed); }
+  void take(const Candidate& item) {
+    while (busy.test_and_set(std::memory_order_acquire)) {
+    }
+    own.take(item);
+    limit.store(own.bound(), std::memory_order_relaxed);
+    busy.clear(std::memory_order_release);
+  }
+};
+
+// The results of a group of queries as scan_range sees them, for the rows of one segment.
+template <class Result>
+struct View {
+  Result* const* results;
+  std::uint32_t segment;
+
+  struct At {
+    Result& result;
+    std::uint32_t segment;
+    float bound() const { return result.bound(); }
+    static bool knows(std::size_t) { return false; }
+    void take(Neighbour item, std::size_t row) { result.take(Candidate{item, segment, 0, row}); }
+  };
+  At operator[](std::size_t q) const { return {*results[q], segment}; }
+};
+
+// Common to the scorers: which rows may answer, and under which id.
+struct Rows {
+  const Segment& segment;
+  const std::uint8_t* admitted;
+  mutable std::size_t scored = 0;
+
+  bool skips(std::size_t row) const {
+    return (segment.alive && !segment.alive[row]) || (admitted && !admitted[row]);
+  }
+  std::int64_t id(std::size_t row) const { return segment.ids[row]; }
+};
+
+struct StoredScorer : Rows {
+  const Stored& stored;
+  const float* queries;  // (nq, d), or rows of them
+  const std::uint32_t* which;
+  Metric metric;
+  const KernelTable& table = kernels();
+  float* scratch = thread_scratch<float, Stored>(stored.scratch());
+
+  void prefetch(std::size_t row) const { stored.prefetch(row); }
+  float value(std::size_t q, std::size_t row) const {
+    ++scored;
+    const float* x = stored.row(table, row, scratch);
+    const float* y = queries + which[q] * stored.d;
+    return metric == Metric::l2 ? table.squared_l2(y, x, stored.d)
+                                : -table.inner_product(y, x, stored.d);
+  }
+};
+
+struct ProductScorer : Rows {
+  const ProductCodec& codec;
+  const float* codebooks;
+  const float* locals;  // (nq, local_d)
+  const float* values;  // inner products: what each distance starts from
+  const KernelTable& table = kernels();
+  float* scratch = thread_scratch<float, ProductCodec::Tables*>(codec.local_d());
+
+  static void prefetch(std::size_t) {}
+  float value(std::size_t q, std::size_t row) const {
+    ++scored;
+    const ProductParts& parts = codec.parts();
+    table.gather_pieces(codebooks, segment.product.code(row), segment.product.stride(), parts.m,
+                        parts.bits, parts.s, scratch);
+    const float* y = locals + q * codec.local_d();
+    if (parts.metric == Metric::l2) return table.squared_l2(y, scratch, codec.local_d());
+    return values[q] - table.inner_product(y, scratch, codec.local_d());
+  }
+};
+
+// Squares of huge numbers overflow float32, those of tiny ones vanish in it, and with them every
+// bound.
+bool sound(double largest_norm) { return largest_norm > 1e-12 && largest_norm < 1e18; }
+
+}  // namespace
+
+const float* Coarse::centroid(std::size_t cell, float* scratch) const {
+  if (!centroids) {
+    std::fill(scratch, scratch + d, 0.0f);
+    return scratch;
+  }
+  if (!multi) return centroids + cell * d;
+  const std::size_t half = d / 2;
+  std::memcpy(scratch, centroids + cell / cells * half, half * sizeof(float));
+  std::memcpy(scratch + half, centroids + (cells + cell % cells) * half, half * sizeof(float));
+  return scratch;
+}
+
+CellScan::CellScan(Metric metric, Coarse coarse, const ProductCodec* product, const RawCodec* raw,
+                   std::vector<Segment> segments)
+    : metric_(metric),
+      coarse_(coarse),
+      product_(product),
+      raw_(raw),
+      segments_(std::move(segments)) {
+  for (const Segment& segment : segments_) rows_ += segment.n;
+  if (!coarse_.multi) return;
+  const std::size_t half = coarse_.d / 2, k = coarse_.cells;
+  transposed_.resize(2 * half * k);
+  norms_.resize(2 * k);
+  for (std::size_t side = 0; side < 2; ++side)
+    for (std::size_t c = 0; c < k; ++c) {
+      const float* x = coarse_.centroids + (side * k + c) * half;
+      float norm = 0;
+      for (std::size_t j = 0; j < half; ++j) {
+        transposed_[(side * half + j) * k + c] = x[j];
+        norm += x[j] * x[j];
+      }
+      norms_[side * k + c] = norm;
+    }
+}
+
+// Cells of the multi-index by ascending sum of the halves' distances, until enough cells or rows
+// are met.
+void CellScan::multi_cells(const float* query, std::size_t nprobe, std::size_t budget,
+                           std::vector<std::uint32_t>& cells, std::vector<float>& values) const {
+  struct Scratch {
+    Ordered sides[2];
+    MultiSequence sequence;
+    std::vector<float> distances, scaled;
+  };
+  thread_local Scratch scratch;
+  const std::size_t half = coarse_.d / 2, k = coarse_.cells;
+  const bool l2 = metric_ == Metric::l2;
+  scratch.distances.resize(k);
+  scratch.scaled.resize(half);
+  for (std::size_t side = 0; side < 2; ++side) {
+    float norm = 0;
+    for (std::size_t j = 0; j < half; ++j) {
+      const float q = query[side * half + j];
+      norm += q * q;
+      scratch.scaled[j] = l2 ? -2 * q : -q;
+    }
+    for (std::size_t c = 0; c < k; ++c) scratch.distances[c] = l2 ? norms_[side * k + c] + norm : 0;
+    kernels().multiply(scratch.scaled.data(), 1, half, transposed_.data() + side * half * k, k,
+                       scratch.distances.data());
+    scratch.sides[side].start(scratch.distances.data(), k);
+  }
+  cells.clear();
+  values.clear();
+  scratch.sequence.start(scratch.sides[0], scratch.sides[1]);
+  std::size_t met = 0;
+  for (MultiSequence::Pair pair; cells.size() < nprobe && scratch.sequence.next(pair);) {
+    const auto cell =
+        static_cast<std::uint32_t>(scratch.sides[0][pair.i].at * k + scratch.sides[1][pair.j].at);
+    cells.push_back(cell);
+    values.push_back(pair.sum);
+    if (budget == 0) continue;
+    for (const Segment& segment : segments_) {
+      const auto rows = segment.directory->rows(cell);
+      met += rows.end - rows.begin;
+    }
+    if (met >= budget) break;
+  }
+}
+
+void CellScan::probe(const CellQuery& query, std::int64_t* cells, float* values) const {
+  const std::size_t nprobe = query.nprobe;
+  if (coarse_.multi) {
+    parallel_for(
+        query.n, 8,
+        [&](std::size_t begin, std::size_t end) {
+          std::vector<std::uint32_t> found;
+          std::vector<float> distances;
+          for (std::size_t q = begin; q < end; ++q) {
+            poll_interrupt();
+            multi_cells(query.queries + q * coarse_.d, nprobe, query.budget, found, distances);
+            for (std::size_t i = 0; i < nprobe; ++i) {
+              const bool there = i < found.size();
+              cells[q * nprobe + i] = there ? static_cast<std::int64_t>(found[i]) : -1;
+              values[q * nprobe + i] = there ? distances[i] : infinity;
+            }
+          }
+        },
+        query.threads);
+  } else if (coarse_.scan) {
+    const Base base{coarse_.centroids, nullptr, nullptr, coarse_.cells};
+    coarse_.scan->search(base, query.queries, query.n, nprobe, Filter::automatic, query.threads,
+                         values, cells);
+  } else {
+    for (std::size_t i = 0; i < query.n * nprobe; ++i) {
+      cells[i] = i % nprobe == 0 ? 0 : -1;
+      values[i] = i % nprobe == 0 ? 0 : infinity;
+    }
+  }
+}
+
+// One search: its queries prepared, and the two ways to go through lists.
+template <class Collector>
+class CellScan::Session {
+ public:
+  Session(const CellScan& scan, const CellQuery& query, CellStats& stats)
+      : scan_(scan), query_(query), stats_(stats) {
+    if (!scan.raw_) return;
+    raw_.resize(query.n, scan.raw_->coder.padded_d());
+    parallel_for(
+        query.n, 64,
+        [&](std::size_t begin, std::size_t end) {
+          scan.raw_->coder.quantize(query.queries + begin * scan.raw_->d, end - begin, raw_, begin);
+        },
+        query.threads);
+  }
+
+  // One query through rows [visit.begin, visit.end) of each visit, in this order.
+  template <class Result>
+  void one(std::uint32_t q, const std::vector<Visit>& visits, Result& result) {
+    Result* const results[1] = {&result};
+    if (scan_.product_ && !scan_.product_->local()) {
+      thread_local ProductCodec::Tables tables;
+      const bool blocked = scan_.segments_.empty() || scan_.segments_[0].product.blocked;
+      scan_.product_->tables(query_.queries + q * scan_.product_->parts().d, blocked, tables);
+      if (!blocked) {
+        short_lists(q, visits, tables, result);
+        return;
+      }
+      for (const Visit& visit : visits) {
+        poll_interrupt();
+        const Segment& segment = scan_.segments_[visit.segment];
+        const TableFilter filter(*scan_.product_, tables, segment.product, visit.value);
+        by_codes(filter, visit, &q, 1, &visit.value, results);
+      }
+      return;
+    }
+    for (const Visit& visit : visits) group(visit, &q, 1, &visit.value, results);
+  }
+
+  // Several queries through the same rows.
+  template <class Result>
+  void group(const Visit& visit, const std::uint32_t* which, std::size_t count, const float* values,
+             Result* const* results) {
+    if (scan_.raw_)
+      by_vectors(visit, which, count, results);
+    else
+      by_decoding(visit, which, count, values, results);
+  }
+
+ private:
+  Range range(const Visit& visit, std::size_t granule, bool fresh) const {
+    Range range{visit.begin / granule * granule, visit.end};
+    range.first = visit.begin;
+    range.first_chunk = fresh ? 64 : 4096;
+    return range;
+  }
+  const std::uint8_t* admitted(const Visit& visit) const {
+    return query_.admitted ? query_.admitted[visit.segment] : nullptr;
+  }
+  void count(std::size_t queries, const Visit& visit, const Rows& rows) {
+    stats_.visited += queries;
+    stats_.rows += queries * (visit.end - visit.begin);
+    stats_.scored += rows.scored;
+  }
+  template <class Result>
+  static bool fresh(Result* const* results, std::size_t count) {
+    for (std::size_t i = 0; i < count; ++i)
+      if (results[i]->bound() == infinity) return true;
+    return false;
+  }
+
+  template <class Result>
+  void by_vectors(const Visit& visit, const std::uint32_t* which, std::size_t count_,
+                  Result* const* results) {
+    const Segment& segment = scan_.segments_[visit.segment];
+    const View<Result> view{results, visit.segment};
+    const StoredScorer scorer{
+        {segment, admitted(visit)}, segment.stored, query_.queries, which, scan_.metric_};
+    if (!sound(segment.largest_norm)) {
+      NoFilter filter(count_);
+      scan_range(filter, scorer, count_, range(visit, 1, true), view);
+    } else {
+      thread_local Shadow::Queries some;
+      some.resize(count_, segment.bytes.padded_d);
+      for (std::size_t i = 0; i < count_; ++i) some.copy(i, raw_, which[i], segment.bytes.padded_d);
+      ByteFilter filter(segment.bytes, scan_.metric_, some, 0, count_, scan_.raw_->d,
+                        segment.largest_norm);
+      scan_range(filter, scorer, count_, range(visit, 32, fresh(results, count_)), view);
+    }
+    count(count_, visit, scorer);
+  }
+
+  template <class Result>
+  void by_decoding(const Visit& visit, const std::uint32_t* which, std::size_t count_,
+                   const float* values, Result* const* results) {
+    const ProductCodec& codec = *scan_.product_;
+    const Segment& segment = scan_.segments_[visit.segment];
+    const float* own = local_queries(visit, which, count_);
+    const std::size_t book = codec.book_of(visit.cell), wide = codec.parts().m * codec.piece();
+    thread_local Shadow::Queries coded;
+    coded.resize(count_, codec.coder().padded_d());
+    float* padded = thread_scratch<float, Session>(wide);
+    for (std::size_t i = 0; i < count_; ++i) {
+      codec.padded(own + i * codec.local_d(), padded);
+      codec.coder().quantize(padded, 1, coded, i);
+    }
+    const bool ip = scan_.metric_ == Metric::inner_product;
+    const View<Result> view{results, visit.segment};
+    const ProductScorer scorer{
+        {segment, admitted(visit)}, codec, codec.codebooks(book), own, values};
+    if (sound(codec.largest_norm())) {
+      DecodedFilter filter(codec, segment.product, book, coded, count_, ip ? values : nullptr);
+      scan_range(filter, scorer, count_, range(visit, 64, fresh(results, count_)), view);
+    } else {
+      NoFilter filter(count_);
+      scan_range(filter, scorer, count_, range(visit, 1, true), view);
+    }
+    count(count_, visit, scorer);
+  }
+
+  template <class Result>
+  void by_codes(const TableFilter& tables, const Visit& visit, const std::uint32_t* q,
+                std::size_t count_, const float* values, Result* const* results) {
+    const ProductCodec& codec = *scan_.product_;
+    const Segment& segment = scan_.segments_[visit.segment];
+    const View<Result> view{results, visit.segment};
+    const ProductScorer scorer{{segment, admitted(visit)},
+                               codec,
+                               codec.codebooks(codec.book_of(visit.cell)),
+                               local_queries(visit, q, 1),
+                               values};
+    if (sound(codec.largest_norm())) {
+      TableFilter filter = tables;
+      scan_range(filter, scorer, count_, range(visit, 64, fresh(results, 1)), view);
+    } else {
+      NoFilter filter(1);
+      scan_range(filter, scorer, count_, range(visit, 1, true), view);
+    }
+    count(1, visit, scorer);
+  }
+
+  // Lists of a few rows: float tables, row by row.
+  template <class Result>
+  void short_lists(std::uint32_t q, const std::vector<Visit>& visits,
+                   const ProductCodec::Tables& tables, Result& result) {
+    const ProductCodec& codec = *scan_.product_;
+    const ProductParts& parts = codec.parts();
+    const KernelTable& table = kernels();
+    const float* pointers[256];
+    for (std::size_t j = 0; j < parts.m; ++j) pointers[j] = tables.floats.data() + j * codec.k();
+    constexpr std::size_t most = 256, ahead = 8;
+    float sums[most];
+    std::size_t met = 0, scored = 0;
+    for (std::size_t v = 0; v < visits.size(); ++v) {
+      const Visit& visit = visits[v];
+      if (v % 64 == 0) poll_interrupt();
+      if (v + ahead < visits.size()) {
+        const Visit& next = visits[v + ahead];
+        const std::uint8_t* at = scan_.segments_[next.segment].product.code(next.begin);
+        __builtin_prefetch(at);
+        __builtin_prefetch(at + 64);
+      }
+      const Segment& segment = scan_.segments_[visit.segment];
+      std::optional<ProductScorer> scorer;
+      float limit = codec.limit(tables, result.bound(), visit.value);
+      for (std::size_t at = visit.begin; at < visit.end; at += most) {
+        const std::size_t n = std::min(most, visit.end - at);
+        const std::uint8_t* codes = segment.product.code(at);
+        const std::size_t width = segment.product.width;
+        table.product_rows({codes, n, width, parts.m, parts.bits}, pointers, sums);
+        if (codec.has_terms())
+          for (std::size_t i = 0; i < n; ++i) sums[i] += codec.term(codes + i * width);
+        for (std::size_t i = 0; i < n; ++i) {
+          if (!(sums[i] <= limit)) continue;
+          if (!scorer)
+            scorer.emplace(ProductScorer{{segment, admitted(visit)},
+                                         codec,
+                                         codec.codebooks(codec.book_of(visit.cell)),
+                                         local_queries(visit, &q, 1),
+                                         &visit.value});
+          if (scorer->skips(at + i)) continue;
+          const float value = scorer->value(0, at + i);
+          if (value > result.bound()) continue;
+          result.take(Candidate{{value, scorer->id(at + i)}, visit.segment, 0, at + i});
+          limit = codec.limit(tables, result.bound(), visit.value);
+        }
+      }
+      met += visit.end - visit.begin;
+      if (scorer) scored += scorer->scored;
+    }
+    stats_.visited += visits.size();
+    stats_.rows += met;
+    stats_.scored += scored;
+  }
+
+  const float* local_queries(const Visit& visit, const std::uint32_t* which, std::size_t n) {
+    const ProductCodec& codec = *scan_.product_;
+    float* own = thread_scratch<float, CellScan>(n * codec.local_d() + scan_.coarse_.d);
+    const float* centroid = scan_.coarse_.centroid(visit.cell, own + n * codec.local_d());
+    codec.locals(query_.queries, which, n, centroid, visit.cell, own);
+    return own;
+  }
+
+  const CellScan& scan_;
+  const CellQuery& query_;
+  CellStats& stats_;
+  Shadow::Queries raw_;
+};
+
+void CellScan::visits(const CellQuery& query, std::size_t q, const std::int64_t* cells,
+                      const float* values, std::vector<Visit>& out) const {
+  for (std::size_t i = 0; i < query.nprobe && cells[q * query.nprobe + i] >= 0; ++i) {
+    const auto cell = static_cast<std::uint32_t>(cells[q * query.nprobe + i]);
+    for (std::uint32_t s = 0; s < segments_.size(); ++s) {
+      const auto rows = segments_[s].directory->rows(cell);
+      if (rows.begin < rows.end)
+        out.push_back({s, cell, values[q * query.nprobe + i], rows.begin, rows.end});
+    }
+  }
+}
+
+template <class Collector>
+void CellScan::run(const CellQuery& query, std::vector<Collector>& results,
+                   CellStats& stats) const {
+  if (query.n == 0 || rows_ == 0) return;
+  const std::size_t nprobe = query.nprobe, use = query.threads > 0 ? query.threads : kf::threads();
+  std::vector<std::int64_t> cells(query.n * nprobe);
+  std::vector<float> values(query.n * nprobe);
+  probe(query, cells.data(), values.data());
+  Session<Collector> session(*this, query, stats);
+
+  // Which pays: each query through its lists, or each list past its queries? Local codes rotate
+  // queries by a matrix a list; decoding a list costs as much as five queries' look-ups.
+  const std::size_t met = query.n * std::min(nprobe, coarse_.n_cells());
+  const double shared =
+      static_cast<double>(met) / static_cast<double>(std::min(met, coarse_.n_cells()));
+  const bool blocked = segments_[0].product.blocked;
+  const bool by_list =
+      query.n > 1 && blocked &&
+      (raw_ || product_->local() ? shared >= 1.5
+                                 : shared >= 6 && kernels().products_of_bytes() != 0);
+  if (!by_list) {
+    // A few queries over long lists: the rows are split among the threads.
+    const std::size_t parts = query.n < use && rows_ / coarse_.n_cells() * nprobe >= 32768
+                                  ? (use + query.n - 1) / query.n
+                                  : 1;
+    if (parts == 1) {
+      parallel_for(
+          query.n, query.n >= 64 * use ? 8 : 1,
+          [&](std::size_t begin, std::size_t end) {
+            std::vector<Visit> path;
+            for (std::size_t q = begin; q < end; ++q) {
+              path.clear();
+              visits(query, q, cells.data(), values.data(), path);
+              session.one(static_cast<std::uint32_t>(q), path, results[q]);
+            }
+          },
+          use);
+      return;
+    }
+    std::vector<std::unique_ptr<Slot<Collector>>> slots;
+    for (Collector& result : results)
+      slots.push_back(std::make_unique<Slot<Collector>>(std::move(result)));
+    parallel_for(
+        query.n * parts, 1,
+        [&](std::size_t task, std::size_t) {
+          const std::size_t q = task / parts, part = task % parts;
+          std::vector<Visit> path, own;
+          visits(query, q, cells.data(), values.data(), path);
+          for (std::size_t v = 0; v < path.size(); ++v) {
+            Visit visit = path[v];
+            if (visit.end - visit.begin < 32768) {
+              if (v % parts == part) own.push_back(visit);
+              continue;
+            }
+            const std::size_t span = ((visit.end - visit.begin) / parts + 64) / 64 * 64;
+            const std::size_t from = visit.begin + part * span;
+            visit.end = std::min(visit.end, part + 1 == parts ? visit.end : from + span);
+            visit.begin = std::min(from, visit.end);
+            if (visit.begin < visit.end) own.push_back(visit);
+          }
+          session.one(static_cast<std::uint32_t>(q), own, *slots[q]);
+        },
+        use);
+    for (std::size_t q = 0; q < query.n; ++q) results[q] = std::move(slots[q]->own);
+    return;
+  }
+
+  std::vector<std::unique_ptr<Slot<Collector>>> slots;
+  for (Collector& result : results)
+    slots.push_back(std::make_unique<Slot<Collector>>(std::move(result)));
+  // The nearest cell of every query first: then bounds are known.
+  struct Entry {
+    std::uint32_t cell, query;
+    float value;
+  };
+  const std::size_t rounds[] = {0, std::min<std::size_t>(1, nprobe), nprobe};
+  for (std::size_t round = 0; round < 2; ++round) {
+    std::vector<Entry> entries;
+    entries.reserve(query.n * (rounds[round + 1] - rounds[round]));
+    for (std::uint32_t q = 0; q < query.n; ++q)
+      for (std::size_t i = rounds[round]; i < rounds[round + 1]; ++i)
+        if (const std::int64_t cell = cells[q * nprobe + i]; cell >= 0)
+          entries.push_back({static_cast<std::uint32_t>(cell), q, values[q * nprobe + i]});
+    // A stable counting sort by cell.
+    std::vector<std::uint32_t> starts(coarse_.n_cells() + 1);
+    for (const Entry& entry : entries) ++starts[entry.cell + 1];
+    std::partial_sum(starts.begin(), starts.end(), starts.begin());
+    std::vector<std::uint32_t> next(starts.begin(), starts.end() - 1), which(entries.size());
+    std::vector<float> distances(entries.size());
+    for (const Entry& entry : entries) {
+      const std::uint32_t at = next[entry.cell]++;
+      which[at] = entry.query;
+      distances[at] = entry.value;
+    }
+    struct Task {
+      Visit visit;
+      std::uint32_t first, count;
+    };
+    std::vector<Task> tasks;
+    constexpr std::uint32_t most = most_group;
+    constexpr std::size_t span = 65536;
+    for (std::uint32_t cell = 0; cell + 1 < starts.size(); ++cell) {
+      if (starts[cell] == starts[cell + 1]) continue;
+      for (std::uint32_t s = 0; s < segments_.size(); ++s) {
+        const auto rows = segments_[s].directory->rows(cell);
+        for (std::uint32_t first = starts[cell]; first < starts[cell + 1]; first += most)
+          for (std::size_t at = rows.begin; at < rows.end; at += span)
+            tasks.push_back({{s, cell, 0, at, std::min(rows.end, at + span)},
+                             first,
+                             std::min(most, starts[cell + 1] - first)});
+      }
+    }
+    parallel_for(
+        tasks.size(), 1,
+        [&](std::size_t t, std::size_t) {
+          const Task& task = tasks[t];
+          Slot<Collector>* own[most_group];
+          for (std::uint32_t i = 0; i < task.count; ++i)
+            own[i] = slots[which[task.first + i]].get();
+          session.group(task.visit, which.data() + task.first, task.count,
+                        distances.data() + task.first, own);
+        },
+        use);
+  }
+  for (std::size_t q = 0; q < query.n; ++q) results[q] = std::move(slots[q]->own);
+}
+
+void CellScan::search(const CellQuery& query, std::size_t k, std::size_t shortlist,
+                      float* distances, std::int64_t* ids, CellStats& stats) const {
+  std::vector<NearestOf> results(query.n,
+                                 NearestOf{Best<Candidate>(fine() ? std::max(k, shortlist) : k)});
+  run(query, results, stats);
+  if (!fine()) {
+    for (std::size_t q = 0; q < query.n; ++q) results[q].heap.write(distances + q * k, ids + q * k);
+    return;
+  }
+  parallel_for(
+      query.n, 4,
+      [&](std::size_t begin, std::size_t end) {
+        const KernelTable& table = kernels();
+        for (std::size_t q = begin; q < end; ++q) {
+          TopK best(k);
+          const auto& items = results[q].heap.items();
+          constexpr std::size_t ahead = 6;
+          for (std::size_t i = 0; i < items.size(); ++i) {
+            if (i + ahead < items.size())
+              segments_[items[i + ahead].segment].fine.prefetch(items[i + ahead].row);
+            const Stored& fine_rows = segments_[items[i].segment].fine;
+            float* scratch = thread_scratch<float, CellScan*>(fine_rows.scratch());
+            const float* x = fine_rows.row(table, items[i].row, scratch);
+            const float* y = query.original + q * fine_rows.d;
+            best.push({metric_ == Metric::l2 ? table.squared_l2(y, x, fine_rows.d)
+                                             : -table.inner_product(y, x, fine_rows.d),
+                       items[i].id});
+          }
+          best.write(distances + q * k, ids + q * k);
+        }
+      },
+      query.threads);
+}
+
+std::vector<std::vector<Neighbour>> CellScan::range(const CellQuery& query, float radius,
+                                                    CellStats& stats) const {
+  std::vector<AllWithin> results(query.n, AllWithin{radius, {}});
+  run(query, results, stats);
+  std::vector<std::vector<Neighbour>> out(query.n);
+  for (std::size_t q = 0; q < query.n; ++q) {
+    for (const Candidate& item : results[q].found) out[q].push_back(item);
+    std::sort(out[q].begin(), out[q].end());
+  }
+  return out;
+}
+
+}  // namespace kf::scan

@@ -1,0 +1,61 @@
+#pragma once
+// Vectors as an index keeps them: float32, float16, or bytes around a centre. What they stand for
+// is a float32 vector; that is what distances are taken to.
+
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+
+#include "kernels/table.h"
+
+namespace kf::scan {
+
+struct Stored {
+  enum class Format {
+    f32,
+    f16,
+    bytes,   // row by row: (n, d)
+    blocks,  // as the 8-bit filter reads them: (n / 16, padded_d / 4, 16, 4)
+  };
+  Format format = Format::f32;
+  const void* data = nullptr;
+  std::size_t d = 0, padded_d = 0;
+  float scale = 0;
+  const float* centre = nullptr;
+
+  // The vector of a row: where it lies, or decoded into `scratch` (d rounded up to 4).
+  const float* row(const KernelTable& table, std::size_t i, float* scratch) const {
+    switch (format) {
+      case Format::f32:
+        return static_cast<const float*>(data) + i * d;
+      case Format::f16:
+        table.halves_to_floats(static_cast<const std::uint16_t*>(data) + i * d, d, scratch);
+        return scratch;
+      case Format::bytes:
+        table.bytes_to_floats(static_cast<const std::uint8_t*>(data) + i * d, d, scale, centre,
+                              scratch);
+        return scratch;
+      case Format::blocks:
+        break;
+    }
+    const auto* from = static_cast<const std::uint8_t*>(data) + i / 16 * 16 * padded_d + i % 16 * 4;
+    auto* bytes = reinterpret_cast<std::uint8_t*>(scratch + (d + 3) / 4 * 4);
+    for (std::size_t j = 0; j < d; j += 4) std::memcpy(bytes + j, from + 16 * j, 4);
+    table.bytes_to_floats(bytes, d, scale, centre, scratch);
+    return scratch;
+  }
+  // Floats that row() may write.
+  std::size_t scratch() const { return (d + 3) / 4 * 5; }
+
+  void prefetch(std::size_t i) const {
+    const std::size_t size = format == Format::f32     ? 4 * d
+                             : format == Format::f16   ? 2 * d
+                             : format == Format::bytes ? d
+                                                       : 0;
+    const char* at = static_cast<const char*>(data) + i * size;
+    for (std::size_t byte = 0; byte < size && byte < 1024; byte += 64)
+      __builtin_prefetch(at + byte);
+  }
+};
+
+}  // namespace kf::scan
