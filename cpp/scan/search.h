@@ -277,6 +277,9 @@ class FloatScorer {
   float (*distance_)(const float*, const float*, std::size_t);
 };
 
+// Whose buffers scan_range uses: it is never entered twice by a thread.
+struct ScanScratch;
+
 // Returns the first row that was not looked at: range.end, unless too many pairs passed the filter.
 // `results[q]` is what query q collects.
 template <class FilterType, class Scorer, class Results>
@@ -285,10 +288,10 @@ std::size_t scan_range(FilterType& filter, const Scorer& scorer, std::size_t nq,
   const KernelTable& table = kernels();
   using Threshold = typename FilterType::Threshold;
   const std::size_t most = FilterType::most_chunk;
-  Threshold* thresholds = thread_scratch<Threshold, FilterType>(filter.padded());
+  Threshold* thresholds = thread_scratch<Threshold, ScanScratch>(filter.padded());
   std::fill(thresholds, thresholds + filter.padded(), FilterType::never);
-  float* bounds = thread_scratch<float, Scorer>(nq);
-  std::uint32_t* hits = thread_scratch<std::uint32_t, FilterType>(
+  float* bounds = thread_scratch<float, ScanScratch>(nq);
+  std::uint32_t* hits = thread_scratch<std::uint32_t, ScanScratch>(
       filter.padded() * (std::min(most, range.end - range.begin) + 64));
   // Chunks double: the k-th distance tightens as the logarithm of what was seen, and so few points
   // of each chunk survive.
