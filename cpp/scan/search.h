@@ -278,6 +278,7 @@ class FloatScorer {
 };
 
 // Whose buffers scan_range uses: it is never entered twice by a thread.
+struct ScanBounds;
 struct ScanScratch;
 
 // Returns the first row that was not looked at: range.end, unless too many pairs passed the filter.
@@ -290,7 +291,7 @@ std::size_t scan_range(FilterType& filter, const Scorer& scorer, std::size_t nq,
   const std::size_t most = FilterType::most_chunk;
   Threshold* thresholds = thread_scratch<Threshold, ScanScratch>(filter.padded());
   std::fill(thresholds, thresholds + filter.padded(), FilterType::never);
-  float* bounds = thread_scratch<float, ScanScratch>(nq);
+  float* bounds = thread_scratch<float, ScanBounds>(nq);
   std::uint32_t* hits = thread_scratch<std::uint32_t, ScanScratch>(
       filter.padded() * (std::min(most, range.end - range.begin) + 64));
   // Chunks double: the k-th distance tightens as the logarithm of what was seen, and so few points

@@ -16,6 +16,14 @@ from kinfold.base.errors import FileFormatError
 ROOMS = ("transform", "quantize", "index", "graph", "local", "features")
 # Kinds that are saved but not chosen by name.
 PARTS = {
+    "index.Cells": "kinfold.index.cells:CellIndex",
+    "index.SingleCell": "kinfold.index.coarse.single:SingleCell",
+    "index.KMeansCells": "kinfold.index.coarse.kmeans:KMeansCells",
+    "index.MultiCells": "kinfold.index.coarse.multi:MultiCells",
+    "index.RawVectors": "kinfold.index.codecs.raw:RawVectors",
+    "index.ByteVectors": "kinfold.index.codecs.raw:ByteVectors",
+    "index.ProductCodes": "kinfold.index.codecs.product:ProductCodes",
+    "index.LocalCodes": "kinfold.index.codecs.product:LocalCodes",
     "gallery.Segment": "kinfold.gallery.segment:Segment",
     "gallery.Model": "kinfold.gallery.model:Model",
 }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,6 +10,14 @@ from numpy.typing import NDArray
 from kinfold.base.arrays import Ids, Vectors, as_array, as_ids
 
 METRICS = ("l2", "ip", "cosine")
+
+
+class RangeResult(NamedTuple):
+    """What a range search returns: query i has the entries starts[i] to starts[i + 1]."""
+
+    starts: Ids
+    distances: Vectors
+    ids: Ids
 
 
 def unit_rows(x: Vectors) -> Vectors:

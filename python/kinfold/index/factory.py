@@ -1,18 +1,141 @@
-"""Indexes by name, in faiss's spelling."""
+"""Indexes by name, in faiss's spelling.
+
+    Flat                         exact search
+    PQ16  PQ16x8  PQ32x4fs       product codes, scanned exhaustively: 16 of 8 bits, 32 of 4 bits
+    SQ8  SQfp16                  8-bit numbers, half-precision numbers
+    IVF1024,Flat  IVF1024,PQ16   inverted index of 1,024 cells; codes of residuals
+    IMI2x10,PQ16                 inverted multi-index of (2**10)**2 cells
+    IVF1024,LOPQ16               locally optimized product codes
+    OPQ16,PQ16  OPQ16_64,PQ16    rotation (to 64 dimensions) that suits 16 subquantizers
+    PCA64,...  PCAW64,...        projection (whitened) to 64 dimensions
+    ...,RFlat  ...,RSQ8  ...,RSQfp16    second look at float32, 8-bit, half-precision vectors
+"""
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
+from kinfold.base.arrays import as_choice, as_count
 from kinfold.base.registry import catalogue, find
+from kinfold.index.base import METRICS
+
+_REFINE = {"RFlat": "float32", "RSQ8": "uint8", "RSQfp16": "float16"}
+_EXAMPLES = "Flat, PQ16, IVF1024,PQ16, IMI2x10,PQ16,RFlat, OPQ16,IVF1024,PQ16, IVF1024,LOPQ16"
 
 
-def index_factory(spec: str, dim: int, *, metric: str = "l2") -> Any:
-    """An index from a description such as "Flat".
+def index_factory(spec: str, dim: int, *, metric: str = "l2", seed: int = 0, verbose: bool = True) -> Any:
+    """An index from a description such as "Flat" or "OPQ16,IVF1024,PQ16,RFlat".
 
-    Raises ValueError for a description that no index answers to, with those that there are.
+    dim : dimension of the vectors
+    metric : "l2", "ip" or "cosine"
+    seed, verbose : for training
+    Raises ValueError for a description that means nothing, with examples.
     """
-    names = catalogue("index")
-    if not isinstance(spec, str) or spec not in names:
-        raise ValueError(f"spec: expected one of {', '.join(names)}, got {spec!r}")
-    return find("index", spec)(dim, metric=metric)
+    if not isinstance(spec, str):
+        raise ValueError(f"spec: expected a description such as {_EXAMPLES}, got {spec!r}")
+    if spec in catalogue("index"):
+        return find("index", spec)(dim, metric=metric)
+    dim = as_count(dim, "dim", most=1 << 20)
+    return _Parser(spec, dim, as_choice(metric, "metric", METRICS), seed, verbose).index()
+
+
+class _Parser:
+    """Reads a description from left to right."""
+
+    def __init__(self, spec: str, dim: int, metric: str, seed: int, verbose: bool) -> None:
+        self.spec, self.dim, self.metric = spec, dim, metric
+        self.training = {"seed": seed, "verbose": verbose}
+        self.words = [word.strip() for word in spec.split(",")]
+
+    def index(self) -> Any:
+        """The index that the whole description means."""
+        from kinfold.index.cells import CellIndex
+
+        refine = _REFINE.get(self.words[-1])
+        if refine is not None:
+            self.words.pop()
+        transform, inner = self._transform()
+        coarse = self._coarse(inner)
+        if len(self.words) != 1:
+            self._refuse()
+        codec = self._codec(inner, coarse)
+        return CellIndex(
+            self.dim, coarse, codec, transform=transform, refine=refine, metric=self.metric
+        )
+
+    def _refuse(self) -> Any:
+        raise ValueError(f"spec: expected a description such as {_EXAMPLES}, got {self.spec!r}")
+
+    def _next(self, pattern: str) -> re.Match[str] | None:
+        match = re.fullmatch(pattern, self.words[0]) if self.words else None
+        if match:
+            self.words.pop(0)
+        return match
+
+    def _transform(self) -> tuple[Any, int]:
+        if match := self._next(r"OPQ(\d+)(?:_(\d+))?"):
+            from kinfold.quantize.optimized import OPQ
+
+            inner = int(match[2] or self.dim)
+            return OPQ(int(match[1]), inner, **self.training), inner
+        if match := self._next(r"PCA(W?)(\d+)"):
+            from kinfold.transform.pca import PCA
+
+            return PCA(int(match[2]), whiten=bool(match[1])), int(match[2])
+        return None, self.dim
+
+    def _coarse(self, inner: int) -> Any:
+        if match := self._next(r"IVF(\d+)"):
+            from kinfold.index.coarse.kmeans import KMeansCells
+
+            spherical = self.metric == "cosine"
+            return KMeansCells(int(match[1]), spherical=spherical, **self.training)
+        if match := self._next(r"IMI2x(\d+)"):
+            from kinfold.index.coarse.multi import MultiCells
+
+            bits = as_count(int(match[1]), "spec: bits of a multi-index", most=14)
+            if inner % 2:
+                raise ValueError(f"spec: a multi-index needs an even dimension, got {inner}")
+            return MultiCells(1 << bits, **self.training)
+        from kinfold.index.coarse.single import SingleCell
+
+        return SingleCell(inner)
+
+    def _codec(self, inner: int, coarse: Any) -> Any:
+        metric = "l2" if self.metric == "l2" else "ip"
+        lists = coarse.n_cells > 1
+        if self._next("Flat"):
+            from kinfold.index.codecs.raw import RawVectors
+
+            return RawVectors(inner, metric=metric)
+        if self._next("SQfp16"):
+            from kinfold.index.codecs.raw import RawVectors
+
+            return RawVectors(inner, metric=metric, dtype="float16")
+        if self._next("SQ8"):
+            from kinfold.index.codecs.raw import ByteVectors
+
+            return ByteVectors(inner, metric=metric)
+        if match := self._next(r"(LO)?PQ(\d+)(?:x(\d+))?(fs)?"):
+            bits = int(match[3] or 8)
+            if bits not in (4, 8):
+                raise ValueError(f"spec: expected codes of 4 or 8 bits, got {self.spec!r}")
+            if match[1]:
+                return self._local(inner, int(match[2]), bits, coarse)
+            from kinfold.index.codecs.product import ProductCodes
+            from kinfold.quantize.product import ProductQuantizer
+
+            quantizer = ProductQuantizer(int(match[2]), bits=bits, **self.training)
+            return ProductCodes(
+                inner, quantizer, metric=metric, residual=lists, blocked=not coarse.counts_rows
+            )
+        return self._refuse()
+
+    def _local(self, inner: int, m: int, bits: int, coarse: Any) -> Any:
+        from kinfold.index.codecs.product import LocalCodes
+        from kinfold.quantize.local import LocallyOptimizedPQ
+
+        if self.metric != "l2":
+            raise ValueError(f'spec: LOPQ is for the metric "l2", got {self.metric!r}')
+        return LocalCodes(inner, LocallyOptimizedPQ(m, bits=bits, **self.training))

@@ -15,17 +15,9 @@ from kinfold.base.arrays import Ids, Vectors, as_choice, as_count, as_ids, as_nu
 from kinfold.base.errors import FileFormatError
 from kinfold.base.ranking import Neighbours
 from kinfold.base.state import JSON, Arrays, check_only, take, take_param
-from kinfold.index.base import METRICS, filter_rows, unit_rows
+from kinfold.index.base import METRICS, RangeResult, filter_rows, unit_rows
 
 FILTERS = ("auto", "u8", "f32", "none")
-
-
-class RangeResult(NamedTuple):
-    """What a range search returns: query i has the entries starts[i] to starts[i + 1]."""
-
-    starts: Ids
-    distances: Vectors
-    ids: Ids
 
 
 class _Rows(NamedTuple):

@@ -1,0 +1,151 @@
+"""The inverted multi-index: cells are pairs of two codebooks' words, visited by multi-sequence."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kinfold import _core
+from kinfold.base.arrays import Ids, Vectors, as_array, as_count
+from kinfold.base.errors import FileFormatError, NotTrainedError
+from kinfold.base.state import JSON, Arrays, check_only, take, take_param
+from kinfold.quantize.kmeans import KMeans, assign
+
+
+def multi_sequence(left: Any, right: Any, most: int | None = None) -> tuple[Ids, Ids, Vectors]:
+    """Pairs (i, j) by ascending left[i] + right[j], each once; ties by the ranks of i, then of j.
+
+    left, right : float32 (n,), (m,)
+    most : how many pairs at most; all where None
+    Returns i int64, j int64 and the float32 sums.
+    Babenko & Lempitsky, CVPR 2012, algorithm 1.
+    """
+    sides = []
+    for x, name in ((left, "left"), (right, "right")):
+        array = as_array(x, name)
+        if array.ndim != 1 or len(array) > 1 << 20 or not np.isfinite(array).all():
+            raise ValueError(f"{name}: expected up to 2**20 finite numbers, got shape {array.shape}")
+        sides.append(np.ascontiguousarray(array, dtype=np.float32))
+    count = len(sides[0]) * len(sides[1])
+    wanted = count if most is None else min(count, as_count(most, "most", least=0))
+    i, j, sums = _core.scan.multi_sequence(sides[0], sides[1], wanted)
+    return i, j, sums
+
+
+class MultiCells:
+    """K * K cells: the first half of a vector's dimensions has K centroids, and so has the second.
+
+    k : centroids of each half, K
+    iterations, sample, seed, verbose : as for KMeans; sample counts training vectors a centroid
+    The dimension must be even. Babenko & Lempitsky, CVPR 2012.
+    """
+
+    kind: ClassVar[str] = "index.MultiCells"
+    counts_rows: ClassVar[bool] = True
+
+    def __init__(
+        self,
+        k: int,
+        *,
+        iterations: int = 10,
+        sample: int = 256,
+        seed: int = 0,
+        verbose: bool = True,
+    ) -> None:
+        self.k = as_count(k, "k", most=1 << 14)
+        self.n_cells = self.k * self.k
+        self.iterations = as_count(iterations, "iterations", least=0)
+        self.sample = as_count(sample, "sample")
+        self.seed = as_count(seed, "seed", least=0)
+        self.verbose = bool(verbose)
+        self._centroids: Vectors | None = None
+
+    def __repr__(self) -> str:
+        return f"MultiCells({self.k})"
+
+    @property
+    def centroids(self) -> Vectors:
+        """float32 (2, K, d / 2)."""
+        if self._centroids is None:
+            raise NotTrainedError("MultiCells: call train first")
+        return self._centroids
+
+    def fit(self, x: Vectors) -> MultiCells:
+        """Learn both codebooks from at least K vectors (n, d)."""
+        if x.shape[1] % 2:
+            raise ValueError(f"x: expected an even dimension for a multi-index, got {x.shape[1]}")
+        halves = [
+            KMeans(
+                self.k,
+                iterations=self.iterations,
+                sample=self.sample,
+                seed=self.seed + side,
+                verbose=self.verbose,
+            )
+            .fit(np.ascontiguousarray(part))
+            .centroids
+            for side, part in enumerate(np.split(x, 2, axis=1))
+        ]
+        self._centroids = np.stack(halves)
+        return self
+
+    def assign(self, x: Vectors) -> Ids:
+        """The cell of each vector: first half's word * K + second half's word."""
+        if not len(x):
+            return np.empty(0, np.int64)
+        left, right = (
+            assign(np.ascontiguousarray(part), words)[0]
+            for part, words in zip(np.split(x, 2, axis=1), self.centroids)
+        )
+        return left * self.k + right
+
+    def centroids_of(self, cells: Ids) -> Vectors:
+        """Both halves' centroids side by side, float32 (n, d)."""
+        left, right = self.centroids
+        return np.concatenate([left[cells // self.k], right[cells % self.k]], axis=1)
+
+    def middle(self) -> Vectors:
+        """The mean centroid."""
+        means = self.centroids.mean(axis=1, dtype=np.float64)
+        return means.reshape(-1).astype(np.float32)
+
+    def reach(self) -> float:
+        """The largest squared distance of a cell's centroid from the middle."""
+        away = self.centroids.astype(np.float64) - self.middle().reshape(2, 1, -1)
+        return float(np.einsum("hij,hij->hi", away, away).max(axis=1).sum())
+
+    def engine(self, metric: str) -> dict[str, Any]:
+        """The two codebooks."""
+        return {"centroids": self.centroids, "multi": True, "coarse_scan": None}
+
+    def params(self) -> dict[str, JSON]:
+        """What was chosen."""
+        return {
+            "k": self.k, "iterations": self.iterations, "sample": self.sample, "seed": self.seed,
+        }  # fmt: skip
+
+    def arrays(self) -> Arrays:
+        """Both codebooks."""
+        return {"centroids": self.centroids}
+
+    @classmethod
+    def from_state(
+        cls, params: Mapping[str, JSON], arrays: Mapping[str, NDArray[Any]]
+    ) -> MultiCells:
+        """Cells from both codebooks."""
+        check_only(params, {"k", "iterations", "sample", "seed"}, "parameters")
+        check_only(arrays, {"centroids"}, "arrays")
+        cells = cls(
+            take_param(params, "k", int),
+            iterations=take_param(params, "iterations", int),
+            sample=take_param(params, "sample", int),
+            seed=take_param(params, "seed", int),
+        )
+        centroids = take(arrays, "centroids", np.float32, (2, cells.k, None))
+        if not centroids.size or not np.isfinite(centroids).all():
+            raise FileFormatError("array 'centroids': expected finite numbers")
+        cells._centroids = np.ascontiguousarray(centroids)
+        return cells

@@ -1,0 +1,1 @@
+"""What bytes stand for a vector in its cell."""

@@ -1,0 +1,225 @@
+"""Vectors as they are, or as 8-bit numbers: float32, float16, SQ8."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kinfold import _core
+from kinfold.base.arrays import Ids, Vectors, as_choice, as_count
+from kinfold.base.errors import FileFormatError, NotTrainedError
+from kinfold.base.state import JSON, Arrays, check_only, take, take_param
+from kinfold.index.coarse.base import Coarse
+
+_DTYPES = {"float32": np.dtype(np.float32), "float16": np.dtype(np.float16)}
+
+
+class _Stored:
+    """Stored numbers with the 8-bit blocks that the engine filters by."""
+
+    def __init__(self, dim: int, metric: str) -> None:
+        self.dim = as_count(dim, "dim", most=32768)
+        self.metric = as_choice(metric, "metric", ("l2", "ip"))
+        self._centre: Vectors | None = None
+        self._scale = 0.0
+        self._engine: Any = None
+
+    @property
+    def centre(self) -> Vectors:
+        """What 8-bit numbers are relative to, float32 (d,)."""
+        if self._centre is None:
+            raise NotTrainedError(f"{type(self).__name__}: call train first")
+        return self._centre
+
+    def _fit_bytes(self, x: Vectors) -> None:
+        self._centre, self._scale = _core.scan.fit_bytes(x, self.metric)
+
+    def engine(self) -> Any:
+        """The compiled codec."""
+        if self._engine is None:
+            self._engine = _core.scan.RawCodec(self.metric, self.centre, self._scale)
+        return self._engine
+
+    def _blocks(self, x: Vectors) -> Arrays:
+        codes, bias, residual, radius, norm = self.engine().encode(x)
+        return {
+            "blocks": codes,
+            "bias": bias,
+            "residual": residual,
+            "sizes": np.array([radius, norm], np.float64),
+        }
+
+    def check(self, packed: Mapping[str, NDArray[Any]], n: int) -> None:
+        """Raise FileFormatError unless the packed arrays hold n rows."""
+        padded, tiles = -(-n // 32) * 32, -(-self.dim // 64)
+        padded_d = -(-self.dim // (4 * tiles)) * 4 * tiles
+        take(packed, "blocks", np.uint8, (padded * padded_d,))
+        take(packed, "bias", np.int32, (padded,))
+        residual = take(packed, "residual", np.float32, (padded // 32,))
+        sizes = take(packed, "sizes", np.float64, (2,))
+        if not (np.isfinite(sizes).all() and np.isfinite(residual).all()):
+            raise FileFormatError("array 'sizes': expected finite numbers")
+
+    def _attach(self, segment: Any, packed: Mapping[str, NDArray[Any]], vectors: Any) -> None:
+        radius, norm = packed["sizes"]
+        segment.stored(
+            self.engine(), vectors, packed["blocks"], packed["bias"], packed["residual"], radius, norm
+        )  # fmt: skip
+
+    def arrays(self) -> Arrays:
+        """Centre and scale of the 8-bit numbers."""
+        return {"centre": self.centre, "scale": np.array([self._scale], np.float32)}
+
+    def _adopt(self, arrays: Mapping[str, NDArray[Any]]) -> None:
+        check_only(arrays, {"centre", "scale"}, "arrays")
+        centre = take(arrays, "centre", np.float32, (self.dim,))
+        scale = float(take(arrays, "scale", np.float32, (1,))[0])
+        if not (np.isfinite(centre).all() and np.isfinite(scale) and scale > 0):
+            raise FileFormatError("array 'centre': expected finite numbers and a scale above 0")
+        self._centre, self._scale = np.ascontiguousarray(centre), scale
+
+
+class RawVectors(_Stored):
+    """The vectors themselves, float32 or float16, with an 8-bit copy that only filters.
+
+    Answers are the exact nearest of the visited cells (float16: of the rounded vectors).
+    """
+
+    kind: ClassVar[str] = "index.RawVectors"
+
+    def __init__(self, dim: int, *, metric: str = "l2", dtype: str = "float32") -> None:
+        super().__init__(dim, metric)
+        self.dtype = as_choice(dtype, "dtype", _DTYPES)
+
+    def __repr__(self) -> str:
+        return f"RawVectors({self.dtype})"
+
+    def fit(self, x: Vectors, cells: Ids, coarse: Coarse) -> RawVectors:
+        """Learn the range of the 8-bit copies."""
+        self._fit_bytes(x)
+        return self
+
+    def encode(self, x: Vectors, cells: Ids, coarse: Coarse) -> Arrays:
+        """The vectors."""
+        with np.errstate(over="ignore"):
+            vectors = x.astype(_DTYPES[self.dtype], copy=False)
+        if self.dtype == "float16" and not np.isfinite(vectors).all():
+            raise ValueError("x: expected numbers up to 65504 for float16")
+        return {"vectors": vectors}
+
+    def decode(self, rows: Arrays, cells: Ids, coarse: Coarse) -> Vectors:
+        """The vectors as float32."""
+        return rows["vectors"].astype(np.float32)
+
+    def pack(self, rows: Arrays) -> Arrays:
+        """The vectors and their 8-bit copies."""
+        vectors = np.ascontiguousarray(rows["vectors"])
+        return {"vectors": vectors, **self._blocks(vectors.astype(np.float32, copy=False))}
+
+    def unpack(self, packed: Mapping[str, NDArray[Any]], rows: NDArray[Any]) -> Arrays:
+        """Some of the vectors."""
+        return {"vectors": packed["vectors"][rows]}
+
+    def check(self, packed: Mapping[str, NDArray[Any]], n: int) -> None:
+        """Raise FileFormatError unless the packed arrays hold n rows."""
+        check_only(packed, {"vectors", "blocks", "bias", "residual", "sizes"}, "arrays")
+        take(packed, "vectors", _DTYPES[self.dtype], (n, self.dim))
+        super().check(packed, n)
+
+    def attach(self, segment: Any, packed: Mapping[str, NDArray[Any]]) -> None:
+        """Give the packed arrays to a compiled segment."""
+        self._attach(segment, packed, packed["vectors"])
+
+    @property
+    def bytes_per_vector(self) -> float:
+        """The vector, its 8-bit copy and the copy's bias and residual."""
+        return self.dim * (_DTYPES[self.dtype].itemsize + 1) + 4.125
+
+    def params(self) -> dict[str, JSON]:
+        """What was chosen."""
+        return {"dim": self.dim, "metric": self.metric, "dtype": self.dtype}
+
+    @classmethod
+    def from_state(
+        cls, params: Mapping[str, JSON], arrays: Mapping[str, NDArray[Any]]
+    ) -> RawVectors:
+        """The codec from its parts."""
+        check_only(params, {"dim", "metric", "dtype"}, "parameters")
+        codec = cls(
+            take_param(params, "dim", int),
+            metric=take_param(params, "metric", str),
+            dtype=take_param(params, "dtype", str),
+        )
+        codec._adopt(arrays)
+        return codec
+
+
+class ByteVectors(_Stored):
+    """8-bit numbers on one scale around a centre (SQ8): exact for whole numbers 0 to 255, such as SIFT.
+
+    Distances are to the rounded vectors. One scale for all dimensions: what counts for a distance is
+    the absolute error.
+    """
+
+    kind: ClassVar[str] = "index.ByteVectors"
+
+    def __repr__(self) -> str:
+        return "ByteVectors()"
+
+    def fit(self, x: Vectors, cells: Ids, coarse: Coarse) -> ByteVectors:
+        """Learn centre and scale."""
+        self._fit_bytes(x)
+        return self
+
+    def encode(self, x: Vectors, cells: Ids, coarse: Coarse) -> Arrays:
+        """Codes uint8 (n, d)."""
+        steps = np.rint((x - self.centre) * np.float32(1 / self._scale))
+        return {"codes": (steps.clip(-128, 127) + 128).astype(np.uint8)}
+
+    def decode(self, rows: Arrays, cells: Ids, coarse: Coarse) -> Vectors:
+        """The rounded vectors."""
+        steps = rows["codes"].astype(np.float64) - 128
+        return (steps * np.float64(np.float32(self._scale)) + self.centre).astype(np.float32)
+
+    def pack(self, rows: Arrays) -> Arrays:
+        """The codes in the engine's blocks."""
+        return self._blocks(self.decode(rows, np.empty(0, np.int64), None))  # type: ignore[arg-type]
+
+    def unpack(self, packed: Mapping[str, NDArray[Any]], rows: NDArray[Any]) -> Arrays:
+        """Some of the codes."""
+        blocks = packed["blocks"]
+        padded = len(packed["bias"])
+        shaped = blocks.reshape(padded // 16, -1, 16, 4)
+        codes = shaped[rows // 16, :, rows % 16].reshape(len(rows), -1)
+        return {"codes": codes[:, : self.dim]}
+
+    def check(self, packed: Mapping[str, NDArray[Any]], n: int) -> None:
+        """Raise FileFormatError unless the packed arrays hold n rows."""
+        check_only(packed, {"blocks", "bias", "residual", "sizes"}, "arrays")
+        super().check(packed, n)
+
+    def attach(self, segment: Any, packed: Mapping[str, NDArray[Any]]) -> None:
+        """Give the packed arrays to a compiled segment."""
+        self._attach(segment, packed, None)
+
+    @property
+    def bytes_per_vector(self) -> float:
+        """A byte a dimension, bias and residual."""
+        return self.dim + 4.125
+
+    def params(self) -> dict[str, JSON]:
+        """What was chosen."""
+        return {"dim": self.dim, "metric": self.metric}
+
+    @classmethod
+    def from_state(
+        cls, params: Mapping[str, JSON], arrays: Mapping[str, NDArray[Any]]
+    ) -> ByteVectors:
+        """The codec from its parts."""
+        check_only(params, {"dim", "metric"}, "parameters")
+        codec = cls(take_param(params, "dim", int), metric=take_param(params, "metric", str))
+        codec._adopt(arrays)
+        return codec

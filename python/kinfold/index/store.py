@@ -1,0 +1,212 @@
+"""Rows sorted by cell, in sealed segments: additions make new ones, and small ones are merged into larger.
+
+A segment never changes; what changes is which segments an index has, and that is swapped as a whole. So a
+search sees the state before or after, and n additions move each row about log n times.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kinfold import _core
+from kinfold.base.arrays import Ids, Vectors
+from kinfold.base.errors import FileFormatError
+from kinfold.base.state import Arrays, check_starts, strip_prefix, take
+from kinfold.index.codecs.base import Codec
+
+
+@dataclass(frozen=True)
+class Fine:
+    """How the vectors of the second look are kept: 8-bit numbers need centre and scale."""
+
+    dtype: str
+    centre: Vectors | None = None
+    scale: float = 0.0
+
+    def encode(self, x: Vectors) -> NDArray[Any]:
+        """Vectors as they are kept."""
+        if self.dtype == "uint8":
+            steps = np.rint((x - self.centre) * np.float32(1 / self.scale))
+            return (steps.clip(-128, 127) + 128).astype(np.uint8)
+        with np.errstate(over="ignore"):
+            return x.astype(self.dtype)
+
+    def decode(self, kept: NDArray[Any]) -> Vectors:
+        """What the kept numbers stand for."""
+        if self.dtype != "uint8":
+            return kept.astype(np.float32)
+        steps = (kept.astype(np.float64) - 128) * np.float64(np.float32(self.scale))
+        return (steps + np.asarray(self.centre)).astype(np.float32)
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Rows in any order, unpacked."""
+
+    cells: Ids
+    ids: Ids
+    rows: Arrays
+    fine: NDArray[Any] | None
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    def taken(self, which: NDArray[Any]) -> Batch:
+        """Some of the rows."""
+        rows = {name: array[which] for name, array in self.rows.items()}
+        fine = None if self.fine is None else self.fine[which]
+        return Batch(self.cells[which], self.ids[which], rows, fine)
+
+    @staticmethod
+    def joined(batches: Sequence[Batch]) -> Batch:
+        """One after the other."""
+        if len(batches) == 1:
+            return batches[0]
+        first = batches[0]
+        rows = {name: np.concatenate([b.rows[name] for b in batches]) for name in first.rows}
+        fine = None if first.fine is None else np.concatenate([np.asarray(b.fine) for b in batches])
+        cells = np.concatenate([b.cells for b in batches])
+        return Batch(cells, np.concatenate([b.ids for b in batches]), rows, fine)
+
+
+@dataclass(frozen=True)
+class Segment:
+    """Rows sorted by cell, packed as the engine reads them.
+
+    cells : uint32, the cells that have rows, ascending; starts : int64, where their rows start
+    alive : uint8 (n,), 0 where a row was removed, or None
+    """
+
+    cells: NDArray[np.uint32]
+    starts: Ids
+    ids: Ids
+    packed: Arrays
+    fine: NDArray[Any] | None
+    alive: NDArray[np.uint8] | None = None
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    @property
+    def living(self) -> int:
+        """How many rows have not been removed."""
+        return len(self) if self.alive is None else int(self.alive.sum())
+
+    @cached_property
+    def _by_id(self) -> tuple[Ids, NDArray[np.intp]]:
+        order = np.argsort(self.ids, kind="stable")
+        if self.alive is not None:
+            order = order[self.alive[order] != 0]
+        return self.ids[order], order
+
+    def living_rows(self) -> NDArray[np.intp]:
+        """The rows that have not been removed."""
+        return np.arange(len(self)) if self.alive is None else np.flatnonzero(self.alive)
+
+    def sizes(self) -> tuple[Ids, Ids]:
+        """Cells with rows, and how many living ones each has."""
+        cells, counts = np.unique(self.cells_of(self.living_rows()), return_counts=True)
+        return cells, counts
+
+    def find(self, ids: Ids) -> NDArray[np.intp]:
+        """The row of each id; -1 where it is not here."""
+        known, order = self._by_id
+        if not len(known):
+            return np.full(len(ids), -1, np.intp)
+        at = np.searchsorted(known, ids).clip(max=len(known) - 1)
+        return np.where(known[at] == ids, order[at], -1)
+
+    def cells_of(self, rows: NDArray[Any]) -> Ids:
+        """The cell of each row."""
+        lists = np.searchsorted(self.starts, rows, side="right") - 1
+        return self.cells[lists].astype(np.int64)
+
+    def without(self, rows: NDArray[Any]) -> Segment:
+        """The same with some rows removed."""
+        alive = np.ones(len(self), np.uint8) if self.alive is None else self.alive.copy()
+        alive[rows] = 0
+        return Segment(self.cells, self.starts, self.ids, self.packed, self.fine, alive)
+
+    def batch(self, codec: Codec, rows: NDArray[Any] | None = None) -> Batch:
+        """Some living rows, or all, unpacked."""
+        if rows is None:
+            rows = self.living_rows()
+        fine = None if self.fine is None else self.fine[rows]
+        return Batch(self.cells_of(rows), self.ids[rows], codec.unpack(self.packed, rows), fine)
+
+    def engine(self, codec: Codec, n_cells: int, fine: Fine | None) -> Any:
+        """The compiled segment over these arrays."""
+        segment = _core.scan.Segment(n_cells, self.cells, self.starts, self.ids, self.alive)
+        codec.attach(segment, self.packed)
+        if fine is not None:
+            segment.fine(self.fine, fine.centre, fine.scale)
+        return segment
+
+
+def seal(batch: Batch, codec: Codec) -> Segment:
+    """A segment of the rows, sorted by cell, in the order of arrival within one."""
+    order = np.argsort(batch.cells, kind="stable")
+    batch = batch.taken(order)
+    cells, first = np.unique(batch.cells, return_index=True)
+    starts = np.append(first, len(batch)).astype(np.int64)
+    fine = None if batch.fine is None else np.ascontiguousarray(batch.fine)
+    return Segment(
+        cells.astype(np.uint32), starts, np.ascontiguousarray(batch.ids), codec.pack(batch.rows), fine
+    )
+
+
+def merged(segments: Sequence[Segment], codec: Codec) -> Segment:
+    """One segment of the living rows of several."""
+    return seal(Batch.joined([segment.batch(codec) for segment in segments]), codec)
+
+
+def settled(segments: Sequence[Segment], codec: Codec) -> tuple[Segment, ...]:
+    """Segments of falling size, each more than twice the next, none with more than a quarter removed."""
+    kept: list[Segment] = []
+    for segment in segments:
+        living = segment.living
+        if living == 0:
+            continue
+        kept.append(merged([segment], codec) if 4 * living < 3 * len(segment) else segment)
+        while len(kept) > 1 and kept[-2].living < 2 * kept[-1].living:
+            kept[-2:] = [merged(kept[-2:], codec)]
+    return tuple(kept)
+
+
+def to_arrays(segment: Segment) -> Arrays:
+    """A segment without removed rows, as arrays to save."""
+    packed = {f"packed.{name}": array for name, array in segment.packed.items()}
+    fine = {} if segment.fine is None else {"fine": segment.fine}
+    return {
+        "cells": segment.cells, "starts": segment.starts, "ids": segment.ids, **packed, **fine,
+    }  # fmt: skip
+
+
+def from_arrays(
+    arrays: Mapping[str, NDArray[Any]], codec: Codec, n_cells: int, fine: tuple[str, int] | None
+) -> Segment:
+    """A segment from saved arrays; what serves as an address is checked.
+
+    fine : dtype and dimension of the second look's vectors
+    """
+    ids = take(arrays, "ids", np.int64, (None,))
+    cells = take(arrays, "cells", np.uint32, (None,))
+    starts = take(arrays, "starts", np.int64, (len(cells) + 1,))
+    check_starts(starts, len(ids), "starts")
+    if len(cells) and (cells[-1] >= n_cells or (cells[1:] <= cells[:-1]).any()):
+        raise FileFormatError(f"array 'cells': expected ascending cells below {n_cells}")
+    packed = strip_prefix("packed", arrays)
+    known = {"ids", "cells", "starts", "fine", *(f"packed.{name}" for name in packed)}
+    if set(arrays) - known or ("fine" in arrays) != (fine is not None):
+        raise FileFormatError("rows: arrays are not those of such an index")
+    codec.check(packed, len(ids))
+    kept = None
+    if fine is not None:
+        kept = take(arrays, "fine", np.dtype(fine[0]), (len(ids), fine[1]))
+    return Segment(cells, starts, ids, packed, kept)
