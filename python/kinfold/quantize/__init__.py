@@ -1,3 +1,6 @@
-"""Descriptors to codes: k-means."""
+"""Descriptors to codes: k-means, product quantization and its kin."""
 
-METHODS: dict[str, str] = {"KMeans": "kinfold.quantize.kmeans:KMeans"}
+METHODS: dict[str, str] = {
+    "KMeans": "kinfold.quantize.kmeans:KMeans",
+    "PQ": "kinfold.quantize.product:ProductQuantizer",
+}

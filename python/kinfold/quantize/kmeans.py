@@ -20,7 +20,8 @@ _LARGEST = 1e18
 INITS = ("auto", "k-means++", "k-means||", "random")
 
 
-def _bounded(x: Vectors, name: str) -> Vectors:
+def bounded(x: Vectors, name: str) -> Vectors:
+    """The vectors, or ValueError for numbers whose squared distances overflow float32."""
     largest = max(float(x.max()), -float(x.min())) if x.size else 0.0
     if largest > _LARGEST:
         raise ValueError(f"{name}: expected numbers up to {_LARGEST:g}, got {largest:g}")
@@ -32,8 +33,8 @@ def assign(x: Any, centroids: Any) -> tuple[Ids, Vectors]:
 
     x (n, d), centroids (k, d). Returns int64 (n,) and float32 (n,).
     """
-    codebook = _bounded(as_vectors(centroids, "centroids"), "centroids")
-    vectors = _bounded(as_vectors(x, "x", dim=codebook.shape[1], empty=True), "x")
+    codebook = bounded(as_vectors(centroids, "centroids"), "centroids")
+    vectors = bounded(as_vectors(x, "x", dim=codebook.shape[1], empty=True), "x")
     if not len(vectors):
         return np.empty(0, np.int64), np.empty(0, np.float32)
     labels, distances = _core.quantize.Clustering(vectors).assign(codebook)
@@ -106,21 +107,29 @@ class KMeans:
             raise NotTrainedError("KMeans: call fit first")
         return self._centroids
 
-    def fit(self, x: Any) -> KMeans:
-        """Learn the centroids from vectors (n, d); ValueError for fewer vectors than centroids."""
-        vectors = _bounded(as_vectors(x, "x"), "x")
+    def fit(self, x: Any, *, start: Any = None) -> KMeans:
+        """Learn the centroids from vectors (n, d); ValueError for fewer vectors than centroids.
+
+        start : centroids (k, d) to begin with, in place of ``init``
+        """
+        vectors = bounded(as_vectors(x, "x"), "x")
         if len(vectors) < self.k:
             raise ValueError(f"x: expected at least k = {self.k} vectors, got {len(vectors)}")
         random = generator(self.seed)
         if self.sample is not None and len(vectors) > self.sample * self.k:
             rows = random.choice(len(vectors), self.sample * self.k, replace=False)
             vectors = vectors[np.sort(rows)]
+        given = None
+        if start is not None:
+            given = bounded(as_vectors(start, "start", dim=vectors.shape[1]), "start")
+            if len(given) != self.k:
+                raise ValueError(f"start: expected k = {self.k} centroids, got {len(given)}")
         clustering = _core.quantize.Clustering(vectors)
         best: tuple[float, Vectors, list[float], int] | None = None
         for _ in range(self.restarts):
-            start = self._seeds(vectors, clustering, random)
+            seeds = self._seeds(vectors, clustering, random) if given is None else given
             run = self._mini_batches if self.batch is not None else self._lloyd
-            centroids, history, repaired = run(vectors, clustering, start, random)
+            centroids, history, repaired = run(vectors, clustering, seeds, random)
             if best is None or history[-1] < best[0]:
                 best = history[-1], centroids, history, repaired
         assert best is not None
@@ -223,7 +232,7 @@ class KMeans:
             seed=take_param(params, "seed", int),
         )
         centroids = take(arrays, "centroids", np.float32, (model.k, None))
-        centroids = _bounded(as_vectors(centroids, "centroids"), "centroids")
+        centroids = bounded(as_vectors(centroids, "centroids"), "centroids")
         history = take(arrays, "inertia_history", np.float64, (None,))
         model._centroids = centroids
         model.inertia_history = [float(value) for value in history]

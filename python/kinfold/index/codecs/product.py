@@ -13,7 +13,6 @@ from kinfold.base.arrays import Ids, Vectors, as_choice, as_count
 from kinfold.base.errors import FileFormatError, NotTrainedError
 from kinfold.base.state import JSON, Arrays, add_prefix, check_only, strip_prefix, take, take_param
 from kinfold.index.coarse.base import Coarse
-from kinfold.quantize.local import LocallyOptimizedPQ
 from kinfold.quantize.product import ProductQuantizer
 
 _BLOCK = 64

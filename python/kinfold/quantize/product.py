@@ -1,0 +1,266 @@
+"""Product quantization: a vector as one small code for each of m subspaces."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kinfold import _core
+from kinfold.base.arrays import Vectors, as_array, as_choice, as_count, as_vectors
+from kinfold.base.errors import FileFormatError, NotTrainedError
+from kinfold.base.progress import progress
+from kinfold.base.random import generator
+from kinfold.base.state import JSON, Arrays, check_only, take, take_param
+from kinfold.quantize.kmeans import KMeans, bounded
+
+Codes = NDArray[np.uint8]
+# Vectors whose subspaces are worked on at once.
+_ROWS = 65536
+
+
+class ProductQuantizer:
+    """m codebooks of 2^bits codewords each (Jegou, Douze & Schmid, PAMI 2011).
+
+    Parameters
+    ----------
+    m : subquantizers; where m does not divide the dimension, vectors are padded by zeros at the end
+    bits : 8 (256 codewords) or 4 (16 codewords)
+    iterations : of k-means
+    sample : training vectors a codeword, at most
+    seed : for the sample and the starts of k-means
+    verbose : show progress on a terminal
+
+    Attributes
+    ----------
+    codebooks : float32 (m, 2^bits, s) with s = ceil(d / m)
+    dim : d
+    code_size : bytes of a code: m, or ceil(m / 2) for 4 bits, the even subquantizer in the low half of a byte
+    """
+
+    kind: ClassVar[str] = "quantize.PQ"
+
+    def __init__(
+        self,
+        m: int,
+        *,
+        bits: int = 8,
+        iterations: int = 25,
+        sample: int = 256,
+        seed: int = 0,
+        verbose: bool = True,
+    ) -> None:
+        self.m = as_count(m, "m", most=1 << 16)
+        self.bits = as_count(bits, "bits", least=4, most=8)
+        if self.bits not in (4, 8):
+            raise ValueError(f"bits: expected 4 or 8, got {bits!r}")
+        self.iterations = as_count(iterations, "iterations", least=0)
+        self.sample = as_count(sample, "sample")
+        self.seed = as_count(seed, "seed", least=0)
+        self.verbose = bool(verbose)
+        self.dim = 0
+        self._codebooks: Vectors | None = None
+
+    def __repr__(self) -> str:
+        return f"ProductQuantizer(m={self.m}, bits={self.bits})"
+
+    @property
+    def k(self) -> int:
+        """Codewords of a subquantizer."""
+        return 1 << self.bits
+
+    @property
+    def code_size(self) -> int:
+        """Bytes of a code."""
+        return (self.m * self.bits + 7) // 8
+
+    @property
+    def codebooks(self) -> Vectors:
+        """float32 (m, 2^bits, s); zero in dimensions that only pad."""
+        if self._codebooks is None:
+            raise NotTrainedError("ProductQuantizer: call fit first")
+        return self._codebooks
+
+    def fit(self, x: Any, start: Any = None) -> ProductQuantizer:
+        """Learn the codebooks from vectors (n, d), n at least 2^bits and d at least m.
+
+        start : codebooks (m, 2^bits, s) to go on from; random vectors where None
+        """
+        vectors = bounded(as_vectors(x, "x"), "x")
+        n, d = vectors.shape
+        if n < self.k:
+            raise ValueError(f"x: expected at least 2**bits = {self.k} vectors, got {n}")
+        if d < self.m:
+            raise ValueError(f"m: expected at most the dimension {d}, got {self.m}")
+        random = generator(self.seed)
+        if n > self.sample * self.k:
+            vectors = vectors[np.sort(random.choice(n, self.sample * self.k, replace=False))]
+        size = -(-d // self.m)
+        books = np.zeros((self.m, self.k, size), np.float32)
+        if start is not None:
+            begin = np.ascontiguousarray(start, dtype=np.float32)
+            if begin.shape != books.shape or not np.isfinite(begin).all():
+                raise ValueError(f"start: expected {books.shape} finite numbers, got {begin.shape}")
+        for j in progress(range(self.m), "product quantizer", verbose=self.verbose):
+            part = _part(vectors, j, size)
+            if part.shape[1] == 0:
+                continue
+            means = KMeans(
+                self.k, iterations=self.iterations, init="random", seed=self.seed + j, verbose=False
+            )
+            given = None if start is None else np.ascontiguousarray(begin[j, :, : part.shape[1]])
+            books[j, :, : part.shape[1]] = means.fit(part, start=given).centroids
+        self.dim, self._codebooks = d, books
+        return self
+
+    def adopt(self, codebooks: Any, dim: int) -> ProductQuantizer:
+        """Take over codebooks (m, 2^bits, s) that were learnt elsewhere, for vectors of dimension dim."""
+        books = np.ascontiguousarray(codebooks, dtype=np.float32)
+        size = -(-as_count(dim, "dim") // self.m)
+        if books.shape != (self.m, self.k, size) or not np.isfinite(books).all():
+            raise ValueError(
+                f"codebooks: expected {(self.m, self.k, size)} finite numbers, got {books.shape}"
+            )
+        self.dim, self._codebooks = dim, bounded(books, "codebooks")
+        return self
+
+    def encode(self, x: Any) -> Codes:
+        """The nearest codeword in each subspace: uint8 (n, code_size)."""
+        vectors = self._checked(x, "x")
+        codes = np.zeros((len(vectors), self.code_size), np.uint8)
+        size = self.codebooks.shape[2]
+        for first in range(0, len(vectors), _ROWS):
+            rows = vectors[first : first + _ROWS]
+            out = codes[first : first + _ROWS]
+            for j, book in enumerate(self.codebooks):
+                part = _part(rows, j, size)
+                if part.shape[1] == 0:
+                    continue
+                words = np.ascontiguousarray(book[:, : part.shape[1]])
+                labels = _core.quantize.Clustering(part).assign(words)[0].astype(np.uint8)
+                if self.bits == 8:
+                    out[:, j] = labels
+                else:
+                    out[:, j // 2] |= labels << (4 * (j % 2))
+        return codes
+
+    def words(self, codes: Any) -> Codes:
+        """Codes (n, code_size) as one number for each subquantizer, uint8 (n, m)."""
+        array = as_array(codes, "codes")
+        if array.dtype != np.uint8 or array.ndim != 2 or array.shape[1] != self.code_size:
+            raise ValueError(
+                f"codes: expected uint8 (n, {self.code_size}), got {array.dtype} {array.shape}"
+            )
+        if self.bits == 8:
+            return array
+        both = np.stack([array & 15, array >> 4], axis=2)
+        return both.reshape(len(array), -1)[:, : self.m]
+
+    def decode(self, codes: Any) -> Vectors:
+        """The vectors that codes stand for, float32 (n, d)."""
+        words = self.words(codes)
+        pieces = self.codebooks[np.arange(self.m), words]
+        return np.ascontiguousarray(pieces.reshape(len(words), -1)[:, : self.dim])
+
+    def tables(self, queries: Any, metric: str = "l2") -> Vectors:
+        """Distances of each query's pieces to all codewords, float32 (q, m, 2^bits).
+
+        metric : "l2" squared distances, "ip" inner products
+        """
+        pieces = self._pieces(self._checked(queries, "queries"))
+        return self._between(pieces, self.codebooks, metric)
+
+    def sdc_tables(self, metric: str = "l2") -> Vectors:
+        """Distances of codewords to each other, float32 (m, 2^bits, 2^bits)."""
+        books = self.codebooks.transpose(1, 0, 2)
+        return np.ascontiguousarray(self._between(books, self.codebooks, metric).transpose(1, 0, 2))
+
+    def distances(
+        self, queries: Any, codes: Any, *, metric: str = "l2", symmetric: bool = False
+    ) -> Vectors:
+        """Asymmetric distances of queries to codes, float32 (q, n), by table look-ups.
+
+        symmetric : quantize the queries as well (SDC); asymmetric distances are nearer to the truth
+        """
+        vectors = self._checked(queries, "queries")
+        words = self.words(codes)
+        sub = np.arange(self.m)
+        if symmetric:
+            tables = self.sdc_tables(metric)[sub, self.words(self.encode(vectors))]
+        else:
+            tables = self.tables(vectors, metric)
+        return np.stack([table[sub, words].sum(axis=1) for table in tables]) if len(tables) else (
+            np.empty((0, len(words)), np.float32)
+        )
+
+    def distortion(self, x: Any) -> float:
+        """Mean squared distance of vectors to what their codes stand for."""
+        vectors = self._checked(x, "x")
+        if not len(vectors):
+            raise ValueError("x: expected at least one vector")
+        total = 0.0
+        for first in range(0, len(vectors), _ROWS):
+            rows = vectors[first : first + _ROWS]
+            lost = rows.astype(np.float64) - self.decode(self.encode(rows))
+            total += float(np.einsum("ij,ij->", lost, lost))
+        return total / len(vectors)
+
+    def params(self) -> dict[str, JSON]:
+        """What was chosen."""
+        return {
+            "m": self.m, "bits": self.bits, "iterations": self.iterations, "sample": self.sample,
+            "seed": self.seed, "dim": self.dim,
+        }  # fmt: skip
+
+    def arrays(self) -> Arrays:
+        """The codebooks."""
+        return {"codebooks": self.codebooks}
+
+    @classmethod
+    def from_state(
+        cls, params: Mapping[str, JSON], arrays: Mapping[str, NDArray[Any]]
+    ) -> ProductQuantizer:
+        """A quantizer from its parts."""
+        check_only(params, {"m", "bits", "iterations", "sample", "seed", "dim"}, "parameters")
+        check_only(arrays, {"codebooks"}, "arrays")
+        quantizer = cls(
+            take_param(params, "m", int),
+            bits=take_param(params, "bits", int),
+            iterations=take_param(params, "iterations", int),
+            sample=take_param(params, "sample", int),
+            seed=take_param(params, "seed", int),
+        )
+        dim = take_param(params, "dim", int)
+        if dim < quantizer.m:
+            raise FileFormatError(f"parameter 'dim': expected at least {quantizer.m}, got {dim}")
+        size = -(-dim // quantizer.m)
+        books = take(arrays, "codebooks", np.float32, (quantizer.m, quantizer.k, size))
+        return quantizer.adopt(books, dim)
+
+    def _checked(self, x: Any, name: str) -> Vectors:
+        _ = self.codebooks
+        return bounded(as_vectors(x, name, dim=self.dim, empty=True), name)
+
+    def _pieces(self, vectors: Vectors) -> Vectors:
+        size = self.codebooks.shape[2]
+        padded = np.zeros((len(vectors), self.m * size), np.float32)
+        padded[:, : self.dim] = vectors
+        return padded.reshape(len(vectors), self.m, size)
+
+    @staticmethod
+    def _between(pieces: Vectors, books: Vectors, metric: str) -> Vectors:
+        """pieces (q, m, s) with books (m, k, s): (q, m, k)."""
+        as_choice(metric, "metric", ("l2", "ip"))
+        if metric == "ip":
+            return np.einsum("qms,mks->qmk", pieces, books, optimize=True).astype(np.float32)
+        # The plain difference: expanding the square would lose digits.
+        return np.stack(
+            [((row[:, None] - books) ** 2).sum(axis=2, dtype=np.float32) for row in pieces]
+        ) if len(pieces) else np.empty((0, *books.shape[:2]), np.float32)
+
+
+def _part(vectors: Vectors, j: int, size: int) -> Vectors:
+    """The dimensions of subspace j, as far as there are."""
+    return np.ascontiguousarray(vectors[:, j * size : (j + 1) * size])
