@@ -1,0 +1,33 @@
+"""Inverted multi-indexes against faiss's, and against our own inverted indexes.
+
+    python benchmarks/index/multi.py --n 1000000 --threads 1 --out multi.json
+    python benchmarks/index/multi.py --only kinfold --n 5000000 --out large.json
+
+As curves.py. In brackets: rows scanned a query, which is where a multi-index is ahead; the `Flat` systems show how
+short the lists are in which the true nearest is. faiss's effort is its nprobe, Kinfold's the budget of rows.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+import sweep
+from peers.inverted import Faiss, Kinfold, System, short
+
+MULTI = ("IMI2x8,PQ16", "IMI2x8,PQ16,RFlat", "IMI2x10,PQ16", "IMI2x10,PQ16,RFlat")
+
+
+def systems(cells: int) -> dict[str, System]:
+    """Both libraries' multi-indexes; our inverted indexes of the same codes."""
+    lists = tuple(f"IVF{cells},{codec}" for codec in ("PQ16", "PQ16,RFlat", "Flat"))
+    own = (*MULTI, "IMI2x10,Flat", *lists)
+    theirs = (*MULTI, *lists[:2])
+    found: dict[str, System] = {short("kinfold", spec): Kinfold(spec) for spec in own}
+    return found | {short("faiss", spec): Faiss(spec) for spec in theirs}
+
+
+if __name__ == "__main__":
+    sweep.main(systems, __doc__, rows=True)

@@ -1,0 +1,200 @@
+"""Recall-QPS curves of some systems on one set: build or load, sweep, and read the best rate at a recall."""
+
+from __future__ import annotations
+
+import json
+import time
+from argparse import ArgumentParser, Namespace
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+import data
+from measure import REST, Set, bytes_on_disk, heading, loaded, options, recall, row, seconds, settle
+from peers.inverted import Setting, System
+
+LEVELS = (0.5, 0.8, 0.9, 0.95, 0.99)
+# One query at a time: how many are asked, by a loop for every system.
+SINGLES = 200
+K = 10
+Point = dict[str, Any]
+
+
+def main(makers: Callable[[int], dict[str, System]], document: str, *, rows: bool = False) -> None:
+    """The command line of curves; ``rows``: the tables also show how many rows were scanned."""
+    parser = ArgumentParser(description=document.splitlines()[0])
+    options(parser)
+    parser.add_argument("--batch", type=int, default=1000, help="queries a call; 1: a loop")
+    parser.add_argument("--cells", type=int, default=4096, help="of inverted indexes")
+    parser.add_argument(
+        "--systems", "--only", default="all", help="all, or beginnings of names: kinfold,faiss-pq16"
+    )
+    parser.add_argument("--build-threads", type=int, default=2)
+    parser.add_argument("--rebuild", default="", help="beginnings of names of what is built anew")
+    parser.add_argument("--table", type=Path, nargs="+", help="print the tables of these files")
+    arguments = parser.parse_args()
+    if arguments.table:
+        for path in arguments.table:
+            print(table(json.loads(path.read_text()), rows=rows))
+        return
+    chosen = {
+        name: system
+        for name, system in makers(arguments.cells).items()
+        if arguments.systems == "all" or name.startswith(tuple(arguments.systems.split(",")))
+    }
+    if not chosen:
+        parser.error(f"--systems: none of {', '.join(makers(arguments.cells))}")
+    result = run(chosen, arguments)
+    if arguments.out:
+        arguments.out.write_text(json.dumps(result, indent=1) + "\n")
+    print(table(result, rows=rows))
+
+
+def run(systems: dict[str, System], arguments: Namespace) -> dict[str, Any]:
+    """All figures of some systems on one set."""
+    described = settle(arguments)
+    rebuilt = tuple(arguments.rebuild.split(",")) if arguments.rebuild else ()
+    vectors = loaded(arguments.data, arguments.n)
+    figures: dict[str, Any] = {}
+    for name, system in systems.items():
+        start = time.perf_counter()
+        figures[name] = _prepared(system, vectors, arguments, name.startswith(rebuilt))
+        print(f"{name}: ready in {time.perf_counter() - start:.1f} s", flush=True)
+    least: dict[str, list[Point]] = {}
+    for name, system in systems.items():
+        least[name] = _frontier(_swept(system, vectors, arguments))
+        print(f"{name}: {len(least[name])} settings to time again", flush=True)
+    for _ in range(arguments.rounds - 1):
+        for name, system in systems.items():
+            time.sleep(REST)
+            _asked(system, vectors, arguments, least[name][0])
+            for point in least[name]:
+                took = _asked(system, vectors, arguments, point)[0]
+                point["qps"] = max(point["qps"], point["queries"] / took)
+    for name in systems:
+        figures[name]["points"] = least[name]
+    described |= {
+        "n": arguments.n,
+        "batch": arguments.batch,
+        "build_threads": arguments.build_threads,
+    }
+    return {"run": described, "systems": figures}
+
+
+def _prepared(system: System, vectors: Set, arguments: Namespace, rebuild: bool) -> dict[str, Any]:
+    """A system from the cache folder, or built and saved there; its size and build time."""
+    folder = data.CACHE / "indexes"
+    folder.mkdir(parents=True, exist_ok=True)
+    stem = f"{arguments.data}-{arguments.n}-{system.spec}".replace(",", "_")
+    path, note = folder / (stem + system.suffix), folder / (stem + system.suffix + ".json")
+    if not rebuild and note.exists():
+        system.load(path)
+        return json.loads(note.read_text())
+    took = seconds(lambda: system.build(vectors.train, vectors.base, arguments.build_threads))[0]
+    system.save(path)
+    facts = {
+        "spec": system.spec,
+        "build_seconds": took,
+        "bytes_per_vector": bytes_on_disk(path) / len(vectors.base),
+    }
+    note.write_text(json.dumps(facts))
+    return facts
+
+
+def _asked(
+    system: System, vectors: Set, arguments: Namespace, setting: Setting | Point
+) -> tuple[float, Any]:
+    """Seconds and answers of the set's queries."""
+    queries = vectors.queries
+    if arguments.batch == 1:
+        singles = [queries[i : i + 1] for i in range(min(SINGLES, len(queries)))]
+        return seconds(
+            lambda: np.concatenate(
+                [system.search(q, K, arguments.threads, setting) for q in singles]
+            )
+        )
+    batches = [queries[i : i + arguments.batch] for i in range(0, len(queries), arguments.batch)]
+    return seconds(
+        lambda: np.concatenate([system.search(q, K, arguments.threads, setting) for q in batches])
+    )
+
+
+def _swept(system: System, vectors: Set, arguments: Namespace) -> list[Point]:
+    """Every setting once; a sweep ends where more effort finds no more."""
+    points: list[Point] = []
+    for settings in system.sweeps():
+        _asked(system, vectors, arguments, settings[0])
+        stalled = 0
+        for setting in settings:
+            before = system.visited()
+            took, found = _asked(system, vectors, arguments, setting)
+            after = system.visited()
+            point: Point = {
+                **setting,
+                "queries": len(found),
+                "qps": len(found) / took,
+                "recall1": recall(found, vectors.truth, 1, 1),
+                "recall10": recall(found, vectors.truth, 10, 10),
+            }
+            for kind in ("rows", "cells"):
+                if kind in after:
+                    point[kind] = (after[kind] - before[kind]) / len(found)
+            last = points[-1] if setting is not settings[0] else None
+            points.append(point)
+            gained = last is None or any(point[r] > last[r] + 5e-4 for r in ("recall1", "recall10"))
+            stalled = 0 if gained else stalled + 1
+            if stalled == 2 or point["recall10"] > 0.9995:
+                break
+    return points
+
+
+def _frontier(points: list[Point]) -> list[Point]:
+    """Settings that no other beats by a quarter at the same recall of either kind."""
+    return [
+        p
+        for p in points
+        if any(
+            1.25 * p["qps"] >= max(q["qps"] for q in points if q[kind] >= p[kind])
+            for kind in ("recall1", "recall10")
+        )
+    ]
+
+
+def best(points: list[Point], kind: str, level: float) -> Point | None:
+    """The quickest setting at or above a recall."""
+    return max((p for p in points if p[kind] >= level), key=lambda p: p["qps"], default=None)
+
+
+def table(result: dict[str, Any], *, rows: bool = False) -> str:
+    """Markdown: for both recalls, the best rate of each system at each level, and ours to the best peer's."""
+    systems = result["systems"]
+    lines = [json.dumps(result["run"]), ""]
+    for kind, title in (("recall1", "recall 1@1"), ("recall10", "recall 10@10")):
+        head = [f"QPS at {title}", "B/vector", "build s", *map(str, LEVELS), "best recall"]
+        lines.append(heading(head))
+        top: dict[bool, list[float]] = {True: [0.0] * len(LEVELS), False: [0.0] * len(LEVELS)}
+        for name, facts in systems.items():
+            cells = []
+            for i, level in enumerate(LEVELS):
+                point = best(facts["points"], kind, level)
+                ours = name.startswith("kinfold")
+                top[ours][i] = max(top[ours][i], point["qps"] if point else 0.0)
+                cells.append(_cell(point, rows))
+            most = max(p[kind] for p in facts["points"])
+            lines.append(
+                row([name, f"{facts['bytes_per_vector']:.0f}", f"{facts['build_seconds']:.1f}", *cells, f"{most:.3f}"])
+            )  # fmt: skip
+        if any(top[True]) and any(top[False]):
+            ratios = [f"{a / b:.2f}" if a and b else "–" for a, b in zip(top[True], top[False])]
+            lines.append(row(["**best of Kinfold ÷ best peer**", "", "", *ratios, ""]))
+        lines.append("")
+    return "\n".join(lines)
+
+
+def _cell(point: Point | None, rows: bool) -> str:
+    if point is None:
+        return "–"
+    scanned = f" ({point['rows']:,.0f} rows)" if rows and "rows" in point else ""
+    return f"{point['qps']:,.0f}{scanned}"
