@@ -17,6 +17,15 @@ struct Hits {
   }
 };
 
+struct Sums {
+  std::int32_t* sums;
+  std::size_t stride;
+
+  void take(std::uint32_t query, std::uint32_t point, __m256i found) {
+    _mm256_storeu_si256(reinterpret_cast<__m256i*>(sums + query * stride + point), found);
+  }
+};
+
 struct Best {
   std::int32_t* best;
 

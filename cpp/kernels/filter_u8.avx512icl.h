@@ -16,6 +16,15 @@ struct Hits {
   }
 };
 
+struct Sums {
+  std::int32_t* sums;
+  std::size_t stride;
+
+  void take(std::uint32_t query, std::uint32_t point, __m512i found) {
+    _mm512_storeu_si512(sums + query * stride + point, found);
+  }
+};
+
 struct Best {
   std::int32_t* best;
 

@@ -30,6 +30,13 @@ struct TileHits : Hits {
   }
 };
 
+struct TileSums : Sums {
+  void take(std::uint32_t query, std::uint32_t point, __m512i low, __m512i high) {
+    Sums::take(query, point, low);
+    Sums::take(query, point + 16, high);
+  }
+};
+
 struct TileBest : Best {
   void take(std::uint32_t query, std::uint32_t point, __m512i low, __m512i high) {
     Best::take(query, point, _mm512_max_epi32(low, high));

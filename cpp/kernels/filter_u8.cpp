@@ -40,6 +40,15 @@ struct Hits {
   }
 };
 
+struct Sums {
+  std::int32_t* sums;
+  std::size_t stride;
+
+  void take(std::uint32_t query, std::uint32_t point, const std::int32_t* found) {
+    for (std::uint32_t p = 0; p < 16; ++p) sums[query * stride + point + p] = found[p];
+  }
+};
+
 struct Best {
   std::int32_t* best;
 
@@ -123,6 +132,20 @@ void best_u8(const std::int8_t* queries, std::int16_t* scratch, std::size_t nq,
   }
 #endif
   Best sink{best};
+  scan(queries, scratch, nq, codes, bias, blocks, d, sink);
+}
+
+void sums_u8(const std::int8_t* queries, std::int16_t* scratch, std::size_t nq,
+             const std::uint8_t* codes, const std::int32_t* bias, std::size_t blocks, std::size_t d,
+             std::int32_t* sums, std::size_t stride) {
+#if KF_LEVEL_RANK >= 4
+  if (nq % 16 == 0) {
+    TileSums sink{{sums, stride}};
+    scan_tiles(queries, nq, codes, bias, blocks, d, sink);
+    return;
+  }
+#endif
+  Sums sink{sums, stride};
   scan(queries, scratch, nq, codes, bias, blocks, d, sink);
 }
 

@@ -13,6 +13,7 @@
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <limits>
 #include <vector>
 
@@ -106,10 +107,35 @@ class ByteFilter {
                            (n + 31) / 32 * 2, bytes_.padded_d, thresholds, hits);
   }
 
+  // All integer sums of the points [begin, begin + n), begin a multiple of 32: (padded(), stride), stride at least
+  // n rounded up to 32.
+  void sums(const KernelTable& table, std::size_t begin, std::size_t n, std::int32_t* out,
+            std::size_t stride) const {
+    std::int16_t* scratch = thread_scratch<std::int16_t, ByteFilter>(padded() * bytes_.padded_d);
+    table.sums_u8(all_.codes.data() + first_ * bytes_.padded_d, scratch, padded(),
+                  bytes_.codes + begin * bytes_.padded_d, bytes_.bias + begin, (n + 31) / 32 * 2,
+                  bytes_.padded_d, out, stride);
+  }
+
+  // What the distance of a point with this integer sum is at most, for query i; residuals as of begin_chunk.
+  float most(std::size_t i, std::int32_t sum) const {
+    const std::size_t q = first_ + i;
+    if (metric_ == Metric::l2) {
+      // The bias was rounded down by up to one half: two sums' worth of slack.
+      const double squared = std::max(0.0, 2 * (all_.constant[q] - static_cast<double>(sum) + 1));
+      const double reach = std::sqrt(squared) / all_.inverse[q] + all_.residual[q] + residual_;
+      return std::nextafter(static_cast<float>(reach * reach * (1 + 2 * canonical_)), infinity);
+    }
+    const double margin = all_.residual[q] * bytes_.radius + all_.norm[q] * residual_ +
+                          canonical_ * (all_.norm[q] + all_.residual[q]) * largest_norm_;
+    const double value = (all_.constant[q] - static_cast<double>(sum)) / all_.inverse[q] + margin;
+    return std::nextafter(static_cast<float>(value + std::abs(value) * 1e-6), infinity);
+  }
+
   // For each query an upper bound on its nearest canonical squared distance among the points [0, n)
   // (l2): the largest integer sum is the least ||q^ - x^||, and the residuals bound what it stands
   // for.
-  void nearest_bounds(const KernelTable& table, std::size_t n, float* bounds) const {
+  void nearest_bounds(const KernelTable& table, std::size_t n, float* bounds) {
     std::vector<std::int32_t> best(padded()), part(padded());
     std::fill(best.begin(), best.end(), std::numeric_limits<std::int32_t>::min());
     std::int16_t* scratch = thread_scratch<std::int16_t, ByteFilter>(padded() * bytes_.padded_d);
@@ -120,16 +146,8 @@ class ByteFilter {
                     bytes_.padded_d, part.data());
       for (std::size_t i = 0; i < nq_; ++i) best[i] = std::max(best[i], part[i]);
     }
-    const double residual = bytes_.residual_of(0, n);
-    for (std::size_t i = 0; i < nq_; ++i) {
-      const std::size_t q = first_ + i;
-      // The bias was rounded down by up to one half: two sums' worth of slack.
-      const double squared =
-          std::max(0.0, 2 * (all_.constant[q] - static_cast<double>(best[i]) + 1));
-      const double reach = std::sqrt(squared) / all_.inverse[q] + all_.residual[q] + residual;
-      bounds[i] =
-          std::nextafter(static_cast<float>(reach * reach * (1 + 2 * canonical_)), infinity);
-    }
+    residual_ = bytes_.residual_of(0, n);
+    for (std::size_t i = 0; i < nq_; ++i) bounds[i] = most(i, best[i]);
   }
 
  private:
@@ -146,6 +164,27 @@ class ByteFilter {
   std::size_t first_, nq_, d_;
   double canonical_, largest_norm_, residual_ = 0;
 };
+
+// The k-th largest of n numbers, k <= n.
+inline std::int32_t kth_largest(const KernelTable& table, const std::int32_t* sums, std::size_t n,
+                                std::size_t k) {
+  struct Scratch;
+  std::size_t groups = (4 * k + 63) / 64 * 64;
+  auto* values = thread_scratch<std::int32_t, Scratch>(n);
+  std::size_t count = n;
+  if (n >= 4 * groups) {
+    // The k-th largest of the groups' maxima is at most what is sought: few numbers reach it.
+    table.group_max(sums, n, groups, values);
+    std::nth_element(values, values + k - 1, values + groups, std::greater<>());
+    auto* where = thread_scratch<std::uint32_t, Scratch>(n);
+    count = table.at_least(sums, n, values[k - 1], where);
+    for (std::size_t i = 0; i < count; ++i) values[i] = sums[where[i]];
+  } else {
+    std::copy(sums, sums + n, values);
+  }
+  std::nth_element(values, values + k - 1, values + count, std::greater<>());
+  return values[k - 1];
+}
 
 // Thresholds of the float32 filter.
 class FloatFilter {
@@ -246,6 +285,8 @@ struct Range {
   double most_hits = 1;
   // Rows before this are not looked at: begin is where a block of theirs starts.
   std::size_t first = 0;
+  // Bounds that are known to hold at the start, one a query, or null.
+  const float* known = nullptr;
 };
 
 // Scores survivors by the canonical distance of float32 vectors.
@@ -304,6 +345,7 @@ std::size_t scan_range(FilterType& filter, const Scorer& scorer, std::size_t nq,
     filter.begin_chunk(at, at + n);
     for (std::size_t i = 0; i < nq; ++i) {
       bounds[i] = results[i].bound();
+      if (range.known) bounds[i] = std::min(bounds[i], range.known[i]);
       if (range.shared) bounds[i] = exchange_bound(range.shared[i], bounds[i]);
     }
     filter.thresholds(bounds, thresholds);
