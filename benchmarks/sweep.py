@@ -22,7 +22,9 @@ K = 10
 Point = dict[str, Any]
 
 
-def main(makers: Callable[[int], dict[str, System]], document: str, *, rows: bool = False) -> None:
+def main(
+    makers: Callable[[int, str], dict[str, System]], document: str, *, rows: bool = False
+) -> None:
     """The command line of curves; ``rows``: the tables also show how many rows were scanned."""
     parser = ArgumentParser(description=document.splitlines()[0])
     options(parser)
@@ -41,11 +43,11 @@ def main(makers: Callable[[int], dict[str, System]], document: str, *, rows: boo
         return
     chosen = {
         name: system
-        for name, system in makers(arguments.cells).items()
+        for name, system in makers(arguments.cells, arguments.data).items()
         if arguments.systems == "all" or name.startswith(tuple(arguments.systems.split(",")))
     }
     if not chosen:
-        parser.error(f"--systems: none of {', '.join(makers(arguments.cells))}")
+        parser.error(f"--systems: none of {', '.join(makers(arguments.cells, arguments.data))}")
     result = run(chosen, arguments)
     if arguments.out:
         arguments.out.write_text(json.dumps(result, indent=1) + "\n")
@@ -90,12 +92,15 @@ def _prepared(system: System, vectors: Set, arguments: Namespace, rebuild: bool)
     stem = f"{arguments.data}-{arguments.n}-{system.spec}".replace(",", "_")
     path, note = folder / (stem + system.suffix), folder / (stem + system.suffix + ".json")
     if not rebuild and note.exists():
-        system.load(path)
-        return json.loads(note.read_text())
+        facts = json.loads(note.read_text())
+        if facts["stamp"] == system.stamp():
+            system.load(path)
+            return facts
     took = seconds(lambda: system.build(vectors.train, vectors.base, arguments.build_threads))[0]
     system.save(path)
     facts = {
         "spec": system.spec,
+        "stamp": system.stamp(),
         "build_seconds": took,
         "bytes_per_vector": bytes_on_disk(path) / len(vectors.base),
     }

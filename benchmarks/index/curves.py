@@ -3,11 +3,11 @@
     python benchmarks/index/curves.py --data sift --n 1000000 --threads 1 --batch 1000 --out curves.json
     python benchmarks/index/curves.py --table curves.json
 
-Each system is built once and kept in the cache folder (--rebuild kinfold builds Kinfold's anew). Every setting of the
-sweep is timed once; those near a system's best are timed in further rounds, the systems in turn, and the best counts.
-`--batch 1` asks 200 queries in a loop. recall 1@1: the true nearest comes first; 10@10: share of the ten nearest
-among ten answers; ties are as good. Bytes per vector are those of the saved file. `--level avx2` is for Kinfold;
-FAISS_SIMD_LEVEL=AVX2 in the environment is faiss's own.
+Each system is built once and kept in the cache folder; Kinfold's anew when the sources of its indexes and quantizers
+have changed, others by --rebuild faiss,scann. Every setting of the sweep is timed once; those near a system's best are
+timed in further rounds, the systems in turn, and the best counts. `--batch 1` asks 200 queries in a loop. recall 1@1:
+the true nearest comes first; 10@10: share of the ten nearest among ten answers; ties are as good. Bytes per vector are
+those of the saved file. `--level avx2` is for Kinfold; FAISS_SIMD_LEVEL=AVX2 in the environment is faiss's own.
 """
 
 from __future__ import annotations

@@ -20,7 +20,7 @@ from peers.inverted import Faiss, Kinfold, System, short
 MULTI = ("IMI2x8,PQ16", "IMI2x8,PQ16,RFlat", "IMI2x10,PQ16", "IMI2x10,PQ16,RFlat")
 
 
-def systems(cells: int) -> dict[str, System]:
+def systems(cells: int, name: str) -> dict[str, System]:
     """Both libraries' multi-indexes; our inverted indexes of the same codes."""
     lists = tuple(f"IVF{cells},{codec}" for codec in ("PQ16", "PQ16,RFlat", "Flat"))
     own = (*MULTI, "IMI2x10,Flat", *lists)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shutil
+import zlib
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from pathlib import Path
@@ -47,6 +48,10 @@ class System(ABC):
     def search(self, queries: NDArray[Any], k: int, threads: int, setting: Setting) -> NDArray[Any]:
         """Ids (n, k)."""
 
+    def stamp(self) -> str:
+        """What a saved index depends on besides its spec and the data."""
+        return ""
+
     def visited(self) -> dict[str, float]:
         """Rows scanned and cells visited so far, where they are counted."""
         return {}
@@ -74,6 +79,14 @@ class Kinfold(System):
 
     def load(self, path: Path) -> None:
         self.index = kf.load(path, mmap=False)
+
+    def stamp(self) -> str:
+        """The sources of what learns and encodes."""
+        package = Path(kf.__file__).parent
+        files = [
+            p for room in ("index", "quantize") for p in sorted((package / room).rglob("*.py"))
+        ]
+        return f"{zlib.crc32(b''.join(p.read_bytes() for p in files)):08x}"
 
     def efforts(self) -> tuple[int, ...]:
         return BUDGETS if self.multi else PROBES
@@ -188,27 +201,13 @@ class Scann(System):
 LIBRARIES: dict[str, type[System]] = {"kinfold": Kinfold, "faiss": Faiss, "scann": Scann}
 
 
-def systems(cells: int) -> dict[str, System]:
-    """The contestants of the recall-QPS curves, by short names."""
-    own = [
-        "Flat",
-        "SQ8",
-        "PQ16",
-        "PQ16,RFlat",
-        "PQ16,RSQ8",
-        "PQ32,RFlat",
-        "PQ32x4fs,RFlat",
-        "PQ32x4fs,RSQ8",
-    ]
-    theirs = [
-        "Flat",
-        "SQ8",
-        "PQ16",
-        "PQ16,RFlat",
-        "PQ32x4fs,RFlat",
-        "PQ64x4fs,RFlat",
-        "PQ32x4fs,Refine(SQ8)",
-    ]
+def systems(cells: int, name: str) -> dict[str, System]:
+    """The contestants of the recall-QPS curves, by short names. 4-bit codes: of 4 and 2 dimensions each."""
+    few, many = ("PQ64x4fs", "PQ128x4fs") if name == "cnn" else ("PQ32x4fs", "PQ64x4fs")
+    fast = [f"{few},RFlat", f"{many},RFlat"]
+    common = ["Flat", "SQ8", "PQ16", "PQ16,RFlat", *fast]
+    own = [*common, "PQ16,RSQ8", "PQ32,RFlat", "PQ32,RSQ8", f"{few},RSQ8"]
+    theirs = [*common, f"{few},Refine(SQ8)"]
     found: dict[str, System] = {short("kinfold", s): Kinfold(f"IVF{cells},{s}") for s in own}
     found |= {short("faiss", s): Faiss(f"IVF{cells},{s}") for s in theirs}
     return found | {"scann": Scann(str(max(1, cells * 2000 // 4096)))}
