@@ -285,4 +285,25 @@ std::size_t filter_product4(const std::uint8_t* codes, std::size_t blocks, std::
   return found;
 }
 
+// For the first few rows of a search alone, hence without a form for each level.
+void sums_product(const std::uint8_t* codes, std::size_t blocks, std::size_t width,
+                  std::size_t lookups, std::size_t bits, const std::uint8_t* tables,
+                  std::uint32_t factor, std::uint16_t* sums) {
+  const Scan scan{width, lookups, tables, factor, 0};
+  for (std::size_t b = 0; b < blocks; ++b, codes += 64 * width, sums += 64) {
+    std::uint32_t totals[64] = {};
+    for (std::size_t j = 0; j < lookups; ++j) {
+      const std::uint8_t* from = codes + 64 * j;
+      if (bits == 8)
+        for (int r = 0; r < 64; ++r) totals[r] += tables[256 * j + from[r]];
+      else
+        for (int r = 0; r < 64; ++r)
+          totals[r] += static_cast<std::uint32_t>(tables[32 * j + (from[r] & 15)]) +
+                       tables[32 * j + 16 + (from[r] >> 4)];
+    }
+    for (std::uint32_t r = 0; r < 64; ++r)
+      sums[r] = static_cast<std::uint16_t>(totals[r] + scan.term(codes, r));
+  }
+}
+
 }  // namespace kf::KF_LEVEL

@@ -17,12 +17,14 @@ namespace {
 struct NearestOf {
   Best<Candidate> heap;
   float bound() const { return heap.worst(); }
+  std::size_t wanted() const { return heap.capacity(); }
   void take(const Candidate& item) { heap.push(item); }
 };
 struct AllWithin {
   float radius;
   std::vector<Candidate> found;
   float bound() const { return radius; }
+  static std::size_t wanted() { return 0; }
   void take(const Candidate& item) {
     if (item.distance <= radius) found.push_back(item);
   }
@@ -37,6 +39,7 @@ struct Slot {
   std::atomic_flag busy = ATOMIC_FLAG_INIT;
 
   float bound() const { return limit.load(std::memory_order_relaxed); }
+  std::size_t wanted() const { return own.wanted(); }
   void take(const Candidate& item) {
     while (busy.test_and_set(std::memory_order_acquire)) {
     }
@@ -300,6 +303,37 @@ class CellScan::Session {
     return false;
   }
 
+  // The first rows that queries meet: their k-th best sum bounds the k-th distance, before any
+  // distance is taken. Not where rows may be masked.
+  template <class FilterType, class Scorer, class Result>
+  void scan(FilterType& filter, const Scorer& scorer, const Visit& visit, std::size_t count_,
+            Result* const* results) {
+    constexpr std::size_t granule = FilterType::granule, most_rows = 1024;
+    const bool new_queries = fresh(results, count_);
+    Range range = this->range(visit, granule, new_queries);
+    const std::size_t end = std::min(visit.end, range.begin + most_rows);
+    const std::size_t k = results[0]->wanted();
+    const Segment& segment = scan_.segments_[visit.segment];
+    float* known = nullptr;
+    if (new_queries && k > 0 && visit.begin + k <= end && end - visit.begin >= 64 &&
+        !segment.alive && !query_.admitted) {
+      known = thread_scratch<float, Visit>(count_);
+      const std::size_t stride = (end - range.begin + 63) / 64 * 64;
+      auto* sums = thread_scratch<std::int32_t, Visit>(filter.padded() * stride);
+      filter.begin_chunk(range.begin, end);
+      filter.sums(kernels(), range.begin, end - range.begin, sums, stride);
+      for (std::size_t i = 0; i < count_; ++i)
+        known[i] = results[i]->bound() < infinity
+                       ? infinity
+                       : filter.most(i, kth_largest(kernels(),
+                                                    sums + i * stride + visit.begin - range.begin,
+                                                    end - visit.begin, k));
+      range.first_chunk = FilterType::most_chunk;
+    }
+    range.known = known;
+    scan_range(filter, scorer, count_, range, View<Result>{results, visit.segment});
+  }
+
   template <class Result>
   void by_vectors(const Visit& visit, const std::uint32_t* which, std::size_t count_,
                   Result* const* results) {
@@ -316,7 +350,7 @@ class CellScan::Session {
       for (std::size_t i = 0; i < count_; ++i) some.copy(i, raw_, which[i], segment.bytes.padded_d);
       ByteFilter filter(segment.bytes, scan_.metric_, some, 0, count_, scan_.raw_->d,
                         segment.largest_norm);
-      scan_range(filter, scorer, count_, range(visit, 32, fresh(results, count_)), view);
+      scan(filter, scorer, visit, count_, results);
     }
     count(count_, visit, scorer);
   }
@@ -341,7 +375,7 @@ class CellScan::Session {
         {segment, admitted(visit)}, codec, codec.codebooks(book), own, values};
     if (sound(codec.largest_norm())) {
       DecodedFilter filter(codec, segment.product, book, coded, count_, ip ? values : nullptr);
-      scan_range(filter, scorer, count_, range(visit, 64, fresh(results, count_)), view);
+      scan(filter, scorer, visit, count_, results);
     } else {
       NoFilter filter(count_);
       scan_range(filter, scorer, count_, range(visit, 1, true), view);
@@ -362,7 +396,7 @@ class CellScan::Session {
                                values};
     if (sound(codec.largest_norm())) {
       TableFilter filter = tables;
-      scan_range(filter, scorer, count_, range(visit, 64, fresh(results, 1)), view);
+      scan(filter, scorer, visit, count_, results);
     } else {
       NoFilter filter(1);
       scan_range(filter, scorer, count_, range(visit, 1, true), view);

@@ -164,41 +164,41 @@ void ExactScan::search_by_sums(const Base& base, const float* queries, std::size
                                std::int64_t* ids) const {
   std::shared_lock lock(mutex_);
   const std::size_t group = nq == 1 ? 1 : 16, stride = (base.n + 31) / 32 * 32;
-  parallel_for(
-      (nq + group - 1) / group, 1,
-      [&](std::size_t g, std::size_t) {
-        const std::size_t first = g * group, count = std::min(group, nq - first);
-        const KernelTable& table = kernels();
-        const auto codes = shadow_->quantize(queries + first * d_, count);
-        ByteFilter filter(shadow_->view(), metric_, codes, 0, count, d_, largest_norm_);
-        const FloatScorer scorer(base, metric_, queries + first * d_, d_);
-        filter.begin_chunk(0, base.n);
-        auto* sums = thread_scratch<std::int32_t, ExactScan>(filter.padded() * stride);
-        auto* where = thread_scratch<std::uint32_t, ExactScan>(stride);
-        filter.sums(table, 0, base.n, sums, stride);
-        std::vector<float> bounds(count);
-        std::vector<ByteFilter::Threshold> thresholds(filter.padded());
-        for (std::size_t i = 0; i < count; ++i)
-          bounds[i] = filter.most(i, kth_largest(table, sums + i * stride, base.n, k));
-        filter.thresholds(bounds.data(), thresholds.data());
-        std::vector<Neighbour> found;
-        for (std::size_t i = 0; i < count; ++i) {
-          const std::size_t n = table.at_least(sums + i * stride, base.n, thresholds[i], where);
-          found.resize(n);
-          for (std::size_t h = 0; h < n; ++h) {
-            if (h + 6 < n) scorer.prefetch(where[h + 6]);
-            found[h] = {scorer.value(i, where[h]), scorer.id(where[h])};
-          }
-          const auto end = found.begin() + static_cast<std::ptrdiff_t>(k);
-          std::nth_element(found.begin(), end - 1, found.end());
-          std::sort(found.begin(), end);
-          for (std::size_t j = 0; j < k; ++j) {
-            distances[(first + i) * k + j] = found[j].distance;
-            ids[(first + i) * k + j] = found[j].id;
-          }
-        }
-      },
-      threads);
+  parallel_for((nq + group - 1) / group, 1,
+               [&](std::size_t g, std::size_t) {
+                 const std::size_t first = g * group, count = std::min(group, nq - first);
+                 const KernelTable& table = kernels();
+                 const auto codes = shadow_->quantize(queries + first * d_, count);
+                 ByteFilter filter(shadow_->view(), metric_, codes, 0, count, d_, largest_norm_);
+                 const FloatScorer scorer(base, metric_, queries + first * d_, d_);
+                 filter.begin_chunk(0, base.n);
+                 auto* sums = thread_scratch<std::int32_t, ExactScan>(filter.padded() * stride);
+                 auto* where = thread_scratch<std::uint32_t, ExactScan>(stride);
+                 filter.sums(table, 0, base.n, sums, stride);
+                 std::vector<float> bounds(count);
+                 std::vector<ByteFilter::Threshold> thresholds(filter.padded());
+                 for (std::size_t i = 0; i < count; ++i)
+                   bounds[i] = filter.most(i, kth_largest(table, sums + i * stride, base.n, k));
+                 filter.thresholds(bounds.data(), thresholds.data());
+                 std::vector<Neighbour> found;
+                 for (std::size_t i = 0; i < count; ++i) {
+                   const std::size_t n =
+                       table.at_least(sums + i * stride, base.n, thresholds[i], where);
+                   found.resize(n);
+                   for (std::size_t h = 0; h < n; ++h) {
+                     if (h + 6 < n) scorer.prefetch(where[h + 6]);
+                     found[h] = {scorer.value(i, where[h]), scorer.id(where[h])};
+                   }
+                   const auto end = found.begin() + static_cast<std::ptrdiff_t>(k);
+                   std::nth_element(found.begin(), end - 1, found.end());
+                   std::sort(found.begin(), end);
+                   for (std::size_t j = 0; j < k; ++j) {
+                     distances[(first + i) * k + j] = found[j].distance;
+                     ids[(first + i) * k + j] = found[j].id;
+                   }
+                 }
+               },
+               threads);
 }
 
 void ExactScan::search(const Base& base, const float* queries, std::size_t nq, std::size_t k,

@@ -47,7 +47,8 @@ class ExactScan {
   void scan(const Base& base, const float* queries, std::size_t nq, Filter filter,
             std::size_t threads, std::vector<Result>& results) const;
 
-  // Few rows and not so few neighbours: all integer sums first, then only what may be among the k nearest.
+  // Few rows and not so few neighbours: all integer sums first, then only what may be among the k
+  // nearest.
   void search_by_sums(const Base& base, const float* queries, std::size_t nq, std::size_t k,
                       std::size_t threads, float* distances, std::int64_t* ids) const;
 

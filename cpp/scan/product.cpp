@@ -243,6 +243,26 @@ std::size_t TableFilter::run(const KernelTable& table, std::size_t begin, std::s
                 hits);
 }
 
+void TableFilter::sums(const KernelTable& table, std::size_t begin, std::size_t n,
+                       std::int32_t* out, std::size_t) const {
+  auto* found = thread_scratch<std::uint16_t, TableFilter>((n + 63) / 64 * 64);
+  table.sums_product(rows_.codes + begin * rows_.width, (n + 63) / 64, rows_.width,
+                     codec_.code_size(), codec_.parts().bits, tables_.bytes.data(), tables_.factor,
+                     found);
+  for (std::size_t i = 0; i < n; ++i) out[i] = -static_cast<std::int32_t>(found[i]);
+}
+
+float TableFilter::most(std::size_t, std::int32_t sum) const {
+  // Each byte was rounded down by less than a unit, the term by one more and two of its own steps.
+  const double units = static_cast<double>(codec_.parts().m) * 1.01 + 2 - static_cast<double>(sum);
+  const double value = static_cast<double>(value_) + tables_.base +
+                       units * tables_.unit * (1 + 1e-5) +
+                       3 * static_cast<double>(codec_.parts().term_step) + tables_.slack;
+  const double slack = std::abs(value) * canonical_error(codec_.local_d()) +
+                       std::abs(static_cast<double>(value_)) * 0x1p-18 + vanished(codec_.local_d());
+  return std::nextafter(static_cast<float>(value + slack), infinity);
+}
+
 Bytes DecodedFilter::view() const {
   Bytes bytes;
   bytes.padded_d = codec_.coder().padded_d();
@@ -271,6 +291,12 @@ void DecodedFilter::begin_chunk(std::size_t begin, std::size_t end) {
                           thread_scratch<std::uint8_t, DecodedFilter>(0),
                           thread_scratch<std::int32_t, DecodedFilter>(0));
   filter_.begin_chunk(0, end - begin);
+}
+
+float DecodedFilter::most(std::size_t i, std::int32_t sum) const {
+  const float own = filter_.most(i, sum);
+  if (!values_) return own;
+  return own + values_[i] + (std::abs(own) + std::abs(values_[i])) * 0x1p-20f;
 }
 
 void DecodedFilter::thresholds(const float* bounds, Threshold* out) const {

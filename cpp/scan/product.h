@@ -122,6 +122,10 @@ class TableFilter {
   void thresholds(const float* bounds, Threshold* out) const;
   std::size_t run(const KernelTable& table, std::size_t begin, std::size_t n,
                   const Threshold* thresholds, std::uint32_t* hits) const;
+  // Sums, largest first nearest: negated. And what a distance with such a sum is at most.
+  void sums(const KernelTable& table, std::size_t begin, std::size_t n, std::int32_t* out,
+            std::size_t stride) const;
+  float most(std::size_t, std::int32_t sum) const;
 
  private:
   const ProductCodec& codec_;
@@ -148,6 +152,11 @@ class DecodedFilter {
                   std::uint32_t* hits) {
     return filter_.run(table, 0, n, thresholds, hits);
   }
+  void sums(const KernelTable& table, std::size_t, std::size_t n, std::int32_t* out,
+            std::size_t stride) const {
+    filter_.sums(table, 0, n, out, stride);
+  }
+  float most(std::size_t i, std::int32_t sum) const;
 
  private:
   Bytes view() const;

@@ -107,17 +107,19 @@ class ByteFilter {
                            (n + 31) / 32 * 2, bytes_.padded_d, thresholds, hits);
   }
 
-  // All integer sums of the points [begin, begin + n), begin a multiple of 32: (padded(), stride), stride at least
-  // n rounded up to 32.
+  // All integer sums of the points [begin, begin + n), begin a multiple of 32: (padded(), stride),
+  // stride at least n rounded up to 32.
   void sums(const KernelTable& table, std::size_t begin, std::size_t n, std::int32_t* out,
             std::size_t stride) const {
     std::int16_t* scratch = thread_scratch<std::int16_t, ByteFilter>(padded() * bytes_.padded_d);
-    table.sums_u8(all_.codes.data() + first_ * bytes_.padded_d, scratch, padded(),
+    // Tiles take 16 queries, used or not; a few are quicker without.
+    table.sums_u8(all_.codes.data() + first_ * bytes_.padded_d, scratch, nq_ < 5 ? nq_ : padded(),
                   bytes_.codes + begin * bytes_.padded_d, bytes_.bias + begin, (n + 31) / 32 * 2,
                   bytes_.padded_d, out, stride);
   }
 
-  // What the distance of a point with this integer sum is at most, for query i; residuals as of begin_chunk.
+  // What the distance of a point with this integer sum is at most, for query i; residuals as of
+  // begin_chunk.
   float most(std::size_t i, std::int32_t sum) const {
     const std::size_t q = first_ + i;
     if (metric_ == Metric::l2) {

@@ -63,8 +63,8 @@ void Shadow::fit(const float* x, std::size_t n) {
       largest = std::max(largest, std::abs(row(i)[j] - centre_[j]));
   const float smallest = std::numeric_limits<float>::min() * 0x1p20f;
   const float widest = std::max(largest / 127, smallest);
-  // Heavy tails: clipping a few numbers can buy finer steps for all others. What counts is the worst vector of
-  // those that are scanned together.
+  // Heavy tails: clipping a few numbers can buy finer steps for all others. What counts is the
+  // worst vector of those that are scanned together.
   double best = std::numeric_limits<double>::infinity();
   std::vector<std::int8_t> codes(d_);
   const KernelTable& table = kernels();
@@ -73,8 +73,8 @@ void Shadow::fit(const float* x, std::size_t n) {
     const float scale = std::max(widest * share, smallest);
     double total = 0, worst = 0;
     for (std::size_t i = 0; i < sample; ++i) {
-      worst = std::max(worst,
-                       encode(table, row(i), centre_.data(), scale, d_, codes.data()).residual);
+      worst =
+          std::max(worst, encode(table, row(i), centre_.data(), scale, d_, codes.data()).residual);
       if (i % together == together - 1 || i + 1 == sample) total += worst, worst = 0;
     }
     if (total < best) best = total, scale_ = scale;

@@ -177,24 +177,22 @@ class ProductCodes(_Codes):
         """Learn the codebooks from vectors and their cells."""
         residuals = self._residuals(x, cells, coarse)
         self.quantizer.fit(residuals)
-        self.prepare(residuals, cells, coarse)
+        self.prepare(residuals, coarse)
         return self
 
-    def prepare(self, residuals: Vectors, cells: Ids, coarse: Coarse) -> None:
+    def prepare(self, residuals: Vectors, coarse: Coarse) -> None:
         """Learn what the search needs besides the codebooks."""
         books = self.quantizer.codebooks
         self._fit_bytes(residuals, books.shape[0] * books.shape[2])
         if not self.has_terms:
             return
-        middle = coarse.middle()
-        rows = np.arange(0, len(residuals), max(1, len(residuals) // 20000))
-        decoded = self.quantizer.decode(self.quantizer.encode(residuals[rows]))
-        away = coarse.centroids_of(cells[rows]) - middle
-        terms = _terms(decoded, away)
-        # ||r||^2 + 2 a r = ||r + a||^2 - ||a||^2 is at least -||a||^2: no term lies below.
-        low = -coarse.reach() * 1.001 - 1e-30
-        high = float(terms.max(initial=0)) * 1.5
-        self._terms = middle, low, max((high - low) / 65000, 0.0)
+        # ||r||^2 + 2 a r = ||r + a||^2 - ||a||^2 with ||a||^2 at most `reach`, and ||r|| at most `size`: no term
+        # lies beyond these ends.
+        reach = coarse.reach() * (1 + 1e-6)
+        words = books.astype(np.float64)
+        size = float(np.sqrt((words**2).sum(axis=2).max(axis=1).sum())) * (1 + 1e-6)
+        high = size * size + 2 * float(np.sqrt(reach)) * size
+        self._terms = coarse.middle(), -reach - 1e-30, (high + reach) / 65000
 
     def encode(self, x: Vectors, cells: Ids, coarse: Coarse) -> Arrays:
         """Codes with their terms, uint8 (n, width)."""
