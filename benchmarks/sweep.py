@@ -19,11 +19,20 @@ LEVELS = (0.5, 0.8, 0.9, 0.95, 0.99)
 # One query at a time: how many are asked, by a loop for every system.
 SINGLES = 200
 K = 10
+# Seconds of all queries at which more effort is not tried.
+LONGEST = 20.0
 Point = dict[str, Any]
+# Label of a ratio -> beginnings of the names whose best rates are divided; "" stands for all but Kinfold's.
+Ratios = dict[str, tuple[str, str]]
+OURS: Ratios = {"best of Kinfold ÷ best peer": ("kinfold", "")}
 
 
 def main(
-    makers: Callable[[int, str], dict[str, System]], document: str, *, rows: bool = False
+    makers: Callable[[int, str], dict[str, System]],
+    document: str,
+    *,
+    rows: bool = False,
+    ratios: Ratios = OURS,
 ) -> None:
     """The command line of curves; ``rows``: the tables also show how many rows were scanned."""
     parser = ArgumentParser(description=document.splitlines()[0])
@@ -39,7 +48,7 @@ def main(
     arguments = parser.parse_args()
     if arguments.table:
         for path in arguments.table:
-            print(table(json.loads(path.read_text()), rows=rows))
+            print(table(json.loads(path.read_text()), rows=rows, ratios=ratios))
         return
     chosen = {
         name: system
@@ -51,7 +60,7 @@ def main(
     result = run(chosen, arguments)
     if arguments.out:
         arguments.out.write_text(json.dumps(result, indent=1) + "\n")
-    print(table(result, rows=rows))
+    print(table(result, rows=rows, ratios=ratios))
 
 
 def run(systems: dict[str, System], arguments: Namespace) -> dict[str, Any]:
@@ -127,7 +136,7 @@ def _asked(
 
 
 def _swept(system: System, vectors: Set, arguments: Namespace) -> list[Point]:
-    """Every setting once; a sweep ends where more effort finds no more."""
+    """Every setting once; a sweep ends where more effort finds no more, or takes too long."""
     points: list[Point] = []
     for settings in system.sweeps():
         _asked(system, vectors, arguments, settings[0])
@@ -150,7 +159,7 @@ def _swept(system: System, vectors: Set, arguments: Namespace) -> list[Point]:
             points.append(point)
             gained = last is None or any(point[r] > last[r] + 5e-4 for r in ("recall1", "recall10"))
             stalled = 0 if gained else stalled + 1
-            if stalled == 2 or point["recall10"] > 0.9995:
+            if stalled == 2 or point["recall10"] > 0.9995 or took > LONGEST:
                 break
     return points
 
@@ -172,30 +181,37 @@ def best(points: list[Point], kind: str, level: float) -> Point | None:
     return max((p for p in points if p[kind] >= level), key=lambda p: p["qps"], default=None)
 
 
-def table(result: dict[str, Any], *, rows: bool = False) -> str:
-    """Markdown: for both recalls, the best rate of each system at each level, and ours to the best peer's."""
+def table(result: dict[str, Any], *, rows: bool = False, ratios: Ratios = OURS) -> str:
+    """Markdown: for both recalls, the best rate of each system at each level, and ratios of best rates."""
     systems = result["systems"]
     lines = [json.dumps(result["run"]), ""]
     for kind, title in (("recall1", "recall 1@1"), ("recall10", "recall 10@10")):
         head = [f"QPS at {title}", "B/vector", "build s", *map(str, LEVELS), "best recall"]
         lines.append(heading(head))
-        top: dict[bool, list[float]] = {True: [0.0] * len(LEVELS), False: [0.0] * len(LEVELS)}
+        rates: dict[str, list[float]] = {}
         for name, facts in systems.items():
-            cells = []
-            for i, level in enumerate(LEVELS):
-                point = best(facts["points"], kind, level)
-                ours = name.startswith("kinfold")
-                top[ours][i] = max(top[ours][i], point["qps"] if point else 0.0)
-                cells.append(_cell(point, rows))
-            most = max(p[kind] for p in facts["points"])
-            lines.append(
-                row([name, f"{facts['bytes_per_vector']:.0f}", f"{facts['build_seconds']:.1f}", *cells, f"{most:.3f}"])
-            )  # fmt: skip
-        if any(top[True]) and any(top[False]):
-            ratios = [f"{a / b:.2f}" if a and b else "–" for a, b in zip(top[True], top[False])]
-            lines.append(row(["**best of Kinfold ÷ best peer**", "", "", *ratios, ""]))
+            found = [best(facts["points"], kind, level) for level in LEVELS]
+            rates[name] = [point["qps"] if point else 0.0 for point in found]
+            cells = [
+                f"{facts['bytes_per_vector']:.0f}",
+                f"{facts['build_seconds']:.1f}",
+                *(_cell(point, rows) for point in found),
+                f"{max(p[kind] for p in facts['points']):.3f}",
+            ]
+            lines.append(row([name, *cells]))
+        for label, (ours, theirs) in ratios.items():
+            over = [r for name, r in rates.items() if name.startswith(ours)]
+            under = [r for name, r in rates.items() if _peer(name, theirs)]
+            if over and under:
+                pairs = zip(np.max(over, axis=0), np.max(under, axis=0))
+                cells = [f"{a / b:.2f}" if a and b else "–" for a, b in pairs]
+                lines.append(row([f"**{label}**", "", "", *cells, ""]))
         lines.append("")
     return "\n".join(lines)
+
+
+def _peer(name: str, beginning: str) -> bool:
+    return name.startswith(beginning) if beginning else not name.startswith("kinfold")
 
 
 def _cell(point: Point | None, rows: bool) -> str:

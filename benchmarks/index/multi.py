@@ -17,7 +17,14 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 import sweep
 from peers.inverted import Faiss, Kinfold, System, short
 
+# Kinfold against faiss one to one: those that reach every recall.
+ENDS = ("IMI2x8,PQ16,RFlat", "IMI2x10,PQ16,RFlat")
 MULTI = ("IMI2x8,PQ16", "IMI2x8,PQ16,RFlat", "IMI2x10,PQ16", "IMI2x10,PQ16,RFlat")
+RATIOS = {
+    **{f"{spec}: Kinfold ÷ faiss": (short("kinfold", spec), short("faiss", spec)) for spec in ENDS},
+    "Kinfold's multi-indexes ÷ Kinfold's IVF": ("kinfold-imi", "kinfold-ivf"),
+    "Kinfold's multi-indexes ÷ faiss's IVF": ("kinfold-imi", "faiss-ivf"),
+}
 
 
 def systems(cells: int, name: str) -> dict[str, System]:
@@ -30,4 +37,4 @@ def systems(cells: int, name: str) -> dict[str, System]:
 
 
 if __name__ == "__main__":
-    sweep.main(systems, __doc__, rows=True)
+    sweep.main(systems, __doc__, rows=True, ratios=RATIOS)
