@@ -243,17 +243,18 @@ void register_cells(py::module_ m) {
 
   m.def(
       "fit_bytes",
-      [](const py::object& x, const std::string& metric) {
+      [](const py::object& x, const std::string& metric, bool filter) {
         const auto array = expect<float>(x, "x", 2);
         require(rows(array) > 0 && cols(array) > 0 && cols(array) <= 32768,
                 "x: expected vectors of at most 32768 dimensions");
         scan::Shadow shadow(cols(array), metric_named(metric));
-        shadow.fit(array.data(), rows(array));
+        shadow.fit(array.data(), rows(array), filter ? 256 : 1);
         return py::make_tuple(
             Array<float>(static_cast<py::ssize_t>(cols(array)), shadow.centre().data()),
             shadow.scale());
       },
-      py::arg("x"), py::arg("metric"), "Centre and scale of 8-bit copies.");
+      py::arg("x"), py::arg("metric"), py::arg("filter"),
+      "Centre and scale of 8-bit copies, which filter or answer.");
 
   py::class_<BoundSegment>(m, "Segment", "Rows sorted by cell.")
       .def(py::init(&make_segment), py::arg("n_cells"), py::arg("cells"), py::arg("starts"),

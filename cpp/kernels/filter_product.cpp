@@ -262,6 +262,9 @@ std::size_t filter_product(const std::uint8_t* codes, std::size_t blocks, std::s
   for (; b + 4 <= blocks; b += 4)
     found +=
         scan8<4>(scan, codes + 64 * width * b, static_cast<std::uint32_t>(64 * b), hits + found);
+  for (; b + 2 <= blocks; b += 2)
+    found +=
+        scan8<2>(scan, codes + 64 * width * b, static_cast<std::uint32_t>(64 * b), hits + found);
 #endif
   for (; b < blocks; ++b)
     found +=
@@ -278,6 +281,9 @@ std::size_t filter_product4(const std::uint8_t* codes, std::size_t blocks, std::
   for (; b + 4 <= blocks; b += 4)
     found +=
         scan4<4>(scan, codes + 64 * width * b, static_cast<std::uint32_t>(64 * b), hits + found);
+  for (; b + 2 <= blocks; b += 2)
+    found +=
+        scan4<2>(scan, codes + 64 * width * b, static_cast<std::uint32_t>(64 * b), hits + found);
 #endif
   for (; b < blocks; ++b)
     found +=

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstring>
+#include <functional>
 #include <limits>
 #include <numeric>
 #include <optional>
@@ -98,14 +99,16 @@ struct StoredScorer : Rows {
 struct ProductScorer : Rows {
   const ProductCodec& codec;
   const float* codebooks;
-  const float* locals;  // (nq, local_d)
-  const float* values;  // inner products: what each distance starts from
+  mutable const float* locals;  // (nq, local_d); null until `local` is first asked for them
+  const float* values;          // inner products: what each distance starts from
+  std::function<const float*()> local = {};
   const KernelTable& table = kernels();
   float* scratch = thread_scratch<float, ProductCodec::Tables*>(codec.local_d());
 
   static void prefetch(std::size_t) {}
   float value(std::size_t q, std::size_t row) const {
     ++scored;
+    if (!locals) locals = local();
     const ProductParts& parts = codec.parts();
     table.gather_pieces(codebooks, segment.product.code(row), segment.product.stride(), parts.m,
                         parts.bits, parts.s, scratch);
@@ -260,15 +263,31 @@ class CellScan::Session {
         short_lists(q, visits, tables, result);
         return;
       }
-      for (const Visit& visit : visits) {
-        poll_interrupt();
+      for (std::size_t v = 0; v < visits.size(); ++v) {
+        const Visit& visit = visits[v];
+        if (v % 32 == 0) poll_interrupt();
+        if (v + 1 < visits.size()) fetch(visits[v + 1]);
         const Segment& segment = scan_.segments_[visit.segment];
         const TableFilter filter(*scan_.product_, tables, segment.product, visit.value);
         by_codes(filter, visit, &q, 1, &visit.value, results);
       }
       return;
     }
-    for (const Visit& visit : visits) group(visit, &q, 1, &visit.value, results);
+    for (std::size_t v = 0; v < visits.size(); ++v) {
+      if (v + 1 < visits.size()) fetch(visits[v + 1]);
+      group(visits[v], &q, 1, &visits[v].value, results);
+    }
+  }
+
+  // Asks for the beginning of a list; the processor's own prefetching goes on from there.
+  void fetch(const Visit& visit) const {
+    const Segment& segment = scan_.segments_[visit.segment];
+    const std::uint8_t* from =
+        scan_.raw_ ? segment.bytes.codes + visit.begin / 32 * 32 * segment.bytes.padded_d
+                   : segment.product.codes + visit.begin / 64 * 64 * segment.product.width;
+    const std::size_t width = scan_.raw_ ? segment.bytes.padded_d : segment.product.width;
+    const std::size_t size = std::min<std::size_t>((visit.end - visit.begin) * width, 8192);
+    for (std::size_t at = 0; at < size; at += 64) __builtin_prefetch(from + at, 0, 2);
   }
 
   // Several queries through the same rows.
@@ -392,8 +411,9 @@ class CellScan::Session {
     const ProductScorer scorer{{segment, admitted(visit)},
                                codec,
                                codec.codebooks(codec.book_of(visit.cell)),
-                               local_queries(visit, q, 1),
-                               values};
+                               nullptr,
+                               values,
+                               [this, &visit, q] { return local_queries(visit, q, 1); }};
     if (sound(codec.largest_norm())) {
       TableFilter filter = tables;
       scan(filter, scorer, visit, count_, results);
@@ -600,6 +620,8 @@ void CellScan::run(const CellQuery& query, std::vector<Collector>& results,
         tasks.size(), 1,
         [&](std::size_t t, std::size_t) {
           const Task& task = tasks[t];
+          if (t + 1 < tasks.size()) session.fetch(tasks[t + 1].visit);
+          if (t % 32 == 0) poll_interrupt();
           Slot<Collector>* own[most_group];
           for (std::uint32_t i = 0; i < task.count; ++i)
             own[i] = slots[which[task.first + i]].get();

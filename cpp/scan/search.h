@@ -171,7 +171,7 @@ class ByteFilter {
 inline std::int32_t kth_largest(const KernelTable& table, const std::int32_t* sums, std::size_t n,
                                 std::size_t k) {
   struct Scratch;
-  std::size_t groups = (4 * k + 63) / 64 * 64;
+  const std::size_t groups = (2 * k + 63) / 64 * 64;
   auto* values = thread_scratch<std::int32_t, Scratch>(n);
   std::size_t count = n;
   if (n >= 4 * groups) {
@@ -342,7 +342,7 @@ std::size_t scan_range(FilterType& filter, const Scorer& scorer, std::size_t nq,
   std::size_t chunk = std::min(most, (range.first_chunk + FilterType::granule - 1) /
                                          FilterType::granule * FilterType::granule);
   for (std::size_t at = range.begin; at < range.end;) {
-    poll_interrupt();
+    if (range.end - range.begin > 8192) poll_interrupt();
     const std::size_t n = std::min(chunk, range.end - at);
     filter.begin_chunk(at, at + n);
     for (std::size_t i = 0; i < nq; ++i) {

@@ -42,7 +42,7 @@ Encoded encode(const KernelTable& table, const float* x, const float* centre, fl
 Shadow::Shadow(std::size_t d, Metric metric)
     : d_(d), padded_d_(pad_dimension(d)), metric_(metric) {}
 
-void Shadow::fit(const float* x, std::size_t n) {
+void Shadow::fit(const float* x, std::size_t n, std::size_t together) {
   if (all_bytes(x, std::min(n, std::size_t{4096}) * d_)) {
     centre_.assign(d_, 128.0f);
     scale_ = 1;
@@ -68,7 +68,6 @@ void Shadow::fit(const float* x, std::size_t n) {
   double best = std::numeric_limits<double>::infinity();
   std::vector<std::int8_t> codes(d_);
   const KernelTable& table = kernels();
-  constexpr std::size_t together = 256;
   for (float share = 1; share > 0.1f; share *= 0.8f) {
     const float scale = std::max(widest * share, smallest);
     double total = 0, worst = 0;

@@ -50,7 +50,9 @@ class Shadow {
 
   // Chooses centre and scale; vectors outside the range met here are clipped, and their residuals
   // say so.
-  void fit(const float* x, std::size_t n);
+  // together: how many vectors the worst residual counts of: those that are scanned together where
+  // the copy filters, one where it is the answer.
+  void fit(const float* x, std::size_t n, std::size_t together = 256);
   // The same for a centre and scale that are known.
   void fit(const float* centre, float scale);
   const std::vector<float>& centre() const { return centre_; }

@@ -146,7 +146,7 @@ class CellIndex:
             if self.refine is not None:
                 fine = Fine(self.refine)
                 if self.refine == "uint8":
-                    fine = Fine("uint8", *_core.scan.fit_bytes(vectors, "l2"))
+                    fine = Fine("uint8", *_core.scan.fit_bytes(vectors, "l2", False))
                 self._fine = fine
             if self.transform is not None and hasattr(self.transform, "fit"):
                 self.transform.fit(vectors)

@@ -34,8 +34,9 @@ class _Stored:
             raise NotTrainedError(f"{type(self).__name__}: call train first")
         return self._centre
 
-    def _fit_bytes(self, x: Vectors) -> None:
-        self._centre, self._scale = _core.scan.fit_bytes(x, self.metric)
+    def _fit_bytes(self, x: Vectors, *, filters: bool) -> None:
+        self._centre, self._scale = _core.scan.fit_bytes(x, self.metric, filters)
+        self._engine = None
 
     def engine(self) -> Any:
         """The compiled codec."""
@@ -99,7 +100,7 @@ class RawVectors(_Stored):
 
     def fit(self, x: Vectors, cells: Ids, coarse: Coarse) -> RawVectors:
         """Learn the range of the 8-bit copies."""
-        self._fit_bytes(x)
+        self._fit_bytes(x, filters=True)
         return self
 
     def encode(self, x: Vectors, cells: Ids, coarse: Coarse) -> Arrays:
@@ -171,7 +172,7 @@ class ByteVectors(_Stored):
 
     def fit(self, x: Vectors, cells: Ids, coarse: Coarse) -> ByteVectors:
         """Learn centre and scale."""
-        self._fit_bytes(x)
+        self._fit_bytes(x, filters=False)
         return self
 
     def encode(self, x: Vectors, cells: Ids, coarse: Coarse) -> Arrays:
