@@ -19,12 +19,21 @@ struct Neighbour {
   }
 };
 
-// The same with where it came from.
-struct Candidate : Neighbour {
+// The same with where it came from; the id is looked up for ties and at the end alone.
+struct Candidate {
+  float distance;
   std::uint32_t segment;
-  std::uint32_t query;
   std::uint64_t row;
+  const std::int64_t* id;
+
+  Neighbour neighbour() const { return {distance, *id}; }
+  friend bool operator<(const Candidate& a, const Candidate& b) {
+    return a.distance < b.distance || (a.distance == b.distance && *a.id < *b.id);
+  }
 };
+
+inline std::int64_t id_of(const Neighbour& item) { return item.id; }
+inline std::int64_t id_of(const Candidate& item) { return *item.id; }
 
 // A bounded max-heap. `worst()` is the bound that a newcomer must beat.
 template <class Item>
@@ -61,7 +70,7 @@ class Best {
     for (std::size_t i = 0; i < k_; ++i) {
       const bool there = i < heap_.size();
       distances[i] = there ? heap_[i].distance : std::numeric_limits<float>::infinity();
-      ids[i] = there ? heap_[i].id : -1;
+      ids[i] = there ? id_of(heap_[i]) : -1;
     }
     heap_.clear();
   }

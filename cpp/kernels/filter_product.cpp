@@ -5,12 +5,12 @@
 // codes    blocks of 64 rows, 64 * width bytes each: byte j of the 64 rows side by side for j <
 // lookups; then, where
 //          width = lookups + 2, a 16-bit term of each row: the 32 even rows, the 32 odd ones
-// tables   8-bit codes: (width, 256) and three readable bytes beyond; 4-bit codes: (width, 2, 16)
-// of at most 127,
-//          the low nibble's table first
-// hits     rows counted from the first block; room for 64 * blocks
-// Bound: width bytes a code from memory; 256 entries in registers are two VPERMI2B, that is width /
-// 16 cycles a code.
+// tables   8-bit codes: (lookups, 256) and three readable bytes beyond; 4-bit codes: (lookups, 2,
+// 16) of at most
+//          127, the low nibble's table first
+// factor   a term counts (term * factor) >> 16; lookups * 255 + factor at most 65535, so that sums
+// fit 16 bits hits     rows counted from the first block; room for 64 * blocks Bound: width bytes a
+// code from memory; 256 entries in registers are two VPERMI2B, that is width / 16 cycles a code.
 
 #include "kernels/table.h"
 #include "simd/vec.h"
@@ -22,7 +22,7 @@ namespace {
 struct Scan {
   std::size_t width, lookups;
   const std::uint8_t* tables;
-  std::uint32_t factor, threshold;
+  std::uint32_t factor;
 
   const std::uint8_t* terms(const std::uint8_t* block) const {
     return width > lookups ? block + 64 * lookups : nullptr;
@@ -34,6 +34,65 @@ struct Scan {
     __builtin_memcpy(&value, block + 64 * lookups + 2 * (r / 2 + r % 2 * 32), sizeof value);
     return value * factor >> 16;
   }
+};
+
+// What becomes of the sums: rows that do not exceed the threshold, or all sums.
+struct Hits {
+  std::uint32_t threshold;
+  std::uint32_t* out;
+  std::size_t found = 0;
+
+  void take(std::uint32_t row, const std::uint32_t* sums, std::uint32_t n) {
+    for (std::uint32_t r = 0; r < n; ++r)
+      if (sums[r] <= threshold) out[found++] = row + r;
+  }
+  void take(std::uint32_t row, std::uint64_t mask) {
+    for (; mask; mask &= mask - 1)
+      out[found++] = row + static_cast<std::uint32_t>(__builtin_ctzll(mask));
+  }
+#if KF_LEVEL_RANK >= 2
+  void take(std::uint32_t row, __m512i even, __m512i odd) {
+    const __m512i limit = _mm512_set1_epi16(static_cast<short>(threshold));
+    const std::uint64_t low = _mm512_cmple_epu16_mask(even, limit);
+    const std::uint64_t high = _mm512_cmple_epu16_mask(odd, limit);
+    if (low | high)
+      take(row, _pdep_u64(low, 0x5555555555555555ull) | _pdep_u64(high, 0xaaaaaaaaaaaaaaaaull));
+  }
+#elif KF_LEVEL_RANK >= 1
+  void take(std::uint32_t row, __m256i even, __m256i odd) {
+    const __m256i limit = _mm256_set1_epi16(static_cast<short>(threshold));
+    const auto below = [&](__m256i sum) {
+      const __m256i least = _mm256_min_epu16(sum, limit);
+      return static_cast<unsigned>(_mm256_movemask_epi8(_mm256_cmpeq_epi16(least, sum)));
+    };
+    take(row, (below(even) & 0x55555555u) | (below(odd) & 0xaaaaaaaau));
+  }
+#endif
+};
+
+struct All {
+  std::uint16_t* out;
+
+  void take(std::uint32_t row, const std::uint32_t* sums, std::uint32_t n) {
+    for (std::uint32_t r = 0; r < n; ++r) out[row + r] = static_cast<std::uint16_t>(sums[r]);
+  }
+#if KF_LEVEL_RANK >= 2
+  void take(std::uint32_t row, __m512i even, __m512i odd) {
+    const __m512i low = _mm512_unpacklo_epi16(even, odd), high = _mm512_unpackhi_epi16(even, odd);
+    const __m512i first = _mm512_setr_epi64(0, 1, 8, 9, 2, 3, 10, 11);
+    const __m512i second = _mm512_setr_epi64(4, 5, 12, 13, 6, 7, 14, 15);
+    _mm512_storeu_si512(out + row, _mm512_permutex2var_epi64(low, first, high));
+    _mm512_storeu_si512(out + row + 32, _mm512_permutex2var_epi64(low, second, high));
+  }
+#elif KF_LEVEL_RANK >= 1
+  void take(std::uint32_t row, __m256i even, __m256i odd) {
+    const __m256i low = _mm256_unpacklo_epi16(even, odd), high = _mm256_unpackhi_epi16(even, odd);
+    _mm256_storeu_si256(reinterpret_cast<__m256i*>(out + row),
+                        _mm256_permute2x128_si256(low, high, 0x20));
+    _mm256_storeu_si256(reinterpret_cast<__m256i*>(out + row + 16),
+                        _mm256_permute2x128_si256(low, high, 0x31));
+  }
+#endif
 };
 
 #if KF_LEVEL_RANK >= 2
@@ -48,52 +107,54 @@ struct Sums {
     odd = _mm512_add_epi16(odd, _mm512_srli_epi16(bytes, 8));
   }
 
-  std::size_t report(const std::uint8_t* terms, __m512i factor, __m512i threshold,
-                     std::uint32_t row, std::uint32_t* hits) {
-    __m512i even = _mm512_sub_epi16(all, _mm512_slli_epi16(odd, 8));
+  template <class Out>
+  void report(const std::uint8_t* terms, std::uint32_t factor, std::uint32_t row, Out& out) const {
+    __m512i even = _mm512_sub_epi16(all, _mm512_slli_epi16(odd, 8)), rest = odd;
     if (terms) {
-      even = _mm512_add_epi16(even, _mm512_mulhi_epu16(_mm512_loadu_si512(terms), factor));
-      odd = _mm512_add_epi16(odd, _mm512_mulhi_epu16(_mm512_loadu_si512(terms + 64), factor));
+      const __m512i scale = _mm512_set1_epi16(static_cast<short>(factor));
+      even = _mm512_add_epi16(even, _mm512_mulhi_epu16(_mm512_loadu_si512(terms), scale));
+      rest = _mm512_add_epi16(rest, _mm512_mulhi_epu16(_mm512_loadu_si512(terms + 64), scale));
     }
-    const std::uint64_t low = _mm512_cmple_epu16_mask(even, threshold);
-    const std::uint64_t high = _mm512_cmple_epu16_mask(odd, threshold);
-    if ((low | high) == 0) return 0;
-    std::uint64_t mask =
-        _pdep_u64(low, 0x5555555555555555ull) | _pdep_u64(high, 0xaaaaaaaaaaaaaaaaull);
-    std::size_t found = 0;
-    for (; mask; mask &= mask - 1)
-      hits[found++] = row + static_cast<std::uint32_t>(__builtin_ctzll(mask));
-    return found;
+    out.take(row, even, rest);
   }
 };
+
+template <int Blocks, class Out>
+inline void report(const Scan& scan, const Sums* sums, const std::uint8_t* codes, std::uint32_t row,
+                   Out& out) {
+  for (int b = 0; b < Blocks; ++b)
+    sums[b].report(scan.terms(codes + 64 * scan.width * static_cast<std::size_t>(b)), scan.factor,
+                   row + 64 * static_cast<std::uint32_t>(b), out);
+}
+
+// Loads a row of a block and asks for the one two groups of blocks further on: pages end the
+// processor's own looking ahead.
+template <int Blocks>
+inline __m512i load(const Scan& scan, const std::uint8_t* codes, int block, std::size_t j) {
+  const std::uint8_t* at = codes + 64 * (static_cast<std::size_t>(block) * scan.width + j);
+  __builtin_prefetch(at + 2 * Blocks * 64 * scan.width, 0, 2);
+  return _mm512_loadu_si512(at);
+}
 
 #endif
 
 #if KF_LEVEL_RANK >= 3
 
-template <int Blocks>
-inline std::size_t scan8(const Scan& scan, const std::uint8_t* codes, std::uint32_t row,
-                         std::uint32_t* hits) {
+template <int Blocks, class Out>
+inline void scan8(const Scan& scan, const std::uint8_t* codes, std::uint32_t row, Out& out) {
   Sums sums[Blocks];
   for (std::size_t j = 0; j < scan.lookups; ++j) {
     const std::uint8_t* table = scan.tables + 256 * j;
     const __m512i t0 = _mm512_loadu_si512(table), t1 = _mm512_loadu_si512(table + 64);
     const __m512i t2 = _mm512_loadu_si512(table + 128), t3 = _mm512_loadu_si512(table + 192);
     for (int b = 0; b < Blocks; ++b) {
-      const __m512i code =
-          _mm512_loadu_si512(codes + 64 * (static_cast<std::size_t>(b) * scan.width + j));
+      const __m512i code = load<Blocks>(scan, codes, b, j);
       const __m512i low = _mm512_permutex2var_epi8(t0, code, t1);
       const __m512i high = _mm512_permutex2var_epi8(t2, code, t3);
       sums[b].add(_mm512_mask_blend_epi8(_mm512_movepi8_mask(code), low, high));
     }
   }
-  std::size_t found = 0;
-  const __m512i limit = _mm512_set1_epi16(static_cast<short>(scan.threshold));
-  const __m512i factor = _mm512_set1_epi16(static_cast<short>(scan.factor));
-  for (int b = 0; b < Blocks; ++b)
-    found += sums[b].report(scan.terms(codes + 64 * scan.width * static_cast<std::size_t>(b)),
-                            factor, limit, row + 64 * static_cast<std::uint32_t>(b), hits + found);
-  return found;
+  report<Blocks>(scan, sums, codes, row, out);
 }
 
 #elif KF_LEVEL_RANK >= 1
@@ -105,58 +166,42 @@ inline __m256i look_up(const std::uint8_t* codes, const std::uint8_t* table) {
                           _mm256_set1_epi32(0xff));
 }
 
-template <int Blocks>
-inline std::size_t scan8(const Scan& scan, const std::uint8_t* codes, std::uint32_t row,
-                         std::uint32_t* hits) {
+template <int Blocks, class Out>
+inline void scan8(const Scan& scan, const std::uint8_t* codes, std::uint32_t row, Out& out) {
   static_assert(Blocks == 1);
-  const __m256i limit = _mm256_set1_epi32(static_cast<int>(scan.threshold));
-  std::size_t found = 0;
   for (std::uint32_t part = 0; part < 64; part += 16) {
-    __m256i a = _mm256_setzero_si256(), b = a;
-    if (scan.width > scan.lookups) {
-      std::int32_t terms[16];
-      for (std::uint32_t r = 0; r < 16; ++r)
-        terms[r] = static_cast<std::int32_t>(scan.term(codes, part + r));
-      a = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(terms));
-      b = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(terms + 8));
-    }
+    std::uint32_t sums[16];
+    for (std::uint32_t r = 0; r < 16; ++r) sums[r] = scan.term(codes, part + r);
+    auto* at = reinterpret_cast<__m256i*>(sums);
+    __m256i a = _mm256_loadu_si256(at), b = _mm256_loadu_si256(at + 1);
     for (std::size_t j = 0; j < scan.lookups; ++j) {
       a = _mm256_add_epi32(a, look_up(codes + 64 * j + part, scan.tables + 256 * j));
       b = _mm256_add_epi32(b, look_up(codes + 64 * j + part + 8, scan.tables + 256 * j));
     }
-    const auto above = [&](__m256i sum) {
-      return static_cast<unsigned>(
-          _mm256_movemask_ps(_mm256_castsi256_ps(_mm256_cmpgt_epi32(sum, limit))));
-    };
-    unsigned mask = ~(above(a) | above(b) << 8) & 0xffffu;
-    for (; mask; mask &= mask - 1)
-      hits[found++] = row + part + static_cast<std::uint32_t>(__builtin_ctz(mask));
+    _mm256_storeu_si256(at, a);
+    _mm256_storeu_si256(at + 1, b);
+    out.take(row + part, sums, 16);
   }
-  return found;
 }
 
 #else
 
-template <int Blocks>
-inline std::size_t scan8(const Scan& scan, const std::uint8_t* codes, std::uint32_t row,
-                         std::uint32_t* hits) {
-  std::uint32_t sums[64] = {};
+template <int Blocks, class Out>
+inline void scan8(const Scan& scan, const std::uint8_t* codes, std::uint32_t row, Out& out) {
+  std::uint32_t sums[64];
+  for (std::uint32_t r = 0; r < 64; ++r) sums[r] = scan.term(codes, r);
   for (std::size_t j = 0; j < scan.lookups; ++j)
     for (int r = 0; r < 64; ++r)
       sums[r] += scan.tables[256 * j + codes[64 * j + static_cast<std::size_t>(r)]];
-  std::size_t found = 0;
-  for (std::uint32_t r = 0; r < 64; ++r)
-    if (sums[r] + scan.term(codes, r) <= scan.threshold) hits[found++] = row + r;
-  return found;
+  out.take(row, sums, 64);
 }
 
 #endif
 
 #if KF_LEVEL_RANK >= 2
 
-template <int Blocks>
-inline std::size_t scan4(const Scan& scan, const std::uint8_t* codes, std::uint32_t row,
-                         std::uint32_t* hits) {
+template <int Blocks, class Out>
+inline void scan4(const Scan& scan, const std::uint8_t* codes, std::uint32_t row, Out& out) {
   const __m512i nibble = _mm512_set1_epi8(15);
   Sums sums[Blocks];
   for (std::size_t j = 0; j < scan.lookups; ++j) {
@@ -164,31 +209,22 @@ inline std::size_t scan4(const Scan& scan, const std::uint8_t* codes, std::uint3
     const __m512i t0 = _mm512_broadcast_i32x4(_mm_loadu_si128(table));
     const __m512i t1 = _mm512_broadcast_i32x4(_mm_loadu_si128(table + 1));
     for (int b = 0; b < Blocks; ++b) {
-      const __m512i code =
-          _mm512_loadu_si512(codes + 64 * (static_cast<std::size_t>(b) * scan.width + j));
+      const __m512i code = load<Blocks>(scan, codes, b, j);
       const __m512i low = _mm512_shuffle_epi8(t0, _mm512_and_si512(code, nibble));
       const __m512i high =
           _mm512_shuffle_epi8(t1, _mm512_and_si512(_mm512_srli_epi16(code, 4), nibble));
       sums[b].add(_mm512_add_epi8(low, high));
     }
   }
-  std::size_t found = 0;
-  const __m512i limit = _mm512_set1_epi16(static_cast<short>(scan.threshold));
-  const __m512i factor = _mm512_set1_epi16(static_cast<short>(scan.factor));
-  for (int b = 0; b < Blocks; ++b)
-    found += sums[b].report(scan.terms(codes + 64 * scan.width * static_cast<std::size_t>(b)),
-                            factor, limit, row + 64 * static_cast<std::uint32_t>(b), hits + found);
-  return found;
+  report<Blocks>(scan, sums, codes, row, out);
 }
 
 #elif KF_LEVEL_RANK >= 1
 
-template <int Blocks>
-inline std::size_t scan4(const Scan& scan, const std::uint8_t* codes, std::uint32_t row,
-                         std::uint32_t* hits) {
+template <int Blocks, class Out>
+inline void scan4(const Scan& scan, const std::uint8_t* codes, std::uint32_t row, Out& out) {
   static_assert(Blocks == 1);
-  const __m256i nibble = _mm256_set1_epi8(15),
-                limit = _mm256_set1_epi16(static_cast<short>(scan.threshold));
+  const __m256i nibble = _mm256_set1_epi8(15);
   __m256i all[2], odd[2];
   for (int h = 0; h < 2; ++h) all[h] = odd[h] = _mm256_setzero_si256();
   for (std::size_t j = 0; j < scan.lookups; ++j) {
@@ -208,7 +244,6 @@ inline std::size_t scan4(const Scan& scan, const std::uint8_t* codes, std::uint3
   }
   const std::uint8_t* terms = scan.terms(codes);
   const __m256i factor = _mm256_set1_epi16(static_cast<short>(scan.factor));
-  std::size_t found = 0;
   for (int h = 0; h < 2; ++h) {
     __m256i even = _mm256_sub_epi16(all[h], _mm256_slli_epi16(odd[h], 8));
     if (terms) {
@@ -219,97 +254,93 @@ inline std::size_t scan4(const Scan& scan, const std::uint8_t* codes, std::uint3
       even = _mm256_add_epi16(even, scaled(32 * h));
       odd[h] = _mm256_add_epi16(odd[h], scaled(64 + 32 * h));
     }
-    const auto below = [&](__m256i sum) {
-      const __m256i least = _mm256_min_epu16(sum, limit);
-      return static_cast<unsigned>(_mm256_movemask_epi8(_mm256_cmpeq_epi16(least, sum)));
-    };
-    unsigned mask = (below(even) & 0x55555555u) | (below(odd[h]) & 0xaaaaaaaau);
-    for (; mask; mask &= mask - 1)
-      hits[found++] = row + 32 * static_cast<std::uint32_t>(h) +
-                      static_cast<std::uint32_t>(__builtin_ctz(mask));
+    out.take(row + 32 * static_cast<std::uint32_t>(h), even, odd[h]);
   }
-  return found;
 }
 
 #else
 
-template <int Blocks>
-inline std::size_t scan4(const Scan& scan, const std::uint8_t* codes, std::uint32_t row,
-                         std::uint32_t* hits) {
-  std::uint32_t sums[64] = {};
+template <int Blocks, class Out>
+inline void scan4(const Scan& scan, const std::uint8_t* codes, std::uint32_t row, Out& out) {
+  std::uint32_t sums[64];
+  for (std::uint32_t r = 0; r < 64; ++r) sums[r] = scan.term(codes, r);
   for (std::size_t j = 0; j < scan.lookups; ++j)
     for (int r = 0; r < 64; ++r) {
       const unsigned code = codes[64 * j + static_cast<std::size_t>(r)];
       const std::uint8_t* table = scan.tables + 32 * j;
       sums[r] += static_cast<std::uint32_t>(table[code & 15]) + table[16 + (code >> 4)];
     }
-  std::size_t found = 0;
-  for (std::uint32_t r = 0; r < 64; ++r)
-    if (sums[r] + scan.term(codes, r) <= scan.threshold) hits[found++] = row + r;
-  return found;
+  out.take(row, sums, 64);
 }
 
 #endif
+
+template <class Out>
+inline void scan_all(const Scan& scan, std::size_t bits, const std::uint8_t* codes,
+                     std::size_t blocks, Out& out) {
+  std::size_t b = 0;
+  const auto step = [&](std::size_t count) {
+    const std::uint8_t* at = codes + 64 * scan.width * b;
+    b += count;
+    return at;
+  };
+  const auto row = [&] { return static_cast<std::uint32_t>(64 * b); };
+  if (bits == 8) {
+#if KF_LEVEL_RANK >= 3
+    while (b + 4 <= blocks) {
+      const auto r = row();
+      scan8<4>(scan, step(4), r, out);
+    }
+    while (b + 2 <= blocks) {
+      const auto r = row();
+      scan8<2>(scan, step(2), r, out);
+    }
+#endif
+    while (b < blocks) {
+      const auto r = row();
+      scan8<1>(scan, step(1), r, out);
+    }
+    return;
+  }
+#if KF_LEVEL_RANK >= 2
+  while (b + 4 <= blocks) {
+    const auto r = row();
+    scan4<4>(scan, step(4), r, out);
+  }
+  while (b + 2 <= blocks) {
+    const auto r = row();
+    scan4<2>(scan, step(2), r, out);
+  }
+#endif
+  while (b < blocks) {
+    const auto r = row();
+    scan4<1>(scan, step(1), r, out);
+  }
+}
 
 }  // namespace
 
 std::size_t filter_product(const std::uint8_t* codes, std::size_t blocks, std::size_t width,
                            std::size_t lookups, const std::uint8_t* tables, std::uint32_t factor,
                            std::uint32_t threshold, std::uint32_t* hits) {
-  const Scan scan{width, lookups, tables, factor, threshold < 65535 ? threshold : 65535};
-  std::size_t found = 0, b = 0;
-#if KF_LEVEL_RANK >= 3
-  for (; b + 4 <= blocks; b += 4)
-    found +=
-        scan8<4>(scan, codes + 64 * width * b, static_cast<std::uint32_t>(64 * b), hits + found);
-  for (; b + 2 <= blocks; b += 2)
-    found +=
-        scan8<2>(scan, codes + 64 * width * b, static_cast<std::uint32_t>(64 * b), hits + found);
-#endif
-  for (; b < blocks; ++b)
-    found +=
-        scan8<1>(scan, codes + 64 * width * b, static_cast<std::uint32_t>(64 * b), hits + found);
-  return found;
+  Hits out{threshold < 65535 ? threshold : 65535, hits};
+  scan_all({width, lookups, tables, factor}, 8, codes, blocks, out);
+  return out.found;
 }
 
 std::size_t filter_product4(const std::uint8_t* codes, std::size_t blocks, std::size_t width,
                             std::size_t lookups, const std::uint8_t* tables, std::uint32_t factor,
                             std::uint32_t threshold, std::uint32_t* hits) {
-  const Scan scan{width, lookups, tables, factor, threshold < 65535 ? threshold : 65535};
-  std::size_t found = 0, b = 0;
-#if KF_LEVEL_RANK >= 2
-  for (; b + 4 <= blocks; b += 4)
-    found +=
-        scan4<4>(scan, codes + 64 * width * b, static_cast<std::uint32_t>(64 * b), hits + found);
-  for (; b + 2 <= blocks; b += 2)
-    found +=
-        scan4<2>(scan, codes + 64 * width * b, static_cast<std::uint32_t>(64 * b), hits + found);
-#endif
-  for (; b < blocks; ++b)
-    found +=
-        scan4<1>(scan, codes + 64 * width * b, static_cast<std::uint32_t>(64 * b), hits + found);
-  return found;
+  Hits out{threshold < 65535 ? threshold : 65535, hits};
+  scan_all({width, lookups, tables, factor}, 4, codes, blocks, out);
+  return out.found;
 }
 
-// For the first few rows of a search alone, hence without a form for each level.
 void sums_product(const std::uint8_t* codes, std::size_t blocks, std::size_t width,
                   std::size_t lookups, std::size_t bits, const std::uint8_t* tables,
                   std::uint32_t factor, std::uint16_t* sums) {
-  const Scan scan{width, lookups, tables, factor, 0};
-  for (std::size_t b = 0; b < blocks; ++b, codes += 64 * width, sums += 64) {
-    std::uint32_t totals[64] = {};
-    for (std::size_t j = 0; j < lookups; ++j) {
-      const std::uint8_t* from = codes + 64 * j;
-      if (bits == 8)
-        for (int r = 0; r < 64; ++r) totals[r] += tables[256 * j + from[r]];
-      else
-        for (int r = 0; r < 64; ++r)
-          totals[r] += static_cast<std::uint32_t>(tables[32 * j + (from[r] & 15)]) +
-                       tables[32 * j + 16 + (from[r] >> 4)];
-    }
-    for (std::uint32_t r = 0; r < 64; ++r)
-      sums[r] = static_cast<std::uint16_t>(totals[r] + scan.term(codes, r));
-  }
+  All out{sums};
+  scan_all({width, lookups, tables, factor}, bits, codes, blocks, out);
 }
 
 }  // namespace kf::KF_LEVEL

@@ -21,7 +21,8 @@ std::size_t at_least(const std::int32_t* sums, std::size_t n, std::int32_t thres
   for (; i + 16 <= n; i += 16) {
     unsigned mask = _mm512_cmpge_epi32_mask(_mm512_loadu_si512(sums + i), limit);
     for (; mask; mask &= mask - 1)
-      out[found++] = static_cast<std::uint32_t>(i) + static_cast<std::uint32_t>(__builtin_ctz(mask));
+      out[found++] =
+          static_cast<std::uint32_t>(i) + static_cast<std::uint32_t>(__builtin_ctz(mask));
   }
 #elif KF_LEVEL_RANK >= 1
   const __m256i limit = _mm256_set1_epi32(threshold);
@@ -30,7 +31,8 @@ std::size_t at_least(const std::int32_t* sums, std::size_t n, std::int32_t thres
         _mm256_cmpgt_epi32(limit, _mm256_loadu_si256(reinterpret_cast<const __m256i*>(sums + i)));
     unsigned mask = ~static_cast<unsigned>(_mm256_movemask_ps(_mm256_castsi256_ps(below))) & 0xffu;
     for (; mask; mask &= mask - 1)
-      out[found++] = static_cast<std::uint32_t>(i) + static_cast<std::uint32_t>(__builtin_ctz(mask));
+      out[found++] =
+          static_cast<std::uint32_t>(i) + static_cast<std::uint32_t>(__builtin_ctz(mask));
   }
 #endif
   for (; i < n; ++i)

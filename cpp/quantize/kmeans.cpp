@@ -19,7 +19,8 @@ struct Nearest {
   std::int64_t id = std::numeric_limits<std::int64_t>::max();
   float bound() const { return distance; }
   bool knows(std::size_t row) const { return static_cast<std::int64_t>(row) == id; }
-  void take(Neighbour item, std::size_t) {
+  void take(const scan::FloatScorer&, float value, std::size_t row) {
+    const Neighbour item{value, static_cast<std::int64_t>(row)};
     if (item < Neighbour{distance, id}) distance = item.distance, id = item.id;
   }
 };

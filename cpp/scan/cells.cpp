@@ -3,10 +3,8 @@
 #include <algorithm>
 #include <cmath>
 #include <cstring>
-#include <functional>
 #include <limits>
 #include <numeric>
-#include <optional>
 
 #include "core/error.h"
 #include "core/threads.h"
@@ -61,7 +59,10 @@ struct View {
     std::uint32_t segment;
     float bound() const { return result.bound(); }
     static bool knows(std::size_t) { return false; }
-    void take(Neighbour item, std::size_t row) { result.take(Candidate{item, segment, 0, row}); }
+    template <class Scorer>
+    void take(const Scorer& scorer, float value, std::size_t row) {
+      result.take(Candidate{value, segment, row, scorer.id(row)});
+    }
   };
   At operator[](std::size_t q) const { return {*results[q], segment}; }
 };
@@ -75,7 +76,7 @@ struct Rows {
   bool skips(std::size_t row) const {
     return (segment.alive && !segment.alive[row]) || (admitted && !admitted[row]);
   }
-  std::int64_t id(std::size_t row) const { return segment.ids[row]; }
+  const std::int64_t* id(std::size_t row) const { return segment.ids + row; }
 };
 
 struct StoredScorer : Rows {
@@ -96,25 +97,43 @@ struct StoredScorer : Rows {
   }
 };
 
-struct ProductScorer : Rows {
+// Queries relative to a cell, made when they are first asked for: most lists have no survivor.
+struct Locals {
   const ProductCodec& codec;
+  const Coarse& coarse;
+  const float* queries;  // (nq, d), of which `which` are meant
+  const std::uint32_t* which;
+  std::size_t count, cell;
+  mutable const float* made = nullptr;  // (count, local_d)
+
+  const float* get() const {
+    if (made) return made;
+    float* own = thread_scratch<float, Locals>(count * codec.local_d() + coarse.d);
+    const float* centroid = coarse.centroid(cell, own + count * codec.local_d());
+    codec.locals(queries, which, count, centroid, cell, own);
+    return made = own;
+  }
+};
+
+struct ProductScorer : Rows {
+  const Locals& locals;
   const float* codebooks;
-  mutable const float* locals;  // (nq, local_d); null until `local` is first asked for them
-  const float* values;          // inner products: what each distance starts from
-  std::function<const float*()> local = {};
+  const float* values;  // inner products: what each distance starts from
   const KernelTable& table = kernels();
-  float* scratch = thread_scratch<float, ProductCodec::Tables*>(codec.local_d());
+  float* scratch = thread_scratch<float, ProductCodec::Tables*>(locals.codec.local_d());
 
   static void prefetch(std::size_t) {}
   float value(std::size_t q, std::size_t row) const {
     ++scored;
-    if (!locals) locals = local();
-    const ProductParts& parts = codec.parts();
-    table.gather_pieces(codebooks, segment.product.code(row), segment.product.stride(), parts.m,
-                        parts.bits, parts.s, scratch);
-    const float* y = locals + q * codec.local_d();
-    if (parts.metric == Metric::l2) return table.squared_l2(y, scratch, codec.local_d());
-    return values[q] - table.inner_product(y, scratch, codec.local_d());
+    const ProductParts& parts = locals.codec.parts();
+    const float* y = locals.get() + q * locals.codec.local_d();
+    const std::uint8_t* code = segment.product.code(row);
+    const std::size_t stride = segment.product.stride();
+    if (parts.metric == Metric::l2)
+      return table.product_squared_l2(y, codebooks, code, stride, parts.m, parts.bits, parts.s,
+                                      scratch);
+    return values[q] -
+           table.product_inner(y, codebooks, code, stride, parts.m, parts.bits, parts.s, scratch);
   }
 };
 
@@ -379,7 +398,8 @@ class CellScan::Session {
                    const float* values, Result* const* results) {
     const ProductCodec& codec = *scan_.product_;
     const Segment& segment = scan_.segments_[visit.segment];
-    const float* own = local_queries(visit, which, count_);
+    const Locals locals{codec, scan_.coarse_, query_.queries, which, count_, visit.cell};
+    const float* own = locals.get();
     const std::size_t book = codec.book_of(visit.cell), wide = codec.parts().m * codec.piece();
     thread_local Shadow::Queries coded;
     coded.resize(count_, codec.coder().padded_d());
@@ -390,8 +410,7 @@ class CellScan::Session {
     }
     const bool ip = scan_.metric_ == Metric::inner_product;
     const View<Result> view{results, visit.segment};
-    const ProductScorer scorer{
-        {segment, admitted(visit)}, codec, codec.codebooks(book), own, values};
+    const ProductScorer scorer{{segment, admitted(visit)}, locals, codec.codebooks(book), values};
     if (sound(codec.largest_norm())) {
       DecodedFilter filter(codec, segment.product, book, coded, count_, ip ? values : nullptr);
       scan(filter, scorer, visit, count_, results);
@@ -408,12 +427,9 @@ class CellScan::Session {
     const ProductCodec& codec = *scan_.product_;
     const Segment& segment = scan_.segments_[visit.segment];
     const View<Result> view{results, visit.segment};
-    const ProductScorer scorer{{segment, admitted(visit)},
-                               codec,
-                               codec.codebooks(codec.book_of(visit.cell)),
-                               nullptr,
-                               values,
-                               [this, &visit, q] { return local_queries(visit, q, 1); }};
+    const Locals locals{codec, scan_.coarse_, query_.queries, q, 1, visit.cell};
+    const ProductScorer scorer{
+        {segment, admitted(visit)}, locals, codec.codebooks(codec.book_of(visit.cell)), values};
     if (sound(codec.largest_norm())) {
       TableFilter filter = tables;
       scan(filter, scorer, visit, count_, results);
@@ -446,7 +462,11 @@ class CellScan::Session {
         __builtin_prefetch(at + 64);
       }
       const Segment& segment = scan_.segments_[visit.segment];
-      std::optional<ProductScorer> scorer;
+      const Locals locals{codec, scan_.coarse_, query_.queries, &q, 1, visit.cell};
+      const ProductScorer scorer{{segment, admitted(visit)},
+                                 locals,
+                                 codec.codebooks(codec.book_of(visit.cell)),
+                                 &visit.value};
       float limit = codec.limit(tables, result.bound(), visit.value);
       for (std::size_t at = visit.begin; at < visit.end; at += most) {
         const std::size_t n = std::min(most, visit.end - at);
@@ -457,33 +477,19 @@ class CellScan::Session {
           for (std::size_t i = 0; i < n; ++i) sums[i] += codec.term(codes + i * width);
         for (std::size_t i = 0; i < n; ++i) {
           if (!(sums[i] <= limit)) continue;
-          if (!scorer)
-            scorer.emplace(ProductScorer{{segment, admitted(visit)},
-                                         codec,
-                                         codec.codebooks(codec.book_of(visit.cell)),
-                                         local_queries(visit, &q, 1),
-                                         &visit.value});
-          if (scorer->skips(at + i)) continue;
-          const float value = scorer->value(0, at + i);
+          if (scorer.skips(at + i)) continue;
+          const float value = scorer.value(0, at + i);
           if (value > result.bound()) continue;
-          result.take(Candidate{{value, scorer->id(at + i)}, visit.segment, 0, at + i});
+          result.take(Candidate{value, visit.segment, at + i, scorer.id(at + i)});
           limit = codec.limit(tables, result.bound(), visit.value);
         }
       }
       met += visit.end - visit.begin;
-      if (scorer) scored += scorer->scored;
+      scored += scorer.scored;
     }
     stats_.visited += visits.size();
     stats_.rows += met;
     stats_.scored += scored;
-  }
-
-  const float* local_queries(const Visit& visit, const std::uint32_t* which, std::size_t n) {
-    const ProductCodec& codec = *scan_.product_;
-    float* own = thread_scratch<float, CellScan>(n * codec.local_d() + scan_.coarse_.d);
-    const float* centroid = scan_.coarse_.centroid(visit.cell, own + n * codec.local_d());
-    codec.locals(query_.queries, which, n, centroid, visit.cell, own);
-    return own;
   }
 
   const CellScan& scan_;
@@ -651,15 +657,17 @@ void CellScan::search(const CellQuery& query, std::size_t k, std::size_t shortli
           const auto& items = results[q].heap.items();
           constexpr std::size_t ahead = 6;
           for (std::size_t i = 0; i < items.size(); ++i) {
-            if (i + ahead < items.size())
+            if (i + ahead < items.size()) {
+              __builtin_prefetch(items[i + ahead].id);
               segments_[items[i + ahead].segment].fine.prefetch(items[i + ahead].row);
+            }
             const Stored& fine_rows = segments_[items[i].segment].fine;
             float* scratch = thread_scratch<float, CellScan*>(fine_rows.scratch());
             const float* x = fine_rows.row(table, items[i].row, scratch);
             const float* y = query.original + q * fine_rows.d;
             best.push({metric_ == Metric::l2 ? table.squared_l2(y, x, fine_rows.d)
                                              : -table.inner_product(y, x, fine_rows.d),
-                       items[i].id});
+                       *items[i].id});
           }
           best.write(distances + q * k, ids + q * k);
         }
@@ -673,7 +681,7 @@ std::vector<std::vector<Neighbour>> CellScan::range(const CellQuery& query, floa
   run(query, results, stats);
   std::vector<std::vector<Neighbour>> out(query.n);
   for (std::size_t q = 0; q < query.n; ++q) {
-    for (const Candidate& item : results[q].found) out[q].push_back(item);
+    for (const Candidate& item : results[q].found) out[q].push_back(item.neighbour());
     std::sort(out[q].begin(), out[q].end());
   }
   return out;

@@ -18,7 +18,9 @@ struct Best {
   TopK heap;
   float bound() const { return heap.worst(); }
   static bool knows(std::size_t) { return false; }
-  void take(Neighbour item, std::size_t) { heap.push(item); }
+  void take(const FloatScorer& scorer, float value, std::size_t row) {
+    heap.push({value, scorer.id(row)});
+  }
   void merge(const Best& other) { heap.merge(other.heap); }
 };
 struct Within {
@@ -26,8 +28,8 @@ struct Within {
   std::vector<Neighbour> found;
   float bound() const { return radius; }
   static bool knows(std::size_t) { return false; }
-  void take(Neighbour item, std::size_t) {
-    if (item.distance <= radius) found.push_back(item);
+  void take(const FloatScorer& scorer, float value, std::size_t row) {
+    if (value <= radius) found.push_back({value, scorer.id(row)});
   }
   void merge(const Within& other) {
     found.insert(found.end(), other.found.begin(), other.found.end());

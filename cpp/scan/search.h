@@ -6,7 +6,8 @@
 //     padded(), begin_chunk(begin, end), thresholds(bounds, out), run(kernels, begin, n,
 //     thresholds, hits)
 // A scorer knows the rows: skips(row), prefetch(row), value(query, row), id(row).
-// A result is what one query collects: bound(), knows(row) (no need to look), take(neighbour, row).
+// A result is what one query collects: bound(), knows(row) (no need to look), take(scorer, value,
+// row).
 
 #include <algorithm>
 #include <atomic>
@@ -360,7 +361,7 @@ std::size_t scan_range(FilterType& filter, const Scorer& scorer, std::size_t nq,
         continue;
       const float value = scorer.value(q, row);
       if (value <= bounds[q]) {
-        results[q].take({value, scorer.id(row)}, row);
+        results[q].take(scorer, value, row);
         bounds[q] = std::min(bounds[q], results[q].bound());
       }
     }

@@ -13,6 +13,25 @@ Vectors = NDArray[np.float32]
 Ids = NDArray[np.int64]
 
 
+def aligned(array: NDArray[Any]) -> NDArray[Any]:
+    """The same numbers at an address that is a multiple of 64: a cache line and a vector register long.
+
+    Kernels read unaligned arrays as well, at up to half the speed.
+    """
+    if array.flags.c_contiguous and array.ctypes.data % 64 == 0:
+        return array
+    out = aligned_empty(array.nbytes).view(array.dtype).reshape(array.shape)
+    out[...] = array
+    return out
+
+
+def aligned_empty(size: int) -> NDArray[np.uint8]:
+    """Bytes at an address that is a multiple of 64."""
+    room = np.empty(size + 64, np.uint8)
+    start = -room.ctypes.data % 64
+    return room[start : start + size]
+
+
 def as_array(x: Any, name: str) -> NDArray[Any]:
     """Anything array-like as an ndarray; torch tensors are detached, moved to the CPU and widened from bfloat16."""
     try:

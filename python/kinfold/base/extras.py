@@ -18,6 +18,7 @@ _EXTRA_OF = {
     "huggingface_hub": "hub",
     "fastapi": "serve",
     "ray": "ray",
+    "faiss": "faiss",
 }
 
 

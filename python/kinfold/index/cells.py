@@ -29,6 +29,7 @@ from kinfold.index.base import METRICS, RangeResult, filter_rows, unit_rows
 from kinfold.index.coarse.base import Coarse
 from kinfold.index.coarse.single import SingleCell
 from kinfold.index.codecs.base import Codec
+from kinfold.index.codecs.product import ProductCodes
 from kinfold.index.store import (
     Batch,
     Fine,
@@ -204,6 +205,28 @@ class CellIndex:
                 segments.append(seal(Batch.joined(batches), self.codec))
             self._state = self._made(settled(segments, self.codec), next_id)
             return np.concatenate(added) if added else np.empty(0, np.int64)
+
+    def adopt(self, cells: Ids, ids: Ids, codes: NDArray[np.uint8]) -> CellIndex:
+        """Take over product codes (n, code_size) with their cells and ids; parts that were learnt elsewhere.
+
+        What the search needs besides codebooks is learnt from the codes.
+        """
+        codec = self.codec
+        if not isinstance(codec, ProductCodes) or self.refine is not None:
+            raise ValueError("codes: expected an index of product codes without a second look")
+        with self._lock:
+            sample = slice(None, None, max(1, len(codes) // 20000))
+            if len(codes):
+                codec.prepare(codec.quantizer.decode(codes[sample]), self.coarse)
+            else:
+                books = codec.quantizer.codebooks
+                words = books.transpose(1, 0, 2).reshape(books.shape[1], -1)
+                codec.prepare(np.ascontiguousarray(words[:, : codec.dim]), self.coarse)
+            batch = Batch(cells, ids, codec.rows_of(codes, cells, self.coarse), None)
+            segments = (seal(batch, codec),) if len(ids) else ()
+            self._trained = True
+            self._state = self._made(segments, int(ids.max(initial=-1)) + 1)
+        return self
 
     def remove(self, ids: Any) -> int:
         """Remove vectors by id and return how many were there; unknown ids are ignored."""
@@ -499,7 +522,9 @@ class CellIndex:
         engine = self._coarse_engine(metric)
         inner = getattr(self.codec, "dim", self.dim)
         compiled = [s.engine(self.codec, self.coarse.n_cells, self._fine) for s in segments]
-        scan = _core.scan.CellScan(metric, inner, codec=self.codec.engine(), segments=compiled, **engine)
+        scan = _core.scan.CellScan(
+            metric, inner, codec=self.codec.engine(), segments=compiled, **engine
+        )
         return _State(segments, next_id, scan)
 
     def _coarse_engine(self, metric: str) -> dict[str, Any]:
@@ -591,7 +616,10 @@ _TRANSFORMS = ("transform.PCA", "transform.Rotation", "quantize.OPQ")
 
 
 def _part(
-    params: Mapping[str, JSON], arrays: Mapping[str, NDArray[Any]], name: str, kinds: tuple[str, ...]
+    params: Mapping[str, JSON],
+    arrays: Mapping[str, NDArray[Any]],
+    name: str,
+    kinds: tuple[str, ...],
 ) -> Any:
     """A part of the index from its description and arrays."""
     described = take_param(params, name, (dict, type(None)))
@@ -610,4 +638,3 @@ def _part(
 def _is_stream(x: Any) -> bool:
     """An iterator of arrays, not an array."""
     return isinstance(x, Iterator)
-

@@ -1,14 +1,14 @@
 """Indexes by name, in faiss's spelling.
 
-    Flat                         exact search
-    PQ16  PQ16x8  PQ32x4fs       product codes, scanned exhaustively: 16 of 8 bits, 32 of 4 bits
-    SQ8  SQfp16                  8-bit numbers, half-precision numbers
-    IVF1024,Flat  IVF1024,PQ16   inverted index of 1,024 cells; codes of residuals
-    IMI2x10,PQ16                 inverted multi-index of (2**10)**2 cells
-    IVF1024,LOPQ16               locally optimized product codes
-    OPQ16,PQ16  OPQ16_64,PQ16    rotation (to 64 dimensions) that suits 16 subquantizers
-    PCA64,...  PCAW64,...        projection (whitened) to 64 dimensions
-    ...,RFlat  ...,RSQ8  ...,RSQfp16    second look at float32, 8-bit, half-precision vectors
+Flat                         exact search
+PQ16  PQ16x8  PQ32x4fs       product codes, scanned exhaustively: 16 of 8 bits, 32 of 4 bits
+SQ8  SQfp16                  8-bit numbers, half-precision numbers
+IVF1024,Flat  IVF1024,PQ16   inverted index of 1,024 cells; codes of residuals
+IMI2x10,PQ16                 inverted multi-index of (2**10)**2 cells
+IVF1024,LOPQ16               locally optimized product codes
+OPQ16,PQ16  OPQ16_64,PQ16    rotation (to 64 dimensions) that suits 16 subquantizers
+PCA64,...  PCAW64,...        projection (whitened) to 64 dimensions
+...,RFlat  ...,RSQ8  ...,RSQfp16    second look at float32, 8-bit, half-precision vectors
 """
 
 from __future__ import annotations
@@ -24,7 +24,9 @@ _REFINE = {"RFlat": "float32", "RSQ8": "uint8", "RSQfp16": "float16"}
 _EXAMPLES = "Flat, PQ16, IVF1024,PQ16, IMI2x10,PQ16,RFlat, OPQ16,IVF1024,PQ16, IVF1024,LOPQ16"
 
 
-def index_factory(spec: str, dim: int, *, metric: str = "l2", seed: int = 0, verbose: bool = True) -> Any:
+def index_factory(
+    spec: str, dim: int, *, metric: str = "l2", seed: int = 0, verbose: bool = True
+) -> Any:
     """An index from a description such as "Flat" or "OPQ16,IVF1024,PQ16,RFlat".
 
     dim : dimension of the vectors
@@ -45,7 +47,7 @@ class _Parser:
 
     def __init__(self, spec: str, dim: int, metric: str, seed: int, verbose: bool) -> None:
         self.spec, self.dim, self.metric = spec, dim, metric
-        self.training = {"seed": seed, "verbose": verbose}
+        self.training: dict[str, Any] = {"seed": seed, "verbose": verbose}
         self.words = [word.strip() for word in spec.split(",")]
 
     def index(self) -> Any:
@@ -83,6 +85,11 @@ class _Parser:
             from kinfold.transform.pca import PCA
 
             return PCA(int(match[2]), whiten=bool(match[1])), int(match[2])
+        if match := self._next(r"RR(\d+)?"):
+            from kinfold.transform.rotation import Rotation
+
+            inner = int(match[1] or self.dim)
+            return Rotation.random(self.dim, inner, seed=self.training["seed"]), inner
         return None, self.dim
 
     def _coarse(self, inner: int) -> Any:

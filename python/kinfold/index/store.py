@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kinfold import _core
-from kinfold.base.arrays import Ids, Vectors
+from kinfold.base.arrays import Ids, Vectors, aligned
 from kinfold.base.errors import FileFormatError
 from kinfold.base.state import Arrays, check_starts, strip_prefix, take
 from kinfold.index.codecs.base import Codec
@@ -155,9 +155,13 @@ def seal(batch: Batch, codec: Codec) -> Segment:
     batch = batch.taken(order)
     cells, first = np.unique(batch.cells, return_index=True)
     starts = np.append(first, len(batch)).astype(np.int64)
-    fine = None if batch.fine is None else np.ascontiguousarray(batch.fine)
+    fine = None if batch.fine is None else aligned(batch.fine)
     return Segment(
-        cells.astype(np.uint32), starts, np.ascontiguousarray(batch.ids), codec.pack(batch.rows), fine
+        cells.astype(np.uint32),
+        starts,
+        np.ascontiguousarray(batch.ids),
+        codec.pack(batch.rows),
+        fine,
     )
 
 

@@ -19,6 +19,7 @@ from typing import Any, BinaryIO, NoReturn
 import numpy as np
 from numpy.typing import NDArray
 
+from kinfold.base.arrays import aligned_empty
 from kinfold.base.errors import FileFormatError
 from kinfold.base.registry import class_of
 from kinfold.base.state import JSON, Arrays, Stateful
@@ -150,10 +151,14 @@ def read(
     with _open(path) as (stream, size):
         head = _header(path, stream, size)
         stream.seek(0)
-        raw: NDArray[np.uint8] = (
-            np.memmap(stream, np.uint8, "r") if mmap else np.fromfile(stream, np.uint8)
-        )
-    if len(raw) != size:
+        raw: NDArray[np.uint8]
+        if mmap:
+            raw = np.memmap(stream, np.uint8, "r")
+            got = len(raw)
+        else:
+            raw = aligned_empty(size)
+            got = stream.readinto(raw.data)  # type: ignore[attr-defined]
+    if got != size:
         raise FileFormatError(f"{path}: the file changed while it was read")
     if not mmap and verify and any(raw[start:stop].any() for start, stop in head.fills):
         raise FileFormatError(f"{path}: damaged: what only fills up is not zero")

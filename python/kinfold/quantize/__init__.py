@@ -3,4 +3,6 @@
 METHODS: dict[str, str] = {
     "KMeans": "kinfold.quantize.kmeans:KMeans",
     "PQ": "kinfold.quantize.product:ProductQuantizer",
+    "OPQ": "kinfold.quantize.optimized:OPQ",
+    "LOPQ": "kinfold.quantize.local:LocallyOptimizedPQ",
 }

@@ -191,8 +191,10 @@ class ProductQuantizer:
             tables = self.sdc_tables(metric)[sub, self.words(self.encode(vectors))]
         else:
             tables = self.tables(vectors, metric)
-        return np.stack([table[sub, words].sum(axis=1) for table in tables]) if len(tables) else (
-            np.empty((0, len(words)), np.float32)
+        return (
+            np.stack([table[sub, words].sum(axis=1) for table in tables])
+            if len(tables)
+            else (np.empty((0, len(words)), np.float32))
         )
 
     def distortion(self, x: Any) -> float:
@@ -256,9 +258,13 @@ class ProductQuantizer:
         if metric == "ip":
             return np.einsum("qms,mks->qmk", pieces, books, optimize=True).astype(np.float32)
         # The plain difference: expanding the square would lose digits.
-        return np.stack(
-            [((row[:, None] - books) ** 2).sum(axis=2, dtype=np.float32) for row in pieces]
-        ) if len(pieces) else np.empty((0, *books.shape[:2]), np.float32)
+        return (
+            np.stack(
+                [((row[:, None] - books) ** 2).sum(axis=2, dtype=np.float32) for row in pieces]
+            )
+            if len(pieces)
+            else np.empty((0, *books.shape[:2]), np.float32)
+        )
 
 
 def _part(vectors: Vectors, j: int, size: int) -> Vectors:

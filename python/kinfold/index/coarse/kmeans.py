@@ -45,6 +45,13 @@ class KMeansCells:
         self.verbose = bool(verbose)
         self._centroids: Vectors | None = None
 
+    @classmethod
+    def of(cls, centroids: Vectors) -> KMeansCells:
+        """Cells of centroids (k, d) that were learnt elsewhere."""
+        cells = cls(len(centroids))
+        cells._centroids = centroids
+        return cells
+
     def __repr__(self) -> str:
         return f"KMeansCells({self.n_cells})"
 

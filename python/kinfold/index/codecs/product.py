@@ -9,10 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kinfold import _core
-from kinfold.base.arrays import Ids, Vectors, as_choice, as_count
+from kinfold.base.arrays import Ids, Vectors, aligned_empty, as_choice, as_count
 from kinfold.base.errors import FileFormatError, NotTrainedError
 from kinfold.base.state import JSON, Arrays, add_prefix, check_only, strip_prefix, take, take_param
 from kinfold.index.coarse.base import Coarse
+from kinfold.quantize.local import LocallyOptimizedPQ
 from kinfold.quantize.product import ProductQuantizer
 
 _BLOCK = 64
@@ -77,7 +78,7 @@ class _Codes:
         padded = np.zeros((-(-n // _BLOCK) * _BLOCK, self.width), np.uint8)
         padded[:n] = codes
         blocks = padded.reshape(-1, _BLOCK, self.width)
-        out = np.empty((len(blocks), self.width * _BLOCK), np.uint8)
+        out = aligned_empty(padded.size).reshape(len(blocks), -1)
         lookups = self.code_size * _BLOCK
         out[:, :lookups] = blocks[:, :, : self.code_size].transpose(0, 2, 1).reshape(-1, lookups)
         if self.has_terms:
@@ -184,35 +185,42 @@ class ProductCodes(_Codes):
         """Learn what the search needs besides the codebooks."""
         books = self.quantizer.codebooks
         self._fit_bytes(residuals, books.shape[0] * books.shape[2])
-        if not self.has_terms:
-            return
+        if self.has_terms:
+            self._terms = self._term_range(coarse)
+
+    def _term_range(self, coarse: Coarse) -> tuple[Vectors, float, float]:
+        """The middle of the centroids, the lowest term and the step."""
+        books = self.quantizer.codebooks
         # ||r||^2 + 2 a r = ||r + a||^2 - ||a||^2 with ||a||^2 at most `reach`, and ||r|| at most `size`: no term
         # lies beyond these ends.
         reach = coarse.reach() * (1 + 1e-6)
         words = books.astype(np.float64)
         size = float(np.sqrt((words**2).sum(axis=2).max(axis=1).sum())) * (1 + 1e-6)
         high = size * size + 2 * float(np.sqrt(reach)) * size
-        self._terms = coarse.middle(), -reach - 1e-30, (high + reach) / 65000
+        return coarse.middle(), -reach - 1e-30, (high + reach) / 65000
 
     def encode(self, x: Vectors, cells: Ids, coarse: Coarse) -> Arrays:
         """Codes with their terms, uint8 (n, width)."""
-        codes = np.empty((len(x), self.width), np.uint8)
-        for start in range(0, len(x), _ROWS):
+        return self.rows_of(self.quantizer.encode(self._residuals(x, cells, coarse)), cells, coarse)
+
+    def rows_of(self, codes: NDArray[np.uint8], cells: Ids, coarse: Coarse) -> Arrays:
+        """Codes (n, code_size) with their terms."""
+        if self._terms is None:
+            return {"codes": codes}
+        rows = np.empty((len(codes), self.width), np.uint8)
+        rows[:, : self.code_size] = codes
+        middle, low, step = self._terms
+        # The step is what is stored: in float32.
+        wide, least = np.float64(np.float32(step)), np.float64(np.float32(low))
+        for start in range(0, len(codes), _ROWS):
             part = slice(start, start + _ROWS)
-            residuals = self._residuals(x[part], cells[part], coarse)
-            codes[part, : self.code_size] = self.quantizer.encode(residuals)
-            if self._terms is None:
-                continue
-            middle, low, step = self._terms
-            decoded = self.quantizer.decode(codes[part, : self.code_size])
+            decoded = self.quantizer.decode(codes[part])
             terms = _terms(decoded, coarse.centroids_of(cells[part]) - middle)
-            # Rounded down, one unit more for float32's sake: a bound from below. The step is what is stored.
-            wide = np.float64(np.float32(step))
-            units = np.floor((terms - np.float64(np.float32(low))) / wide) - 1 if wide > 0 else 0 * terms
-            codes[part, self.code_size :] = (
-                units.clip(0, 65535).astype("<u2").view(np.uint8).reshape(-1, 2)
-            )
-        return {"codes": codes}
+            # Rounded down, one unit more for float32's sake: a bound from below.
+            units = np.floor((terms - least) / wide) - 1 if wide > 0 else 0 * terms
+            whole = units.clip(0, 65535).astype("<u2")
+            rows[part, self.code_size :] = whole.view(np.uint8).reshape(-1, 2)
+        return {"codes": rows}
 
     def decode(self, rows: Arrays, cells: Ids, coarse: Coarse) -> Vectors:
         """The vectors that codes stand for."""
@@ -351,4 +359,3 @@ def _terms(decoded: Vectors, away: Vectors) -> NDArray[np.float64]:
     """||r||^2 + 2 a r of each row."""
     r = decoded.astype(np.float64)
     return np.einsum("ij,ij->i", r, r + 2 * away.astype(np.float64))
-

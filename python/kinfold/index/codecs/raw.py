@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kinfold import _core
-from kinfold.base.arrays import Ids, Vectors, as_choice, as_count
+from kinfold.base.arrays import Ids, Vectors, aligned, as_choice, as_count
 from kinfold.base.errors import FileFormatError, NotTrainedError
 from kinfold.base.state import JSON, Arrays, check_only, take, take_param
 from kinfold.index.coarse.base import Coarse
@@ -47,7 +47,7 @@ class _Stored:
     def _blocks(self, x: Vectors) -> Arrays:
         codes, bias, residual, radius, norm = self.engine().encode(x)
         return {
-            "blocks": codes,
+            "blocks": aligned(codes),
             "bias": bias,
             "residual": residual,
             "sizes": np.array([radius, norm], np.float64),
@@ -117,7 +117,7 @@ class RawVectors(_Stored):
 
     def pack(self, rows: Arrays) -> Arrays:
         """The vectors and their 8-bit copies."""
-        vectors = np.ascontiguousarray(rows["vectors"])
+        vectors = aligned(rows["vectors"])
         return {"vectors": vectors, **self._blocks(vectors.astype(np.float32, copy=False))}
 
     def unpack(self, packed: Mapping[str, NDArray[Any]], rows: NDArray[Any]) -> Arrays:

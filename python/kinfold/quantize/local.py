@@ -1,0 +1,293 @@
+"""Locally optimized product quantization: every cell has its own rotation, and perhaps its own codebooks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+from kinfold.base.arrays import Ids, Vectors, as_array, as_count, as_vectors
+from kinfold.base.errors import FileFormatError, NotTrainedError
+from kinfold.base.progress import progress
+from kinfold.base.state import JSON, Arrays, check_only, check_range, take, take_param
+from kinfold.quantize.kmeans import KMeans, bounded
+from kinfold.quantize.optimized import parametric_rotation
+from kinfold.quantize.product import ProductQuantizer
+from kinfold.transform.moments import Moments
+
+# Training vectors a cell for which codebooks of its own pay, in codewords.
+_OWN = 16
+
+
+class LocallyOptimizedPQ:
+    """Product codes of residuals in axes that suit each cell (Kalantidis & Avrithis, CVPR 2014).
+
+    The residuals of a cell are centred and rotated by the parametric solution of OPQ for their own covariance. A
+    cell that has few training vectors gets a covariance drawn towards that of all residuals; one with less than
+    ``least`` of them shares group 0, the axes and codebooks of all.
+
+    Parameters
+    ----------
+    m, bits, iterations, sample, seed, verbose : as for ProductQuantizer
+    shared : one set of codebooks for all cells, in their local axes (the published code), or one for each group
+        (the paper). None: one for each group where cells have 16 training vectors a codeword on average.
+    least : training vectors below which a cell shares group 0; the dimension where None, for own codebooks at
+        least 2 * 2^bits
+
+    Attributes
+    ----------
+    rotations : float32 (G, d, d), local axes as rows
+    means : float32 (G, d)
+    group : int32 (n_cells,), which of the G a cell uses; 0 is the one of all residuals
+    codebooks : float32 (G or 1, m, 2^bits, s)
+    fallbacks : how many cells use group 0
+    """
+
+    kind: ClassVar[str] = "quantize.LOPQ"
+
+    def __init__(
+        self,
+        m: int,
+        *,
+        bits: int = 8,
+        shared: bool | None = None,
+        least: int | None = None,
+        iterations: int = 25,
+        sample: int = 256,
+        seed: int = 0,
+        verbose: bool = True,
+    ) -> None:
+        base = ProductQuantizer(m, bits=bits, iterations=iterations, sample=sample, seed=seed)
+        self.m, self.bits, self.k, self.code_size = base.m, base.bits, base.k, base.code_size
+        self.iterations, self.sample, self.seed = base.iterations, base.sample, base.seed
+        self.shared = None if shared is None else bool(shared)
+        self.least = None if least is None else as_count(least, "least")
+        self.verbose = bool(verbose)
+        self._parts: tuple[Vectors, Vectors, NDArray[np.int32], Vectors] | None = None
+
+    def __repr__(self) -> str:
+        return f"LocallyOptimizedPQ(m={self.m}, bits={self.bits}, shared={self.shared})"
+
+    @property
+    def _trained(self) -> tuple[Vectors, Vectors, NDArray[np.int32], Vectors]:
+        if self._parts is None:
+            raise NotTrainedError("LocallyOptimizedPQ: call fit first")
+        return self._parts
+
+    @property
+    def rotations(self) -> Vectors:
+        """float32 (G, d, d)."""
+        return self._trained[0]
+
+    @property
+    def means(self) -> Vectors:
+        """float32 (G, d)."""
+        return self._trained[1]
+
+    @property
+    def group(self) -> NDArray[np.int32]:
+        """int32 (n_cells,)."""
+        return self._trained[2]
+
+    @property
+    def codebooks(self) -> Vectors:
+        """float32 (G or 1, m, 2^bits, s)."""
+        return self._trained[3]
+
+    @property
+    def dim(self) -> int:
+        """The dimension d."""
+        return self.means.shape[1]
+
+    @property
+    def fallbacks(self) -> int:
+        """How many cells use group 0."""
+        return int((self.group == 0).sum())
+
+    def fit(self, residuals: Any, cells: Any, n_cells: int) -> LocallyOptimizedPQ:
+        """Learn from residuals (n, d) and their cells (n,): at least 2^bits of them, d at least m.
+
+        The order of the rows does not matter but for rounding.
+        """
+        x = bounded(as_vectors(residuals, "residuals"), "residuals")
+        n_cells = as_count(n_cells, "n_cells", most=1 << 24)
+        of = self._cells(cells, len(x), n_cells)
+        n, d = x.shape
+        if n < self.k or d < self.m:
+            raise ValueError(
+                f"residuals: expected at least {self.k} vectors of dimension {self.m} or more, got {x.shape}"
+            )
+        shared = n / n_cells < _OWN * self.k if self.shared is None else self.shared
+        least = self.least if self.least is not None else d if shared else max(d, 2 * self.k)
+        counts = np.bincount(of, minlength=n_cells)
+        own = np.flatnonzero(counts >= least)
+        group = np.zeros(n_cells, np.int32)
+        group[own] = np.arange(1, len(own) + 1)
+
+        everything = Moments(d)
+        everything.add(x)
+        whole = everything.covariance()
+        rotations = np.empty((len(own) + 1, d, d), np.float32)
+        means = np.empty((len(own) + 1, d), np.float32)
+        rotations[0], means[0] = parametric_rotation(whole, self.m, d), everything.mean
+        order = np.argsort(of, kind="stable")
+        ends = np.cumsum(counts)
+        for g, cell in enumerate(progress(own, "local axes", verbose=self.verbose), 1):
+            rows = x[order[ends[cell] - counts[cell] : ends[cell]]]
+            moments = Moments(d)
+            moments.add(rows)
+            # As if d more vectors had been seen that are spread like all residuals: few vectors have noisy axes.
+            mixed = (moments.scatter + d * whole) / (moments.count + d)
+            rotations[g], means[g] = parametric_rotation(mixed, self.m, d), moments.mean
+        size = -(-d // self.m)
+        self._parts = rotations, means, group, np.zeros((1, self.m, self.k, size), np.float32)
+        local = self._local(x, of)
+        base = ProductQuantizer(
+            self.m, bits=self.bits, iterations=self.iterations, sample=self.sample, seed=self.seed,
+            verbose=self.verbose,
+        ).fit(local).codebooks  # fmt: skip
+        books = base[None] if shared else self._own_books(local, group[of], base)
+        self._parts = rotations, means, group, np.ascontiguousarray(books)
+        return self
+
+    def _own_books(self, local: Vectors, groups: NDArray[np.int32], base: Vectors) -> Vectors:
+        """Codebooks of each group, a few iterations from the shared ones."""
+        books = np.repeat(base[None], len(self.means), axis=0)
+        steps = min(self.iterations, 10)
+        for g, rows in progress(list(_runs(groups)), "local codebooks", verbose=self.verbose):
+            if len(rows) < self.k:
+                continue
+            mine = local[rows]
+            for j in range(self.m):
+                part = _part(mine, j, base.shape[2])
+                if part.shape[1]:
+                    start = np.ascontiguousarray(base[j, :, : part.shape[1]])
+                    means = KMeans(self.k, iterations=steps, seed=self.seed + j, verbose=False)
+                    books[g, j, :, : part.shape[1]] = means.fit(part, start=start).centroids
+        return books
+
+    def local(self, residuals: Any, cells: Any) -> Vectors:
+        """Residuals in their cells' axes, float32 (n, d): R (x - mean)."""
+        x = self._checked(residuals)
+        return self._local(x, self._cells(cells, len(x), len(self.group)))
+
+    def encode(self, residuals: Any, cells: Any) -> NDArray[np.uint8]:
+        """Codes uint8 (n, code_size), laid out as ProductQuantizer's."""
+        x = self._checked(residuals)
+        of = self._cells(cells, len(x), len(self.group))
+        local = self._local(x, of)
+        if len(self.codebooks) == 1:
+            return self._quantizer(0).encode(local)
+        codes = np.empty((len(x), self.code_size), np.uint8)
+        for g, rows in _runs(self.group[of]):
+            codes[rows] = self._quantizer(g).encode(local[rows])
+        return codes
+
+    def decode(self, codes: Any, cells: Any) -> Vectors:
+        """The residuals that codes stand for, float32 (n, d), in the original axes."""
+        words = self._quantizer(0).words(codes)
+        of = self._cells(cells, len(words), len(self.group))
+        groups = self.group[of]
+        books = groups if len(self.codebooks) > 1 else np.zeros_like(groups)
+        pieces = self.codebooks[books[:, None], np.arange(self.m), words]
+        local = pieces.reshape(len(words), -1)[:, : self.dim]
+        out = np.empty((len(words), self.dim), np.float32)
+        for g, rows in _runs(groups):
+            out[rows] = local[rows] @ self.rotations[g] + self.means[g]
+        return out
+
+    def distortion(self, residuals: Any, cells: Any) -> float:
+        """Mean squared distance of residuals to what their codes stand for."""
+        x = self._checked(residuals)
+        if not len(x):
+            raise ValueError("residuals: expected at least one vector")
+        lost = x.astype(np.float64) - self.decode(self.encode(x, cells), cells)
+        return float(np.einsum("ij,ij->", lost, lost)) / len(x)
+
+    def params(self) -> dict[str, JSON]:
+        """What was chosen."""
+        return {
+            "m": self.m, "bits": self.bits, "shared": self.shared, "least": self.least,
+            "iterations": self.iterations, "sample": self.sample, "seed": self.seed,
+        }  # fmt: skip
+
+    def arrays(self) -> Arrays:
+        """What was learnt."""
+        rotations, means, group, books = self._trained
+        return {"rotations": rotations, "means": means, "group": group, "codebooks": books}
+
+    @classmethod
+    def from_state(
+        cls, params: Mapping[str, JSON], arrays: Mapping[str, NDArray[Any]]
+    ) -> LocallyOptimizedPQ:
+        """A quantizer from its parts; groups are addresses and are checked."""
+        names = {"m", "bits", "shared", "least", "iterations", "sample", "seed"}
+        check_only(params, names, "parameters")
+        check_only(arrays, {"rotations", "means", "group", "codebooks"}, "arrays")
+        lopq = cls(
+            take_param(params, "m", int),
+            bits=take_param(params, "bits", int),
+            shared=take_param(params, "shared", (bool, type(None)))
+            if isinstance(params.get("shared"), bool)
+            else None,
+            least=take_param(params, "least", (int, type(None))),
+            iterations=take_param(params, "iterations", int),
+            sample=take_param(params, "sample", int),
+            seed=take_param(params, "seed", int),
+        )
+        means = take(arrays, "means", np.float32, (None, None))
+        groups, d = means.shape
+        if groups == 0 or d < lopq.m:
+            raise FileFormatError(f"array 'means': expected at least {lopq.m} dimensions")
+        rotations = take(arrays, "rotations", np.float32, (groups, d, d))
+        group = take(arrays, "group", np.int32, (None,))
+        check_range(group, groups, "group")
+        size = -(-d // lopq.m)
+        books = take(arrays, "codebooks", np.float32, (None, lopq.m, lopq.k, size))
+        if len(books) not in (1, groups):
+            raise FileFormatError(f"array 'codebooks': expected 1 or {groups} sets")
+        if not all(np.isfinite(array).all() for array in (means, rotations, books)):
+            raise FileFormatError("array 'rotations': expected finite numbers")
+        contiguous = np.ascontiguousarray
+        lopq._parts = (
+            contiguous(rotations), contiguous(means), contiguous(group), contiguous(books),
+        )  # fmt: skip
+        return lopq
+
+    def _checked(self, residuals: Any) -> Vectors:
+        return bounded(as_vectors(residuals, "residuals", dim=self.dim, empty=True), "residuals")
+
+    @staticmethod
+    def _cells(cells: Any, n: int, n_cells: int) -> Ids:
+        of = as_array(cells, "cells") if n else np.empty(0, np.int64)
+        if of.shape != (n,) or of.dtype.kind not in "iu":
+            raise ValueError(f"cells: expected {n} whole numbers, got {of.dtype} {of.shape}")
+        if n and (of.min() < 0 or of.max() >= n_cells):
+            raise ValueError(f"cells: expected cells from 0 to {n_cells - 1}")
+        return of.astype(np.int64, copy=False)
+
+    def _local(self, x: Vectors, of: Ids) -> Vectors:
+        out = np.empty_like(x)
+        for g, rows in _runs(self.group[of]):
+            out[rows] = (x[rows] - self.means[g]) @ self.rotations[g].T
+        return out
+
+    def _quantizer(self, g: int) -> ProductQuantizer:
+        books = self.codebooks[min(g, len(self.codebooks) - 1)]
+        return ProductQuantizer(self.m, bits=self.bits, verbose=False).adopt(books, self.dim)
+
+
+def _runs(groups: NDArray[np.int32]) -> Iterator[tuple[int, NDArray[np.intp]]]:
+    """Each group that occurs with its rows, ascending."""
+    order = np.argsort(groups, kind="stable")
+    found, starts = np.unique(groups[order], return_index=True)
+    for g, rows in zip(found, np.split(order, starts[1:])):
+        yield int(g), rows
+
+
+def _part(vectors: Vectors, j: int, size: int) -> Vectors:
+    """The dimensions of subspace j, as far as there are."""
+    return np.ascontiguousarray(vectors[:, j * size : (j + 1) * size])

@@ -1,0 +1,84 @@
+"""Linear maps of vectors: rotations, projections with orthonormal rows, random ones."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kinfold.base.arrays import Vectors, as_count, as_vectors
+from kinfold.base.errors import FileFormatError
+from kinfold.base.random import generator
+from kinfold.base.state import JSON, Arrays, check_only, take
+
+
+class Rotation:
+    """y = R x + b.
+
+    matrix : R (dim, d), finite; with orthonormal rows it keeps distances within the space that they span
+    bias : b (dim,), zeros where None
+    """
+
+    kind: ClassVar[str] = "transform.Rotation"
+
+    def __init__(self, matrix: Any, bias: Any = None) -> None:
+        self.matrix = as_vectors(matrix, "matrix")
+        dim = len(self.matrix)
+        given = np.zeros(dim) if bias is None else np.asarray(bias)
+        self.bias = (
+            as_vectors(given[None], "bias", dim=dim)[0] if given.ndim == 1 else self._refuse()
+        )
+
+    @staticmethod
+    def _refuse() -> Any:
+        raise ValueError("bias: expected one number for each row of the matrix")
+
+    @classmethod
+    def random(cls, d: int, dim: int | None = None, *, seed: int = 0) -> Rotation:
+        """Uniformly random orthonormal rows (dim, d): spreads the variance evenly over the dimensions."""
+        d = as_count(d, "d", most=1 << 14)
+        dim = d if dim is None else as_count(dim, "dim", most=d)
+        normal = generator(seed).standard_normal((d, d))
+        q, r = np.linalg.qr(normal)
+        return cls((q * np.sign(np.diag(r))).T[:dim])
+
+    def __repr__(self) -> str:
+        return f"Rotation({self.matrix.shape[0]} x {self.matrix.shape[1]})"
+
+    def transform(self, x: Any) -> Vectors:
+        """Vectors (n, d), or one (d,), to float32 (n, dim) or (dim,)."""
+        vectors = as_vectors(x, "x", dim=self.matrix.shape[1], empty=True, one=True)
+        y = vectors @ self.matrix.T + self.bias
+        return y[0] if np.ndim(x) == 1 else y
+
+    def inverse_transform(self, y: Any) -> Vectors:
+        """The shortest vectors (n, d) that are mapped to y (n, dim), as nearly as there are."""
+        mapped = as_vectors(y, "y", dim=len(self.matrix), empty=True, one=True)
+        gram = self.matrix.astype(np.float64) @ self.matrix.T
+        if np.allclose(gram, np.eye(len(gram)), atol=1e-4):
+            back = self.matrix
+        else:
+            back = np.linalg.pinv(self.matrix.astype(np.float64)).T.astype(np.float32)
+        x = (mapped - self.bias) @ back
+        return x[0] if np.ndim(y) == 1 else x
+
+    def params(self) -> dict[str, JSON]:
+        """None."""
+        return {}
+
+    def arrays(self) -> Arrays:
+        """Matrix and bias."""
+        return {"matrix": self.matrix, "bias": self.bias}
+
+    @classmethod
+    def from_state(cls, params: Mapping[str, JSON], arrays: Mapping[str, NDArray[Any]]) -> Rotation:
+        """A map from its parts."""
+        check_only(params, set(), "parameters")
+        check_only(arrays, {"matrix", "bias"}, "arrays")
+        matrix = take(arrays, "matrix", np.float32, (None, None))
+        bias = take(arrays, "bias", np.float32, (len(matrix),))
+        if not matrix.size or not (np.isfinite(matrix).all() and np.isfinite(bias).all()):
+            raise FileFormatError("array 'matrix': expected finite numbers")
+        return cls(matrix, bias)
