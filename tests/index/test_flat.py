@@ -246,7 +246,7 @@ BAD = [
     (lambda i: i.reconstruct([9]), "ids: 9 is not in the index"),
     (lambda i: kf.FlatIndex(0), "dim: expected a whole number"),
     (lambda i: kf.FlatIndex(4, metric="l1"), "metric: expected one of"),
-    (lambda i: kf.index_factory("Flatt", 4), "spec: expected one of"),
+    (lambda i: kf.index_factory("Flatt", 4), "spec: expected a description"),
 ]
 
 

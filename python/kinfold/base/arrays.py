@@ -70,11 +70,16 @@ def as_vectors(
         raise ValueError(f"{name}: expected at least one dimension, got shape {tuple(np.shape(x))}")
     if array.shape[0] == 0 and not empty:
         raise ValueError(f"{name}: expected at least one vector, got shape {tuple(np.shape(x))}")
-    with np.errstate(over="ignore"):
-        vectors = np.ascontiguousarray(array, dtype=np.float32)
-    # A sum is finite only if all terms are; it needs no array of booleans. It may overflow: then look closer.
-    with np.errstate(over="ignore", invalid="ignore"):
-        finite = bool(np.isfinite(vectors.sum()))
+    if array.dtype == np.float32 and array.flags.c_contiguous:
+        vectors: Vectors = array
+    else:
+        with np.errstate(over="ignore"):
+            vectors = np.ascontiguousarray(array, dtype=np.float32)
+    finite = False
+    if vectors.size > 4096:
+        # A sum is finite only if all terms are; it needs no array of booleans. It may overflow: then look closer.
+        with np.errstate(over="ignore", invalid="ignore"):
+            finite = bool(np.isfinite(vectors.sum()))
     if not finite and not np.isfinite(vectors).all():
         row = int(np.flatnonzero(~np.isfinite(vectors).all(axis=1))[0])
         raise ValueError(
