@@ -6,6 +6,8 @@
 
 #include "bind/arrays.h"
 #include "bind/registry.h"
+#include "core/threads.h"
+#include "kernels/table.h"
 
 namespace kf::bind {
 namespace {
@@ -15,9 +17,44 @@ struct BoundClustering {
   std::unique_ptr<quantize::Clustering> clustering;
 };
 
+// (x - shift) a + bias in blocks of rows; each row's bits are the same in any batch.
+Array<float> linear(const py::object& x, const py::object& shift, const py::object& a,
+                    const py::object& bias) {
+  const auto rows_of = expect<float>(x, "x", 2), matrix = expect<float>(a, "a", 2);
+  const std::size_t n = rows(rows_of), d = cols(rows_of), p = cols(matrix);
+  require(rows(matrix) == d, "a: expected a row for each dimension of x");
+  Array<float> before, after;
+  if (!shift.is_none()) before = expect<float>(shift, "shift", 1);
+  if (!bias.is_none()) after = expect<float>(bias, "bias", 1);
+  require(shift.is_none() || rows(before) == d, "shift: expected a number for each dimension of x");
+  require(bias.is_none() || rows(after) == p, "bias: expected a number for each column of a");
+  Array<float> out(std::vector<py::ssize_t>{rows_of.shape(0), matrix.shape(1)});
+  const float *from = rows_of.data(), *by = matrix.data();
+  const float* minus = shift.is_none() ? nullptr : before.data();
+  const float* plus = bias.is_none() ? nullptr : after.data();
+  float* to = out.mutable_data();
+  {
+    py::gil_scoped_release release;
+    parallel_for(n, 64, [&](std::size_t begin, std::size_t end) {
+      std::vector<float> moved;
+      const float* block = from + begin * d;
+      if (minus) {
+        moved.assign(block, from + end * d);
+        for (std::size_t i = 0; i < moved.size(); ++i) moved[i] -= minus[i % d];
+        block = moved.data();
+      }
+      for (std::size_t i = begin * p; i < end * p; ++i) to[i] = plus ? plus[i % p] : 0.0f;
+      kernels().multiply(block, end - begin, d, by, p, to + begin * p);
+    });
+  }
+  return out;
+}
+
 }  // namespace
 
 void register_quantize(py::module_ m) {
+  m.def("linear", &linear, py::arg("x"), py::arg("shift"), py::arg("a"), py::arg("bias"),
+        "(x - shift) a + bias; shift and bias may be None.");
   py::class_<BoundClustering>(m, "Clustering", "Points prepared once for many Lloyd iterations.")
       .def(py::init([](const py::object& points) {
              auto array = expect<float>(points, "points", 2);

@@ -193,7 +193,7 @@ class LocallyOptimizedPQ:
         groups = self.group[of]
         books = groups if len(self.codebooks) > 1 else np.zeros_like(groups)
         pieces = self.codebooks[books[:, None], np.arange(self.m), words]
-        local = pieces.reshape(len(words), -1)[:, : self.dim]
+        local = pieces.reshape(len(words), self.m * self.codebooks.shape[3])[:, : self.dim]
         out = np.empty((len(words), self.dim), np.float32)
         for g, rows in _runs(groups):
             out[rows] = local[rows] @ self.rotations[g] + self.means[g]

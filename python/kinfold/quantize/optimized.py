@@ -121,16 +121,17 @@ class OPQ:
         return self
 
     def _alternate(self, inner: Vectors, books: Vectors) -> tuple[NDArray[np.float64], Vectors]:
-        n, dim = inner.shape
+        dim = inner.shape[1]
         sizes = subspace_sizes(dim, self.m)
         books = books.copy()
         rotation = np.eye(dim)
         labels: list[Any] = [None] * self.m
         decoded = np.empty_like(inner)
-        total = float(np.einsum("ij,ij->", inner, inner, dtype=np.float64))
-        for _ in progress(range(self.iterations), "OPQ", verbose=self.verbose):
+        for step in progress(range(self.iterations), "OPQ", verbose=self.verbose):
             rotated = inner @ rotation.T.astype(np.float32)
-            lost, at = 0.0, 0
+            if step:
+                self.history.append(_gap(rotated, decoded))
+            at = 0
             for j, size in enumerate(sizes):
                 if size == 0:
                     continue
@@ -142,14 +143,13 @@ class OPQ:
                 words, _ = clustering.update(labels[j], words)
                 books[j, :, :size] = words
                 decoded[:, part] = words[labels[j]]
-            gap = rotated - decoded
-            lost = float(np.einsum("ij,ij->", gap, gap, dtype=np.float64))
-            # argmin ||X R^T - D||: R = U V^T for D^T X = U S V^T, whose error needs no further pass.
-            u, s, vt = np.linalg.svd((decoded.T @ inner).astype(np.float64))
+            self.history.append(_gap(rotated, decoded))
+            # argmin ||X R^T - D||: R = U V^T for D^T X = U S V^T (orthogonal Procrustes).
+            u, _, vt = np.linalg.svd((decoded.T @ inner).astype(np.float64))
             rotation = u @ vt
-            energy = float(np.einsum("ij,ij->", decoded, decoded, dtype=np.float64))
-            self.history += [lost / n, max(0.0, total + energy - 2 * float(s.sum())) / n]
         rotated = inner @ rotation.T.astype(np.float32)
+        if self.iterations:
+            self.history.append(_gap(rotated, decoded))
         final = ProductQuantizer(
             self.m, bits=self.bits, iterations=1, sample=1 << 20, seed=self.seed, verbose=False
         )
@@ -206,6 +206,12 @@ class OPQ:
         if opq._quantizer.dim != len(opq._map.matrix):
             raise ValueError("quantizer: another dimension than the rotation's")
         return opq
+
+
+def _gap(a: Vectors, b: Vectors) -> float:
+    """The mean squared distance of rows."""
+    gap = a - b
+    return float(np.einsum("ij,ij->", gap, gap, dtype=np.float64)) / len(a)
 
 
 def _covariance(x: Vectors) -> NDArray[np.float64]:

@@ -156,13 +156,15 @@ class ProductQuantizer:
         if self.bits == 8:
             return array
         both = np.stack([array & 15, array >> 4], axis=2)
-        return both.reshape(len(array), -1)[:, : self.m]
+        return both.reshape(len(array), 2 * self.code_size)[:, : self.m]
 
     def decode(self, codes: Any) -> Vectors:
         """The vectors that codes stand for, float32 (n, d)."""
         words = self.words(codes)
         pieces = self.codebooks[np.arange(self.m), words]
-        return np.ascontiguousarray(pieces.reshape(len(words), -1)[:, : self.dim])
+        return np.ascontiguousarray(
+            pieces.reshape(len(words), self.m * self.codebooks.shape[2])[:, : self.dim]
+        )
 
     def tables(self, queries: Any, metric: str = "l2") -> Vectors:
         """Distances of each query's pieces to all codewords, float32 (q, m, 2^bits).

@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
+from kinfold import _core
 from kinfold.base.arrays import Vectors, as_count, as_number, as_vectors
 from kinfold.base.errors import FileFormatError, NotTrainedError
 from kinfold.base.state import JSON, Arrays, check_only, take, take_param
@@ -158,11 +159,8 @@ class PCA:
     def transform(self, x: Any) -> Vectors:
         """Vectors (n, d), or one (d,), to float32 (n, dim) or (dim,)."""
         vectors = as_vectors(x, "x", dim=len(self.mean), empty=True, one=True)
-        projection = self.components.T * self.scales
-        projected = np.empty((len(vectors), projection.shape[1]), np.float32)
-        for start in range(0, len(vectors), _ROWS):
-            rows = slice(start, start + _ROWS)
-            np.matmul(vectors[rows] - self.mean, projection, out=projected[rows])
+        projection = np.ascontiguousarray(self.components.T * self.scales)
+        projected: Vectors = _core.quantize.linear(vectors, self.mean, projection, None)
         return projected[0] if np.ndim(x) == 1 else projected
 
     def inverse_transform(self, y: Any) -> Vectors:

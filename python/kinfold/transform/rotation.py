@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
+from kinfold import _core
 from kinfold.base.arrays import Vectors, as_count, as_vectors
 from kinfold.base.errors import FileFormatError
 from kinfold.base.random import generator
@@ -30,6 +31,7 @@ class Rotation:
         self.bias = (
             as_vectors(given[None], "bias", dim=dim)[0] if given.ndim == 1 else self._refuse()
         )
+        self._transposed = np.ascontiguousarray(self.matrix.T)
 
     @staticmethod
     def _refuse() -> Any:
@@ -50,7 +52,7 @@ class Rotation:
     def transform(self, x: Any) -> Vectors:
         """Vectors (n, d), or one (d,), to float32 (n, dim) or (dim,)."""
         vectors = as_vectors(x, "x", dim=self.matrix.shape[1], empty=True, one=True)
-        y = vectors @ self.matrix.T + self.bias
+        y: Vectors = _core.quantize.linear(vectors, None, self._transposed, self.bias)
         return y[0] if np.ndim(x) == 1 else y
 
     def inverse_transform(self, y: Any) -> Vectors:
