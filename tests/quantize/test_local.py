@@ -11,7 +11,9 @@ from kinfold.quantize.optimized import OPQ
 from kinfold.quantize.product import ProductQuantizer
 
 
-def multimodal(rng: np.random.Generator, n: int, d: int, cells: int) -> tuple[np.ndarray, np.ndarray]:
+def multimodal(
+    rng: np.random.Generator, n: int, d: int, cells: int
+) -> tuple[np.ndarray, np.ndarray]:
     """Residuals whose directions of large variance differ from cell to cell."""
     axes = [np.linalg.qr(rng.standard_normal((d, d)))[0] for _ in range(cells)]
     of = rng.integers(cells, size=n)
@@ -87,7 +89,9 @@ def test_local_axes_keep_distances(data: tuple[np.ndarray, ...]) -> None:
     mine = x[cells == 2][:30]
     local = lopq.local(mine, np.full(30, 2))
     gaps = ((mine[:, None] - mine[None]) ** 2).sum(axis=2)
-    np.testing.assert_allclose(((local[:, None] - local[None]) ** 2).sum(axis=2), gaps, rtol=1e-3, atol=1e-3)  # fmt: skip
+    np.testing.assert_allclose(
+        ((local[:, None] - local[None]) ** 2).sum(axis=2), gaps, rtol=1e-3, atol=1e-3
+    )
     every = lopq.rotations @ lopq.rotations.transpose(0, 2, 1)
     np.testing.assert_allclose(every, np.broadcast_to(np.eye(12), every.shape), atol=1e-5)
 
@@ -107,7 +111,9 @@ def test_order_of_rows_does_not_matter_but_for_rounding(data: tuple[np.ndarray, 
     x, cells, test, test_cells = data
     a = LocallyOptimizedPQ(3, shared=True, iterations=5, verbose=False).fit(x, cells, 5)
     order = np.random.default_rng(0).permutation(len(x))
-    b = LocallyOptimizedPQ(3, shared=True, iterations=5, verbose=False).fit(x[order], cells[order], 5)
+    b = LocallyOptimizedPQ(3, shared=True, iterations=5, verbose=False).fit(
+        x[order], cells[order], 5
+    )
     assert a.distortion(test, test_cells) == pytest.approx(b.distortion(test, test_cells), rel=0.05)
 
 
@@ -136,7 +142,10 @@ def test_state(data: tuple[np.ndarray, ...]) -> None:
 @pytest.mark.parametrize(
     "call, words",
     [
-        (lambda x, c: LocallyOptimizedPQ(2).fit(x[:100], c[:100], 5), "residuals: expected at least 256"),
+        (
+            lambda x, c: LocallyOptimizedPQ(2).fit(x[:100], c[:100], 5),
+            "residuals: expected at least 256",
+        ),
         (lambda x, c: LocallyOptimizedPQ(2).fit(x, c, 3), "cells: expected cells from 0 to 2"),
         (lambda x, c: LocallyOptimizedPQ(2).fit(x, c[:-1], 5), "cells: expected"),
         (lambda x, c: LocallyOptimizedPQ(2).fit(x, c.astype(float), 5), "cells: expected"),

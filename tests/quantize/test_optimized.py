@@ -30,7 +30,9 @@ def test_rows_are_orthonormal(
     if keep == d:
         np.testing.assert_allclose(opq.inverse_transform(y), x, atol=1e-4)
         gaps = ((x[:20, None] - x[None, :20]) ** 2).sum(axis=2)
-        np.testing.assert_allclose(((y[:20, None] - y[None, :20]) ** 2).sum(axis=2), gaps, rtol=1e-4, atol=1e-4)  # fmt: skip
+        np.testing.assert_allclose(
+            ((y[:20, None] - y[None, :20]) ** 2).sum(axis=2), gaps, rtol=1e-4, atol=1e-4
+        )
 
 
 def test_neither_half_step_raises_the_error(rng: np.random.Generator) -> None:

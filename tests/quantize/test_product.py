@@ -17,7 +17,16 @@ def trained(
     return ProductQuantizer(m, bits=bits, verbose=False, **options).fit(x), x
 
 
-SHAPES = [(8, 1, 8), (8, 8, 8), (13, 4, 8), (13, 5, 4), (16, 4, 4), (7, 7, 4), (9, 3, 8), (10, 4, 8)]
+SHAPES = [
+    (8, 1, 8),
+    (8, 8, 8),
+    (13, 4, 8),
+    (13, 5, 4),
+    (16, 4, 4),
+    (7, 7, 4),
+    (9, 3, 8),
+    (10, 4, 8),
+]
 
 
 @pytest.mark.parametrize("d, m, bits", SHAPES)
@@ -50,10 +59,8 @@ def test_asymmetric_distances_are_those_to_decoded_vectors(
     codes = quantizer.encode(x[:50])
     decoded = quantizer.decode(codes).astype(np.float64)
     got = quantizer.distances(queries, codes, metric=metric)
-    if metric == "l2":
-        expected = ((queries[:, None] - decoded[None]) ** 2).sum(axis=2)
-    else:
-        expected = queries @ decoded.T
+    gaps = ((queries[:, None] - decoded[None]) ** 2).sum(axis=2)
+    expected = gaps if metric == "l2" else queries @ decoded.T
     np.testing.assert_allclose(got, expected, rtol=1e-4, atol=1e-4)
     again = quantizer.encode(quantizer.decode(codes))
     np.testing.assert_allclose(quantizer.decode(again), decoded, rtol=1e-6, atol=1e-6)
@@ -85,7 +92,9 @@ def test_one_subquantizer_is_a_vector_quantizer(rng: np.random.Generator) -> Non
 def test_distortion_is_the_sum_over_subspaces(rng: np.random.Generator) -> None:
     quantizer, x = trained(rng, 12, 4, 8)
     lost = (x - quantizer.decode(quantizer.encode(x))).reshape(len(x), 4, 3).astype(np.float64)
-    assert quantizer.distortion(x) == pytest.approx((lost**2).sum(axis=2).mean(axis=0).sum(), rel=1e-6)
+    assert quantizer.distortion(x) == pytest.approx(
+        (lost**2).sum(axis=2).mean(axis=0).sum(), rel=1e-6
+    )
 
 
 def test_scalar_quantizers_of_a_gaussian_lose_what_theory_says(rng: np.random.Generator) -> None:
@@ -166,7 +175,10 @@ def test_state(rng: np.random.Generator) -> None:
         (lambda q, x: ProductQuantizer(9).fit(x), "m: expected at most the dimension 8"),
         (lambda q, x: ProductQuantizer(2).fit(x[:255]), r"x: expected at least 2\*\*bits = 256"),
         (lambda q, x: ProductQuantizer(2).fit(x, start=np.zeros((2, 256, 3))), "start: expected"),
-        (lambda q, x: ProductQuantizer(2).fit(np.full((300, 4), 2e18)), "x: expected numbers up to"),
+        (
+            lambda q, x: ProductQuantizer(2).fit(np.full((300, 4), 2e18)),
+            "x: expected numbers up to",
+        ),
         (lambda q, x: q.encode(x[:, :7]), "x: expected vectors of dimension 8"),
         (lambda q, x: q.encode(np.full((1, 8), np.nan)), "x: expected finite"),
         (lambda q, x: q.decode(np.zeros((1, 3), np.uint8)), r"codes: expected uint8 \(n, 2\)"),

@@ -19,7 +19,9 @@ def features(seed: int, like: LocalFeatures | None = None, share: float = 1.0) -
     if like is not None:
         k = round(60 * share)
         positions[:k], descriptors[:k] = like.positions[:k] + 7, like.descriptors[:k]
-    return LocalFeatures(positions, np.full(60, 3, np.float32), np.zeros(60, np.float32), descriptors)
+    return LocalFeatures(
+        positions, np.full(60, 3, np.float32), np.zeros(60, np.float32), descriptors
+    )
 
 
 QUERY = features(0)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy
 import numpy.typing
 import typing
-__all__: list[str] = ['Clustering']
+__all__: list[str] = ['Clustering', 'linear']
 class Clustering:
     """
     Points prepared once for many Lloyd iterations.
@@ -18,3 +18,7 @@ class Clustering:
         ...
     def update(self, labels: typing.Any, centroids: typing.Any) -> tuple[numpy.typing.NDArray[numpy.float32], numpy.typing.NDArray[numpy.int64]]:
         ...
+def linear(x: typing.Any, shift: typing.Any, a: typing.Any, bias: typing.Any) -> numpy.typing.NDArray[numpy.float32]:
+    """
+    (x - shift) a + bias; shift and bias may be None.
+    """

@@ -27,7 +27,6 @@ from kinfold.base.registry import class_of
 from kinfold.base.state import JSON, Arrays, add_prefix, check_only, strip_prefix, take, take_param
 from kinfold.index.base import METRICS, RangeResult, filter_rows, unit_rows
 from kinfold.index.coarse.base import Coarse
-from kinfold.index.coarse.single import SingleCell
 from kinfold.index.codecs.base import Codec
 from kinfold.index.codecs.product import ProductCodes
 from kinfold.index.store import (

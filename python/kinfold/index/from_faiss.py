@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 from kinfold.base.arrays import Ids, Vectors
 from kinfold.base.extras import require
 from kinfold.index.cells import CellIndex
-from kinfold.index.codecs.product import ProductCodes
 from kinfold.index.coarse.kmeans import KMeansCells
 from kinfold.index.coarse.single import SingleCell
+from kinfold.index.codecs.product import ProductCodes
 from kinfold.quantize.product import ProductQuantizer
 from kinfold.transform.rotation import Rotation
 

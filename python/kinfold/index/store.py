@@ -32,7 +32,7 @@ class Fine:
     def encode(self, x: Vectors) -> NDArray[Any]:
         """Vectors as they are kept."""
         if self.dtype == "uint8":
-            steps = np.rint((x - self.centre) * np.float32(1 / self.scale))
+            steps = np.rint((x - np.asarray(self.centre)) * np.float32(1 / self.scale))
             return (steps.clip(-128, 127) + 128).astype(np.uint8)
         with np.errstate(over="ignore"):
             return x.astype(self.dtype)

@@ -36,7 +36,9 @@ class SIFT:
         self.max_side = None if max_side is None else as_count(max_side, "max_side", least=16)
 
     def __repr__(self) -> str:
-        settings = f"max_features={self.max_features}, contrast_threshold={self.contrast_threshold:g}"
+        settings = (
+            f"max_features={self.max_features}, contrast_threshold={self.contrast_threshold:g}"
+        )
         return f"SIFT({settings}, max_side={self.max_side})"
 
     @property

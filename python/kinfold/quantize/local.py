@@ -8,7 +8,6 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-
 from kinfold.base.arrays import Ids, Vectors, as_array, as_count, as_vectors
 from kinfold.base.errors import FileFormatError, NotTrainedError
 from kinfold.base.progress import progress

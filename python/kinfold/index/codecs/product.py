@@ -125,15 +125,15 @@ class _Codes:
     def _adopt(self, arrays: Mapping[str, NDArray[Any]], padded_d: int) -> None:
         centre = take(arrays, "centre", np.float32, (padded_d,))
         scale = float(take(arrays, "scale", np.float32, (1,))[0])
-        numbers = [centre, scale]
+        finite = np.isfinite(centre).all() and np.isfinite(scale)
         if self.has_terms:
             middle = take(arrays, "middle", np.float32, (self.dim,))
             low, step = (float(x) for x in take(arrays, "terms", np.float32, (2,)))
-            numbers += [middle, low, step]
+            finite = finite and np.isfinite(middle).all() and np.isfinite([low, step]).all()
             self._terms = np.ascontiguousarray(middle), low, step
             if step < 0:
                 raise FileFormatError("array 'terms': expected a step of at least 0")
-        if not all(np.isfinite(x).all() for x in numbers) or scale <= 0:
+        if not finite or scale <= 0:
             raise FileFormatError("array 'scale': expected finite numbers and a scale above 0")
         self._bytes = np.ascontiguousarray(centre), scale
 

@@ -14,7 +14,10 @@ from kinfold.base.errors import FileFormatError, NotTrainedError
 from kinfold.base.state import JSON, Arrays, check_only, take, take_param
 from kinfold.index.coarse.base import Coarse
 
-_DTYPES = {"float32": np.dtype(np.float32), "float16": np.dtype(np.float16)}
+_DTYPES: dict[str, np.dtype[Any]] = {
+    "float32": np.dtype(np.float32),
+    "float16": np.dtype(np.float16),
+}
 
 
 class _Stored:
