@@ -196,8 +196,9 @@ class ByteVectors(_Stored):
         """Some of the codes."""
         blocks = packed["blocks"]
         padded = len(packed["bias"])
-        shaped = blocks.reshape(padded // 16, -1, 16, 4)
-        codes = shaped[rows // 16, :, rows % 16].reshape(len(rows), -1)
+        wide = len(blocks) // max(padded, 1)
+        shaped = blocks.reshape(padded // 16, wide // 4, 16, 4)
+        codes = shaped[rows // 16, :, rows % 16].reshape(len(rows), wide)
         return {"codes": codes[:, : self.dim]}
 
     def check(self, packed: Mapping[str, NDArray[Any]], n: int) -> None:
