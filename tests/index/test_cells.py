@@ -152,9 +152,7 @@ def test_saved_segmented_compacted(
 
 
 @pytest.mark.parametrize("spec", ["SQ8", "IVF8,PQ4", "IMI2x2,PQ4", "IVF8,Flat,RSQ8", "IVF4,LOPQ4"])
-def test_added_in_pieces_as_at_once(
-    spec: str, tmp_path: Path, rng: np.random.Generator
-) -> None:
+def test_added_in_pieces_as_at_once(spec: str, tmp_path: Path, rng: np.random.Generator) -> None:
     index, base, queries = built(spec, rng)
     index.save(tmp_path / "whole.kin")
 
