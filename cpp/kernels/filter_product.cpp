@@ -23,6 +23,7 @@ struct Scan {
   std::size_t width, lookups;
   const std::uint8_t* tables;
   std::uint32_t factor;
+  bool ahead = false;  // whether the blocks two groups further on belong to the same list
 
   const std::uint8_t* terms(const std::uint8_t* block) const {
     return width > lookups ? block + 64 * lookups : nullptr;
@@ -132,7 +133,7 @@ inline void report(const Scan& scan, const Sums* sums, const std::uint8_t* codes
 template <int Blocks>
 inline __m512i load(const Scan& scan, const std::uint8_t* codes, int block, std::size_t j) {
   const std::uint8_t* at = codes + 64 * (static_cast<std::size_t>(block) * scan.width + j);
-  __builtin_prefetch(at + 2 * Blocks * 64 * scan.width, 0, 2);
+  if (scan.ahead) __builtin_prefetch(at + 2 * Blocks * 64 * scan.width, 0, 2);
   return _mm512_loadu_si512(at);
 }
 
@@ -276,12 +277,13 @@ inline void scan4(const Scan& scan, const std::uint8_t* codes, std::uint32_t row
 #endif
 
 template <class Out>
-inline void scan_all(const Scan& scan, std::size_t bits, const std::uint8_t* codes,
+inline void scan_all(Scan scan, std::size_t bits, const std::uint8_t* codes,
                      std::size_t blocks, Out& out) {
   std::size_t b = 0;
   const auto step = [&](std::size_t count) {
     const std::uint8_t* at = codes + 64 * scan.width * b;
     b += count;
+    scan.ahead = b + 2 * count <= blocks;
     return at;
   };
   const auto row = [&] { return static_cast<std::uint32_t>(64 * b); };

@@ -282,6 +282,7 @@ class CellScan::Session {
         short_lists(q, visits, tables, result);
         return;
       }
+      if (by_all_sums(q, visits, tables, result)) return;
       for (std::size_t v = 0; v < visits.size(); ++v) {
         const Visit& visit = visits[v];
         if (v % 32 == 0) poll_interrupt();
@@ -438,6 +439,81 @@ class CellScan::Session {
       scan_range(filter, scorer, count_, range(visit, 1, true), view);
     }
     count(1, visit, scorer);
+  }
+
+  // One query that has found nothing yet: the integer sums of all rows first, across lists, then
+  // distances of what may be among the k best alone. False where that does not pay or rows may be
+  // masked.
+  template <class Result>
+  bool by_all_sums(std::uint32_t q, const std::vector<Visit>& visits,
+                   const ProductCodec::Tables& tables, Result& result) {
+    const ProductCodec& codec = *scan_.product_;
+    std::size_t total = 0, widest = 0;
+    float largest = 0;
+    for (const Visit& visit : visits) {
+      if (scan_.segments_[visit.segment].alive) return false;
+      total += visit.end - visit.begin;
+      widest = std::max(widest, visit.end - visit.begin);
+      largest = std::max(largest, std::abs(visit.value));
+    }
+    const std::size_t k = result.wanted();
+    if (k == 0 || total < 2 * k || widest > 16384 || total > 1u << 18 || query_.admitted ||
+        !sound(codec.largest_norm()) || result.bound() < infinity ||
+        static_cast<double>(largest) > 1e9 * tables.unit)
+      return false;
+    const KernelTable& table = kernels();
+    const ProductParts& parts = codec.parts();
+    struct Tag;
+    auto* found = thread_scratch<std::uint16_t, Tag>(widest + 128);
+    auto* sums = thread_scratch<std::int32_t, Tag>(total);
+    std::size_t at = 0;
+    for (std::size_t v = 0; v < visits.size(); ++v) {
+      if (v + 1 < visits.size()) fetch(visits[v + 1]);
+      if (v % 32 == 0) poll_interrupt();
+      const Visit& visit = visits[v];
+      const ProductRowsOf& rows = scan_.segments_[visit.segment].product;
+      const std::size_t first = visit.begin / 64 * 64, n = visit.end - visit.begin;
+      table.sums_product(rows.codes + first * rows.width, (visit.end - first + 63) / 64, rows.width,
+                         codec.code_size(), parts.bits, tables.bytes.data(), tables.factor, found);
+      // Larger is nearer.
+      const auto shift =
+          static_cast<std::int32_t>(std::floor(static_cast<double>(visit.value) / tables.unit));
+      const std::uint16_t* own = found + (visit.begin - first);
+      for (std::size_t i = 0; i < n; ++i) sums[at + i] = -shift - static_cast<std::int32_t>(own[i]);
+      at += n;
+    }
+    // The centroids' values are part of the sums, rounded down by less than a unit.
+    const TableFilter filter(codec, tables, scan_.segments_[visits[0].segment].product, 0);
+    const float slack = largest * 0x1p-17f + static_cast<float>(1.01 * tables.unit);
+    const float known = filter.most(0, kth_largest(table, sums, total, k)) + slack;
+    TableFilter::Threshold threshold = 0;
+    const float reach = known + slack;
+    filter.thresholds(&reach, &threshold, false);
+    auto* hits = thread_scratch<std::uint32_t, Tag>(total);
+    const std::size_t survivors =
+        table.at_least(sums, total, static_cast<std::int32_t>(-threshold), hits);
+    std::size_t h = 0, start = 0, scored = 0;
+    for (const Visit& visit : visits) {
+      const std::size_t n = visit.end - visit.begin;
+      if (h < survivors && hits[h] < start + n) {
+        const Segment& segment = scan_.segments_[visit.segment];
+        const Locals locals{codec, scan_.coarse_, query_.queries, &q, 1, visit.cell};
+        const ProductScorer scorer{
+            {segment, nullptr}, locals, codec.codebooks(codec.book_of(visit.cell)), &visit.value};
+        for (; h < survivors && hits[h] < start + n; ++h) {
+          const std::size_t row = visit.begin + hits[h] - start;
+          const float value = scorer.value(0, row);
+          if (value <= result.bound())
+            result.take(Candidate{value, visit.segment, row, scorer.id(row)});
+        }
+        scored += scorer.scored;
+      }
+      start += n;
+    }
+    stats_.visited += visits.size();
+    stats_.rows += total;
+    stats_.scored += scored;
+    return true;
   }
 
   // Lists of a few rows: float tables, row by row.

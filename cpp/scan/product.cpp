@@ -223,7 +223,7 @@ const ByteCodebooks ProductCodec::byte_codebooks(std::size_t book, std::size_t w
           coder_.padded_d()};
 }
 
-void TableFilter::thresholds(const float* bounds, Threshold* out) const {
+void TableFilter::thresholds(const float* bounds, Threshold* out, bool clamped) const {
   if (!(bounds[0] < infinity)) {
     out[0] = 65535;
     return;
@@ -231,7 +231,10 @@ void TableFilter::thresholds(const float* bounds, Threshold* out) const {
   const double least = static_cast<double>(codec_.limit(tables_, bounds[0], value_));
   const double units = (least + tables_.constant - tables_.base) / tables_.unit * (1 + 1e-9) +
                        static_cast<double>(codec_.parts().m) * 0.01 + 1;
-  out[0] = units < 0 ? -1 : units < 65535 ? static_cast<Threshold>(units) : 65535;
+  if (clamped)
+    out[0] = units < 0 ? -1 : units < 65535 ? static_cast<Threshold>(units) : 65535;
+  else
+    out[0] = static_cast<Threshold>(std::clamp(std::ceil(units), -2e9, 2e9));
 }
 
 std::size_t TableFilter::run(const KernelTable& table, std::size_t begin, std::size_t n,

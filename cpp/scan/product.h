@@ -119,7 +119,8 @@ class TableFilter {
       : codec_(codec), tables_(tables), rows_(rows), value_(value) {}
   std::size_t padded() const { return 1; }
   void begin_chunk(std::size_t, std::size_t) {}
-  void thresholds(const float* bounds, Threshold* out) const;
+  // clamped: to what 16-bit sums can be.
+  void thresholds(const float* bounds, Threshold* out, bool clamped = true) const;
   std::size_t run(const KernelTable& table, std::size_t begin, std::size_t n,
                   const Threshold* thresholds, std::uint32_t* hits) const;
   // Sums, largest first nearest: negated. And what a distance with such a sum is at most.
