@@ -35,6 +35,7 @@ _PUBLIC = {
     "LocallyOptimizedPQ": "kinfold.quantize.local",
     "OPQ": "kinfold.quantize.optimized",
     "ProductQuantizer": "kinfold.quantize.product",
+    "VectorQuantizer": "kinfold.quantize.vector",
     "Rotation": "kinfold.transform.rotation",
     "PCA": "kinfold.transform.pca",
     "KNNGraph": "kinfold.graph.knn",

@@ -87,7 +87,9 @@ def test_all_cells_are_brute_force_over_what_is_stored(
     agrees(index, queries[:1], 3)
 
 
-@pytest.mark.parametrize("spec", ["PQ4", "PQ5x4fs", "IVF8,PQ4", "IVF8,SQ8", "IVF8,Flat", "IMI2x2,PQ3", "SQfp16"])  # fmt: skip
+@pytest.mark.parametrize(
+    "spec", ["PQ4", "PQ5x4fs", "IVF8,PQ4", "IVF8,SQ8", "IVF8,Flat", "IMI2x2,PQ3", "SQfp16"]
+)
 @pytest.mark.parametrize("d", [8, 14, 70])
 @pytest.mark.parametrize("n", [0, 1, 63, 64, 65, 300])
 def test_odd_sizes(spec: str, d: int, n: int, rng: np.random.Generator) -> None:

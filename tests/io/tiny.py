@@ -63,9 +63,46 @@ def model() -> Any:
     return Model.learn([segment()], settings, "fingerprint", 2)
 
 
+def vectors() -> Any:
+    return _random().standard_normal((20, 2)).astype(np.float32)
+
+
+def cells() -> Any:
+    index = kf.index_factory("IVF2,SQ8", 2, verbose=False).train(vectors())
+    index.add(vectors()[:3], ids=[4, 9, 2])
+    return index
+
+
+def part(spec: str, name: str) -> Any:
+    """A trained part of a tiny index."""
+    return getattr(kf.index_factory(spec, 2, verbose=False).train(vectors()), name)
+
+
+def local_quantizer() -> Any:
+    from kinfold.quantize.local import LocallyOptimizedPQ
+
+    lopq = LocallyOptimizedPQ(1, bits=4, iterations=1, verbose=False)
+    return lopq.fit(vectors(), np.arange(20) % 2, 2)
+
+
 FACTORIES: dict[str, Callable[[], Any]] = {
     "index.Flat": flat,
+    "index.Cells": cells,
+    "index.SingleCell": lambda: part("SQ8", "coarse"),
+    "index.KMeansCells": lambda: part("IVF2,SQ8", "coarse"),
+    "index.MultiCells": lambda: part("IMI2x1,PQ1x4", "coarse"),
+    "index.RawVectors": lambda: part("SQfp16", "codec"),
+    "index.ByteVectors": lambda: part("SQ8", "codec"),
+    "index.ProductCodes": lambda: part("IVF2,PQ1x4", "codec"),
+    "index.LocalCodes": lambda: part("IVF2,LOPQ1x4", "codec"),
     "quantize.KMeans": kmeans,
+    "quantize.VQ": lambda: kf.VectorQuantizer(2, iterations=1, verbose=False).fit(vectors()),
+    "quantize.PQ": lambda: kf.ProductQuantizer(1, bits=4, iterations=1, verbose=False).fit(
+        vectors()
+    ),
+    "quantize.OPQ": lambda: kf.OPQ(1, bits=4, iterations=1, verbose=False).fit(vectors()),
+    "quantize.LOPQ": local_quantizer,
+    "transform.Rotation": lambda: kf.Rotation([[0.6, 0.8], [-0.8, 0.6]], [1, 2]),
     "transform.PCA": pca,
     "local.VLAD": vlad,
     "graph.KNN": graph,
@@ -74,12 +111,48 @@ FACTORIES: dict[str, Callable[[], Any]] = {
 }
 
 
+def codec_answer(codec: Any) -> Any:
+    """Three vectors, encoded, packed, unpacked and decoded, and what a search for them finds."""
+    from kinfold.index.cells import CellIndex
+    from kinfold.index.coarse.kmeans import KMeansCells
+
+    coarse = KMeansCells.of(np.array([[0, 0], [1, 1]], np.float32))
+    x, found = vectors()[:3], np.array([0, 0, 1])
+    packed = codec.pack(codec.encode(x, found, coarse))
+    decoded = codec.decode(codec.unpack(packed, np.arange(3)), found, coarse)
+    rows = {f"rows.packed.{name}": array for name, array in packed.items()}
+    index = CellIndex(2, coarse, codec)
+    state = {
+        **{f"coarse.{name}": a for name, a in coarse.arrays().items()},
+        **{f"codec.{name}": a for name, a in codec.arrays().items()},
+        **rows,
+        "rows.cells": np.array([0, 1], np.uint32),
+        "rows.starts": np.array([0, 2, 3]),
+        "rows.ids": np.array([5, 3, 8]),
+        "next_id": np.array([9], np.uint64),
+    }
+    return decoded, *CellIndex.from_state(index.params(), state).search(x, 2, nprobe=2)
+
+
 def use(kind: str, thing: Any) -> Any:
     """What the thing answers; arrays or tuples of arrays."""
     if kind == "index.Flat":
         return thing.search(np.eye(3), 4)
+    if kind == "index.Cells":
+        return thing.search(np.eye(2), 4, nprobe=2)
+    if kind in ("index.SingleCell", "index.KMeansCells", "index.MultiCells"):
+        found = thing.assign(vectors())
+        return found, thing.centroids_of(found)
+    if kind.startswith("index."):
+        return codec_answer(thing)
     if kind == "quantize.KMeans":
         return thing.assign(np.eye(2))
+    if kind in ("quantize.VQ", "quantize.PQ"):
+        return thing.decode(thing.encode(np.eye(2)))
+    if kind == "quantize.LOPQ":
+        return thing.decode(thing.encode(np.eye(2), [0, 1]), [0, 1])
+    if kind in ("quantize.OPQ", "transform.Rotation"):
+        return thing.transform(np.eye(2))
     if kind == "transform.PCA":
         return thing.transform(np.eye(3))
     if kind == "local.VLAD":

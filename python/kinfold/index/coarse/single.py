@@ -20,7 +20,7 @@ class SingleCell:
     n_cells = 1
 
     def __init__(self, dim: int) -> None:
-        self.dim = as_count(dim, "dim")
+        self.dim = as_count(dim, "dim", most=32768)
 
     def __repr__(self) -> str:
         return "SingleCell()"

@@ -1,0 +1,86 @@
+"""Descriptions of indexes, in faiss's spelling."""
+
+from __future__ import annotations
+
+import pytest
+
+import kinfold as kf
+from kinfold.index.coarse.kmeans import KMeansCells
+from kinfold.index.coarse.multi import MultiCells
+from kinfold.index.coarse.single import SingleCell
+from kinfold.index.codecs.product import LocalCodes, ProductCodes
+from kinfold.index.codecs.raw import ByteVectors, RawVectors
+
+SPECS = {
+    "PQ8": (SingleCell, ProductCodes, None, None),
+    "PQ8x8": (SingleCell, ProductCodes, None, None),
+    "PQ8x4fs": (SingleCell, ProductCodes, None, None),
+    "SQ8": (SingleCell, ByteVectors, None, None),
+    "SQfp16": (SingleCell, RawVectors, None, None),
+    "IVF64,Flat": (KMeansCells, RawVectors, None, None),
+    "IVF64,PQ8,RFlat": (KMeansCells, ProductCodes, None, "float32"),
+    " IVF64 , PQ8x4fs , RSQ8": (KMeansCells, ProductCodes, None, "uint8"),
+    "IMI2x5,PQ8,RSQfp16": (MultiCells, ProductCodes, None, "float16"),
+    "IVF64,LOPQ8": (KMeansCells, LocalCodes, None, None),
+    "OPQ8,IVF64,PQ8": (KMeansCells, ProductCodes, "OPQ", None),
+    "OPQ8_16,PQ8": (SingleCell, ProductCodes, "OPQ", None),
+    "PCA16,SQ8": (SingleCell, ByteVectors, "PCA", None),
+    "PCAW16,IVF64,Flat": (KMeansCells, RawVectors, "PCA", None),
+    "RR,SQ8": (SingleCell, ByteVectors, "Rotation", None),
+    "RR16,SQ8": (SingleCell, ByteVectors, "Rotation", None),
+}
+
+
+@pytest.mark.parametrize("spec", SPECS)
+def test_parts(spec: str) -> None:
+    coarse, codec, transform, refine = SPECS[spec]
+    index = kf.index_factory(spec, 32)
+    assert type(index.coarse) is coarse and type(index.codec) is codec
+    assert index.refine == refine and index.dim == 32
+    assert (index.transform and type(index.transform).__name__) == transform
+    inner = 16 if "16" in spec.split(",")[0] and transform else 32
+    assert index.codec.dim == inner
+
+
+def test_numbers_of_a_description() -> None:
+    index = kf.index_factory("IMI2x5,PQ8x4", 32)
+    assert index.coarse.k == 32 and index.coarse.n_cells == 1024
+    assert index.codec.quantizer.m == 8 and index.codec.quantizer.bits == 4
+    assert index.codec.residual and not index.codec.blocked
+    assert not kf.index_factory("PQ8", 32).codec.residual
+    assert isinstance(kf.index_factory("Flat", 32), kf.FlatIndex)
+    assert kf.index_factory("IVF4,Flat", 32, metric="cosine").coarse.spherical
+
+
+@pytest.mark.parametrize(
+    "spec",
+    [
+        "",
+        "Flatt",
+        "IVF64",
+        "PQ",
+        "PQ8,IVF64",
+        "IVF64,PQ8,PQ8",
+        "LSH",
+        "RFlat",
+        "IVF,PQ8",
+        "OPQ8",
+        "PQ8x6",
+        5,
+        None,
+    ],
+)
+def test_what_means_nothing(spec: object) -> None:
+    with pytest.raises(ValueError, match="spec: expected"):
+        kf.index_factory(spec, 32)  # type: ignore[arg-type]
+
+
+def test_impossible_descriptions() -> None:
+    with pytest.raises(ValueError, match="needs an even dimension"):
+        kf.index_factory("IMI2x4,PQ3", 15)
+    with pytest.raises(ValueError, match="bits of a multi-index"):
+        kf.index_factory("IMI2x15,PQ8", 32)
+    with pytest.raises(ValueError, match="LOPQ is for the metric"):
+        kf.index_factory("IVF4,LOPQ8", 32, metric="ip")
+    with pytest.raises(ValueError, match="metric: expected one of"):
+        kf.index_factory("PQ8", 32, metric="l1")
