@@ -33,6 +33,7 @@ const T* data_of(const py::object& object, const char* name, py::ssize_t rank, s
 
 struct BoundProduct {
   std::vector<py::object> keep;
+  std::size_t groups = 0;  // cells that have a group
   std::unique_ptr<scan::ProductCodec> codec;
 };
 
@@ -58,7 +59,7 @@ std::unique_ptr<BoundProduct> make_product(const std::string& metric, std::size_
                                            const py::object& middle, float term_low,
                                            float term_step, const py::object& centre, float scale,
                                            const py::object& rotations, const py::object& means,
-                                           const py::object& group) {
+                                           const py::object& group, bool local_tables) {
   auto bound = std::make_unique<BoundProduct>();
   const auto books = expect<float>(codebooks, "codebooks", 4);
   bound->keep.push_back(codebooks);
@@ -78,6 +79,7 @@ std::unique_ptr<BoundProduct> make_product(const std::string& metric, std::size_
   parts.term_step = term_step;
   parts.centre = data_of<float>(centre, "centre", 1, parts.m * parts.s, bound->keep);
   parts.scale = scale;
+  parts.local_tables = local_tables;
   require(parts.books > 0 && parts.centre, "codebooks: expected at least one, and a centre");
   require(scale > 0 && std::isfinite(scale) && std::isfinite(term_low) && term_step >= 0 &&
               std::isfinite(term_step),
@@ -93,6 +95,7 @@ std::unique_ptr<BoundProduct> make_product(const std::string& metric, std::size_
       require(of.data()[i] >= 0 && of.data()[i] < static_cast<std::int64_t>(parts.groups),
               "group: out of range");
     bound->keep.push_back(group);
+    bound->groups = rows(of);
     parts.group = of.data();
     require(parts.means && (parts.books == 1 || parts.books == parts.groups),
             "codebooks: expected one, or one for each group");
@@ -198,7 +201,8 @@ void register_cells(py::module_ m) {
       .def(py::init(&make_product), py::arg("metric"), py::arg("dim"), py::arg("codebooks"),
            py::arg("residual"), py::arg("middle"), py::arg("term_low"), py::arg("term_step"),
            py::arg("centre"), py::arg("scale"), py::arg("rotations") = py::none(),
-           py::arg("means") = py::none(), py::arg("group") = py::none());
+           py::arg("means") = py::none(), py::arg("group") = py::none(),
+           py::arg("local_tables") = false);
 
   py::class_<BoundRaw>(m, "RawCodec", "Stored vectors with 8-bit copies as lists are searched.")
       .def(py::init([](const std::string& metric, const py::object& centre, float scale) {
@@ -335,14 +339,32 @@ void register_cells(py::module_ m) {
                  bound->keep.push_back(coarse_scan);
                }
              }
-             const scan::ProductCodec* product = nullptr;
-             const scan::RawCodec* raw = nullptr;
+             scan::Codec known;
+             std::size_t width = 0;
              if (py::isinstance<BoundProduct>(codec)) {
-               product = py::cast<const BoundProduct&>(codec).codec.get();
-               require(product->parts().d == d, "codec: wrong dimension");
+               const auto& bound_codec = py::cast<const BoundProduct&>(codec);
+               known.product = bound_codec.codec.get();
+               require(known.product->parts().d == d, "codec: wrong dimension");
+               require(!known.product->local() || bound_codec.groups == coarse.n_cells(),
+                       "codec: expected a group for each cell");
+               width = known.product->width();
+             } else if (py::isinstance<py::tuple>(codec)) {
+               const auto sides = py::cast<py::tuple>(codec);
+               require(sides.size() == 2 && multi, "codec: expected two halves of a multi-index");
+               for (std::size_t side = 0; side < 2; ++side) {
+                 const auto& half = py::cast<const BoundProduct&>(sides[side]);
+                 known.halves[side] = half.codec.get();
+                 const auto& of = half.codec->parts();
+                 require(of.d == d / 2 && half.codec->local() && of.local_tables &&
+                             of.m * of.bits % 8 == 0 && half.groups == coarse.cells,
+                         "codec: expected local codes of whole bytes, a group for each cell");
+                 width += half.codec->width();
+               }
+               require(known.halves[0]->parts().bits == known.halves[1]->parts().bits,
+                       "codec: expected equal bits");
              } else {
-               raw = &py::cast<const BoundRaw&>(codec).codec;
-               require(raw->d == d, "codec: wrong dimension");
+               known.raw = &py::cast<const BoundRaw&>(codec).codec;
+               require(known.raw->d == d, "codec: wrong dimension");
              }
              bound->keep.push_back(codec);
              std::vector<scan::Segment> parts;
@@ -350,11 +372,12 @@ void register_cells(py::module_ m) {
                const auto& s = py::cast<const BoundSegment&>(item);
                bound->keep.push_back(py::reinterpret_borrow<py::object>(item));
                require(s.n_cells == coarse.n_cells(), "segments: another number of cells");
-               if (product)
+               if (!known.raw)
                  require(
-                     s.segment.product.codes && s.segment.product.width == product->width() &&
+                     s.segment.product.codes && s.segment.product.width == width &&
                          (parts.empty() || parts[0].product.blocked == s.segment.product.blocked) &&
-                         (s.segment.product.blocked || !product->local()),
+                         (s.segment.product.blocked ? !known.halves[0]
+                                                    : !known.product || !known.product->local()),
                      "segments: other codes than the codec's");
                else
                  require(s.segment.bytes.codes && s.segment.stored.d == d,
@@ -365,8 +388,8 @@ void register_cells(py::module_ m) {
                bound->rows.push_back(s.segment.n);
                parts.push_back(s.segment);
              }
-             bound->scan = std::make_unique<scan::CellScan>(metric_named(metric), coarse, product,
-                                                            raw, std::move(parts));
+             bound->scan = std::make_unique<scan::CellScan>(metric_named(metric), coarse, known,
+                                                            std::move(parts));
              return bound;
            }),
            py::arg("metric"), py::arg("dim"), py::arg("centroids"), py::arg("multi"),

@@ -155,12 +155,12 @@ const float* Coarse::centroid(std::size_t cell, float* scratch) const {
   return scratch;
 }
 
-CellScan::CellScan(Metric metric, Coarse coarse, const ProductCodec* product, const RawCodec* raw,
-                   std::vector<Segment> segments)
+CellScan::CellScan(Metric metric, Coarse coarse, Codec codec, std::vector<Segment> segments)
     : metric_(metric),
       coarse_(coarse),
-      product_(product),
-      raw_(raw),
+      product_(codec.product),
+      raw_(codec.raw),
+      halves_{codec.halves[0], codec.halves[1]},
       segments_(std::move(segments)) {
   for (const Segment& segment : segments_) rows_ += segment.n;
   if (!coarse_.multi) return;
@@ -274,6 +274,10 @@ class CellScan::Session {
   template <class Result>
   void one(std::uint32_t q, const std::vector<Visit>& visits, Result& result) {
     Result* const results[1] = {&result};
+    if (scan_.halves_[0]) {
+      local_halves(q, visits, result);
+      return;
+    }
     if (scan_.product_ && !scan_.product_->local()) {
       thread_local ProductCodec::Tables tables;
       const bool blocked = scan_.segments_.empty() || scan_.segments_[0].product.blocked;
@@ -568,6 +572,96 @@ class CellScan::Session {
     stats_.scored += scored;
   }
 
+  // Multi-LOPQ: the query is rotated, and its tables are made, once for each half's cell that it
+  // visits.
+  template <class Result>
+  void local_halves(std::uint32_t q, const std::vector<Visit>& visits, Result& result) {
+    struct Half {
+      Buffer<float> local, tables;
+      double slack = 0;
+      std::size_t book = 0;
+    };
+    thread_local std::vector<std::int32_t> place[2];
+    thread_local std::vector<Half> made[2];
+    const std::size_t k = scan_.coarse_.cells, half = scan_.coarse_.d / 2;
+    std::size_t used[2] = {0, 0};
+    for (auto& of : place) of.assign(k, -1);
+    const auto prepared = [&](std::size_t side, std::size_t cell) -> const Half& {
+      std::int32_t& at = place[side][cell];
+      if (at < 0) {
+        at = static_cast<std::int32_t>(used[side]++);
+        if (made[side].size() < used[side]) made[side].resize(used[side]);
+        Half& h = made[side][static_cast<std::size_t>(at)];
+        const ProductCodec& codec = *scan_.halves_[side];
+        const std::uint32_t first = 0;
+        h.local.resize(codec.local_d());
+        codec.locals(query_.queries + q * scan_.coarse_.d + side * half, &first, 1,
+                     scan_.coarse_.centroids + (side * k + cell) * half, cell, h.local.data());
+        h.book = codec.book_of(cell);
+        codec.local_tables(h.local.data(), h.book, h.tables);
+        h.slack = codec.local_slack(h.local.data());
+      }
+      return made[side][static_cast<std::size_t>(at)];
+    };
+    const KernelTable& table = kernels();
+    const ProductParts* parts[2] = {&scan_.halves_[0]->parts(), &scan_.halves_[1]->parts()};
+    const std::size_t m[2] = {parts[0]->m, parts[1]->m}, bits = parts[0]->bits;
+    const std::size_t left_size = scan_.halves_[0]->code_size();
+    const std::size_t entries = scan_.halves_[0]->k(),
+                      wide = std::max(scan_.halves_[0]->local_d(), scan_.halves_[1]->local_d());
+    float* scratch = thread_scratch<float, Half>(wide);
+    const bool filtered =
+        sound(scan_.halves_[0]->largest_norm()) && sound(scan_.halves_[1]->largest_norm());
+    const double canonical = 1 + canonical_error(wide);
+    constexpr std::size_t most = 256;
+    const float* pointers[512];
+    float sums[most];
+    std::size_t met = 0, scored = 0;
+    for (std::size_t v = 0; v < visits.size(); ++v) {
+      const Visit& visit = visits[v];
+      if (v % 64 == 0) poll_interrupt();
+      const Segment& segment = scan_.segments_[visit.segment];
+      const std::uint8_t* mask = admitted(visit);
+      prepared(0, visit.cell / k);
+      const Half& right = prepared(1, visit.cell % k);
+      const Half& left = prepared(0, visit.cell / k);
+      for (std::size_t j = 0; j < m[0]; ++j) pointers[j] = left.tables.data() + j * entries;
+      for (std::size_t j = 0; j < m[1]; ++j) pointers[m[0] + j] = right.tables.data() + j * entries;
+      const auto limit = [&] {
+        const double bound = static_cast<double>(result.bound());
+        return std::nextafter(
+            static_cast<float>(bound * canonical + left.slack + right.slack + vanished(2 * wide)),
+            infinity);
+      };
+      float least = limit();
+      for (std::size_t at = visit.begin; at < visit.end; at += most) {
+        const std::size_t n = std::min(most, visit.end - at);
+        const std::uint8_t* codes = segment.product.code(at);
+        const std::size_t width = segment.product.width;
+        table.product_rows({codes, n, width, m[0] + m[1], bits}, pointers, sums);
+        for (std::size_t i = 0; i < n; ++i) {
+          const std::size_t row = at + i;
+          if (filtered && !(sums[i] <= least)) continue;
+          if ((segment.alive && !segment.alive[row]) || (mask && !mask[row])) continue;
+          const std::uint8_t* code = codes + i * width;
+          const float value =
+              table.product_squared_l2(left.local.data(), scan_.halves_[0]->codebooks(left.book),
+                                       code, 1, m[0], bits, parts[0]->s, scratch) +
+              table.product_squared_l2(right.local.data(), scan_.halves_[1]->codebooks(right.book),
+                                       code + left_size, 1, m[1], bits, parts[1]->s, scratch);
+          ++scored;
+          if (value > result.bound()) continue;
+          result.take(Candidate{value, visit.segment, row, segment.ids + row});
+          least = limit();
+        }
+      }
+      met += visit.end - visit.begin;
+    }
+    stats_.visited += visits.size();
+    stats_.rows += met;
+    stats_.scored += scored;
+  }
+
   const CellScan& scan_;
   const CellQuery& query_;
   CellStats& stats_;
@@ -603,7 +697,7 @@ void CellScan::run(const CellQuery& query, std::vector<Collector>& results,
       static_cast<double>(met) / static_cast<double>(std::min(met, coarse_.n_cells()));
   const bool blocked = segments_[0].product.blocked;
   const bool by_list =
-      query.n > 1 && blocked &&
+      query.n > 1 && blocked && !halves_[0] &&
       (raw_ || product_->local() ? shared >= 1.5
                                  : shared >= 6 && kernels().products_of_bytes() != 0);
   if (!by_list) {

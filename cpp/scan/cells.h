@@ -51,6 +51,15 @@ struct RawCodec {
   Shadow coder;
 };
 
+// What rows are searched by: one of the three.
+struct Codec {
+  const ProductCodec* product = nullptr;
+  const RawCodec* raw = nullptr;
+  // Multi-index: local codes of each half, in the axes of its own cell (Multi-LOPQ); rows, not
+  // blocks.
+  const ProductCodec* halves[2] = {nullptr, nullptr};
+};
+
 struct CellQuery {
   const float* queries;   // (n, d): as the codec knows them
   const float* original;  // (n, fine d): as the second look does
@@ -68,8 +77,7 @@ struct CellStats {
 
 class CellScan {
  public:
-  CellScan(Metric metric, Coarse coarse, const ProductCodec* product, const RawCodec* raw,
-           std::vector<Segment> segments);
+  CellScan(Metric metric, Coarse coarse, Codec codec, std::vector<Segment> segments);
 
   // The k nearest; with a second look the k best of the `shortlist` nearest. +inf and -1 past the
   // end.
@@ -102,6 +110,7 @@ class CellScan {
   Coarse coarse_;
   const ProductCodec* product_;
   const RawCodec* raw_;
+  const ProductCodec* halves_[2];
   std::vector<Segment> segments_;
   std::size_t rows_ = 0;
   // Multi-index: each half's centroids by dimension, and their squared norms.

@@ -80,20 +80,19 @@ ProductCodec::ProductCodec(const ProductParts& parts)
       for (std::size_t i = 0; i < d; ++i)
         for (std::size_t j = 0; j < d; ++j) to[j * d + i] = from[i * d + j];
     });
-    return;
+    if (!parts.local_tables) return;
   }
-  transposed_.resize(m * s * k());
-  norms_.resize(m * k());
-  for (std::size_t j = 0; j < m; ++j)
-    for (std::size_t c = 0; c < k(); ++c) {
-      const float* x = parts.codebooks + (j * k() + c) * s;
-      float total = 0;
-      for (std::size_t i = 0; i < s; ++i) {
-        transposed_[(j * s + i) * k() + c] = x[i];
-        total += x[i] * x[i];
-      }
-      norms_[j * k() + c] = total;
+  transposed_.resize(checked_mul(entries, s));
+  norms_.resize(entries);
+  for (std::size_t e = 0; e < entries; ++e) {
+    const float* x = parts.codebooks + e * s;
+    float total = 0;
+    for (std::size_t i = 0; i < s; ++i) {
+      transposed_[(e / k() * s + i) * k() + e % k()] = x[i];
+      total += x[i] * x[i];
     }
+    norms_[e] = total;
+  }
   if (parts.residual && parts.middle)
     for (std::size_t j = 0; j < parts.d; ++j)
       middle_norm_ += squared(static_cast<double>(parts.middle[j]));
@@ -211,6 +210,29 @@ void ProductCodec::tables(const float* query, bool as_bytes, Tables& out) const 
     table.table_bytes(out.floats.data() + j * entries, entries, least[j], inverse,
                       static_cast<std::uint32_t>(limit), out.bytes.data() + j * per_table);
   if (parts_.bits == 4 && m % 2) std::fill_n(out.bytes.data() + m * 16, 16, std::uint8_t{0});
+}
+
+void ProductCodec::local_tables(const float* local, std::size_t book, Buffer<float>& out) const {
+  const std::size_t m = parts_.m, s = parts_.s, entries = k();
+  const KernelTable& table = kernels();
+  float* scaled = thread_scratch<float, Tables>(s);
+  out.resize(m * entries);
+  for (std::size_t j = 0; j < m; ++j) {
+    float norm = 0;
+    for (std::size_t i = 0; i < s; ++i) {
+      scaled[i] = -2 * local[j * s + i];
+      norm += local[j * s + i] * local[j * s + i];
+    }
+    const std::size_t from = (book * m + j) * entries;
+    for (std::size_t c = 0; c < entries; ++c) out[j * entries + c] = norms_[from + c] + norm;
+    table.multiply(scaled, 1, s, transposed_.data() + from * s, entries, out.data() + j * entries);
+  }
+}
+
+double ProductCodec::local_slack(const float* local) const {
+  double norm = 0;
+  for (std::size_t i = 0; i < local_d(); ++i) norm += squared(static_cast<double>(local[i]));
+  return (static_cast<double>(local_d()) + 64) * 0x1p-22 * squared(std::sqrt(norm) + largest_norm_);
 }
 
 const ByteCodebooks ProductCodec::byte_codebooks(std::size_t book, std::size_t width) const {

@@ -33,6 +33,7 @@ struct ProductParts {
   const float* means = nullptr;
   const std::int32_t* group = nullptr;
   std::size_t groups = 0;
+  bool local_tables = false;  // whether local codes are searched by tables, too
 };
 
 // The rows of one segment. In blocks of 64 rows or row by row; width bytes a row, the last two of
@@ -79,6 +80,10 @@ class ProductCodec {
     std::uint32_t factor = 0;
   };
   void tables(const float* query, bool as_bytes, Tables& out) const;
+  // Tables of a query in a cell's axes: squared distances to its codewords, floats alone.
+  void local_tables(const float* local, std::size_t book, Buffer<float>& out) const;
+  // What the rounding of such tables may come to.
+  double local_slack(const float* local) const;
   // The term of a code that lies in a row.
   float term(const std::uint8_t* code) const;
   // What the sum of tables and term may be at most, for the distance to be within the bound.
@@ -97,8 +102,8 @@ class ProductCodec {
  private:
   ProductParts parts_;
   std::size_t piece_;
-  Buffer<float> transposed_;  // (m, s, k): codewords by dimension, of the one codebook
-  Buffer<float> norms_;       // (m, k)
+  Buffer<float> transposed_;  // (books, m, s, k): codewords by dimension
+  Buffer<float> norms_;       // (books, m, k)
   Buffer<float> turned_;      // (groups, d, d): the rotations' transposes
   Buffer<std::uint8_t> bytes_;
   Buffer<std::int32_t> byte_norms_;

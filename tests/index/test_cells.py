@@ -15,7 +15,7 @@ from kinfold.index.cells import CellIndex
 SPECS = [
     "PQ4", "PQ8x4fs", "SQ8", "SQfp16", "IVF8,Flat", "IVF8,SQ8", "IVF8,PQ4", "IVF8,PQ8x4fs", "IMI2x2,PQ4",
     "IMI2x2,PQ8x4", "OPQ4,IVF8,PQ4", "RR,SQ8", "PCA6,IVF8,Flat", "IVF8,PQ4,RFlat", "IVF8,PQ4,RSQ8", "PQ4,RSQfp16",
-    "IVF4,LOPQ4", "IVF4,LOPQ8x4",
+    "IVF4,LOPQ4", "IVF4,LOPQ8x4", "IMI2x2,LOPQ4", "IMI2x1,LOPQ8x4",
 ]  # fmt: skip
 EVERYTHING = 1 << 20
 

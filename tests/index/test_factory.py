@@ -8,7 +8,8 @@ import kinfold as kf
 from kinfold.index.coarse.kmeans import KMeansCells
 from kinfold.index.coarse.multi import MultiCells
 from kinfold.index.coarse.single import SingleCell
-from kinfold.index.codecs.product import LocalCodes, ProductCodes
+from kinfold.index.codecs.local import LocalCodes, LocalHalves
+from kinfold.index.codecs.product import ProductCodes
 from kinfold.index.codecs.raw import ByteVectors, RawVectors
 
 SPECS = {
@@ -22,6 +23,7 @@ SPECS = {
     " IVF64 , PQ8x4fs , RSQ8": (KMeansCells, ProductCodes, None, "uint8"),
     "IMI2x5,PQ8,RSQfp16": (MultiCells, ProductCodes, None, "float16"),
     "IVF64,LOPQ8": (KMeansCells, LocalCodes, None, None),
+    "IMI2x5,LOPQ8": (MultiCells, LocalHalves, None, None),
     "OPQ8,IVF64,PQ8": (KMeansCells, ProductCodes, "OPQ", None),
     "OPQ8_16,PQ8": (SingleCell, ProductCodes, "OPQ", None),
     "PCA16,SQ8": (SingleCell, ByteVectors, "PCA", None),

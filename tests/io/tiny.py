@@ -63,8 +63,8 @@ def model() -> Any:
     return Model.learn([segment()], settings, "fingerprint", 2)
 
 
-def vectors() -> Any:
-    return _random().standard_normal((20, 2)).astype(np.float32)
+def vectors(d: int = 2) -> Any:
+    return _random().standard_normal((20, d)).astype(np.float32)
 
 
 def cells() -> Any:
@@ -73,9 +73,9 @@ def cells() -> Any:
     return index
 
 
-def part(spec: str, name: str) -> Any:
+def part(spec: str, name: str, d: int = 2) -> Any:
     """A trained part of a tiny index."""
-    return getattr(kf.index_factory(spec, 2, verbose=False).train(vectors()), name)
+    return getattr(kf.index_factory(spec, d, verbose=False).train(vectors(d)), name)
 
 
 def local_quantizer() -> Any:
@@ -95,6 +95,7 @@ FACTORIES: dict[str, Callable[[], Any]] = {
     "index.ByteVectors": lambda: part("SQ8", "codec"),
     "index.ProductCodes": lambda: part("IVF2,PQ1x4", "codec"),
     "index.LocalCodes": lambda: part("IVF2,LOPQ1x4", "codec"),
+    "index.LocalHalves": lambda: part("IMI2x1,LOPQ4x4", "codec", 4),
     "quantize.KMeans": kmeans,
     "quantize.VQ": lambda: kf.VectorQuantizer(2, iterations=1, verbose=False).fit(vectors()),
     "quantize.PQ": lambda: kf.ProductQuantizer(1, bits=4, iterations=1, verbose=False).fit(
@@ -115,13 +116,16 @@ def codec_answer(codec: Any) -> Any:
     """Three vectors, encoded, packed, unpacked and decoded, and what a search for them finds."""
     from kinfold.index.cells import CellIndex
     from kinfold.index.coarse.kmeans import KMeansCells
+    from kinfold.index.coarse.multi import MultiCells
 
-    coarse = KMeansCells.of(np.array([[0, 0], [1, 1]], np.float32))
-    x, found = vectors()[:3], np.array([0, 0, 1])
+    coarse: Any = KMeansCells.of(np.array([[0, 0], [1, 1]], np.float32))
+    if codec.kind == "index.LocalHalves":
+        coarse = MultiCells(2, iterations=1, verbose=False).fit(vectors(codec.dim))
+    x, found = vectors(codec.dim)[:3], np.array([0, 0, 1])
     packed = codec.pack(codec.encode(x, found, coarse))
     decoded = codec.decode(codec.unpack(packed, np.arange(3)), found, coarse)
     rows = {f"rows.packed.{name}": array for name, array in packed.items()}
-    index = CellIndex(2, coarse, codec)
+    index = CellIndex(codec.dim, coarse, codec)
     state = {
         **{f"coarse.{name}": a for name, a in coarse.arrays().items()},
         **{f"codec.{name}": a for name, a in codec.arrays().items()},

@@ -27,7 +27,7 @@ class ProductCodec:
     """
     Product codes as lists are searched.
     """
-    def __init__(self, metric: str, dim: typing.SupportsInt | typing.SupportsIndex, codebooks: typing.Any, residual: bool, middle: typing.Any, term_low: typing.SupportsFloat | typing.SupportsIndex, term_step: typing.SupportsFloat | typing.SupportsIndex, centre: typing.Any, scale: typing.SupportsFloat | typing.SupportsIndex, rotations: typing.Any = None, means: typing.Any = None, group: typing.Any = None) -> None:
+    def __init__(self, metric: str, dim: typing.SupportsInt | typing.SupportsIndex, codebooks: typing.Any, residual: bool, middle: typing.Any, term_low: typing.SupportsFloat | typing.SupportsIndex, term_step: typing.SupportsFloat | typing.SupportsIndex, centre: typing.Any, scale: typing.SupportsFloat | typing.SupportsIndex, rotations: typing.Any = None, means: typing.Any = None, group: typing.Any = None, local_tables: bool = False) -> None:
         ...
 class RawCodec:
     """

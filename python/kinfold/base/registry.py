@@ -23,7 +23,8 @@ PARTS = {
     "index.RawVectors": "kinfold.index.codecs.raw:RawVectors",
     "index.ByteVectors": "kinfold.index.codecs.raw:ByteVectors",
     "index.ProductCodes": "kinfold.index.codecs.product:ProductCodes",
-    "index.LocalCodes": "kinfold.index.codecs.product:LocalCodes",
+    "index.LocalCodes": "kinfold.index.codecs.local:LocalCodes",
+    "index.LocalHalves": "kinfold.index.codecs.local:LocalHalves",
     "gallery.Segment": "kinfold.gallery.segment:Segment",
     "gallery.Model": "kinfold.gallery.model:Model",
 }

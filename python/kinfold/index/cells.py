@@ -610,7 +610,13 @@ class CellIndex:
 
 
 _COARSE = ("index.SingleCell", "index.KMeansCells", "index.MultiCells")
-_CODECS = ("index.RawVectors", "index.ByteVectors", "index.ProductCodes", "index.LocalCodes")
+_CODECS = (
+    "index.RawVectors",
+    "index.ByteVectors",
+    "index.ProductCodes",
+    "index.LocalCodes",
+    "index.LocalHalves",
+)
 _TRANSFORMS = ("transform.PCA", "transform.Rotation", "quantize.OPQ")
 
 

@@ -140,9 +140,18 @@ class _Parser:
         return self._refuse()
 
     def _local(self, inner: int, m: int, bits: int, coarse: Any) -> Any:
-        from kinfold.index.codecs.product import LocalCodes
+        from kinfold.index.codecs.local import LocalCodes
         from kinfold.quantize.local import LocallyOptimizedPQ
 
         if self.metric != "l2":
             raise ValueError(f'spec: LOPQ is for the metric "l2", got {self.metric!r}')
+        if coarse.counts_rows:
+            from kinfold.index.codecs.local import LocalHalves
+
+            if m % 2 or m // 2 * bits % 8:
+                raise ValueError(
+                    f"spec: codes of a multi-index's halves need whole bytes each, got {self.spec!r}"
+                )
+            left, right = (LocallyOptimizedPQ(m // 2, bits=bits, **self.training) for _ in range(2))
+            return LocalHalves(inner, left, right)
         return LocalCodes(inner, LocallyOptimizedPQ(m, bits=bits, **self.training))

@@ -1,0 +1,207 @@
+"""Locally optimized product codes in lists (LOPQ), and in the cells of a multi-index (Multi-LOPQ)."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kinfold import _core
+from kinfold.base.arrays import Ids, Vectors
+from kinfold.base.errors import FileFormatError, NotTrainedError
+from kinfold.base.state import JSON, Arrays, add_prefix, check_only, strip_prefix, take_param
+from kinfold.index.coarse.base import Coarse
+from kinfold.index.codecs.codes import Codes
+from kinfold.quantize.local import LocallyOptimizedPQ
+
+
+class LocalCodes(Codes):
+    """Locally optimized codes of residuals: each cell has its own rotation and codebooks (LOPQ).
+
+    Kalantidis & Avrithis, CVPR 2014.
+    """
+
+    kind: ClassVar[str] = "index.LocalCodes"
+
+    def __init__(self, dim: int, quantizer: LocallyOptimizedPQ) -> None:
+        super().__init__(dim, "l2", True, True)
+        self.quantizer = quantizer
+
+    def __repr__(self) -> str:
+        return f"LocalCodes({self.quantizer!r})"
+
+    @property
+    def code_size(self) -> int:
+        """Bytes of a code."""
+        return self.quantizer.code_size
+
+    def fit(self, x: Vectors, cells: Ids, coarse: Coarse) -> LocalCodes:
+        """Learn rotations and codebooks from vectors and their cells."""
+        residuals = x - coarse.centroids_of(cells)
+        self.quantizer.fit(residuals, cells, coarse.n_cells)
+        books = self.quantizer.codebooks
+        some = slice(None, None, max(1, len(x) // 20000))
+        self._fit_bytes(
+            self.quantizer.local(residuals[some], cells[some]), books.shape[1] * books.shape[3]
+        )
+        return self
+
+    def encode(self, x: Vectors, cells: Ids, coarse: Coarse) -> Arrays:
+        """Codes, uint8 (n, code_size)."""
+        return {"codes": self.quantizer.encode(x - coarse.centroids_of(cells), cells)}
+
+    def decode(self, rows: Arrays, cells: Ids, coarse: Coarse) -> Vectors:
+        """The vectors that codes stand for."""
+        decoded = self.quantizer.decode(np.ascontiguousarray(rows["codes"]), cells)
+        return decoded + coarse.centroids_of(cells)
+
+    def engine(self) -> Any:
+        """The compiled codec."""
+        if self._engine is None:
+            if self._bytes is None:
+                raise NotTrainedError("LocalCodes: call train first")
+            centre, scale = self._bytes
+            self._engine = _local_engine(self.quantizer, scale, False, centre)
+        return self._engine
+
+    def params(self) -> dict[str, JSON]:
+        """What was chosen."""
+        return {"dim": self.dim, "quantizer": self.quantizer.params()}
+
+    def arrays(self) -> Arrays:
+        """What was learnt."""
+        return {**add_prefix("quantizer", self.quantizer.arrays()), **self._state()}
+
+    @classmethod
+    def from_state(
+        cls, params: Mapping[str, JSON], arrays: Mapping[str, NDArray[Any]]
+    ) -> LocalCodes:
+        """The codec from its parts."""
+        check_only(params, {"dim", "quantizer"}, "parameters")
+        inner = strip_prefix("quantizer", arrays)
+        own = {name: a for name, a in arrays.items() if not name.startswith("quantizer.")}
+        check_only(own, {"centre", "scale"}, "arrays")
+        quantizer = LocallyOptimizedPQ.from_state(take_param(params, "quantizer", dict), inner)
+        codec = cls(take_param(params, "dim", int), quantizer)
+        books = quantizer.codebooks
+        if quantizer.rotations.shape[1] != codec.dim:
+            raise FileFormatError(f"rotations: expected dimension {codec.dim}")
+        codec._adopt(own, books.shape[1] * books.shape[3])
+        return codec
+
+
+class LocalHalves(Codes):
+    """Locally optimized codes in a multi-index: each half in the axes of its own cell (Multi-LOPQ).
+
+    A query is rotated, and its tables are made, once for each of the 2 K half cells that it visits, not for
+    each of the K * K cells. left, right : quantizers of the halves
+    Kalantidis & Avrithis, CVPR 2014, section 4.
+    """
+
+    kind: ClassVar[str] = "index.LocalHalves"
+
+    def __init__(self, dim: int, left: LocallyOptimizedPQ, right: LocallyOptimizedPQ) -> None:
+        super().__init__(dim, "l2", True, False)
+        if dim % 2 or left.bits != right.bits or any(q.m * q.bits % 8 for q in (left, right)):
+            raise ValueError(
+                "dim: expected an even dimension and halves of equal bits whose codes fill whole bytes"
+            )
+        self.halves = (left, right)
+
+    def __repr__(self) -> str:
+        return f"LocalHalves({self.halves[0]!r}, {self.halves[1]!r})"
+
+    @property
+    def code_size(self) -> int:
+        """Bytes of a code, both halves'."""
+        return sum(half.code_size for half in self.halves)
+
+    def _sides(
+        self, x: Vectors, cells: Ids, coarse: Coarse
+    ) -> list[tuple[LocallyOptimizedPQ, Vectors, Ids]]:
+        """Each half's quantizer with its residuals and cells."""
+        k = math.isqrt(coarse.n_cells)
+        parts = np.split(x - coarse.centroids_of(cells), 2, axis=1)
+        return [
+            (half, np.ascontiguousarray(part), of)
+            for half, part, of in zip(self.halves, parts, (cells // k, cells % k))
+        ]
+
+    def fit(self, x: Vectors, cells: Ids, coarse: Coarse) -> LocalHalves:
+        """Learn rotations and codebooks of both halves."""
+        for half, residuals, of in self._sides(x, cells, coarse):
+            half.fit(residuals, of, math.isqrt(coarse.n_cells))
+        # Halves are searched by float tables, not by 8-bit copies.
+        self._bytes = np.zeros(self.dim, np.float32), 1.0
+        self._engine = None
+        return self
+
+    def encode(self, x: Vectors, cells: Ids, coarse: Coarse) -> Arrays:
+        """Codes of both halves side by side, uint8 (n, code_size)."""
+        sides = self._sides(x, cells, coarse)
+        return {
+            "codes": np.concatenate([half.encode(part, of) for half, part, of in sides], axis=1)
+        }
+
+    def decode(self, rows: Arrays, cells: Ids, coarse: Coarse) -> Vectors:
+        """The vectors that codes stand for."""
+        k, first = math.isqrt(coarse.n_cells), self.halves[0].code_size
+        codes = rows["codes"]
+        left = self.halves[0].decode(np.ascontiguousarray(codes[:, :first]), cells // k)
+        right = self.halves[1].decode(np.ascontiguousarray(codes[:, first:]), cells % k)
+        return np.concatenate([left, right], axis=1) + coarse.centroids_of(cells)
+
+    def engine(self) -> Any:
+        """The compiled codecs of both halves."""
+        if self._engine is None:
+            if self._bytes is None:
+                raise NotTrainedError("LocalHalves: call train first")
+            self._engine = tuple(_local_engine(half, 1.0, True) for half in self.halves)
+        return self._engine
+
+    def params(self) -> dict[str, JSON]:
+        """What was chosen."""
+        return {
+            "dim": self.dim, "left": self.halves[0].params(), "right": self.halves[1].params(),
+        }  # fmt: skip
+
+    def arrays(self) -> Arrays:
+        """What was learnt."""
+        left, right = self.halves
+        return {**add_prefix("left", left.arrays()), **add_prefix("right", right.arrays())}
+
+    @classmethod
+    def from_state(
+        cls, params: Mapping[str, JSON], arrays: Mapping[str, NDArray[Any]]
+    ) -> LocalHalves:
+        """The codec from its parts."""
+        check_only(params, {"dim", "left", "right"}, "parameters")
+        others = {name: 0 for name in arrays if not name.startswith(("left.", "right."))}
+        check_only(others, set(), "arrays")
+        left, right = (
+            LocallyOptimizedPQ.from_state(
+                take_param(params, name, dict), strip_prefix(name, arrays)
+            )
+            for name in ("left", "right")
+        )
+        codec = cls(take_param(params, "dim", int), left, right)
+        if not left.dim == right.dim == codec.dim // 2:
+            raise FileFormatError(f"rotations: expected dimension {codec.dim // 2}")
+        codec._bytes = np.zeros(codec.dim, np.float32), 1.0
+        return codec
+
+
+def _local_engine(
+    of: LocallyOptimizedPQ, scale: float, tables: bool, centre: Vectors | None = None
+) -> Any:
+    """The compiled codec of local codes; tables: searched by float tables rather than 8-bit copies."""
+    books, d = of.codebooks, of.dim
+    if centre is None:
+        centre = np.zeros(books.shape[1] * books.shape[3], np.float32)
+    return _core.scan.ProductCodec(
+        "l2", d, books, True, np.zeros(d, np.float32), 0.0, 0.0, centre, scale, of.rotations, of.means,
+        of.group, tables,
+    )  # fmt: skip
