@@ -357,23 +357,39 @@ class CellScan::Session {
     const std::size_t end = std::min(visit.end, range.begin + most_rows);
     const std::size_t k = results[0]->wanted();
     const Segment& segment = scan_.segments_[visit.segment];
-    float* known = nullptr;
     if (new_queries && k > 0 && visit.begin + k <= end && end - visit.begin >= 64 &&
         !segment.alive && !query_.admitted) {
-      known = thread_scratch<float, Visit>(count_);
-      const std::size_t stride = (end - range.begin + 63) / 64 * 64;
+      const std::size_t stride = (end - range.begin + 63) / 64 * 64,
+                        skip = visit.begin - range.begin;
+      const std::size_t n = end - visit.begin;
       auto* sums = thread_scratch<std::int32_t, Visit>(filter.padded() * stride);
+      auto* known = thread_scratch<float, Visit>(count_);
+      auto* hits = thread_scratch<std::uint32_t, Visit>(n);
+      struct Tag;
+      auto* thresholds = thread_scratch<typename FilterType::Threshold, Tag>(filter.padded());
       filter.begin_chunk(range.begin, end);
       filter.sums(kernels(), range.begin, end - range.begin, sums, stride);
-      for (std::size_t i = 0; i < count_; ++i)
-        known[i] = results[i]->bound() < infinity
-                       ? infinity
-                       : filter.most(i, kth_largest(kernels(),
-                                                    sums + i * stride + visit.begin - range.begin,
-                                                    end - visit.begin, k));
+      for (std::size_t i = 0; i < count_; ++i) {
+        known[i] = results[i]->bound();
+        if (!(known[i] < infinity))
+          known[i] = filter.most(i, kth_largest(kernels(), sums + i * stride + skip, n, k));
+      }
+      filter.thresholds(known, thresholds);
+      const View<Result> view{results, visit.segment};
+      for (std::size_t i = 0; i < count_; ++i) {
+        const std::size_t found = kernels().at_least(sums + i * stride + skip, n,
+                                                     FilterType::least_sum(thresholds[i]), hits);
+        for (std::size_t h = 0; h < found; ++h) {
+          const std::size_t row = visit.begin + hits[h];
+          if (h + 6 < found) scorer.prefetch(visit.begin + hits[h + 6]);
+          const float value = scorer.value(i, row);
+          if (value <= results[i]->bound()) view[i].take(scorer, value, row);
+        }
+      }
+      if (end == visit.end) return;
+      range.begin = range.first = end;
       range.first_chunk = FilterType::most_chunk;
     }
-    range.known = known;
     scan_range(filter, scorer, count_, range, View<Result>{results, visit.segment});
   }
 

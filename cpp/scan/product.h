@@ -132,6 +132,9 @@ class TableFilter {
   void sums(const KernelTable& table, std::size_t begin, std::size_t n, std::int32_t* out,
             std::size_t stride) const;
   float most(std::size_t, std::int32_t sum) const;
+  static std::int32_t least_sum(Threshold threshold) {
+    return static_cast<std::int32_t>(-threshold);
+  }
 
  private:
   const ProductCodec& codec_;
@@ -162,6 +165,7 @@ class DecodedFilter {
             std::size_t stride) const {
     filter_.sums(table, 0, n, out, stride);
   }
+  static std::int32_t least_sum(Threshold threshold) { return threshold; }
   float most(std::size_t i, std::int32_t sum) const;
 
  private:

@@ -119,6 +119,9 @@ class ByteFilter {
                   bytes_.padded_d, out, stride);
   }
 
+  // The least sum that passes a threshold.
+  static std::int32_t least_sum(Threshold threshold) { return threshold; }
+
   // What the distance of a point with this integer sum is at most, for query i; residuals as of
   // begin_chunk.
   float most(std::size_t i, std::int32_t sum) const {
@@ -288,8 +291,6 @@ struct Range {
   double most_hits = 1;
   // Rows before this are not looked at: begin is where a block of theirs starts.
   std::size_t first = 0;
-  // Bounds that are known to hold at the start, one a query, or null.
-  const float* known = nullptr;
 };
 
 // Scores survivors by the canonical distance of float32 vectors.
@@ -348,7 +349,6 @@ std::size_t scan_range(FilterType& filter, const Scorer& scorer, std::size_t nq,
     filter.begin_chunk(at, at + n);
     for (std::size_t i = 0; i < nq; ++i) {
       bounds[i] = results[i].bound();
-      if (range.known) bounds[i] = std::min(bounds[i], range.known[i]);
       if (range.shared) bounds[i] = exchange_bound(range.shared[i], bounds[i]);
     }
     filter.thresholds(bounds, thresholds);
