@@ -459,7 +459,8 @@ void register_cells(py::module_ m) {
       "multi_sequence",
       [](const py::object& left, const py::object& right, std::size_t most) {
         const auto l = expect<float>(left, "left", 1), r = expect<float>(right, "right", 1);
-        require(rows(l) <= 1u << 20 && rows(r) <= 1u << 20, "left: expected at most 2^20 numbers");
+        require(rows(l) <= scan::Ordered::most && rows(r) <= scan::Ordered::most,
+                "left: expected at most 65536 numbers");
         std::vector<scan::MultiSequence::Pair> found;
         scan::Ordered a, b;
         {
@@ -475,8 +476,8 @@ void register_cells(py::module_ m) {
         Array<std::int64_t> i(n), j(n);
         Array<float> sums(n);
         for (std::size_t at = 0; at < found.size(); ++at) {
-          i.mutable_data()[at] = a[found[at].i].at;
-          j.mutable_data()[at] = b[found[at].j].at;
+          i.mutable_data()[at] = a.at(found[at].i);
+          j.mutable_data()[at] = b.at(found[at].j);
           sums.mutable_data()[at] = found[at].sum;
         }
         return py::make_tuple(i, j, sums);

@@ -211,7 +211,7 @@ void CellScan::multi_cells(const float* query, std::size_t nprobe, std::size_t b
   std::size_t met = 0;
   for (MultiSequence::Pair pair; cells.size() < nprobe && scratch.sequence.next(pair);) {
     const auto cell =
-        static_cast<std::uint32_t>(scratch.sides[0][pair.i].at * k + scratch.sides[1][pair.j].at);
+        static_cast<std::uint32_t>(scratch.sides[0].at(pair.i) * k + scratch.sides[1].at(pair.j));
     cells.push_back(cell);
     values.push_back(pair.sum);
     if (budget == 0) continue;
@@ -686,12 +686,21 @@ class CellScan::Session {
 
 void CellScan::visits(const CellQuery& query, std::size_t q, const std::int64_t* cells,
                       const float* values, std::vector<Visit>& out) const {
-  for (std::size_t i = 0; i < query.nprobe && cells[q * query.nprobe + i] >= 0; ++i) {
-    const auto cell = static_cast<std::uint32_t>(cells[q * query.nprobe + i]);
+  const std::int64_t* own = cells + q * query.nprobe;
+  std::size_t count = 0;
+  while (count < query.nprobe && own[count] >= 0) ++count;
+  // Cells first, their rows a little later: the look-ups overlap.
+  constexpr std::size_t ahead = 16;
+  for (std::size_t i = 0; i < count + ahead; ++i) {
+    if (i < count)
+      for (const Segment& segment : segments_)
+        segment.directory->prefetch(static_cast<std::size_t>(own[i]));
+    if (i < ahead) continue;
+    const auto cell = static_cast<std::uint32_t>(own[i - ahead]);
     for (std::uint32_t s = 0; s < segments_.size(); ++s) {
       const auto rows = segments_[s].directory->rows(cell);
       if (rows.begin < rows.end)
-        out.push_back({s, cell, values[q * query.nprobe + i], rows.begin, rows.end});
+        out.push_back({s, cell, values[q * query.nprobe + i - ahead], rows.begin, rows.end});
     }
   }
 }

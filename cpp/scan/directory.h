@@ -41,15 +41,23 @@ class Directory {
     std::size_t begin, end;
   };
   Rows rows(std::size_t cell) const {
-    const Word& word = words_[cell / 64];
-    const std::uint64_t bit = std::uint64_t{1} << cell % 64;
-    if (!(word.bits & bit)) return {0, 0};
-    const std::size_t list =
-        word.before + static_cast<std::size_t>(std::popcount(word.bits & (bit - 1)));
+    const std::ptrdiff_t list = list_of(cell);
+    if (list < 0) return {0, 0};
     return {static_cast<std::size_t>(starts_[list]), static_cast<std::size_t>(starts_[list + 1])};
+  }
+  // Asks for what rows() will read of a cell.
+  void prefetch(std::size_t cell) const {
+    if (const std::ptrdiff_t list = list_of(cell); list >= 0) __builtin_prefetch(starts_ + list);
   }
 
  private:
+  // The place of a cell among those with rows; -1 where it has none.
+  std::ptrdiff_t list_of(std::size_t cell) const {
+    const Word& word = words_[cell / 64];
+    const std::uint64_t bit = std::uint64_t{1} << cell % 64;
+    if (!(word.bits & bit)) return -1;
+    return static_cast<std::ptrdiff_t>(word.before) + std::popcount(word.bits & (bit - 1));
+  }
   struct Word {
     std::uint64_t bits = 0;
     std::uint32_t before = 0;

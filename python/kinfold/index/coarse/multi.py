@@ -26,9 +26,9 @@ def multi_sequence(left: Any, right: Any, most: int | None = None) -> tuple[Ids,
     sides = []
     for x, name in ((left, "left"), (right, "right")):
         array = as_array(x, name)
-        if array.ndim != 1 or len(array) > 1 << 20 or not np.isfinite(array).all():
+        if array.ndim != 1 or len(array) > 65536 or not np.isfinite(array).all():
             raise ValueError(
-                f"{name}: expected up to 2**20 finite numbers, got shape {array.shape}"
+                f"{name}: expected up to 65536 finite numbers, got shape {array.shape}"
             )
         sides.append(np.ascontiguousarray(array, dtype=np.float32))
     count = len(sides[0]) * len(sides[1])
