@@ -211,7 +211,7 @@ class OPQ:
 def _gap(a: Vectors, b: Vectors) -> float:
     """The mean squared distance of rows."""
     gap = a - b
-    return float(np.einsum("ij,ij->", gap, gap, dtype=np.float64)) / len(a)
+    return float(np.einsum("ij,ij->i", gap, gap).mean(dtype=np.float64))
 
 
 def _covariance(x: Vectors) -> NDArray[np.float64]:
