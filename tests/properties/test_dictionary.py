@@ -25,10 +25,20 @@ import kinfold
 class IndexAsDictionary(RuleBasedStateMachine):
     ids = Bundle("ids")
 
-    @initialize(dim=st.integers(1, 40), metric=st.sampled_from(["l2", "ip"]), shadow=st.booleans())
-    def empty(self, dim: int, metric: str, shadow: bool) -> None:
+    @initialize(
+        dim=st.integers(1, 20),
+        metric=st.sampled_from(["l2", "ip"]),
+        spec=st.sampled_from(["Flat", "no shadow", "IVF4,Flat", "IMI2x1,Flat", "IVF4,SQfp16"]),
+    )
+    def empty(self, dim: int, metric: str, spec: str) -> None:
         self.metric = metric
-        self.index = kinfold.FlatIndex(dim, metric=metric, shadow=shadow)
+        if spec in ("Flat", "no shadow"):
+            self.index = kinfold.FlatIndex(dim, metric=metric, shadow=spec == "Flat")
+        else:
+            # Small whole numbers are exact in half precision, too; all four cells are visited.
+            self.index = kinfold.index_factory(spec, 2 * dim, metric=metric, verbose=False)
+            self.index.train(self.vectors(100, 50))
+            self.index.nprobe = 4
         self.model: dict[int, np.ndarray] = {}
         self.used: set[int] = set()
 
@@ -77,7 +87,7 @@ class IndexAsDictionary(RuleBasedStateMachine):
     @rule(through_file=st.booleans())
     def store_and_take_back(self, through_file: bool) -> None:
         if not through_file:
-            self.index = kinfold.FlatIndex.from_state(self.index.params(), self.index.arrays())
+            self.index = type(self.index).from_state(self.index.params(), self.index.arrays())
             return
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / "index.kin"
