@@ -23,12 +23,12 @@ from kinfold.base.arrays import (
 from kinfold.base.errors import FileFormatError, NotTrainedError
 from kinfold.base.progress import progress
 from kinfold.base.ranking import Neighbours
-from kinfold.base.registry import class_of
 from kinfold.base.state import JSON, Arrays, add_prefix, check_only, strip_prefix, take, take_param
 from kinfold.index.base import METRICS, RangeResult, filter_rows, unit_rows
 from kinfold.index.coarse.base import Coarse
 from kinfold.index.codecs.base import Codec
 from kinfold.index.codecs.product import ProductCodes
+from kinfold.index.parts import KINDS, described, part_from
 from kinfold.index.store import (
     Batch,
     Fine,
@@ -445,12 +445,7 @@ class CellIndex:
             "dim", "metric", "coarse", "codec", "transform", "refine", "nprobe", "budget", "refine_factor",
         }  # fmt: skip
         check_only(params, names, "parameters")
-        parts = {
-            name: _part(params, arrays, name, rooms)
-            for name, rooms in (
-                ("coarse", _COARSE), ("codec", _CODECS), ("transform", _TRANSFORMS),
-            )
-        }  # fmt: skip
+        parts = {name: part_from(params, arrays, name) for name in KINDS}
         index = cls(
             take_param(params, "dim", int),
             parts["coarse"],
@@ -575,9 +570,6 @@ class CellIndex:
                 self._totals[name] += value
 
     def _choices(self) -> dict[str, JSON]:
-        def described(part: Any) -> JSON:
-            return None if part is None else {"kind": part.kind, "params": part.params()}
-
         return {
             "dim": self.dim, "metric": self.metric, "coarse": described(self.coarse),
             "codec": described(self.codec), "transform": described(self.transform), "refine": self.refine,
@@ -607,37 +599,6 @@ class CellIndex:
         if not (np.isfinite(centre).all() and np.isfinite(scale) and scale > 0):
             raise FileFormatError("array 'refine.centre': expected finite numbers, a scale above 0")
         return Fine("uint8", np.ascontiguousarray(centre), scale)
-
-
-_COARSE = ("index.SingleCell", "index.KMeansCells", "index.MultiCells")
-_CODECS = (
-    "index.RawVectors",
-    "index.ByteVectors",
-    "index.ProductCodes",
-    "index.LocalCodes",
-    "index.LocalHalves",
-)
-_TRANSFORMS = ("transform.PCA", "transform.Rotation", "quantize.OPQ")
-
-
-def _part(
-    params: Mapping[str, JSON],
-    arrays: Mapping[str, NDArray[Any]],
-    name: str,
-    kinds: tuple[str, ...],
-) -> Any:
-    """A part of the index from its description and arrays."""
-    described = take_param(params, name, (dict, type(None)))
-    own = strip_prefix(name, arrays)
-    if described is None:
-        if name != "transform" or own:
-            raise FileFormatError(f"parameter '{name}': expected a description")
-        return None
-    if set(described) != {"kind", "params"} or described["kind"] not in kinds:
-        raise FileFormatError(f"parameter '{name}': expected one of {', '.join(kinds)}")
-    if not isinstance(described["params"], dict):
-        raise FileFormatError(f"parameter '{name}': expected parameters")
-    return class_of(described["kind"]).from_state(described["params"], own)
 
 
 def _is_stream(x: Any) -> bool:

@@ -1,0 +1,43 @@
+"""The parts of an index in a file: what each is, and its arrays under its name."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from numpy.typing import NDArray
+
+from kinfold.base.errors import FileFormatError
+from kinfold.base.registry import class_of
+from kinfold.base.state import JSON, Stateful, strip_prefix, take_param
+
+# What may stand in each slot.
+KINDS = {
+    "coarse": ("index.SingleCell", "index.KMeansCells", "index.MultiCells"),
+    "codec": (
+        "index.RawVectors", "index.ByteVectors", "index.ProductCodes", "index.LocalCodes",
+        "index.LocalHalves",
+    ),
+    "transform": ("transform.PCA", "transform.Rotation", "quantize.OPQ"),
+}  # fmt: skip
+
+
+def described(part: Stateful | None) -> JSON:
+    """A part's kind and parameters."""
+    return None if part is None else {"kind": part.kind, "params": part.params()}
+
+
+def part_from(params: Mapping[str, JSON], arrays: Mapping[str, NDArray[Any]], name: str) -> Any:
+    """The part in a slot from its description and its arrays; None where there is no transform."""
+    given = take_param(params, name, (dict, type(None)))
+    own = strip_prefix(name, arrays)
+    if given is None:
+        if name != "transform" or own:
+            raise FileFormatError(f"parameter '{name}': expected a description")
+        return None
+    kinds = KINDS[name]
+    if set(given) != {"kind", "params"} or given["kind"] not in kinds:
+        raise FileFormatError(f"parameter '{name}': expected one of {', '.join(kinds)}")
+    if not isinstance(given["params"], dict):
+        raise FileFormatError(f"parameter '{name}': expected parameters")
+    return class_of(given["kind"]).from_state(given["params"], own)
