@@ -2,59 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from pathlib import Path
-from threading import RLock
-from typing import Any, ClassVar, NamedTuple
+from collections.abc import Mapping
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from kinfold import _core
-from kinfold.base.arrays import (
-    Ids,
-    Vectors,
-    as_choice,
-    as_count,
-    as_ids,
-    as_number,
-    as_vectors,
-)
-from kinfold.base.errors import FileFormatError, NotTrainedError
-from kinfold.base.progress import progress
+from kinfold.base.arrays import Ids, Vectors, as_choice, as_count, as_number
 from kinfold.base.ranking import Neighbours
-from kinfold.base.state import JSON, Arrays, add_prefix, check_only, strip_prefix, take, take_param
-from kinfold.index.base import METRICS, RangeResult, filter_rows, unit_rows
+from kinfold.base.state import JSON, Arrays, add_prefix, check_only, strip_prefix, take_param
+from kinfold.index.base import RangeResult
 from kinfold.index.coarse.base import Coarse
 from kinfold.index.codecs.base import Codec
 from kinfold.index.codecs.product import ProductCodes
 from kinfold.index.parts import KINDS, described, part_from
-from kinfold.index.store import (
-    Batch,
-    Fine,
-    Segment,
-    from_arrays,
-    merged,
-    seal,
-    settled,
-    to_arrays,
-)
-
-REFINEMENTS = ("float32", "float16", "uint8")
-# Vectors that are encoded at once, and rows that are gathered before a segment is made of them.
-_CHUNK = 65536
-_SEGMENT = 1 << 22
+from kinfold.index.segmented import SegmentedIndex
+from kinfold.index.store import REFINEMENTS, Batch, Fine, Packing, Segment, seal
 
 
-class _State(NamedTuple):
-    """One consistent state, replaced as a whole."""
-
-    segments: tuple[Segment, ...]
-    next_id: int
-    scan: Any  # _core.scan.CellScan
-
-
-class CellIndex:
+class CellIndex(SegmentedIndex):
     """Approximate nearest neighbours through lists of codes.
 
     A query is transformed, the cells nearest to it are visited, their rows ranked by the float32 distance to
@@ -81,6 +48,7 @@ class CellIndex:
     """
 
     kind: ClassVar[str] = "index.Cells"
+    _counters = ("cells", "rows", "scored")
 
     def __init__(
         self,
@@ -95,115 +63,17 @@ class CellIndex:
         budget: int = 10_000,
         refine_factor: float = 10.0,
     ) -> None:
-        self.dim = as_count(dim, "dim", most=1 << 20)
-        self.metric = as_choice(metric, "metric", METRICS)
+        super().__init__(dim, metric)
         self.coarse, self.codec, self.transform = coarse, codec, transform
         self.refine = None if refine is None else as_choice(refine, "refine", REFINEMENTS)
         self.nprobe = as_count(nprobe, "nprobe")
         self.budget = as_count(budget, "budget")
         self.refine_factor = as_number(refine_factor, "refine_factor", least=1.0)
-        self._fine: Fine | None = None
-        self._trained = False
-        self._lock = RLock()
-        self._state: _State | None = None
-        self._totals = {"queries": 0, "cells": 0, "rows": 0, "scored": 0}
 
     def __repr__(self) -> str:
         parts = [repr(p) for p in (self.transform, self.coarse, self.codec) if p is not None]
         refine = "" if self.refine is None else f", refine={self.refine!r}"
         return f"CellIndex({', '.join(parts)}{refine}, metric={self.metric!r}, n={len(self)})"
-
-    def __len__(self) -> int:
-        state = self._state
-        return 0 if state is None else sum(segment.living for segment in state.segments)
-
-    @property
-    def is_trained(self) -> bool:
-        """Whether vectors can be added."""
-        return self._trained
-
-    @property
-    def ids(self) -> Ids:
-        """The stored ids, by cell."""
-        parts = [s.ids if s.alive is None else s.ids[s.alive != 0] for s in self._now.segments]
-        return np.concatenate(parts) if parts else np.empty(0, np.int64)
-
-    @property
-    def _now(self) -> _State:
-        if self._state is None:
-            raise NotTrainedError("index: call train first")
-        return self._state
-
-    def train(self, x: Any) -> CellIndex:
-        """Learn transform, cells and codebooks from vectors (n, d): a sample of what will be added.
-
-        Raises ValueError for fewer vectors than centroids or codewords, and for an index that holds vectors.
-        """
-        vectors = self._prepared(x, "x")
-        with self._lock:
-            if len(self):
-                raise ValueError("train: the index holds vectors; train a new one")
-            if self.refine is not None:
-                fine = Fine(self.refine)
-                if self.refine == "uint8":
-                    fine = Fine("uint8", *_core.scan.fit_bytes(vectors, "l2", False))
-                self._fine = fine
-            if self.transform is not None and hasattr(self.transform, "fit"):
-                self.transform.fit(vectors)
-            inner = self._transformed(vectors)
-            self.coarse.fit(inner)
-            self.codec.fit(inner, self.coarse.assign(inner), self.coarse)
-            self._trained = True
-            self._state = self._made((), 0)
-        return self
-
-    def add(self, x: Any, ids: Any = None, *, verbose: bool = True) -> Ids:
-        """Add vectors (n, d) and return their ids, which number on where none are given.
-
-        x : an array, memory-mapped or not, which is read in pieces; or an iterator of arrays
-        ids : one for each vector; not with an iterator
-        Raises ValueError for ids that are there already or occur twice.
-        """
-        self._now  # noqa: B018
-        with self._lock:
-            state = self._now
-            if ids is not None:
-                if _is_stream(x):
-                    raise ValueError("ids: expected none with an iterator of arrays")
-                ids = as_ids(ids, "ids", n=len(x))
-                if len(np.unique(ids)) != len(ids):
-                    raise ValueError("ids: expected each id once, got one twice")
-                for segment in state.segments:
-                    there = segment.find(ids) >= 0
-                    if there.any():
-                        raise ValueError(
-                            f"ids: {ids[there][0]} is in the index already; use update"
-                        )
-            segments, next_id = list(state.segments), state.next_id
-            batches: list[Batch] = []
-            added: list[Ids] = []
-            waiting = 0
-            for piece, start in self._pieces(x, verbose):
-                if ids is None:
-                    if next_id + len(piece) > 1 << 63:
-                        raise ValueError(
-                            f"ids: none are left to number on from {next_id}; give ids"
-                        )
-                    own = np.arange(next_id, next_id + len(piece), dtype=np.int64)
-                else:
-                    own = ids[start : start + len(piece)]
-                if len(own):
-                    next_id = max(next_id, int(own.max()) + 1)
-                added.append(own)
-                batches.append(self._encoded(piece, own))
-                waiting += len(piece)
-                if waiting >= _SEGMENT:
-                    segments.append(seal(Batch.joined(batches), self.codec))
-                    batches, waiting = [], 0
-            if waiting:
-                segments.append(seal(Batch.joined(batches), self.codec))
-            self._state = self._made(settled(segments, self.codec), next_id)
-            return np.concatenate(added) if added else np.empty(0, np.int64)
 
     def adopt(self, cells: Ids, ids: Ids, codes: NDArray[np.uint8]) -> CellIndex:
         """Take over product codes (n, code_size) with their cells and ids; parts that were learnt elsewhere.
@@ -223,58 +93,8 @@ class CellIndex:
                 codec.prepare(np.ascontiguousarray(words[:, : codec.dim]), self.coarse)
             batch = Batch(cells, ids, codec.rows_of(codes, cells, self.coarse), None)
             segments = (seal(batch, codec),) if len(ids) else ()
-            self._trained = True
             self._state = self._made(segments, int(ids.max(initial=-1)) + 1)
         return self
-
-    def remove(self, ids: Any) -> int:
-        """Remove vectors by id and return how many were there; unknown ids are ignored."""
-        wanted = np.unique(as_ids(ids, "ids"))
-        with self._lock:
-            state = self._now
-            segments, removed = [], 0
-            for segment in state.segments:
-                rows = segment.find(wanted)
-                rows = rows[rows >= 0]
-                removed += len(rows)
-                segments.append(segment.without(rows) if len(rows) else segment)
-            if removed:
-                self._state = self._made(settled(segments, self.codec), state.next_id)
-            return removed
-
-    def update(self, ids: Any, x: Any) -> None:
-        """Replace the vectors of ids that are in the index; ValueError names one that is not."""
-        vectors = self._prepared(x, "x", empty=True)
-        wanted = as_ids(ids, "ids", n=len(vectors))
-        # Of an id that is given twice the last vector counts.
-        last = len(wanted) - 1 - np.unique(wanted[::-1], return_index=True)[1]
-        with self._lock:
-            self._located(wanted)
-            state = self._now
-            segments = []
-            for segment in state.segments:
-                rows = segment.find(wanted[last])
-                rows = rows[rows >= 0]
-                segments.append(segment.without(rows) if len(rows) else segment)
-            if len(last):
-                segments.append(seal(self._encoded(vectors[last], wanted[last]), self.codec))
-            self._state = self._made(settled(segments, self.codec), state.next_id)
-
-    def reconstruct(self, ids: Any) -> Vectors:
-        """What is stored of the vectors with these ids, float32 (n, d): decoded and transformed back.
-
-        With a second look, what that keeps.
-        """
-        wanted = as_ids(ids, "ids")
-        out = np.empty((len(wanted), self.dim), np.float32)
-        for segment, mine, rows in self._located(wanted):
-            batch = segment.batch(self.codec, rows)
-            if self._fine is not None:
-                out[mine] = self._fine.decode(np.asarray(batch.fine))
-                continue
-            inner = self.codec.decode(batch.rows, batch.cells, self.coarse)
-            out[mine] = inner if self.transform is None else self.transform.inverse_transform(inner)
-        return out
 
     def search(
         self,
@@ -324,9 +144,7 @@ class CellIndex:
                 inner[short], original[short], k, shortlist, probes, rows, threads, admitted
             )
             self._count(0, stats)
-        if self.metric != "l2":
-            np.negative(distances, out=distances)
-        return Neighbours(distances[0], found[0]) if one else Neighbours(distances, found)
+        return self._signed(distances, found, one)
 
     def range_search(
         self,
@@ -355,37 +173,6 @@ class CellIndex:
         self._count(len(original), stats)
         return RangeResult(starts, distances if self.metric == "l2" else -distances, found)
 
-    def compact(self) -> CellIndex:
-        """Bring all rows into one segment and drop what was removed; additions do so by and by."""
-        with self._lock:
-            state = self._now
-            if len(state.segments) > 1 or any(s.alive is not None for s in state.segments):
-                living = [s for s in state.segments if s.living]
-                segments = (merged(living, self.codec),) if living else ()
-                self._state = self._made(segments, state.next_id)
-        return self
-
-    def merge(self, other: CellIndex) -> CellIndex:
-        """Take over the rows of an index that was trained alike; ValueError where it was not, or for common ids."""
-        if other is self or not isinstance(other, CellIndex):
-            raise ValueError("other: expected another CellIndex")
-        mine, theirs = self._learnt(), other._learnt()
-        same = mine.keys() == theirs.keys() and all(
-            np.array_equal(mine[name], theirs[name]) for name in mine
-        )
-        if not same or self._choices() != other._choices():
-            raise ValueError("other: expected an index with the same parts, trained alike")
-        with self._lock:
-            state, more = self._now, other._now
-            for segment in state.segments:
-                common = segment.find(other.ids) >= 0
-                if common.any():
-                    raise ValueError(f"other: id {other.ids[common][0]} is in both indexes")
-            segments = sorted([*state.segments, *more.segments], key=lambda s: -s.living)
-            next_id = max(state.next_id, more.next_id)
-            self._state = self._made(settled(segments, self.codec), next_id)
-        return self
-
     def stats(self) -> dict[str, JSON]:
         """Sizes, how even the lists are, and what searches have cost so far.
 
@@ -400,7 +187,6 @@ class CellIndex:
         occupied, place = np.unique(cells, return_inverse=True)
         lengths = np.bincount(place, weights=counts) if len(cells) else np.empty(0)
         fine = 0 if self._fine is None else np.dtype(self._fine.dtype).itemsize * self.dim
-        queries = max(1, self._totals["queries"])
         return {
             "n": n,
             "bytes_per_vector": self.codec.bytes_per_vector + fine + 8,
@@ -409,16 +195,8 @@ class CellIndex:
             "imbalance": float(self.coarse.n_cells * (lengths**2).sum() / max(n, 1) ** 2),
             "segments": len(state.segments),
             "queries": self._totals["queries"],
-            "per_query": {
-                name: self._totals[name] / queries for name in ("cells", "rows", "scored")
-            },
+            "per_query": self._per_query(),
         }
-
-    def save(self, path: str | Path) -> None:
-        """Write to a `.kin` file; `kinfold.load` reads it."""
-        from kinfold.io import kin
-
-        kin.save(self, path)
 
     def params(self) -> dict[str, JSON]:
         """What was chosen."""
@@ -426,15 +204,6 @@ class CellIndex:
             **self._choices(),
             "nprobe": self.nprobe, "budget": self.budget, "refine_factor": self.refine_factor,
         }  # fmt: skip
-
-    def arrays(self) -> Arrays:
-        """What was learnt, and the rows in one segment."""
-        state = self._now
-        living = [segment for segment in state.segments if segment.living]
-        whole = len(living) == 1 and living[0].alive is None
-        rows = to_arrays(living[0] if whole else merged(living, self.codec)) if living else {}
-        next_id = np.array([state.next_id], np.uint64)
-        return {**self._learnt(), **add_prefix("rows", rows), "next_id": next_id}
 
     @classmethod
     def from_state(
@@ -457,31 +226,35 @@ class CellIndex:
             budget=take_param(params, "budget", int),
             refine_factor=take_param(params, "refine_factor", (int, float)),
         )
-        known = ("coarse.", "codec.", "transform.", "rows.", "refine.")
-        check_only(
-            {name: 0 for name in arrays if not name.startswith(known)}, {"next_id"}, "arrays"
+        if index.refine is not None:
+            index._fine = Fine.from_arrays(index.refine, index.dim, strip_prefix("refine", arrays))
+        learnt = ("coarse", "codec", *(["transform"] if index.transform else []))
+        index._adopt_rows(
+            arrays, learnt if index._fine is None else (*learnt, "refine"), index.coarse.n_cells
         )
-        next_id = int(take(arrays, "next_id", np.uint64, (1,))[0])
-        if next_id > 1 << 63:
-            raise FileFormatError(f"array 'next_id': got {next_id}")
-        index._fine = index._fine_from(strip_prefix("refine", arrays))
-        rows = strip_prefix("rows", arrays)
-        fine = None if index._fine is None else (index._fine.dtype, index.dim)
-        segments: tuple[Segment, ...] = ()
-        if rows:
-            segment = from_arrays(rows, index.codec, index.coarse.n_cells, fine)
-            if len(segment) and (segment.ids.min() < 0 or segment.ids.max() >= next_id):
-                raise FileFormatError("array 'rows.ids': expected ids from 0 below next_id")
-            segments = (segment,)
-        index._trained = True
-        index._state = index._made(segments, next_id)
         return index
 
     # --- inside ------------------------------------------------------------------------------------
 
-    def _prepared(self, x: Any, name: str, *, empty: bool = False, one: bool = False) -> Vectors:
-        vectors = as_vectors(x, name, dim=self.dim, empty=empty, one=one)
-        return unit_rows(vectors) if self.metric == "cosine" else vectors
+    @property
+    def _packing(self) -> Packing:
+        return self.codec
+
+    def _learn(self, x: Vectors) -> None:
+        if self.refine is not None:
+            self._fine = Fine.fit(self.refine, x)
+        if self.transform is not None and hasattr(self.transform, "fit"):
+            self.transform.fit(x)
+        inner = self._transformed(x)
+        self.coarse.fit(inner)
+        self.codec.fit(inner, self.coarse.assign(inner), self.coarse)
+
+    def _decoded(self, batch: Batch) -> Vectors:
+        inner = self.codec.decode(batch.rows, batch.cells, self.coarse)
+        if self.transform is None:
+            return inner
+        x: Vectors = self.transform.inverse_transform(inner)
+        return x
 
     def _transformed(self, x: Vectors) -> Vectors:
         if self.transform is None:
@@ -492,34 +265,16 @@ class CellIndex:
         inner = self._transformed(x)
         cells = self.coarse.assign(inner)
         fine = None if self._fine is None else self._fine.encode(x)
-        if fine is not None and not np.isfinite(fine).all():
-            raise ValueError("x: expected numbers up to 65504 for a float16 refinement")
         return Batch(cells, ids, self.codec.encode(inner, cells, self.coarse), fine)
 
-    def _pieces(self, x: Any, verbose: bool) -> Iterator[tuple[Vectors, int]]:
-        start = 0
-        for array in x if _is_stream(x) else [x]:
-            whole = array if isinstance(array, np.ndarray) else as_vectors(array, "x", empty=True)
-            if whole.ndim != 2 or len(whole) == 0:
-                self._prepared(whole, "x", empty=True)
-                continue
-            spans: Iterable[int] = range(0, len(whole), _CHUNK)
-            if len(whole) > _CHUNK:
-                spans = progress(spans, "add", verbose=verbose)
-            for at in spans:
-                piece = self._prepared(whole[at : at + _CHUNK], "x")
-                yield piece, start
-                start += len(piece)
-
-    def _made(self, segments: tuple[Segment, ...], next_id: int) -> _State:
+    def _compiled(self, segments: tuple[Segment, ...]) -> Any:
         metric = "l2" if self.metric == "l2" else "ip"
         engine = self._coarse_engine(metric)
         inner = getattr(self.codec, "dim", self.dim)
         compiled = [s.engine(self.codec, self.coarse.n_cells, self._fine) for s in segments]
-        scan = _core.scan.CellScan(
+        return _core.scan.CellScan(
             metric, inner, codec=self.codec.engine(), segments=compiled, **engine
         )
-        return _State(segments, next_id, scan)
 
     def _coarse_engine(self, metric: str) -> dict[str, Any]:
         if not hasattr(self, "_engine"):
@@ -538,37 +293,6 @@ class CellIndex:
         # Most cells are empty: enough of them for the rows, whatever their spread.
         return min(cells, max(1024, 16 * rows)), rows
 
-    def _admitted(self, state: _State, filter: Any) -> list[NDArray[np.uint8]] | None:
-        if filter is None:
-            return None
-        mask = filter_rows(filter, self.ids)
-        out, at = [], 0
-        for segment in state.segments:
-            own = np.zeros(len(segment), np.uint8)
-            rows = segment.living_rows()
-            own[rows] = mask[at : at + len(rows)]
-            at += len(rows)
-            out.append(own)
-        return out
-
-    def _located(self, ids: Ids) -> list[tuple[Segment, NDArray[np.intp], NDArray[np.intp]]]:
-        """Segments with positions in ``ids`` and rows; ValueError for an id that is not there."""
-        found, missing = [], np.ones(len(ids), bool)
-        for segment in self._now.segments:
-            rows = segment.find(ids)
-            mine = np.flatnonzero(rows >= 0)
-            missing[mine] = False
-            found.append((segment, mine, rows[mine]))
-        if missing.any():
-            raise ValueError(f"ids: {ids[missing][0]} is not in the index")
-        return found
-
-    def _count(self, queries: int, stats: Mapping[str, int]) -> None:
-        with self._lock:
-            self._totals["queries"] += queries
-            for name, value in stats.items():
-                self._totals[name] += value
-
     def _choices(self) -> dict[str, JSON]:
         return {
             "dim": self.dim, "metric": self.metric, "coarse": described(self.coarse),
@@ -583,24 +307,6 @@ class CellIndex:
         }
         if self.transform is not None:
             arrays |= add_prefix("transform", self.transform.arrays())
-        if self._fine is not None and self._fine.centre is not None:
-            arrays["refine.centre"] = self._fine.centre
-            arrays["refine.scale"] = np.array([self._fine.scale], np.float32)
+        if self._fine is not None:
+            arrays |= add_prefix("refine", self._fine.arrays())
         return arrays
-
-    def _fine_from(self, arrays: Mapping[str, NDArray[Any]]) -> Fine | None:
-        check_only(arrays, {"centre", "scale"} if self.refine == "uint8" else set(), "arrays")
-        if self.refine is None:
-            return None
-        if self.refine != "uint8":
-            return Fine(self.refine)
-        centre = take(arrays, "centre", np.float32, (self.dim,))
-        scale = float(take(arrays, "scale", np.float32, (1,))[0])
-        if not (np.isfinite(centre).all() and np.isfinite(scale) and scale > 0):
-            raise FileFormatError("array 'refine.centre': expected finite numbers, a scale above 0")
-        return Fine("uint8", np.ascontiguousarray(centre), scale)
-
-
-def _is_stream(x: Any) -> bool:
-    """An iterator of arrays, not an array."""
-    return isinstance(x, Iterator)

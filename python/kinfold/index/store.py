@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,8 +17,29 @@ from numpy.typing import NDArray
 from kinfold import _core
 from kinfold.base.arrays import Ids, Vectors, aligned
 from kinfold.base.errors import FileFormatError
-from kinfold.base.state import Arrays, check_starts, strip_prefix, take
-from kinfold.index.codecs.base import Codec
+from kinfold.base.state import Arrays, check_only, check_starts, strip_prefix, take
+
+REFINEMENTS = ("float32", "float16", "uint8")
+
+
+class Packing(Protocol):
+    """How the rows of a segment are kept; see `codecs.base.Codec`."""
+
+    def pack(self, rows: Arrays) -> Arrays:
+        """Rows sorted by cell, as the engine reads them."""
+        ...
+
+    def unpack(self, packed: Mapping[str, NDArray[Any]], rows: NDArray[Any]) -> Arrays:
+        """Some rows of what was packed."""
+        ...
+
+    def check(self, packed: Mapping[str, NDArray[Any]], n: int) -> None:
+        """Raise FileFormatError unless the packed arrays hold n rows."""
+        ...
+
+    def attach(self, segment: Any, packed: Mapping[str, NDArray[Any]]) -> None:
+        """Give the packed arrays to a compiled segment."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -29,13 +50,39 @@ class Fine:
     centre: Vectors | None = None
     scale: float = 0.0
 
+    @classmethod
+    def fit(cls, dtype: str, x: Vectors) -> Fine:
+        """Vectors of this dtype; 8-bit numbers learn their range from x (n, d)."""
+        return cls(dtype, *(_core.scan.fit_bytes(x, "l2", False) if dtype == "uint8" else ()))
+
+    def arrays(self) -> Arrays:
+        """What was learnt."""
+        if self.centre is None:
+            return {}
+        return {"centre": self.centre, "scale": np.array([self.scale], np.float32)}
+
+    @classmethod
+    def from_arrays(cls, dtype: str, dim: int, arrays: Mapping[str, NDArray[Any]]) -> Fine:
+        """The same from its parts."""
+        check_only(arrays, {"centre", "scale"} if dtype == "uint8" else set(), "arrays")
+        if dtype != "uint8":
+            return cls(dtype)
+        centre = take(arrays, "centre", np.float32, (dim,))
+        scale = float(take(arrays, "scale", np.float32, (1,))[0])
+        if not (np.isfinite(centre).all() and np.isfinite(scale) and scale > 0):
+            raise FileFormatError("array 'refine.centre': expected finite numbers, a scale above 0")
+        return cls("uint8", np.ascontiguousarray(centre), scale)
+
     def encode(self, x: Vectors) -> NDArray[Any]:
-        """Vectors as they are kept."""
+        """Vectors as they are kept; ValueError for numbers that half precision cannot hold."""
         if self.dtype == "uint8":
             steps = np.rint((x - np.asarray(self.centre)) * np.float32(1 / self.scale))
             return (steps.clip(-128, 127) + 128).astype(np.uint8)
         with np.errstate(over="ignore"):
-            return x.astype(self.dtype)
+            kept = x.astype(self.dtype)
+        if not np.isfinite(kept).all():
+            raise ValueError("x: expected numbers up to 65504 for a float16 refinement")
+        return kept
 
     def decode(self, kept: NDArray[Any]) -> Vectors:
         """What the kept numbers stand for."""
@@ -133,23 +180,23 @@ class Segment:
         alive[rows] = 0
         return Segment(self.cells, self.starts, self.ids, self.packed, self.fine, alive)
 
-    def batch(self, codec: Codec, rows: NDArray[Any] | None = None) -> Batch:
+    def batch(self, packing: Packing, rows: NDArray[Any] | None = None) -> Batch:
         """Some living rows, or all, unpacked."""
         if rows is None:
             rows = self.living_rows()
         fine = None if self.fine is None else self.fine[rows]
-        return Batch(self.cells_of(rows), self.ids[rows], codec.unpack(self.packed, rows), fine)
+        return Batch(self.cells_of(rows), self.ids[rows], packing.unpack(self.packed, rows), fine)
 
-    def engine(self, codec: Codec, n_cells: int, fine: Fine | None) -> Any:
+    def engine(self, packing: Packing, n_cells: int, fine: Fine | None) -> Any:
         """The compiled segment over these arrays."""
         segment = _core.scan.Segment(n_cells, self.cells, self.starts, self.ids, self.alive)
-        codec.attach(segment, self.packed)
+        packing.attach(segment, self.packed)
         if fine is not None:
             segment.fine(self.fine, fine.centre, fine.scale)
         return segment
 
 
-def seal(batch: Batch, codec: Codec) -> Segment:
+def seal(batch: Batch, packing: Packing) -> Segment:
     """A segment of the rows, sorted by cell, in the order of arrival within one."""
     order = np.argsort(batch.cells, kind="stable")
     batch = batch.taken(order)
@@ -160,26 +207,26 @@ def seal(batch: Batch, codec: Codec) -> Segment:
         cells.astype(np.uint32),
         starts,
         np.ascontiguousarray(batch.ids),
-        codec.pack(batch.rows),
+        packing.pack(batch.rows),
         fine,
     )
 
 
-def merged(segments: Sequence[Segment], codec: Codec) -> Segment:
+def merged(segments: Sequence[Segment], packing: Packing) -> Segment:
     """One segment of the living rows of several."""
-    return seal(Batch.joined([segment.batch(codec) for segment in segments]), codec)
+    return seal(Batch.joined([segment.batch(packing) for segment in segments]), packing)
 
 
-def settled(segments: Sequence[Segment], codec: Codec) -> tuple[Segment, ...]:
+def settled(segments: Sequence[Segment], packing: Packing) -> tuple[Segment, ...]:
     """Segments of falling size, each more than twice the next, none with more than a quarter removed."""
     kept: list[Segment] = []
     for segment in segments:
         living = segment.living
         if living == 0:
             continue
-        kept.append(merged([segment], codec) if 4 * living < 3 * len(segment) else segment)
+        kept.append(merged([segment], packing) if 4 * living < 3 * len(segment) else segment)
         while len(kept) > 1 and kept[-2].living < 2 * kept[-1].living:
-            kept[-2:] = [merged(kept[-2:], codec)]
+            kept[-2:] = [merged(kept[-2:], packing)]
     return tuple(kept)
 
 
@@ -193,7 +240,7 @@ def to_arrays(segment: Segment) -> Arrays:
 
 
 def from_arrays(
-    arrays: Mapping[str, NDArray[Any]], codec: Codec, n_cells: int, fine: tuple[str, int] | None
+    arrays: Mapping[str, NDArray[Any]], packing: Packing, n_cells: int, fine: tuple[str, int] | None
 ) -> Segment:
     """A segment from saved arrays; what serves as an address is checked.
 
@@ -209,7 +256,7 @@ def from_arrays(
     known = {"ids", "cells", "starts", "fine", *(f"packed.{name}" for name in packed)}
     if set(arrays) - known or ("fine" in arrays) != (fine is not None):
         raise FileFormatError("rows: arrays are not those of such an index")
-    codec.check(packed, len(ids))
+    packing.check(packed, len(ids))
     kept = None
     if fine is not None:
         kept = take(arrays, "fine", np.dtype(fine[0]), (len(ids), fine[1]))
