@@ -6,39 +6,17 @@
 #include <memory>
 #include <string>
 
-#include "bind/arrays.h"
 #include "bind/registry.h"
+#include "bind/stored.h"
 #include "core/checked.h"
 
 namespace kf::bind {
 namespace {
 
-scan::Metric metric_named(const std::string& name) {
-  require(name == "l2" || name == "ip", "metric: expected l2 or ip");
-  return name == "l2" ? scan::Metric::l2 : scan::Metric::inner_product;
-}
-
-// The array's data, kept alive by `keep`; null for None.
-template <class T>
-const T* data_of(const py::object& object, const char* name, py::ssize_t rank, std::size_t items,
-                 std::vector<py::object>& keep) {
-  if (object.is_none()) return nullptr;
-  const auto array = expect<T>(object, name, rank);
-  if (static_cast<std::size_t>(array.size()) != items)
-    throw InvalidArgument(std::string(name) + ": expected " + std::to_string(items) +
-                          " items, got " + std::to_string(array.size()));
-  keep.push_back(object);
-  return array.data();
-}
-
 struct BoundProduct {
   std::vector<py::object> keep;
   std::size_t groups = 0;  // cells that have a group
   std::unique_ptr<scan::ProductCodec> codec;
-};
-
-struct BoundRaw {
-  scan::RawCodec codec;
 };
 
 struct BoundSegment {
@@ -129,33 +107,6 @@ std::unique_ptr<BoundSegment> make_segment(std::size_t n_cells, const py::object
   return bound;
 }
 
-// A fixed number of rows of stored vectors in one of the formats, told by the dtype.
-scan::Stored stored_in(const py::object& array, std::size_t n, std::size_t d,
-                       const py::object& centre, float scale, std::vector<py::object>& keep) {
-  scan::Stored stored;
-  stored.d = d;
-  stored.scale = scale;
-  const auto as_array = py::cast<py::array>(array);
-  require(as_array.ndim() == 2 && rows(as_array) == n && cols(as_array) == d,
-          "vectors: expected (n, d)");
-  require((as_array.flags() & py::array::c_style) != 0, "vectors: expected a C-contiguous array");
-  keep.push_back(array);
-  stored.data = as_array.data();
-  const char type = as_array.dtype().kind();
-  const auto size = as_array.itemsize();
-  if (type == 'f' && size == 4) {
-    stored.format = scan::Stored::Format::f32;
-  } else if (type == 'f' && size == 2) {
-    stored.format = scan::Stored::Format::f16;
-  } else {
-    require(type == 'u' && size == 1, "vectors: expected float32, float16 or uint8");
-    stored.format = scan::Stored::Format::bytes;
-    stored.centre = data_of<float>(centre, "centre", 1, d, keep);
-    require(stored.centre, "centre: expected with uint8");
-  }
-  return stored;
-}
-
 py::dict statistics(const scan::CellStats& stats) {
   py::dict out;
   out["cells"] = stats.visited.load();
@@ -178,12 +129,7 @@ struct QueryArrays {
             "original: expected one for each query");
     require(nprobe > 0, "nprobe: expected at least 1");
     checked_mul(checked_mul(rows(queries), nprobe), sizeof(std::int64_t));
-    if (!admitted.is_none()) {
-      const auto list = py::cast<py::list>(admitted);
-      require(list.size() == scan.rows.size(), "admitted: expected a mask for each segment");
-      for (std::size_t i = 0; i < list.size(); ++i)
-        masks.push_back(data_of<std::uint8_t>(list[i], "admitted", 1, scan.rows[i], keep));
-    }
+    masks = masks_of(admitted, scan.rows, keep);
     query = {queries.data(),
              original.data(),
              rows(queries),

@@ -226,6 +226,31 @@ void register_kernels(py::module_ m) {
     kernels().table_bytes(x.data(), rows(x), least, inverse, limit, out.mutable_data());
     return py::make_tuple(least, most, out);
   });
+  m.def("hamming_within", [](const py::object& query, const py::object& codes, std::int32_t limit) {
+    const auto q = expect<std::uint64_t>(query, "query", 1);
+    const auto c = expect<std::uint64_t>(codes, "codes", 3);
+    require(cols(c) == rows(q) && c.shape(2) == 8, "codes: expected (blocks, words, 8)");
+    std::vector<std::uint32_t> places(8 * rows(c) + 1);
+    std::vector<std::int32_t> distances(places.size());
+    const std::size_t found = kernels().hamming_within(q.data(), c.data(), rows(c), rows(q), limit,
+                                                       places.data(), distances.data());
+    return py::make_tuple(Array<std::uint32_t>(static_cast<py::ssize_t>(found), places.data()),
+                          Array<std::int32_t>(static_cast<py::ssize_t>(found), distances.data()));
+  });
+  m.def("row_sums", [](const py::object& query, const py::object& codes, const py::object& bias,
+                       const py::object& places) {
+    const auto q = expect<std::int8_t>(query, "query", 1);
+    const auto c = expect<std::uint8_t>(codes, "codes", 2);
+    const auto b = expect<std::int32_t>(bias, "bias", 1);
+    const auto p = expect<std::uint32_t>(places, "places", 1);
+    require(cols(c) >= rows(q) && rows(b) == rows(c), "codes: expected the query's dimension");
+    for (std::size_t i = 0; i < rows(p); ++i)
+      require(p.data()[i] < rows(c), "places: out of range");
+    Array<std::int32_t> sums(p.size());
+    kernels().row_sums(q.data(), rows(q), c.data(), cols(c), b.data(), p.data(), rows(p),
+                       sums.mutable_data());
+    return sums;
+  });
 }
 
 }  // namespace kf::bind

@@ -2,6 +2,8 @@
 
 #include "quantize/kmeans.h"
 
+#include <algorithm>
+#include <cmath>
 #include <memory>
 
 #include "bind/arrays.h"
@@ -139,6 +141,37 @@ void register_quantize(py::module_ m) {
             return Array<std::int64_t>(static_cast<py::ssize_t>(chosen.size()), chosen.data());
           },
           py::arg("k"), py::arg("weights") = py::none(), py::arg("seed") = 0);
+
+  m.def(
+      "hadamard",
+      [](const py::object& x, const py::object& signs) {
+        const auto array = expect<float>(x, "x", 2), turns = expect<float>(signs, "signs", 3);
+        const std::size_t n = rows(array), d = cols(array), blocks = rows(turns),
+                          rounds = cols(turns), size = static_cast<std::size_t>(turns.shape(2));
+        require(size >= d && size > 0 && (size & (size - 1)) == 0,
+                "signs: expected a power of two, at least the dimension");
+        Array<float> out({static_cast<py::ssize_t>(n), static_cast<py::ssize_t>(blocks * size)});
+        float* y = out.mutable_data();
+        py::gil_scoped_release release;
+        const auto transform = kernels().hadamard;
+        const float scale = 1 / std::sqrt(static_cast<float>(size));
+        parallel_for(n, 16, [&](std::size_t begin, std::size_t end) {
+          for (std::size_t i = begin; i < end; ++i)
+            for (std::size_t b = 0; b < blocks; ++b) {
+              float* own = y + (i * blocks + b) * size;
+              std::copy_n(array.data() + i * d, d, own);
+              std::fill(own + d, own + size, 0.0f);
+              for (std::size_t r = 0; r < rounds; ++r) {
+                const float* sign = turns.data() + (b * rounds + r) * size;
+                for (std::size_t j = 0; j < size; ++j) own[j] *= sign[j] * scale;
+                transform(own, size);
+              }
+            }
+        });
+        return out;
+      },
+      py::arg("x"), py::arg("signs"),
+      "Rounds of random signs and Walsh-Hadamard transforms: (n, d) to (n, blocks * size).");
 }
 
 }  // namespace kf::bind

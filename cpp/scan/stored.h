@@ -14,7 +14,7 @@ struct Stored {
   enum class Format {
     f32,
     f16,
-    bytes,   // row by row: (n, d)
+    bytes,   // row by row: (n, padded_d)
     blocks,  // as the 8-bit filter reads them: (n / 16, padded_d / 4, 16, 4)
   };
   Format format = Format::f32;
@@ -32,7 +32,7 @@ struct Stored {
         table.halves_to_floats(static_cast<const std::uint16_t*>(data) + i * d, d, scratch);
         return scratch;
       case Format::bytes:
-        table.bytes_to_floats(static_cast<const std::uint8_t*>(data) + i * d, d, scale, centre,
+        table.bytes_to_floats(static_cast<const std::uint8_t*>(data) + i * padded_d, d, scale, centre,
                               scratch);
         return scratch;
       case Format::blocks:
@@ -50,7 +50,7 @@ struct Stored {
   void prefetch(std::size_t i) const {
     const std::size_t size = format == Format::f32     ? 4 * d
                              : format == Format::f16   ? 2 * d
-                             : format == Format::bytes ? d
+                             : format == Format::bytes ? padded_d
                                                        : 0;
     const char* at = static_cast<const char*>(data) + i * size;
     for (std::size_t byte = 0; byte < size && byte < 1024; byte += 64)

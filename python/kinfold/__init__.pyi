@@ -30,16 +30,21 @@ from kinfold.base.threads import (
 from kinfold.gallery import Gallery as Gallery
 from kinfold.graph.diffusion import Diffusion as Diffusion
 from kinfold.graph.knn import KNNGraph as KNNGraph
+from kinfold.index.candidates import CandidateIndex as CandidateIndex
 from kinfold.index.cells import CellIndex as CellIndex
 from kinfold.index.coarse.multi import multi_sequence as multi_sequence
 from kinfold.index.factory import index_factory as index_factory
 from kinfold.index.flat import FlatIndex as FlatIndex
 from kinfold.index.from_faiss import from_faiss as from_faiss
+from kinfold.index.hamming import HammingIndex as HammingIndex
+from kinfold.index.proposers.hash_tables import HashTables as HashTables
+from kinfold.index.proposers.kd_forest import KDForest as KDForest
 from kinfold.io.kin import load as load, save as save
 from kinfold.quantize.kmeans import KMeans as KMeans
 from kinfold.quantize.local import LocallyOptimizedPQ as LocallyOptimizedPQ
 from kinfold.quantize.optimized import OPQ as OPQ
 from kinfold.quantize.product import ProductQuantizer as ProductQuantizer
+from kinfold.quantize.sign import SignQuantizer as SignQuantizer
 from kinfold.quantize.vector import VectorQuantizer as VectorQuantizer
 from kinfold.transform.pca import PCA as PCA
 from kinfold.transform.rotation import Rotation as Rotation

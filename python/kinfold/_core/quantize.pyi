@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy
 import numpy.typing
 import typing
-__all__: list[str] = ['Clustering', 'linear']
+__all__: list[str] = ['Clustering', 'hadamard', 'linear']
 class Clustering:
     """
     Points prepared once for many Lloyd iterations.
@@ -18,6 +18,10 @@ class Clustering:
         ...
     def update(self, labels: typing.Any, centroids: typing.Any) -> tuple[numpy.typing.NDArray[numpy.float32], numpy.typing.NDArray[numpy.int64]]:
         ...
+def hadamard(x: typing.Any, signs: typing.Any) -> numpy.typing.NDArray[numpy.float32]:
+    """
+    Rounds of random signs and Walsh-Hadamard transforms: (n, d) to (n, blocks * size).
+    """
 def linear(x: typing.Any, shift: typing.Any, a: typing.Any, bias: typing.Any) -> numpy.typing.NDArray[numpy.float32]:
     """
     (x - shift) a + bias; shift and bias may be None.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy
 import numpy.typing
 import typing
-__all__: list[str] = ['CellScan', 'ExactScan', 'ProductCodec', 'RawCodec', 'Segment', 'fit_bytes', 'multi_sequence']
+__all__: list[str] = ['CandidateScan', 'CellScan', 'ExactScan', 'HammingScan', 'ProductCodec', 'RawCodec', 'Segment', 'Structure', 'build_forest', 'fit_bytes', 'multi_sequence']
 class ExactScan:
     """
     Filters of exact search over vectors that the caller keeps.
@@ -61,6 +61,40 @@ class CellScan:
         ...
     def search(self, queries: typing.Any, original: typing.Any, k: typing.SupportsInt | typing.SupportsIndex, shortlist: typing.SupportsInt | typing.SupportsIndex, nprobe: typing.SupportsInt | typing.SupportsIndex, budget: typing.SupportsInt | typing.SupportsIndex = 0, threads: typing.SupportsInt | typing.SupportsIndex = 0, admitted: typing.Any = None) -> tuple[numpy.typing.NDArray[numpy.float32], numpy.typing.NDArray[numpy.int64], dict]:
         ...
+class Structure:
+    """
+    What proposes rows to look at.
+    """
+    @staticmethod
+    def forests(dim: typing.SupportsInt | typing.SupportsIndex, segments: list) -> Structure:
+        ...
+    @staticmethod
+    def hash_tables(tables: typing.SupportsInt | typing.SupportsIndex, bits: typing.SupportsInt | typing.SupportsIndex, segments: list) -> Structure:
+        ...
+class CandidateScan:
+    """
+    Search among proposed rows.
+    """
+    def __init__(self, raw: RawCodec, structure: typing.Any, segments: list, largest_norm: typing.SupportsFloat | typing.SupportsIndex) -> None:
+        ...
+    def range_search(self, queries: typing.Any, keys: typing.Any, radius: typing.SupportsFloat | typing.SupportsIndex, checks: typing.SupportsInt | typing.SupportsIndex, threads: typing.SupportsInt | typing.SupportsIndex = 0, admitted: typing.Any = None) -> tuple[tuple, dict]:
+        ...
+    def search(self, queries: typing.Any, keys: typing.Any, k: typing.SupportsInt | typing.SupportsIndex, checks: typing.SupportsInt | typing.SupportsIndex, threads: typing.SupportsInt | typing.SupportsIndex = 0, admitted: typing.Any = None) -> tuple[numpy.typing.NDArray[numpy.float32], numpy.typing.NDArray[numpy.int64], dict]:
+        ...
+class HammingScan:
+    """
+    Search of binary codes.
+    """
+    def __init__(self, metric: str, words: typing.SupportsInt | typing.SupportsIndex, segments: list) -> None:
+        ...
+    def range_search(self, codes: typing.Any, radius: typing.SupportsInt | typing.SupportsIndex, threads: typing.SupportsInt | typing.SupportsIndex = 0, admitted: typing.Any = None) -> tuple[typing.Any, ...]:
+        ...
+    def search(self, codes: typing.Any, vectors: typing.Any, k: typing.SupportsInt | typing.SupportsIndex, shortlist: typing.SupportsInt | typing.SupportsIndex, threads: typing.SupportsInt | typing.SupportsIndex = 0, admitted: typing.Any = None) -> tuple[numpy.typing.NDArray[numpy.float32], numpy.typing.NDArray[numpy.int64], int]:
+        ...
+def build_forest(vectors: typing.Any, dim: typing.SupportsInt | typing.SupportsIndex, centre: typing.Any, scale: typing.SupportsFloat | typing.SupportsIndex, trees: typing.SupportsInt | typing.SupportsIndex, leaf: typing.SupportsInt | typing.SupportsIndex, among: typing.SupportsInt | typing.SupportsIndex, seed: typing.SupportsInt | typing.SupportsIndex) -> tuple[numpy.typing.NDArray[numpy.int32], numpy.typing.NDArray[numpy.uint32]]:
+    """
+    Splits and row orders of randomized k-d trees.
+    """
 def fit_bytes(x: typing.Any, metric: str, filter: bool) -> tuple[numpy.typing.NDArray[numpy.float32], float]:
     """
     Centre and scale of 8-bit copies, which filter or answer.

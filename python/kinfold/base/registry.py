@@ -17,6 +17,10 @@ ROOMS = ("transform", "quantize", "index", "graph", "local", "features")
 # Kinds that are saved but not chosen by name.
 PARTS = {
     "index.Cells": "kinfold.index.cells:CellIndex",
+    "index.Candidates": "kinfold.index.candidates:CandidateIndex",
+    "index.Hamming": "kinfold.index.hamming:HammingIndex",
+    "index.KDForest": "kinfold.index.proposers.kd_forest:KDForest",
+    "index.HashTables": "kinfold.index.proposers.hash_tables:HashTables",
     "index.SingleCell": "kinfold.index.coarse.single:SingleCell",
     "index.KMeansCells": "kinfold.index.coarse.kmeans:KMeansCells",
     "index.MultiCells": "kinfold.index.coarse.multi:MultiCells",

@@ -16,7 +16,7 @@ from kinfold.index.base import RangeResult
 from kinfold.index.coarse.base import Coarse
 from kinfold.index.codecs.base import Codec
 from kinfold.index.codecs.product import ProductCodes
-from kinfold.index.parts import KINDS, described, part_from
+from kinfold.index.parts import described, part_from
 from kinfold.index.segmented import SegmentedIndex
 from kinfold.index.store import REFINEMENTS, Batch, Fine, Packing, Segment, seal
 
@@ -214,7 +214,7 @@ class CellIndex(SegmentedIndex):
             "dim", "metric", "coarse", "codec", "transform", "refine", "nprobe", "budget", "refine_factor",
         }  # fmt: skip
         check_only(params, names, "parameters")
-        parts = {name: part_from(params, arrays, name) for name in KINDS}
+        parts = {name: part_from(params, arrays, name) for name in ("coarse", "codec", "transform")}
         index = cls(
             take_param(params, "dim", int),
             parts["coarse"],

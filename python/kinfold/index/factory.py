@@ -6,6 +6,9 @@ SQ8  SQfp16                  8-bit numbers, half-precision numbers
 IVF1024,Flat  IVF1024,PQ16   inverted index of 1,024 cells; codes of residuals
 IMI2x10,PQ16                 inverted multi-index of (2**10)**2 cells
 IVF1024,LOPQ16               locally optimized product codes
+KDForest8  KDForest8,SQ8     eight randomized k-d trees over float32 or 8-bit vectors
+LSH16x8  LSH16x8,SQ8         hash tables: eight of keys of 16 bits
+LSH256  LSH256,RFlat         sign codes of 256 bits, scanned exhaustively
 OPQ16,PQ16  OPQ16_64,PQ16    rotation (to 64 dimensions) that suits 16 subquantizers
 PCA64,...  PCAW64,...        projection (whitened) to 64 dimensions
 ...,RFlat  ...,RSQ8  ...,RSQfp16    second look at float32, 8-bit, half-precision vectors
@@ -57,6 +60,12 @@ class _Parser:
         refine = _REFINE.get(self.words[-1])
         if refine is not None:
             self.words.pop()
+        if match := self._next(r"LSH(\d+)"):
+            return self._signs(int(match[1]), refine)
+        if match := self._next(r"(?:KDForest(\d+)|LSH(\d+)x(\d+))"):
+            if refine is not None:
+                self._refuse()
+            return self._candidates(*(int(number) if number else 0 for number in match.groups()))
         transform, inner = self._transform()
         coarse = self._coarse(inner)
         if len(self.words) != 1:
@@ -74,6 +83,29 @@ class _Parser:
         if match:
             self.words.pop(0)
         return match
+
+    def _signs(self, bits: int, refine: str | None) -> Any:
+        from kinfold.index.hamming import HammingIndex
+        from kinfold.quantize.sign import SignQuantizer
+
+        if self.words:
+            self._refuse()
+        signs = SignQuantizer(bits, centred=self.metric == "l2", seed=self.training["seed"])
+        return HammingIndex(self.dim, signs, refine=refine, metric=self.metric)
+
+    def _candidates(self, trees: int, bits: int, tables: int) -> Any:
+        from kinfold.index.candidates import CandidateIndex
+        from kinfold.index.proposers.hash_tables import HashTables
+        from kinfold.index.proposers.kd_forest import KDForest
+
+        seed = self.training["seed"]
+        proposer: Any = KDForest(trees, seed=seed) if trees else None
+        if proposer is None:
+            proposer = HashTables(bits, tables, centred=self.metric == "l2", seed=seed)
+        codec = self._stored(self.dim) if self.words else None
+        if self.words:
+            self._refuse()
+        return CandidateIndex(self.dim, proposer, codec, metric=self.metric)
 
     def _transform(self) -> tuple[Any, int]:
         if match := self._next(r"OPQ(\d+)(?:_(\d+))?"):
@@ -112,18 +144,8 @@ class _Parser:
     def _codec(self, inner: int, coarse: Any) -> Any:
         metric = "l2" if self.metric == "l2" else "ip"
         lists = coarse.n_cells > 1
-        if self._next("Flat"):
-            from kinfold.index.codecs.raw import RawVectors
-
-            return RawVectors(inner, metric=metric)
-        if self._next("SQfp16"):
-            from kinfold.index.codecs.raw import RawVectors
-
-            return RawVectors(inner, metric=metric, dtype="float16")
-        if self._next("SQ8"):
-            from kinfold.index.codecs.raw import ByteVectors
-
-            return ByteVectors(inner, metric=metric)
+        if stored := self._stored(inner):
+            return stored
         if match := self._next(r"(LO)?PQ(\d+)(?:x(\d+))?(fs)?"):
             bits = int(match[3] or 8)
             if bits not in (4, 8):
@@ -138,6 +160,17 @@ class _Parser:
                 inner, quantizer, metric=metric, residual=lists, blocked=not coarse.counts_rows
             )
         return self._refuse()
+
+    def _stored(self, inner: int) -> Any:
+        """Vectors as numbers, or None."""
+        from kinfold.index.codecs.raw import ByteVectors, RawVectors
+
+        metric = "l2" if self.metric == "l2" else "ip"
+        if self._next("Flat"):
+            return RawVectors(inner, metric=metric)
+        if self._next("SQfp16"):
+            return RawVectors(inner, metric=metric, dtype="float16")
+        return ByteVectors(inner, metric=metric) if self._next("SQ8") else None
 
     def _local(self, inner: int, m: int, bits: int, coarse: Any) -> Any:
         from kinfold.index.codecs.local import LocalCodes

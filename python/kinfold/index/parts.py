@@ -18,6 +18,8 @@ KINDS = {
         "index.RawVectors", "index.ByteVectors", "index.ProductCodes", "index.LocalCodes",
         "index.LocalHalves",
     ),
+    "proposer": ("index.KDForest", "index.HashTables"),
+    "signs": ("quantize.Sign",),
     "transform": ("transform.PCA", "transform.Rotation", "quantize.OPQ"),
 }  # fmt: skip
 

@@ -2,6 +2,7 @@
 
 METHODS: dict[str, str] = {
     "KMeans": "kinfold.quantize.kmeans:KMeans",
+    "Sign": "kinfold.quantize.sign:SignQuantizer",
     "VQ": "kinfold.quantize.vector:VectorQuantizer",
     "PQ": "kinfold.quantize.product:ProductQuantizer",
     "OPQ": "kinfold.quantize.optimized:OPQ",

@@ -37,6 +37,11 @@ class _Stored:
             raise NotTrainedError(f"{type(self).__name__}: call train first")
         return self._centre
 
+    @property
+    def scale(self) -> float:
+        """One step of an 8-bit number."""
+        return self._scale
+
     def _fit_bytes(self, x: Vectors, *, filters: bool) -> None:
         self._centre, self._scale = _core.scan.fit_bytes(x, self.metric, filters)
         self._engine = None
@@ -86,6 +91,26 @@ class _Stored:
         self._centre, self._scale = np.ascontiguousarray(centre), scale
 
 
+def rows_of_blocks(blocks: NDArray[np.uint8], n: int) -> NDArray[np.uint8]:
+    """The engine's blocks of 16 codes row by row, (n, padded d)."""
+    wide = len(blocks) // max(-(-n // 32) * 32, 1)
+    shaped = blocks.reshape(-1, wide // 4, 16, 4) if wide else blocks.reshape(0, 0, 16, 4)
+    return shaped.transpose(0, 2, 1, 3).reshape(-1, wide)[:n]
+
+
+def stored_form(codec: Any) -> tuple[int, Vectors | None, float]:
+    """Dimension, and for bytes their centre and scale."""
+    return codec.dim, codec.centre, codec.scale
+
+
+def floats_of(codec: Any, stored: NDArray[Any]) -> Vectors:
+    """Stored rows as float32 (n, d): vectors, or bytes that may be padded."""
+    if stored.dtype != np.uint8:
+        return stored.astype(np.float32)
+    found: Vectors = codec.decode({"codes": stored[:, : codec.dim]}, np.zeros(len(stored)), None)
+    return found
+
+
 class RawVectors(_Stored):
     """The vectors themselves, float32 or float16, with an 8-bit copy that only filters.
 
@@ -101,12 +126,12 @@ class RawVectors(_Stored):
     def __repr__(self) -> str:
         return f"RawVectors({self.dtype})"
 
-    def fit(self, x: Vectors, cells: Ids, coarse: Coarse) -> RawVectors:
+    def fit(self, x: Vectors, cells: Ids, coarse: Coarse | None) -> RawVectors:
         """Learn the range of the 8-bit copies."""
         self._fit_bytes(x, filters=True)
         return self
 
-    def encode(self, x: Vectors, cells: Ids, coarse: Coarse) -> Arrays:
+    def encode(self, x: Vectors, cells: Ids, coarse: Coarse | None) -> Arrays:
         """The vectors."""
         with np.errstate(over="ignore"):
             vectors = x.astype(_DTYPES[self.dtype], copy=False)
@@ -114,7 +139,7 @@ class RawVectors(_Stored):
             raise ValueError("x: expected numbers up to 65504 for float16")
         return {"vectors": vectors}
 
-    def decode(self, rows: Arrays, cells: Ids, coarse: Coarse) -> Vectors:
+    def decode(self, rows: Arrays, cells: Ids, coarse: Coarse | None) -> Vectors:
         """The vectors as float32."""
         return rows["vectors"].astype(np.float32)
 
@@ -173,31 +198,30 @@ class ByteVectors(_Stored):
     def __repr__(self) -> str:
         return "ByteVectors()"
 
-    def fit(self, x: Vectors, cells: Ids, coarse: Coarse) -> ByteVectors:
+    def fit(self, x: Vectors, cells: Ids, coarse: Coarse | None) -> ByteVectors:
         """Learn centre and scale."""
         self._fit_bytes(x, filters=False)
         return self
 
-    def encode(self, x: Vectors, cells: Ids, coarse: Coarse) -> Arrays:
+    def encode(self, x: Vectors, cells: Ids, coarse: Coarse | None) -> Arrays:
         """Codes uint8 (n, d)."""
         steps = np.rint((x - self.centre) * np.float32(1 / self._scale))
         return {"codes": (steps.clip(-128, 127) + 128).astype(np.uint8)}
 
-    def decode(self, rows: Arrays, cells: Ids, coarse: Coarse) -> Vectors:
+    def decode(self, rows: Arrays, cells: Ids, coarse: Coarse | None) -> Vectors:
         """The rounded vectors."""
         steps = rows["codes"].astype(np.float64) - 128
         return (steps * np.float64(np.float32(self._scale)) + self.centre).astype(np.float32)
 
     def pack(self, rows: Arrays) -> Arrays:
         """The codes in the engine's blocks."""
-        return self._blocks(self.decode(rows, np.empty(0, np.int64), None))  # type: ignore[arg-type]
+        return self._blocks(self.decode(rows, np.empty(0, np.int64), None))
 
     def unpack(self, packed: Mapping[str, NDArray[Any]], rows: NDArray[Any]) -> Arrays:
         """Some of the codes."""
         blocks = packed["blocks"]
-        padded = len(packed["bias"])
-        wide = len(blocks) // max(padded, 1)
-        shaped = blocks.reshape(padded // 16, wide // 4, 16, 4)
+        wide = len(blocks) // max(len(packed["bias"]), 1)
+        shaped = blocks.reshape(-1, wide // 4, 16, 4)
         codes = shaped[rows // 16, :, rows % 16].reshape(len(rows), wide)
         return {"codes": codes[:, : self.dim]}
 

@@ -1,0 +1,244 @@
+// Search among proposed rows, over arrays that Python owns: randomized k-d trees, hash tables.
+
+#include "scan/candidates.h"
+
+#include <cmath>
+#include <memory>
+
+#include "bind/registry.h"
+#include "bind/stored.h"
+#include "core/checked.h"
+#include "scan/hash_tables.h"
+#include "tree/kd_forest.h"
+
+namespace kf::bind {
+namespace {
+
+static_assert(sizeof(tree::Split) == 8);
+
+struct BoundStructure {
+  std::vector<py::object> keep;
+  std::vector<std::size_t> rows;  // of each segment
+  std::unique_ptr<scan::Structure> structure;
+};
+
+struct BoundScan {
+  std::vector<py::object> keep;
+  std::vector<std::size_t> rows;
+  std::size_t keys = 0;
+  std::unique_ptr<scan::CandidateScan> scan;
+};
+
+// A segment is (splits int32 (trees, nodes, 2), order uint32 (trees, n)).
+std::unique_ptr<BoundStructure> forests(std::size_t d, const py::list& segments) {
+  auto bound = std::make_unique<BoundStructure>();
+  std::vector<tree::Forest> parts;
+  for (const py::handle& item : segments) {
+    const auto fields = py::cast<py::tuple>(item);
+    require(fields.size() == 2, "segments: expected pairs");
+    const auto splits = expect<std::int32_t>(fields[0], "splits", 3);
+    const auto order = expect<std::uint32_t>(fields[1], "order", 2);
+    tree::Forest forest;
+    forest.trees = rows(order);
+    forest.n = cols(order);
+    require(rows(splits) == forest.trees && splits.shape(2) == 2,
+            "splits: expected pairs for each tree");
+    while (forest.nodes() < cols(splits)) ++forest.levels;
+    require(forest.nodes() == cols(splits) && forest.levels < 32, "splits: expected a full tree");
+    const std::int32_t* pairs = splits.data();
+    for (std::size_t i = 0; i < forest.trees * forest.nodes(); ++i)
+      require(pairs[2 * i] >= 0 && static_cast<std::size_t>(pairs[2 * i]) < d,
+              "splits: dimension out of range");
+    for (std::size_t i = 0; i < forest.trees * forest.n; ++i)
+      require(order.data()[i] < forest.n, "order: row out of range");
+    forest.splits = reinterpret_cast<const tree::Split*>(pairs);
+    forest.order = order.data();
+    bound->keep.push_back(py::reinterpret_borrow<py::object>(item));
+    bound->rows.push_back(forest.n);
+    parts.push_back(forest);
+  }
+  bound->structure = std::make_unique<tree::Forests>(d, std::move(parts));
+  return bound;
+}
+
+// A segment is (starts uint32 (tables, 2^bits + 1), order uint32 (tables, n)).
+std::unique_ptr<BoundStructure> hash_tables(std::size_t tables, std::size_t bits,
+                                            const py::list& segments) {
+  require(tables > 0 && bits > 0 && bits <= 24, "bits: expected from 1 to 24");
+  auto bound = std::make_unique<BoundStructure>();
+  std::vector<scan::HashTables> parts;
+  for (const py::handle& item : segments) {
+    const auto fields = py::cast<py::tuple>(item);
+    require(fields.size() == 2, "segments: expected pairs");
+    const auto starts = expect<std::uint32_t>(fields[0], "starts", 2);
+    const auto order = expect<std::uint32_t>(fields[1], "order", 2);
+    const std::size_t keys = std::size_t{1} << bits, n = cols(order);
+    require(rows(order) == tables && rows(starts) == tables && cols(starts) == keys + 1,
+            "starts: expected one for each key of each table");
+    for (std::size_t t = 0; t < tables; ++t) {
+      const std::uint32_t* of = starts.data() + t * (keys + 1);
+      require(of[0] == 0 && of[keys] == n, "starts: expected to rise from 0 to n");
+      for (std::size_t i = 0; i < keys; ++i)
+        require(of[i] <= of[i + 1], "starts: expected to rise from 0 to n");
+    }
+    for (std::size_t i = 0; i < tables * n; ++i)
+      require(order.data()[i] < n, "order: row out of range");
+    bound->keep.push_back(py::reinterpret_borrow<py::object>(item));
+    bound->rows.push_back(n);
+    parts.push_back({n, starts.data(), order.data()});
+  }
+  bound->structure = std::make_unique<scan::HashStructure>(tables, bits, std::move(parts));
+  return bound;
+}
+
+// A segment is (ids, alive or None, vectors or None, codes uint8 (n, stride), bias, residual,
+// radius); without vectors the codes are what is stored.
+std::unique_ptr<BoundScan> make_scan(const BoundRaw& raw, const py::object& structure,
+                                     const py::list& segments, double largest_norm) {
+  auto bound = std::make_unique<BoundScan>();
+  const auto& of = py::cast<const BoundStructure&>(structure);
+  const py::object raw_object = py::cast(&raw);
+  const std::size_t d = raw.codec.d;
+  const std::vector<float>& centre = raw.codec.coder.centre();
+  std::vector<scan::CandidateSegment> parts;
+  for (const py::handle& item : segments) {
+    const auto fields = py::cast<py::tuple>(item);
+    require(fields.size() == 7, "segments: expected tuples of seven");
+    const auto ids = expect<std::int64_t>(fields[0], "ids", 1);
+    const auto codes = expect<std::uint8_t>(fields[3], "codes", 2);
+    scan::CandidateSegment s;
+    s.n = rows(ids);
+    s.ids = data_of<std::int64_t>(fields[0], "ids", 1, s.n, bound->keep);
+    s.alive = data_of<std::uint8_t>(fields[1], "alive", 1, s.n, bound->keep);
+    s.stride = cols(codes);
+    require(rows(codes) == s.n && s.stride >= raw.codec.coder.padded_d(),
+            "codes: expected (n, stride)");
+    s.codes = codes.data();
+    bound->keep.push_back(fields[3]);
+    s.bias = data_of<std::int32_t>(fields[4], "bias", 1, s.n, bound->keep);
+    require(s.bias, "bias: expected an array");
+    s.residual = py::cast<float>(fields[5]);
+    s.radius = py::cast<double>(fields[6]);
+    if (fields[2].is_none()) {
+      s.stored.format = scan::Stored::Format::bytes;
+      s.stored.data = s.codes;
+      s.stored.d = d;
+      s.stored.padded_d = s.stride;
+      s.stored.scale = raw.codec.coder.scale();
+      s.stored.centre = centre.data();
+    } else {
+      s.stored = stored_in(fields[2], s.n, d, py::none(), 0, bound->keep);
+    }
+    bound->rows.push_back(s.n);
+    parts.push_back(s);
+  }
+  require(of.rows == bound->rows, "structure: expected one with the same segments");
+  bound->keep.push_back(structure);
+  bound->keep.push_back(raw_object);
+  bound->keys = of.structure->keys();
+  bound->scan = std::make_unique<scan::CandidateScan>(
+      raw.codec.metric, raw.codec.coder, *of.structure, std::move(parts), largest_norm);
+  return bound;
+}
+
+struct Inputs {
+  Array<float> queries;
+  std::vector<py::object> keep;
+  std::vector<const std::uint8_t*> masks;
+  scan::CandidateQuery query;
+
+  Inputs(const BoundScan& scan, const py::object& vectors, const py::object& keys,
+         std::size_t checks, std::size_t threads, const py::object& admitted)
+      : queries(expect<float>(vectors, "queries", 2)), masks(masks_of(admitted, scan.rows, keep)) {
+    require(cols(queries) == scan.scan->dimension(), "queries: wrong dimension");
+    const std::size_t n = rows(queries);
+    query = {queries.data(), nullptr, n, checks, threads, masks.empty() ? nullptr : masks.data()};
+    if (scan.keys) query.keys = data_of<float>(keys, "keys", 2, checked_mul(n, scan.keys), keep);
+    require(!scan.keys || query.keys, "keys: expected an array");
+  }
+};
+
+py::dict statistics(const scan::CandidateStats& stats) {
+  py::dict out;
+  out["rows"] = stats.rows;
+  out["scored"] = stats.scored;
+  return out;
+}
+
+}  // namespace
+
+void register_candidates(py::module_ m) {
+  py::class_<BoundStructure>(m, "Structure", "What proposes rows to look at.")
+      .def_static("forests", &forests, py::arg("dim"), py::arg("segments"))
+      .def_static("hash_tables", &hash_tables, py::arg("tables"), py::arg("bits"),
+                  py::arg("segments"));
+
+  m.def(
+      "build_forest",
+      [](const py::object& vectors, std::size_t d, const py::object& centre, float scale,
+         std::size_t trees, std::size_t leaf, std::size_t among, std::uint64_t seed) {
+        std::vector<py::object> keep;
+        const std::size_t n = rows(py::cast<py::array>(vectors));
+        const scan::Stored stored = stored_in(vectors, n, d, centre, scale, keep);
+        require(trees > 0 && leaf > 0 && among > 0, "trees: expected at least 1");
+        require(n < (std::size_t{1} << 32), "vectors: expected fewer than 2^32");
+        const std::size_t levels = tree::levels_for(n, leaf);
+        const auto nodes = static_cast<py::ssize_t>((std::size_t{1} << levels) - 1);
+        const auto count = static_cast<py::ssize_t>(trees);
+        Array<std::int32_t> splits({count, nodes, py::ssize_t{2}});
+        Array<std::uint32_t> order({count, static_cast<py::ssize_t>(n)});
+        auto* pairs = reinterpret_cast<tree::Split*>(splits.mutable_data());
+        std::uint32_t* rows_of = order.mutable_data();
+        {
+          py::gil_scoped_release release;
+          tree::build_forest(stored, n, trees, levels, among, seed, pairs, rows_of);
+        }
+        return py::make_tuple(splits, order);
+      },
+      py::arg("vectors"), py::arg("dim"), py::arg("centre"), py::arg("scale"), py::arg("trees"),
+      py::arg("leaf"), py::arg("among"), py::arg("seed"),
+      "Splits and row orders of randomized k-d trees.");
+
+  py::class_<BoundScan>(m, "CandidateScan", "Search among proposed rows.")
+      .def(py::init(&make_scan), py::arg("raw"), py::arg("structure"), py::arg("segments"),
+           py::arg("largest_norm"))
+      .def(
+          "search",
+          [](const BoundScan& self, const py::object& queries, const py::object& keys,
+             std::size_t k, std::size_t checks, std::size_t threads, const py::object& admitted) {
+            const Inputs in(self, queries, keys, checks, threads, admitted);
+            require(k > 0, "k: expected at least 1");
+            checked_mul(checked_mul(in.query.n, k), sizeof(std::int64_t));
+            const std::vector<py::ssize_t> shape{static_cast<py::ssize_t>(in.query.n),
+                                                 static_cast<py::ssize_t>(k)};
+            Array<float> distances(shape);
+            Array<std::int64_t> ids(shape);
+            float* values = distances.mutable_data();
+            std::int64_t* found = ids.mutable_data();
+            scan::CandidateStats stats;
+            {
+              py::gil_scoped_release release;
+              stats = self.scan->search(in.query, k, values, found);
+            }
+            return py::make_tuple(distances, ids, statistics(stats));
+          },
+          py::arg("queries"), py::arg("keys"), py::arg("k"), py::arg("checks"),
+          py::arg("threads") = 0, py::arg("admitted") = py::none())
+      .def(
+          "range_search",
+          [](const BoundScan& self, const py::object& queries, const py::object& keys, float radius,
+             std::size_t checks, std::size_t threads, const py::object& admitted) {
+            const Inputs in(self, queries, keys, checks, threads, admitted);
+            std::vector<std::vector<Neighbour>> lists;
+            scan::CandidateStats stats;
+            {
+              py::gil_scoped_release release;
+              stats = self.scan->range(in.query, radius, lists);
+            }
+            return py::make_tuple(pack_lists(lists), statistics(stats));
+          },
+          py::arg("queries"), py::arg("keys"), py::arg("radius"), py::arg("checks"),
+          py::arg("threads") = 0, py::arg("admitted") = py::none());
+}
+
+}  // namespace kf::bind

@@ -1,0 +1,43 @@
+#include "bind/stored.h"
+
+namespace kf::bind {
+
+scan::Stored stored_in(const py::object& array, std::size_t n, std::size_t d,
+                       const py::object& centre, float scale, std::vector<py::object>& keep) {
+  scan::Stored stored;
+  stored.d = d;
+  stored.scale = scale;
+  const auto as_array = py::cast<py::array>(array);
+  require(as_array.ndim() == 2 && rows(as_array) == n && cols(as_array) >= d,
+          "vectors: expected (n, d)");
+  require((as_array.flags() & py::array::c_style) != 0, "vectors: expected a C-contiguous array");
+  keep.push_back(array);
+  stored.data = as_array.data();
+  stored.padded_d = cols(as_array);
+  const char type = as_array.dtype().kind();
+  const auto size = as_array.itemsize();
+  if (type == 'f' && (size == 4 || size == 2)) {
+    stored.format = size == 4 ? scan::Stored::Format::f32 : scan::Stored::Format::f16;
+    require(stored.padded_d == d, "vectors: expected (n, d)");
+  } else {
+    require(type == 'u' && size == 1, "vectors: expected float32, float16 or uint8");
+    stored.format = scan::Stored::Format::bytes;
+    stored.centre = data_of<float>(centre, "centre", 1, d, keep);
+    require(stored.centre, "centre: expected with uint8");
+  }
+  return stored;
+}
+
+std::vector<const std::uint8_t*> masks_of(const py::object& admitted,
+                                          const std::vector<std::size_t>& rows,
+                                          std::vector<py::object>& keep) {
+  std::vector<const std::uint8_t*> masks;
+  if (admitted.is_none()) return masks;
+  const auto list = py::cast<py::list>(admitted);
+  require(list.size() == rows.size(), "admitted: expected a mask for each segment");
+  for (std::size_t i = 0; i < list.size(); ++i)
+    masks.push_back(data_of<std::uint8_t>(list[i], "admitted", 1, rows[i], keep));
+  return masks;
+}
+
+}  // namespace kf::bind

@@ -1,0 +1,46 @@
+#pragma once
+// What several rooms bind alike: metrics by name, optional arrays, stored vectors.
+
+#include <string>
+#include <vector>
+
+#include "bind/arrays.h"
+#include "scan/cells.h"
+#include "scan/stored.h"
+
+namespace kf::bind {
+
+inline scan::Metric metric_named(const std::string& name) {
+  require(name == "l2" || name == "ip", "metric: expected l2 or ip");
+  return name == "l2" ? scan::Metric::l2 : scan::Metric::inner_product;
+}
+
+// The array's data, kept alive by `keep`; null for None.
+template <class T>
+const T* data_of(const py::object& object, const char* name, py::ssize_t rank, std::size_t items,
+                 std::vector<py::object>& keep) {
+  if (object.is_none()) return nullptr;
+  const auto array = expect<T>(object, name, rank);
+  if (static_cast<std::size_t>(array.size()) != items)
+    throw InvalidArgument(std::string(name) + ": expected " + std::to_string(items) +
+                          " items, got " + std::to_string(array.size()));
+  keep.push_back(object);
+  return array.data();
+}
+
+// Centre and scale of 8-bit copies.
+struct BoundRaw {
+  scan::RawCodec codec;
+};
+
+// A fixed number of rows of stored vectors in one of the formats, told by the dtype; rows of bytes
+// may be padded.
+scan::Stored stored_in(const py::object& array, std::size_t n, std::size_t d,
+                       const py::object& centre, float scale, std::vector<py::object>& keep);
+
+// One mask a segment, or none.
+std::vector<const std::uint8_t*> masks_of(const py::object& admitted,
+                                          const std::vector<std::size_t>& rows,
+                                          std::vector<py::object>& keep);
+
+}  // namespace kf::bind

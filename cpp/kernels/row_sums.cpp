@@ -1,0 +1,59 @@
+// Integer products of one 8-bit query with rows that lie anywhere: the filter of candidates that
+// trees and hash tables propose. One or two cache lines a row, which the caller has fetched ahead.
+
+#include "kernels/table.h"
+#include "simd/vec.h"
+
+namespace kf::KF_LEVEL {
+namespace {
+
+#if KF_LEVEL_RANK >= 3
+inline std::int32_t product(const std::int8_t* query, const std::uint8_t* row, std::size_t d) {
+  __m512i sum = _mm512_setzero_si512();
+  std::size_t j = 0;
+  for (; j + 64 <= d; j += 64)
+    sum = _mm512_dpbusd_epi32(sum, _mm512_loadu_si512(row + j), _mm512_loadu_si512(query + j));
+  if (j < d) {
+    const __mmask64 mask = (std::uint64_t{1} << (d - j)) - 1;
+    sum = _mm512_dpbusd_epi32(sum, _mm512_maskz_loadu_epi8(mask, row + j),
+                              _mm512_maskz_loadu_epi8(mask, query + j));
+  }
+  return _mm512_reduce_add_epi32(sum);
+}
+#elif KF_LEVEL_RANK >= 1
+// 16-bit products cannot overflow as they do where bytes are multiplied and added in one step.
+inline std::int32_t product(const std::int8_t* query, const std::uint8_t* row, std::size_t d) {
+  __m256i sum = _mm256_setzero_si256();
+  std::size_t j = 0;
+  for (; j + 16 <= d; j += 16) {
+    const __m256i r =
+        _mm256_cvtepu8_epi16(_mm_loadu_si128(reinterpret_cast<const __m128i*>(row + j)));
+    const __m256i q =
+        _mm256_cvtepi8_epi16(_mm_loadu_si128(reinterpret_cast<const __m128i*>(query + j)));
+    sum = _mm256_add_epi32(sum, _mm256_madd_epi16(r, q));
+  }
+  __m128i half = _mm_add_epi32(_mm256_castsi256_si128(sum), _mm256_extracti128_si256(sum, 1));
+  half = _mm_add_epi32(half, _mm_shuffle_epi32(half, 0x4e));
+  half = _mm_add_epi32(half, _mm_shuffle_epi32(half, 0xb1));
+  std::int32_t total = _mm_cvtsi128_si32(half);
+  for (; j < d; ++j) total += query[j] * row[j];
+  return total;
+}
+#else
+inline std::int32_t product(const std::int8_t* query, const std::uint8_t* row, std::size_t d) {
+  std::int32_t total = 0;
+  for (std::size_t j = 0; j < d; ++j) total += query[j] * row[j];
+  return total;
+}
+#endif
+
+}  // namespace
+
+void row_sums(const std::int8_t* query, std::size_t d, const std::uint8_t* codes,
+              std::size_t stride, const std::int32_t* bias, const std::uint32_t* rows,
+              std::size_t n, std::int32_t* sums) {
+  for (std::size_t i = 0; i < n; ++i)
+    sums[i] = product(query, codes + rows[i] * stride, d) + bias[rows[i]];
+}
+
+}  // namespace kf::KF_LEVEL

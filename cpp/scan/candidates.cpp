@@ -1,0 +1,217 @@
+#include "scan/candidates.h"
+
+#include <algorithm>
+#include <atomic>
+#include <limits>
+
+#include "core/threads.h"
+#include "core/topk.h"
+#include "scan/search.h"
+
+namespace kf::scan {
+
+namespace {
+
+// What a range search collects.
+class Within {
+ public:
+  explicit Within(float radius) : radius_(radius) {}
+  float worst() const { return radius_; }
+  void push(const Neighbour& item) {
+    if (item.distance <= radius_) found_.push_back(item);
+  }
+  std::vector<Neighbour> take() {
+    std::sort(found_.begin(), found_.end());
+    return std::move(found_);
+  }
+
+ private:
+  float radius_;
+  std::vector<Neighbour> found_;
+};
+
+}  // namespace
+
+// What a thread keeps from query to query. Result: worst() is what a row must not exceed;
+// push(neighbour).
+template <class Result>
+class CandidateScan::Session {
+ public:
+  Session(const CandidateScan& scan, const Result& empty)
+      : scan_(scan),
+        proposer_(scan.structure_.proposer()),
+        top_(empty),
+        table_(kernels()),
+        distance_(scan.metric_ == Metric::l2 ? table_.squared_l2 : table_.inner_product),
+        sign_(scan.metric_ == Metric::l2 ? 1.0f : -1.0f) {
+    std::size_t bits = 0;
+    for (const CandidateSegment& s : scan.segments_) {
+      first_.push_back(bits);
+      bits += (s.n + 63) / 64 * 64;
+      scratch_.resize(std::max(scratch_.size(), s.stored.scratch()));
+    }
+    seen_.assign(bits / 64, 0);
+    code_.resize(1, scan.coder_.padded_d());
+    thresholds_.resize(scan.segments_.size());
+  }
+
+  Result& search(const CandidateQuery& query, std::size_t q) {
+    vector_ = query.vectors + q * scan_.d_;
+    scan_.coder_.quantize(vector_, 1, code_, 0);
+    bound_ = -infinity;  // none: thresholds are computed at the first bucket
+    const std::size_t keys = scan_.structure_.keys();
+    proposer_->begin(vector_, keys ? query.keys + q * keys : nullptr);
+    const std::size_t checks = query.checks ? query.checks : scan_.rows_;
+    std::size_t looked = 0;
+    // A bucket's rows are fetched while those of the bucket before are looked at.
+    current_.rows.clear();
+    for (Bucket bucket; looked < checks && proposer_->next(bucket);) {
+      looked += gather(bucket, query, checks - looked);
+      if (next_.rows.empty()) continue;
+      look();
+      std::swap(current_, next_);
+    }
+    look();
+    rows_ += looked;
+    for (const std::size_t word : touched_) seen_[word] = 0;
+    touched_.clear();
+    return top_;
+  }
+
+  std::size_t rows_ = 0, scored_ = 0;
+
+ private:
+  struct Rows {
+    std::uint32_t segment = 0;
+    std::vector<std::uint32_t> rows;
+  };
+
+  // The rows of a bucket that are new, at most `most`, on their way into the cache.
+  std::size_t gather(const Bucket& bucket, const CandidateQuery& query, std::size_t most) {
+    const CandidateSegment& s = scan_.segments_[bucket.segment];
+    const std::uint8_t* admitted = query.admitted ? query.admitted[bucket.segment] : nullptr;
+    next_.segment = bucket.segment;
+    next_.rows.clear();
+    std::size_t looked = 0;
+    for (std::size_t i = 0; i < bucket.n && looked < most; ++i) {
+      const std::uint32_t row = bucket.rows[i];
+      const std::size_t bit = first_[bucket.segment] + row;
+      std::uint64_t& word = seen_[bit / 64];
+      const std::uint64_t mask = std::uint64_t{1} << (bit % 64);
+      if (word & mask) continue;
+      if (word == 0) touched_.push_back(bit / 64);
+      word |= mask;
+      if ((s.alive && !s.alive[row]) || (admitted && !admitted[row])) continue;
+      const char* code = reinterpret_cast<const char*>(s.codes + row * s.stride);
+      for (std::size_t byte = 0; byte < s.stride && byte < 1024; byte += 64)
+        __builtin_prefetch(code + byte);
+      __builtin_prefetch(s.bias + row);
+      next_.rows.push_back(row);
+      ++looked;
+    }
+    return looked;
+  }
+
+  // Scores the rows that were fetched.
+  void look() {
+    const std::size_t n = current_.rows.size();
+    if (n == 0) return;
+    const CandidateSegment& s = scan_.segments_[current_.segment];
+    if (bound_ != top_.worst()) renew();
+    sums_.resize(std::max(sums_.size(), n));
+    table_.row_sums(code_.codes.data(), scan_.coder_.padded_d(), s.codes, s.stride, s.bias,
+                    current_.rows.data(), n, sums_.data());
+    std::size_t passed = 0;
+    for (std::size_t i = 0; i < n; ++i) {
+      current_.rows[passed] = current_.rows[i];
+      passed += sums_[i] >= thresholds_[current_.segment];
+    }
+    for (std::size_t i = 0; i < passed; ++i) s.stored.prefetch(current_.rows[i]);
+    for (std::size_t i = 0; i < passed; ++i) {
+      const std::uint32_t row = current_.rows[i];
+      const float value =
+          sign_ * distance_(vector_, s.stored.row(table_, row, scratch_.data()), scan_.d_);
+      top_.push({value, s.ids[row]});
+    }
+    scored_ += passed;
+    current_.rows.clear();
+  }
+
+  // Integer thresholds of all segments for the present bound.
+  void renew() {
+    bound_ = top_.worst();
+    for (std::size_t i = 0; i < scan_.segments_.size(); ++i) {
+      const CandidateSegment& s = scan_.segments_[i];
+      Bytes bytes;
+      bytes.residual = &s.residual;
+      bytes.radius = s.radius;
+      ByteFilter filter(bytes, scan_.metric_, code_, 0, 1, scan_.d_, scan_.largest_norm_);
+      filter.begin_chunk(0, 1);
+      filter.thresholds(&bound_, &thresholds_[i]);
+    }
+  }
+
+  const CandidateScan& scan_;
+  std::unique_ptr<Proposer> proposer_;
+  Result top_;
+  const KernelTable& table_;
+  float (*distance_)(const float*, const float*, std::size_t);
+  float sign_, bound_ = 0;
+  const float* vector_ = nullptr;
+  Shadow::Queries code_;
+  std::vector<ByteFilter::Threshold> thresholds_;
+  std::vector<std::size_t> first_;  // where a segment's bits start
+  std::vector<std::uint64_t> seen_;
+  std::vector<std::size_t> touched_;
+  std::vector<std::int32_t> sums_;
+  Buffer<float> scratch_;
+  Rows current_, next_;
+};
+
+CandidateScan::CandidateScan(Metric metric, const Shadow& coder, const Structure& structure,
+                             std::vector<CandidateSegment> segments, double largest_norm)
+    : metric_(metric),
+      coder_(coder),
+      structure_(structure),
+      segments_(std::move(segments)),
+      d_(coder.centre().size()),
+      largest_norm_(largest_norm) {
+  for (const CandidateSegment& s : segments_) rows_ += s.n;
+}
+
+// `done` takes each query's result and leaves it empty.
+template <class Result, class Done>
+CandidateStats CandidateScan::run(const CandidateQuery& query, const Result& empty,
+                                  const Done& done) const {
+  std::atomic<std::size_t> rows{0}, scored{0};
+  // A session's marks take a bit a row: shared by many queries where there are many.
+  const std::size_t workers = query.threads ? query.threads : threads();
+  const std::size_t block = std::clamp<std::size_t>(query.n / (4 * workers), 1, 64);
+  parallel_for(
+      query.n, block,
+      [&](std::size_t from, std::size_t to) {
+        Session<Result> session(*this, empty);
+        for (std::size_t q = from; q < to; ++q) {
+          poll_interrupt();
+          done(q, session.search(query, q));
+        }
+        rows += session.rows_;
+        scored += session.scored_;
+      },
+      query.threads);
+  return {rows, scored};
+}
+
+CandidateStats CandidateScan::search(const CandidateQuery& query, std::size_t k, float* distances,
+                                     std::int64_t* ids) const {
+  return run(query, TopK(k),
+             [&](std::size_t q, TopK& top) { top.write(distances + q * k, ids + q * k); });
+}
+
+CandidateStats CandidateScan::range(const CandidateQuery& query, float radius,
+                                    std::vector<std::vector<Neighbour>>& lists) const {
+  lists.resize(query.n);
+  return run(query, Within(radius), [&](std::size_t q, Within& found) { lists[q] = found.take(); });
+}
+
+}  // namespace kf::scan

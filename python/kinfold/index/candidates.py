@@ -1,0 +1,284 @@
+"""An index of vectors that something proposes: k-d trees, hash tables."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kinfold import _core
+from kinfold.base.arrays import Ids, Vectors, aligned, as_count, as_number
+from kinfold.base.errors import FileFormatError
+from kinfold.base.ranking import Neighbours
+from kinfold.base.state import JSON, Arrays, add_prefix, check_only, strip_prefix, take, take_param
+from kinfold.index.base import RangeResult
+from kinfold.index.codecs.raw import ByteVectors, RawVectors, rows_of_blocks
+from kinfold.index.parts import described, part_from
+from kinfold.index.proposers.base import Proposer
+from kinfold.index.segmented import SegmentedIndex
+from kinfold.index.store import Batch, Packing, Segment
+
+# Rows of 8-bit copies start at cache lines.
+_LINE = 64
+# A copy that lost more than this many times the usual is no filter: its row always passes.
+_OUTLIER = 2.0
+
+
+class CandidateIndex(SegmentedIndex):
+    """Approximate nearest neighbours among rows that a proposer names.
+
+    Rows are looked at in the order of the proposal, each once, until ``checks`` have been; the answer is the best of
+    them by the float32 distance to what is stored, ties by ascending id. It depends neither on the instruction
+    set, the batch nor the threads. With ``checks=0`` all rows are looked at.
+
+    Parameters
+    ----------
+    dim : dimension of the vectors
+    proposer : KDForest or HashTables
+    codec : RawVectors (float32, float16) or ByteVectors; float32 where None
+    metric : "l2" (squared Euclidean distance), "ip" (inner product) or "cosine"
+    checks : rows to look at where a search does not say
+
+    What has not been trained learns from the first vectors that are added.
+    Several threads may search while one adds or removes.
+    """
+
+    kind: ClassVar[str] = "index.Candidates"
+
+    def __init__(
+        self,
+        dim: int,
+        proposer: Proposer,
+        codec: RawVectors | ByteVectors | None = None,
+        *,
+        metric: str = "l2",
+        checks: int = 1000,
+    ) -> None:
+        super().__init__(dim, metric)
+        inner = "l2" if self.metric == "l2" else "ip"
+        self.codec = RawVectors(self.dim, metric=inner) if codec is None else codec
+        self.proposer = proposer
+        self.checks = as_count(checks, "checks", least=0)
+        self._rows = _Rows(self.codec, proposer)
+
+    def __repr__(self) -> str:
+        return f"CandidateIndex({self.proposer!r}, {self.codec!r}, metric={self.metric!r}, n={len(self)})"
+
+    def add(self, x: Any, ids: Any = None, *, verbose: bool = True) -> Ids:
+        """Add vectors (n, d) and return their ids, which number on where none are given.
+
+        x : an array, memory-mapped or not, which is read in pieces; or, once trained, an iterator of arrays
+        ids : one for each vector; not with an iterator
+        Raises ValueError for ids that are there already or occur twice.
+        """
+        with self._lock:
+            if not self.is_trained and hasattr(x, "__len__") and len(x):
+                self.train(x)
+        return super().add(x, ids, verbose=verbose)
+
+    def search(
+        self,
+        queries: Any,
+        k: int = 10,
+        *,
+        checks: int | None = None,
+        filter: Any = None,
+        threads: int = 0,
+    ) -> Neighbours:
+        """The k nearest neighbours of each query among the rows that are looked at.
+
+        queries : (n, d), or one vector (d,), which is answered by (k,)
+        checks : rows to look at, 0 for all; rows that the filter bars do not count
+        filter : ids that may answer, or a boolean mask over ``index.ids``
+        threads : 0 for the library's setting
+        Returns distances float32 (n, k) and ids int64 (n, k), nearest first; where there are fewer than k:
+        +inf (similarities: -inf) and -1.
+        """
+        state = self._now
+        k = as_count(k, "k", most=1 << 24)
+        one = np.ndim(queries) == 1
+        vectors = self._prepared(queries, "queries", empty=True, one=True)
+        distances, found, stats = state.scan.search(
+            vectors, self.proposer.keys(vectors), k, self._budget(checks),
+            as_count(threads, "threads", least=0, most=1024), self._admitted(state, filter),
+        )  # fmt: skip
+        self._count(len(vectors), stats)
+        return self._signed(distances, found, one)
+
+    def range_search(
+        self,
+        queries: Any,
+        radius: float,
+        *,
+        checks: int | None = None,
+        filter: Any = None,
+        threads: int = 0,
+    ) -> RangeResult:
+        """All rows within a radius of each query among those that are looked at, nearest first.
+
+        radius : squared distance at most this ("l2"), or similarity at least this
+        Returns starts int64 (n + 1,), distances float32 and ids int64 of all entries.
+        """
+        state = self._now
+        bound = as_number(radius, "radius", least=0.0 if self.metric == "l2" else -np.inf)
+        vectors = self._prepared(queries, "queries", empty=True, one=True)
+        (starts, distances, found), stats = state.scan.range_search(
+            vectors, self.proposer.keys(vectors), bound if self.metric == "l2" else -bound,
+            self._budget(checks), as_count(threads, "threads", least=0, most=1024),
+            self._admitted(state, filter),
+        )  # fmt: skip
+        self._count(len(vectors), stats)
+        return RangeResult(starts, distances if self.metric == "l2" else -distances, found)
+
+    def stats(self) -> dict[str, JSON]:
+        """Sizes, and what searches have cost so far.
+
+        bytes_per_vector : of what is stored and of the ids; structure_bytes: of 8-bit copies and proposer
+        per_query : rows looked at, and rows scored by a float32 distance, on average
+        """
+        state = self._now
+        sizes = [
+            sum(a.nbytes for name, a in s.packed.items() if name != "vectors")
+            for s in state.segments
+        ]
+        return {
+            "n": len(self),
+            "bytes_per_vector": self.codec.bytes_per_vector + 8,
+            "structure_bytes": sum(sizes),
+            "segments": len(state.segments),
+            "queries": self._totals["queries"],
+            "per_query": self._per_query(),
+        }
+
+    def params(self) -> dict[str, JSON]:
+        """What was chosen."""
+        return {**self._choices(), "checks": self.checks}
+
+    @classmethod
+    def from_state(
+        cls, params: Mapping[str, JSON], arrays: Mapping[str, NDArray[Any]]
+    ) -> CandidateIndex:
+        """An index over the arrays as they are, memory-mapped or not."""
+        check_only(params, {"dim", "metric", "proposer", "codec", "checks"}, "parameters")
+        index = cls(
+            take_param(params, "dim", int),
+            part_from(params, arrays, "proposer"),
+            part_from(params, arrays, "codec"),
+            metric=take_param(params, "metric", str),
+            checks=take_param(params, "checks", int),
+        )
+        if not isinstance(index.codec, RawVectors | ByteVectors) or index.codec.dim != index.dim:
+            raise FileFormatError(
+                "parameter 'codec': expected stored vectors of the index's dimension"
+            )
+        index._adopt_rows(arrays, ("proposer", "codec"), 1)
+        return index
+
+    # --- inside ----------------------------------------------------------------------------------------
+
+    def _budget(self, checks: int | None) -> int:
+        return self.checks if checks is None else as_count(checks, "checks", least=0)
+
+    @property
+    def _packing(self) -> Packing:
+        return self._rows
+
+    def _learn(self, x: Vectors) -> None:
+        self.codec.fit(x, np.zeros(len(x), np.int64), None)
+        self.proposer.fit(x)
+
+    def _encoded(self, x: Vectors, ids: Ids) -> Batch:
+        cells = np.zeros(len(x), np.int64)
+        return Batch(cells, ids, self.codec.encode(x, cells, None), None)
+
+    def _decoded(self, batch: Batch) -> Vectors:
+        return self.codec.decode(batch.rows, batch.cells, None)
+
+    def _compiled(self, segments: tuple[Segment, ...]) -> Any:
+        structure = self.proposer.structure(
+            [strip_prefix("proposer", s.packed) for s in segments], self.dim
+        )
+        parts, largest = [], 0.0
+        for s in segments:
+            residual, radius, norm = s.packed["sizes"]
+            largest = max(largest, float(norm))
+            parts.append(
+                (s.ids, s.alive, s.packed.get("vectors"), s.packed["codes"], s.packed["bias"],
+                 float(residual), float(radius))
+            )  # fmt: skip
+        return _core.scan.CandidateScan(self.codec.engine(), structure, parts, largest)
+
+    def _choices(self) -> dict[str, JSON]:
+        return {
+            "dim": self.dim, "metric": self.metric,
+            "proposer": described(self.proposer), "codec": described(self.codec),
+        }  # fmt: skip
+
+    def _learnt(self) -> Arrays:
+        self._now  # noqa: B018
+        return {
+            **add_prefix("proposer", self.proposer.arrays()),
+            **add_prefix("codec", self.codec.arrays()),
+        }
+
+
+class _Rows:
+    """Stored vectors row by row, 8-bit copies beside them, and the proposer's arrays over them."""
+
+    def __init__(self, codec: RawVectors | ByteVectors, proposer: Proposer) -> None:
+        self.codec, self.proposer = codec, proposer
+
+    def pack(self, rows: Arrays) -> Arrays:
+        """What the engine reads."""
+        n = len(next(iter(rows.values())))
+        decoded = self.codec.decode(rows, np.zeros(n, np.int64), None)
+        blocks, bias, residual, radius, norm = self.codec.engine().encode(decoded)
+        codes = rows_of_blocks(blocks, n)
+        stride = -(-codes.shape[1] // _LINE) * _LINE
+        padded = np.full((n, stride), 128, np.uint8)
+        padded[:, : codes.shape[1]] = codes
+        # The engine has one bound for all: rows that lost much more would loosen it for everybody.
+        limit = _OUTLIER * float(np.median(residual)) if n else 0.0
+        bias = bias[:n].copy()
+        bias[np.repeat(residual > limit, 32)[:n]] = 1 << 30
+        kept = residual[residual <= limit]
+        packed = {
+            "codes": aligned(padded),
+            "bias": bias,
+            "sizes": np.array([kept.max(initial=0.0), radius, norm], np.float64),
+        }
+        stored: NDArray[Any] = packed["codes"]
+        if "vectors" in rows:
+            stored = packed["vectors"] = aligned(rows["vectors"])
+        return {**packed, **add_prefix("proposer", self.proposer.build(stored, self.codec))}
+
+    def unpack(self, packed: Mapping[str, NDArray[Any]], rows: NDArray[Any]) -> Arrays:
+        """Some of the rows as they are stored."""
+        if "vectors" in packed:
+            return {"vectors": packed["vectors"][rows]}
+        return {"codes": packed["codes"][rows, : self.codec.dim]}
+
+    def check(self, packed: Mapping[str, NDArray[Any]], n: int) -> None:
+        """Raise FileFormatError unless the packed arrays hold n rows."""
+        own = {name: a for name, a in packed.items() if not name.startswith("proposer.")}
+        names = {"codes", "bias", "sizes"}
+        dim = self.codec.dim
+        if isinstance(self.codec, RawVectors):
+            names.add("vectors")
+            vectors = take(packed, "vectors", np.dtype(self.codec.dtype), (n, dim))
+            del vectors
+        check_only(own, names, "arrays")
+        codes = take(packed, "codes", np.uint8, (n, None))
+        tiles = -(-dim // 64)
+        if codes.shape[1] % _LINE or codes.shape[1] < -(-dim // (4 * tiles)) * 4 * tiles:
+            raise FileFormatError("array 'codes': expected rows of whole cache lines")
+        take(packed, "bias", np.int32, (n,))
+        if not np.isfinite(take(packed, "sizes", np.float64, (3,))).all():
+            raise FileFormatError("array 'sizes': expected finite numbers")
+        self.proposer.check(strip_prefix("proposer", packed), n, dim)
+
+    def attach(self, segment: Any, packed: Mapping[str, NDArray[Any]]) -> None:
+        """The engine takes all segments at once."""
+        raise NotImplementedError

@@ -1,0 +1,230 @@
+"""An index of binary codes, scanned exhaustively by Hamming distance."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kinfold import _core
+from kinfold.base.arrays import Ids, Vectors, aligned, as_choice, as_count, as_number
+from kinfold.base.ranking import Neighbours
+from kinfold.base.state import JSON, Arrays, add_prefix, check_only, strip_prefix, take, take_param
+from kinfold.index.base import RangeResult
+from kinfold.index.parts import described, part_from
+from kinfold.index.segmented import SegmentedIndex
+from kinfold.index.store import REFINEMENTS, Batch, Fine, Packing, Segment
+from kinfold.quantize.sign import SignQuantizer
+
+
+class HammingIndex(SegmentedIndex):
+    """Nearest neighbours by the Hamming distance of sign codes, ties by ascending id.
+
+    Parameters
+    ----------
+    dim : dimension of the vectors
+    signs : SignQuantizer
+    refine : keep the vectors as "float32", "float16" or "uint8" and rank a shortlist by their distance, or None
+    metric : "l2": distances are numbers of different bits; "cosine": similarities are cos(pi * differing / bits), what
+        the bits tell of the angle. With a second look, the vectors' squared distances or cosines
+    refine_factor : the second look re-scores this many times k
+
+    Codes tell angles, not lengths: vectors of different lengths want ``metric="cosine"``, or a centred quantizer.
+    Several threads may search while one adds or removes.
+    """
+
+    kind: ClassVar[str] = "index.Hamming"
+
+    def __init__(
+        self,
+        dim: int,
+        signs: SignQuantizer,
+        *,
+        refine: str | None = None,
+        metric: str = "l2",
+        refine_factor: float = 10.0,
+    ) -> None:
+        super().__init__(dim, metric)
+        if self.metric == "ip":
+            raise ValueError('metric: sign codes tell angles: expected "l2" or "cosine", got "ip"')
+        self.signs = signs
+        self.refine = None if refine is None else as_choice(refine, "refine", REFINEMENTS)
+        self.refine_factor = as_number(refine_factor, "refine_factor", least=1.0)
+        self._codes = _Codes(-(-signs.bits // 64))
+
+    def __repr__(self) -> str:
+        refine = "" if self.refine is None else f", refine={self.refine!r}"
+        return f"HammingIndex({self.signs!r}{refine}, metric={self.metric!r}, n={len(self)})"
+
+    def search(
+        self,
+        queries: Any,
+        k: int = 10,
+        *,
+        refine_factor: float | None = None,
+        filter: Any = None,
+        threads: int = 0,
+    ) -> Neighbours:
+        """The k nearest codes of each query.
+
+        queries : (n, d), or one vector (d,), which is answered by (k,)
+        refine_factor : with a second look, re-score this many times k
+        filter : ids that may answer, or a boolean mask over ``index.ids``
+        threads : 0 for the library's setting
+        Returns distances float32 (n, k) and ids int64 (n, k), nearest first; where there are fewer than k:
+        +inf (similarities: -inf) and -1.
+        """
+        state = self._now
+        k = as_count(k, "k", most=1 << 24)
+        one = np.ndim(queries) == 1
+        vectors = self._prepared(queries, "queries", empty=True, one=True)
+        factor = self.refine_factor if refine_factor is None else refine_factor
+        factor = as_number(factor, "refine_factor", least=1.0, most=1e6)
+        distances, found, scored = state.scan.search(
+            self._words(vectors), vectors, k, int(np.ceil(k * factor)),
+            as_count(threads, "threads", least=0, most=1024), self._admitted(state, filter),
+        )  # fmt: skip
+        self._count(len(vectors), {"rows": len(vectors) * len(self), "scored": scored})
+        if self.refine is None and self.metric == "cosine":
+            missing = found < 0
+            distances = np.where(missing, -np.inf, self._cosines(distances, missing))
+            return Neighbours(distances[0], found[0]) if one else Neighbours(distances, found)
+        return self._signed(distances, found, one)
+
+    def range_search(
+        self, queries: Any, radius: float, *, filter: Any = None, threads: int = 0
+    ) -> RangeResult:
+        """All codes within a radius of each query, nearest first, without the second look.
+
+        radius : bits that differ at most ("l2"), or similarity at least this ("cosine")
+        Returns starts int64 (n + 1,), distances float32 and ids int64 of all entries.
+        """
+        state = self._now
+        cosine = self.metric == "cosine"
+        bound = as_number(radius, "radius", least=-np.inf if cosine else 0.0)
+        if cosine:
+            # The most bits whose similarity reaches the radius.
+            levels = self._cosines(np.arange(self.signs.bits + 1, dtype=np.float32), False)
+            most = int((levels >= np.float32(bound)).sum()) - 1
+        else:
+            most = int(min(bound, self.signs.bits))
+        vectors = self._prepared(queries, "queries", empty=True, one=True)
+        starts, distances, found = state.scan.range_search(
+            self._words(vectors), most, as_count(threads, "threads", least=0, most=1024),
+            self._admitted(state, filter),
+        )  # fmt: skip
+        self._count(len(vectors), {"rows": len(vectors) * len(self), "scored": 0})
+        return RangeResult(starts, self._cosines(distances, False) if cosine else distances, found)
+
+    def stats(self) -> dict[str, JSON]:
+        """Sizes, and what searches have cost so far: rows scanned, and rows scored by the second look."""
+        fine = 0 if self._fine is None else np.dtype(self._fine.dtype).itemsize * self.dim
+        return {
+            "n": len(self),
+            "bytes_per_vector": 8 * self._codes.words + fine + 8,
+            "segments": len(self._now.segments),
+            "queries": self._totals["queries"],
+            "per_query": self._per_query(),
+        }
+
+    def params(self) -> dict[str, JSON]:
+        """What was chosen."""
+        return {**self._choices(), "refine_factor": self.refine_factor}
+
+    @classmethod
+    def from_state(
+        cls, params: Mapping[str, JSON], arrays: Mapping[str, NDArray[Any]]
+    ) -> HammingIndex:
+        """An index over the arrays as they are, memory-mapped or not."""
+        check_only(params, {"dim", "metric", "signs", "refine", "refine_factor"}, "parameters")
+        index = cls(
+            take_param(params, "dim", int),
+            part_from(params, arrays, "signs"),
+            refine=take_param(params, "refine", (str, type(None))),
+            metric=take_param(params, "metric", str),
+            refine_factor=take_param(params, "refine_factor", (int, float)),
+        )
+        if len(index.signs.mean) != index.dim:
+            raise ValueError("signs: expected the index's dimension")
+        if index.refine is not None:
+            index._fine = Fine.from_arrays(index.refine, index.dim, strip_prefix("refine", arrays))
+        index._adopt_rows(arrays, ("signs", "refine") if index._fine else ("signs",), 1)
+        return index
+
+    # --- inside ----------------------------------------------------------------------------------------
+
+    def _cosines(self, bits: Vectors, hidden: Any) -> Vectors:
+        angles = np.where(hidden, 0, bits) * (np.pi / self.signs.bits)
+        return np.cos(angles).astype(np.float32)
+
+    def _words(self, x: Vectors) -> NDArray[np.uint64]:
+        """Codes as words, uint64 (n, words), zeros beyond the last bit."""
+        padded = np.zeros((len(x), 8 * self._codes.words), np.uint8)
+        padded[:, : self.signs.code_size] = self.signs.encode(x)
+        return padded.view(np.uint64)
+
+    @property
+    def _packing(self) -> Packing:
+        return self._codes
+
+    def _learn(self, x: Vectors) -> None:
+        if self.refine is not None:
+            self._fine = Fine.fit(self.refine, x)
+        self.signs.fit(x)
+
+    def _encoded(self, x: Vectors, ids: Ids) -> Batch:
+        fine = None if self._fine is None else self._fine.encode(x)
+        return Batch(np.zeros(len(x), np.int64), ids, {"codes": self._words(x)}, fine)
+
+    def _decoded(self, batch: Batch) -> Vectors:
+        codes = np.ascontiguousarray(batch.rows["codes"]).view(np.uint8)
+        return self.signs.decode(codes[:, : self.signs.code_size])
+
+    def _compiled(self, segments: tuple[Segment, ...]) -> Any:
+        fine = self._fine
+        centre, scale = (None, 0.0) if fine is None else (fine.centre, fine.scale)
+        parts = [(s.ids, s.alive, s.packed["codes"], s.fine, centre, scale) for s in segments]
+        metric = "l2" if self.metric == "l2" else "ip"
+        return _core.scan.HammingScan(metric, self._codes.words, parts)
+
+    def _choices(self) -> dict[str, JSON]:
+        return {
+            "dim": self.dim, "metric": self.metric, "signs": described(self.signs), "refine": self.refine,
+        }  # fmt: skip
+
+    def _learnt(self) -> Arrays:
+        self._now  # noqa: B018
+        arrays = add_prefix("signs", self.signs.arrays())
+        if self._fine is not None:
+            arrays |= add_prefix("refine", self._fine.arrays())
+        return arrays
+
+
+class _Codes:
+    """Codes in blocks of eight: uint64 (blocks, words, 8), zeros beyond the last row."""
+
+    def __init__(self, words: int) -> None:
+        self.words = words
+
+    def pack(self, rows: Arrays) -> Arrays:
+        """Codes in blocks."""
+        codes = rows["codes"]
+        blocks = -(-len(codes) // 8)
+        padded = np.zeros((8 * blocks, self.words), np.uint64)
+        padded[: len(codes)] = codes
+        return {"codes": aligned(padded.reshape(blocks, 8, self.words).transpose(0, 2, 1))}
+
+    def unpack(self, packed: Mapping[str, NDArray[Any]], rows: NDArray[Any]) -> Arrays:
+        """Some of the codes, uint64 (n, words)."""
+        return {"codes": packed["codes"][rows // 8, :, rows % 8]}
+
+    def check(self, packed: Mapping[str, NDArray[Any]], n: int) -> None:
+        """Raise FileFormatError unless the packed arrays hold n rows."""
+        check_only(packed, {"codes"}, "arrays")
+        take(packed, "codes", np.uint64, (-(-n // 8), self.words, 8))
+
+    def attach(self, segment: Any, packed: Mapping[str, NDArray[Any]]) -> None:
+        """The engine takes all segments at once."""
+        raise NotImplementedError

@@ -1,0 +1,1 @@
+"""What proposes rows to look at."""

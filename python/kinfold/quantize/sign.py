@@ -1,0 +1,155 @@
+"""Signs of random projections: binary codes whose Hamming distance tells the angle."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kinfold import _core
+from kinfold.base.arrays import Vectors, as_choice, as_count, as_vectors
+from kinfold.base.errors import FileFormatError, NotTrainedError
+from kinfold.base.random import generator
+from kinfold.base.state import JSON, Arrays, check_only, take, take_param
+
+PROJECTIONS = ("gaussian", "hadamard")
+_ROUNDS = 3
+
+
+class SignQuantizer:
+    """Bit j of a code is 1 where the projection on a random direction a_j is not negative.
+
+    Two vectors at an angle t differ in each bit with probability t / pi, so the expected Hamming distance of
+    codes of b bits is b t / pi. Codes do not change when a vector is scaled by a positive number.
+
+    Parameters
+    ----------
+    bits : of a code, at most 4096
+    projection : "gaussian": independent normal directions, d operations a bit; "hadamard": three rounds of random
+        signs and Walsh-Hadamard transforms, about log d operations a bit, directions orthogonal within
+        each transform
+    centred : angles are taken around the mean of the training vectors instead of the origin
+    seed : of the directions
+
+    Charikar, STOC 2002; the fast form: Andoni, Indyk, Laarhoven, Razenshteyn and Schmidt, NeurIPS 2015, section 5.
+    """
+
+    kind: ClassVar[str] = "quantize.Sign"
+
+    def __init__(
+        self,
+        bits: int = 256,
+        *,
+        projection: str = "gaussian",
+        centred: bool = False,
+        seed: int = 0,
+    ) -> None:
+        self.bits = as_count(bits, "bits", most=4096)
+        self.projection = as_choice(projection, "projection", PROJECTIONS)
+        self.centred = bool(centred)
+        self.seed = as_count(seed, "seed", least=0, most=(1 << 63) - 1)
+        self._directions: NDArray[np.float32] | None = None
+        self._mean: Vectors | None = None
+
+    def __repr__(self) -> str:
+        return f"SignQuantizer({self.bits})"
+
+    @property
+    def mean(self) -> Vectors:
+        """What angles are taken around, float32 (d,)."""
+        if self._mean is None:
+            raise NotTrainedError("SignQuantizer: call fit first")
+        return self._mean
+
+    @property
+    def code_size(self) -> int:
+        """Bytes of a code."""
+        return -(-self.bits // 8)
+
+    def fit(self, x: Any) -> SignQuantizer:
+        """Draw the directions for vectors (n, d), and take their mean where they are to be centred."""
+        vectors = as_vectors(x, "x")
+        dim = vectors.shape[1]
+        self._mean = np.zeros(dim, np.float32)
+        if self.centred:
+            self._mean = vectors.mean(axis=0, dtype=np.float64).astype(np.float32)
+        random = generator(self.seed)
+        if self.projection == "gaussian":
+            self._directions = random.standard_normal((dim, self.bits), np.float32)
+        else:
+            size = 1 << (dim - 1).bit_length()
+            shape = (-(-self.bits // size), _ROUNDS, size)
+            self._directions = (2 * random.integers(0, 2, shape) - 1).astype(np.float32)
+        return self
+
+    def project(self, x: Any) -> Vectors:
+        """Projections float32 (n, bits) of vectors (n, d); each row the same in any batch."""
+        vectors = as_vectors(x, "x", dim=len(self.mean), empty=True, one=True)
+        if self.projection == "gaussian":
+            zeros = np.zeros(self.bits, np.float32)
+            found: Vectors = _core.quantize.linear(vectors, self.mean, self._directions, zeros)
+            return found
+        turned: Vectors = _core.quantize.hadamard(vectors - self.mean, self._directions)
+        return turned[:, : self.bits]
+
+    def encode(self, x: Any) -> NDArray[np.uint8]:
+        """Codes uint8 (n, code_size) of vectors (n, d): bit j is bit j % 8 of byte j // 8."""
+        vectors = as_vectors(x, "x", dim=len(self.mean), empty=True, one=True)
+        codes = np.empty((len(vectors), self.code_size), np.uint8)
+        for at in range(0, len(vectors), 8192):
+            above = self.project(vectors[at : at + 8192]) >= 0
+            codes[at : at + 8192] = np.packbits(above, axis=1, bitorder="little")
+        return codes
+
+    def decode(self, codes: Any) -> Vectors:
+        """Vectors float32 (n, d) at distance one from the mean, in the direction that codes tell; no more is kept."""
+        given = np.asarray(codes)
+        if given.ndim != 2 or given.dtype != np.uint8 or given.shape[1] != self.code_size:
+            raise ValueError(
+                f"codes: expected uint8 (n, {self.code_size}), got {given.dtype} {given.shape}"
+            )
+        signs = 2.0 * np.unpackbits(given, axis=1, bitorder="little", count=self.bits) - 1
+        sums = signs @ self.project(np.eye(len(self.mean), dtype=np.float32) + self.mean).T
+        norms = np.sqrt((sums**2).sum(axis=1, keepdims=True))
+        unit = np.divide(sums, norms, out=np.zeros_like(sums), where=norms > 0)
+        return (unit + self.mean).astype(np.float32)
+
+    def params(self) -> dict[str, JSON]:
+        """What was chosen."""
+        return {
+            "bits": self.bits, "projection": self.projection, "centred": self.centred, "seed": self.seed,
+        }  # fmt: skip
+
+    def arrays(self) -> Arrays:
+        """Mean and directions."""
+        return {"mean": self.mean, "directions": np.asarray(self._directions)}
+
+    @classmethod
+    def from_state(
+        cls, params: Mapping[str, JSON], arrays: Mapping[str, NDArray[Any]]
+    ) -> SignQuantizer:
+        """A quantizer from its parts."""
+        check_only(params, {"bits", "projection", "centred", "seed"}, "parameters")
+        check_only(arrays, {"mean", "directions"}, "arrays")
+        signs = cls(
+            take_param(params, "bits", int),
+            projection=take_param(params, "projection", str),
+            centred=take_param(params, "centred", bool),
+            seed=take_param(params, "seed", int),
+        )
+        mean = take(arrays, "mean", np.float32, (None,))
+        dim = len(mean)
+        shape: tuple[int, ...] = (dim, signs.bits)
+        if signs.projection == "hadamard":
+            size = 1 << max(dim - 1, 0).bit_length()
+            shape = (-(-signs.bits // size), _ROUNDS, size)
+        directions = take(arrays, "directions", np.float32, shape)
+        if not dim or not (np.isfinite(mean).all() and np.isfinite(directions).all()):
+            raise FileFormatError("array 'directions': expected finite numbers")
+        signs._mean, signs._directions = (
+            np.ascontiguousarray(mean),
+            np.ascontiguousarray(directions),
+        )
+        return signs
