@@ -2,7 +2,7 @@
 
 #include "scan/candidates.h"
 
-#include <cmath>
+#include <algorithm>
 #include <memory>
 
 #include "bind/registry.h"
@@ -14,7 +14,7 @@
 namespace kf::bind {
 namespace {
 
-static_assert(sizeof(tree::Split) == 8);
+static_assert(sizeof(tree::Node) == 16);
 
 struct BoundStructure {
   std::vector<py::object> keep;
@@ -29,35 +29,48 @@ struct BoundScan {
   std::unique_ptr<scan::CandidateScan> scan;
 };
 
-// A segment is (splits int32 (trees, nodes, 2), order uint32 (trees, n)).
+// A segment is (nodes int32 (N, 4), roots int64 (trees,), order uint32 (trees, n)).
 std::unique_ptr<BoundStructure> forests(std::size_t d, const py::list& segments) {
   auto bound = std::make_unique<BoundStructure>();
   std::vector<tree::Forest> parts;
   for (const py::handle& item : segments) {
     const auto fields = py::cast<py::tuple>(item);
-    require(fields.size() == 2, "segments: expected pairs");
-    const auto splits = expect<std::int32_t>(fields[0], "splits", 3);
-    const auto order = expect<std::uint32_t>(fields[1], "order", 2);
+    require(fields.size() == 3, "segments: expected tuples of three");
+    const auto nodes = expect<std::int32_t>(fields[0], "nodes", 2);
+    const auto roots = expect<std::int64_t>(fields[1], "roots", 1);
+    const auto order = expect<std::uint32_t>(fields[2], "order", 2);
     tree::Forest forest;
     forest.trees = rows(order);
     forest.n = cols(order);
-    require(rows(splits) == forest.trees && splits.shape(2) == 2,
-            "splits: expected pairs for each tree");
-    while (forest.nodes() < cols(splits)) ++forest.levels;
-    require(forest.nodes() == cols(splits) && forest.levels < 32, "splits: expected a full tree");
-    const std::int32_t* pairs = splits.data();
-    for (std::size_t i = 0; i < forest.trees * forest.nodes(); ++i)
-      require(pairs[2 * i] >= 0 && static_cast<std::size_t>(pairs[2 * i]) < d,
-              "splits: dimension out of range");
+    require(cols(nodes) == 4 && rows(roots) == forest.trees, "roots: expected one for each tree");
+    forest.nodes = reinterpret_cast<const tree::Node*>(nodes.data());
+    forest.roots = roots.data();
+    forest.order = order.data();
+    for (std::size_t t = 0; t < forest.trees; ++t) {
+      const std::int64_t end =
+          t + 1 < forest.trees ? roots.data()[t + 1] : static_cast<std::int64_t>(rows(nodes));
+      const std::int64_t begin = roots.data()[t];
+      require(begin >= 0 && begin < end && end <= static_cast<std::int64_t>(rows(nodes)),
+              "roots: expected to rise");
+      for (std::int64_t i = 0; i < end - begin; ++i) {
+        const tree::Node& node = forest.nodes[begin + i];
+        if (node.dimension >= 0)
+          require(static_cast<std::size_t>(node.dimension) < d && node.link > i + 1 &&
+                      node.link < end - begin,
+                  "nodes: expected each before those below it");
+        else
+          require(node.begin() >= 0 && node.begin() <= node.link &&
+                      static_cast<std::size_t>(node.link) <= forest.n,
+                  "nodes: expected rows in leaves");
+      }
+    }
     for (std::size_t i = 0; i < forest.trees * forest.n; ++i)
       require(order.data()[i] < forest.n, "order: row out of range");
-    forest.splits = reinterpret_cast<const tree::Split*>(pairs);
-    forest.order = order.data();
     bound->keep.push_back(py::reinterpret_borrow<py::object>(item));
     bound->rows.push_back(forest.n);
     parts.push_back(forest);
   }
-  bound->structure = std::make_unique<tree::Forests>(d, std::move(parts));
+  bound->structure = std::make_unique<tree::Forests>(std::move(parts));
   return bound;
 }
 
@@ -181,23 +194,28 @@ void register_candidates(py::module_ m) {
         const std::size_t n = rows(py::cast<py::array>(vectors));
         const scan::Stored stored = stored_in(vectors, n, d, centre, scale, keep);
         require(trees > 0 && leaf > 0 && among > 0, "trees: expected at least 1");
-        require(n < (std::size_t{1} << 32), "vectors: expected fewer than 2^32");
-        const std::size_t levels = tree::levels_for(n, leaf);
-        const auto nodes = static_cast<py::ssize_t>((std::size_t{1} << levels) - 1);
-        const auto count = static_cast<py::ssize_t>(trees);
-        Array<std::int32_t> splits({count, nodes, py::ssize_t{2}});
-        Array<std::uint32_t> order({count, static_cast<py::ssize_t>(n)});
-        auto* pairs = reinterpret_cast<tree::Split*>(splits.mutable_data());
+        require(n < (std::size_t{1} << 31), "vectors: expected fewer than 2^31");
+        Array<std::uint32_t> order({static_cast<py::ssize_t>(trees), static_cast<py::ssize_t>(n)});
         std::uint32_t* rows_of = order.mutable_data();
+        std::vector<std::vector<tree::Node>> built;
         {
           py::gil_scoped_release release;
-          tree::build_forest(stored, n, trees, levels, among, seed, pairs, rows_of);
+          built = tree::build_forest(stored, n, trees, leaf, among, seed, rows_of);
         }
-        return py::make_tuple(splits, order);
+        Array<std::int64_t> roots(static_cast<py::ssize_t>(trees));
+        std::size_t total = 0;
+        for (std::size_t t = 0; t < trees; ++t) {
+          roots.mutable_data()[t] = static_cast<std::int64_t>(total);
+          total += built[t].size();
+        }
+        Array<std::int32_t> nodes({static_cast<py::ssize_t>(total), py::ssize_t{4}});
+        auto* out = reinterpret_cast<tree::Node*>(nodes.mutable_data());
+        for (const auto& of : built) out = std::copy(of.begin(), of.end(), out);
+        return py::make_tuple(nodes, roots, order);
       },
       py::arg("vectors"), py::arg("dim"), py::arg("centre"), py::arg("scale"), py::arg("trees"),
       py::arg("leaf"), py::arg("among"), py::arg("seed"),
-      "Splits and row orders of randomized k-d trees.");
+      "Nodes, roots and row orders of randomized k-d trees.");
 
   py::class_<BoundScan>(m, "CandidateScan", "Search among proposed rows.")
       .def(py::init(&make_scan), py::arg("raw"), py::arg("structure"), py::arg("segments"),

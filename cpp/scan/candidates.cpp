@@ -63,15 +63,16 @@ class CandidateScan::Session {
     proposer_->begin(vector_, keys ? query.keys + q * keys : nullptr);
     const std::size_t checks = query.checks ? query.checks : scan_.rows_;
     std::size_t looked = 0;
-    // A bucket's rows are fetched while those of the bucket before are looked at.
+    // Rows are fetched while those before them are looked at.
     current_.rows.clear();
+    next_.rows.clear();
     for (Bucket bucket; looked < checks && proposer_->next(bucket);) {
+      if (next_.rows.size() >= together || bucket.segment != next_.segment) turn();
+      next_.segment = bucket.segment;
       looked += gather(bucket, query, checks - looked);
-      if (next_.rows.empty()) continue;
-      look();
-      std::swap(current_, next_);
     }
-    look();
+    turn();
+    turn();
     rows_ += looked;
     for (const std::size_t word : touched_) seen_[word] = 0;
     touched_.clear();
@@ -86,12 +87,17 @@ class CandidateScan::Session {
     std::vector<std::uint32_t> rows;
   };
 
+  static constexpr std::size_t together = 32;
+
+  void turn() {
+    look();
+    std::swap(current_, next_);
+  }
+
   // The rows of a bucket that are new, at most `most`, on their way into the cache.
   std::size_t gather(const Bucket& bucket, const CandidateQuery& query, std::size_t most) {
     const CandidateSegment& s = scan_.segments_[bucket.segment];
     const std::uint8_t* admitted = query.admitted ? query.admitted[bucket.segment] : nullptr;
-    next_.segment = bucket.segment;
-    next_.rows.clear();
     std::size_t looked = 0;
     for (std::size_t i = 0; i < bucket.n && looked < most; ++i) {
       const std::uint32_t row = bucket.rows[i];

@@ -2,7 +2,7 @@
 
 #include <algorithm>
 #include <bit>
-#include <cstring>
+#include <numeric>
 
 #include "core/buffer.h"
 #include "core/threads.h"
@@ -50,77 +50,149 @@ void coordinates(const scan::Stored& rows, std::size_t dimension, const std::uin
   }
 }
 
-// The dimension to split: one of those of largest variance in a sample.
-std::size_t choose(const scan::Stored& rows, const std::uint32_t* order, std::size_t n,
-                   std::size_t among, std::uint64_t number, double* sums, float* scratch) {
-  const KernelTable& table = kernels();
-  const std::size_t d = rows.d, count = std::min(n, sample_size);
-  double *mean = sums, *square = sums + d;
-  std::fill(sums, sums + 2 * d, 0.0);
-  for (std::size_t i = 0; i < count; ++i) rows.prefetch(order[i * n / count]);
-  for (std::size_t i = 0; i < count; ++i) {
-    const float* x = rows.row(table, order[i * n / count], scratch);
-    for (std::size_t j = 0; j < d; ++j) {
-      const double v = static_cast<double>(x[j]);
-      mean[j] += v;
-      square[j] += v * v;
+// Builds one tree.
+class Builder {
+ public:
+  Builder(const scan::Stored& rows, std::size_t n, std::size_t leaf, std::size_t among,
+          std::uint64_t seed, std::size_t tree, std::uint32_t* order)
+      : rows_(rows),
+        table_(kernels()),
+        leaf_(leaf),
+        among_(std::min(among, rows.d)),
+        seed_(seed),
+        tree_(tree),
+        order_(order),
+        sums_(2 * rows.d),
+        scratch_(rows.scratch()),
+        keys_(n) {
+    std::iota(order, order + n, 0u);
+    if (n > 0) grow(0, n);
+  }
+
+  std::vector<Node> take() { return std::move(nodes_); }
+
+ private:
+  // Depth first; what remains to be done lies on a stack of our own, for trees may be deep.
+  void grow(std::size_t first, std::size_t last) {
+    struct Task {
+      std::size_t begin, end;
+      std::size_t parent;  // whose right child this is, or none
+    };
+    constexpr std::size_t none = ~std::size_t{0};
+    std::vector<Task> tasks{{first, last, none}};
+    while (!tasks.empty()) {
+      const Task task = tasks.back();
+      tasks.pop_back();
+      if (task.end - task.begin > 4096) poll_interrupt();
+      const std::size_t node = nodes_.size();
+      if (task.parent != none) nodes_[task.parent].link = static_cast<std::int32_t>(node);
+      nodes_.push_back({});
+      std::size_t middle = task.begin;
+      if (task.end - task.begin > leaf_) middle = split(task.begin, task.end, node);
+      if (middle == task.begin) {
+        nodes_[node] = {-1, static_cast<std::int32_t>(task.end),
+                        std::bit_cast<float>(static_cast<std::int32_t>(task.begin)), 0};
+        continue;
+      }
+      tasks.push_back({middle, task.end, node});
+      tasks.push_back({task.begin, middle, none});
     }
   }
-  std::size_t best[16];
-  std::size_t found = 0;
-  const std::size_t most = std::min(among, std::min<std::size_t>(d, 16));
-  for (std::size_t j = 0; j < d; ++j) {
-    square[j] -= mean[j] * mean[j] / static_cast<double>(count);
-    std::size_t at = found;
-    while (at > 0 && square[best[at - 1]] < square[j]) --at;
-    if (at == most) continue;
-    if (found < most) ++found;
-    for (std::size_t i = found - 1; i > at; --i) best[i] = best[i - 1];
-    best[at] = j;
+
+  // Returns where the right half begins: `begin` where all rows are alike.
+  std::size_t split(std::size_t begin, std::size_t end, std::size_t node) {
+    std::size_t candidates[16];
+    const std::size_t found = widest(begin, end, candidates);
+    const std::size_t n = end - begin,
+                      drawn = draw(seed_, tree_, node) % std::max<std::size_t>(found, 1);
+    for (std::size_t i = 0; i < found; ++i) {
+      const std::size_t dimension = candidates[(drawn + i) % found];
+      coordinates(rows_, dimension, order_ + begin, n, keys_.data());
+      double sum = 0;
+      for (std::size_t j = 0; j < n; ++j) sum += static_cast<double>(keys_[j].first);
+      const auto mean = static_cast<float>(sum / static_cast<double>(n));
+      std::size_t left = part(n, mean);
+      // A few rows far away: the middle one parts better.
+      if (std::min(left, n - left) < n / 16) {
+        std::nth_element(keys_.begin(), keys_.begin() + static_cast<std::ptrdiff_t>(n / 2),
+                         keys_.begin() + static_cast<std::ptrdiff_t>(n));
+        const std::size_t other = part(n, keys_[n / 2].first);
+        if (other == 0 || std::min(other, n - other) < std::min(left, n - left))
+          left = part(n, mean);
+        else
+          left = other;
+      }
+      if (left == 0 || left == n) continue;
+      float low = keys_[0].first, high = keys_[left].first;
+      for (std::size_t j = 0; j < left; ++j) low = std::max(low, keys_[j].first);
+      for (std::size_t j = left; j < n; ++j) high = std::min(high, keys_[j].first);
+      for (std::size_t j = 0; j < n; ++j) order_[begin + j] = keys_[j].second;
+      nodes_[node] = {static_cast<std::int32_t>(dimension), 0, low, high};
+      return begin + left;
+    }
+    return begin;
   }
-  return best[number % found];
-}
+
+  // Rows below a value first; how many there are.
+  std::size_t part(std::size_t n, float value) {
+    const auto end = keys_.begin() + static_cast<std::ptrdiff_t>(n);
+    return static_cast<std::size_t>(
+        std::stable_partition(keys_.begin(), end, [&](const auto& k) { return k.first < value; }) -
+        keys_.begin());
+  }
+
+  // The dimensions of largest variance in a sample, those without any left out.
+  std::size_t widest(std::size_t begin, std::size_t end, std::size_t* best) {
+    const std::size_t d = rows_.d, n = end - begin, count = std::min(n, sample_size);
+    double *mean = sums_.data(), *square = mean + d;
+    std::fill(sums_.begin(), sums_.end(), 0.0);
+    const std::uint32_t* order = order_ + begin;
+    for (std::size_t i = 0; i < count; ++i) rows_.prefetch(order[i * n / count]);
+    for (std::size_t i = 0; i < count; ++i) {
+      const float* x = rows_.row(table_, order[i * n / count], scratch_.data());
+      for (std::size_t j = 0; j < d; ++j) {
+        const double v = static_cast<double>(x[j]);
+        mean[j] += v;
+        square[j] += v * v;
+      }
+    }
+    std::size_t found = 0;
+    for (std::size_t j = 0; j < d; ++j) {
+      square[j] -= mean[j] * mean[j] / static_cast<double>(count);
+      if (!(square[j] > 0)) continue;
+      std::size_t at = found;
+      while (at > 0 && square[best[at - 1]] < square[j]) --at;
+      if (at == among_) continue;
+      if (found < among_) ++found;
+      for (std::size_t i = found - 1; i > at; --i) best[i] = best[i - 1];
+      best[at] = j;
+    }
+    return found;
+  }
+
+  const scan::Stored& rows_;
+  const KernelTable& table_;
+  std::size_t leaf_, among_;
+  std::uint64_t seed_;
+  std::size_t tree_;
+  std::uint32_t* order_;
+  std::vector<double> sums_;
+  Buffer<float> scratch_;
+  std::vector<std::pair<float, std::uint32_t>> keys_;
+  std::vector<Node> nodes_;
+};
 
 }  // namespace
 
-std::size_t levels_for(std::size_t n, std::size_t leaf) {
-  std::size_t levels = 0;
-  while (((n + (std::size_t{1} << levels) - 1) >> levels) > leaf) ++levels;
-  return levels;
-}
-
-void build_forest(const scan::Stored& rows, std::size_t n, std::size_t trees, std::size_t levels,
-                  std::size_t among, std::uint64_t seed, Split* splits, std::uint32_t* order) {
-  struct Scratch;
-  Forest forest{n, trees, levels, splits, order};
-  for (std::size_t t = 0; t < trees; ++t)
-    for (std::size_t i = 0; i < n; ++i) order[t * n + i] = static_cast<std::uint32_t>(i);
-  for (std::size_t level = 0; level < levels; ++level) {
-    const std::size_t width = std::size_t{1} << level;
-    parallel_for(
-        trees * width, std::max<std::size_t>(1, width / 64), [&](std::size_t from, std::size_t to) {
-          double* sums = thread_scratch<double, Scratch>(2 * rows.d);
-          float* scratch = thread_scratch<float, Scratch>(rows.scratch());
-          for (std::size_t task = from; task < to; ++task) {
-            poll_interrupt();
-            const std::size_t t = task / width, j = task % width, node = width - 1 + j;
-            const std::size_t begin = j * n >> level, end = (j + 1) * n >> level,
-                              middle = (2 * j + 1) * n >> (level + 1);
-            std::uint32_t* own = order + t * n;
-            Split& split = splits[t * forest.nodes() + node];
-            split = {0, 0};
-            if (begin == end) continue;
-            const std::size_t dimension =
-                choose(rows, own + begin, end - begin, among, draw(seed, t, node), sums, scratch);
-            auto* keys = thread_scratch<std::pair<float, std::uint32_t>, Scratch>(end - begin);
-            coordinates(rows, dimension, own + begin, end - begin, keys);
-            const std::size_t half = std::min(middle - begin, end - begin - 1);
-            std::nth_element(keys, keys + half, keys + (end - begin));
-            for (std::size_t i = begin; i < end; ++i) own[i] = keys[i - begin].second;
-            split = {static_cast<std::int32_t>(dimension), keys[half].first};
-          }
-        });
-  }
+std::vector<std::vector<Node>> build_forest(const scan::Stored& rows, std::size_t n,
+                                            std::size_t trees, std::size_t leaf, std::size_t among,
+                                            std::uint64_t seed, std::uint32_t* order) {
+  std::vector<std::vector<Node>> nodes(trees);
+  parallel_for(trees, 1, [&](std::size_t from, std::size_t to) {
+    for (std::size_t t = from; t < to; ++t)
+      nodes[t] = Builder(rows, n, leaf, among, seed, t, order + t * n).take();
+  });
+  return nodes;
 }
 
 namespace {
@@ -133,40 +205,71 @@ class ForestProposer : public scan::Proposer {
     query_ = query;
     branches_.clear();
     queue_.clear();
+    ready_ = reached_ = 0;
     for (std::uint32_t s = 0; s < segments_.size(); ++s)
-      for (std::uint32_t t = 0; t < segments_[s].trees; ++t) push(0.0f, {s, t, 0, 0});
+      for (std::uint32_t t = 0; t < segments_[s].trees; ++t)
+        push(0.0f, {s, t, segments_[s].nodes + segments_[s].roots[t]});
   }
 
   bool next(scan::Bucket& bucket) override {
-    if (queue_.empty()) return false;
-    const std::uint64_t key = pop();
-    const Branch branch = branches_[static_cast<std::uint32_t>(key)];
-    const auto bits = static_cast<std::uint32_t>(key >> 32);
-    const float bound = std::bit_cast<float>(bits);
-    const Forest& forest = segments_[branch.segment];
-    const Split* splits = forest.splits + branch.tree * forest.nodes();
-    std::size_t node = branch.node;
-    for (std::size_t level = branch.level; level < forest.levels; ++level) {
-      const Split split = splits[node];
-      const float difference = query_[split.dimension] - split.value;
-      const std::size_t left = 2 * node + 1;
-      const bool right = difference >= 0;
-      push(bound + difference * difference,
-           {branch.segment, branch.tree, static_cast<std::uint32_t>(left + !right),
-            static_cast<std::uint32_t>(level + 1)});
-      node = left + right;
-    }
-    const std::size_t leaf = node - forest.nodes();
-    const std::size_t begin = forest.begin_of(leaf);
-    bucket = {branch.segment, forest.order + branch.tree * forest.n + begin,
-              forest.begin_of(leaf + 1) - begin};
+    if (ready_ == reached_ && !descend()) return false;
+    bucket = leaves_[ready_++];
     return true;
   }
 
  private:
   struct Branch {
-    std::uint32_t segment, tree, node, level;
+    std::uint32_t segment, tree;
+    const Node* node;
   };
+  struct Walk {
+    Branch branch;
+    const Node* root;
+    float bound;
+  };
+  static constexpr std::size_t together = 8;
+
+  // Follows the nearest branches down to their leaves side by side: while one waits for its node,
+  // the others go on.
+  bool descend() {
+    Walk walks[together];
+    std::size_t active = 0;
+    ready_ = reached_ = 0;
+    for (; active < together && !queue_.empty(); ++active) {
+      const std::uint64_t key = pop();
+      const Branch branch = branches_[static_cast<std::uint32_t>(key)];
+      const Forest& forest = segments_[branch.segment];
+      __builtin_prefetch(branch.node);
+      walks[active] = {branch, forest.nodes + forest.roots[branch.tree],
+                       std::bit_cast<float>(static_cast<std::uint32_t>(key >> 32))};
+    }
+    while (active > 0)
+      for (std::size_t i = 0; i < active;) {
+        Walk& walk = walks[i];
+        const Node* node = walk.branch.node;
+        if (node->dimension < 0) {
+          const Forest& forest = segments_[walk.branch.segment];
+          const std::uint32_t* rows = forest.order + walk.branch.tree * forest.n + node->begin();
+          __builtin_prefetch(rows);
+          leaves_[reached_++] = {walk.branch.segment, rows,
+                                 static_cast<std::size_t>(node->link - node->begin())};
+          walk = walks[--active];
+          continue;
+        }
+        const float at = query_[node->dimension];
+        const Node* right = walk.root + node->link;
+        // The nearer half first; the other is at least as far away as its nearest row.
+        const float below = at - node->low, above = node->high - at;
+        const bool left = below < above;
+        const float beyond = std::max(left ? above : below, 0.0f);
+        push(walk.bound + beyond * beyond,
+             {walk.branch.segment, walk.branch.tree, left ? right : node + 1});
+        walk.branch.node = left ? node + 1 : right;
+        __builtin_prefetch(walk.branch.node);
+        ++i;
+      }
+    return reached_ > 0;
+  }
 
   // Bounds are at least zero: their bits order as they do. Of equal bounds the earlier branch.
   void push(float bound, const Branch& branch) {
@@ -201,6 +304,8 @@ class ForestProposer : public scan::Proposer {
   const float* query_ = nullptr;
   std::vector<Branch> branches_;
   std::vector<std::uint64_t> queue_;
+  scan::Bucket leaves_[together];
+  std::size_t ready_ = 0, reached_ = 0;
 };
 
 }  // namespace

@@ -44,6 +44,19 @@ def test_parts(spec: str) -> None:
     assert index.codec.dim == inner
 
 
+def test_proposers_and_signs() -> None:
+    forest = kf.index_factory("KDForest8,SQ8", 32)
+    assert isinstance(forest.proposer, kf.KDForest) and forest.proposer.trees == 8
+    assert isinstance(forest.codec, ByteVectors)
+    tables = kf.index_factory("LSH12x6", 32, metric="cosine")
+    assert isinstance(tables.proposer, kf.HashTables) and isinstance(tables.codec, RawVectors)
+    assert (tables.proposer.bits, tables.proposer.tables) == (12, 6)
+    assert not tables.proposer.signs.centred
+    codes = kf.index_factory("LSH256,RSQ8", 32)
+    assert isinstance(codes, kf.HammingIndex) and codes.refine == "uint8"
+    assert codes.signs.bits == 256 and codes.signs.centred
+
+
 def test_numbers_of_a_description() -> None:
     index = kf.index_factory("IMI2x5,PQ8x4", 32)
     assert index.coarse.k == 32 and index.coarse.n_cells == 1024
@@ -64,6 +77,10 @@ def test_numbers_of_a_description() -> None:
         "PQ8,IVF64",
         "IVF64,PQ8,PQ8",
         "LSH",
+        "LSH64,PQ8",
+        "KDForest",
+        "KDForest4,PQ8",
+        "KDForest4,RFlat",
         "RFlat",
         "IVF,PQ8",
         "OPQ8",

@@ -73,6 +73,12 @@ def cells() -> Any:
     return index
 
 
+def proposed(spec: str) -> Any:
+    index = kf.index_factory(spec, 2, verbose=False).train(vectors())
+    index.add(vectors()[:5], ids=[4, 9, 2, 7, 0])
+    return index
+
+
 def part(spec: str, name: str, d: int = 2) -> Any:
     """A trained part of a tiny index."""
     return getattr(kf.index_factory(spec, d, verbose=False).train(vectors(d)), name)
@@ -88,6 +94,10 @@ def local_quantizer() -> Any:
 FACTORIES: dict[str, Callable[[], Any]] = {
     "index.Flat": flat,
     "index.Cells": cells,
+    "index.Candidates": lambda: proposed("KDForest2,SQ8"),
+    "index.Hamming": lambda: proposed("LSH8,RSQ8"),
+    "index.KDForest": lambda: part("KDForest2", "proposer"),
+    "index.HashTables": lambda: part("LSH2x2", "proposer"),
     "index.SingleCell": lambda: part("SQ8", "coarse"),
     "index.KMeansCells": lambda: part("IVF2,SQ8", "coarse"),
     "index.MultiCells": lambda: part("IMI2x1,PQ1x4", "coarse"),
@@ -97,6 +107,7 @@ FACTORIES: dict[str, Callable[[], Any]] = {
     "index.LocalCodes": lambda: part("IVF2,LOPQ1x4", "codec"),
     "index.LocalHalves": lambda: part("IMI2x1,LOPQ4x4", "codec", 4),
     "quantize.KMeans": kmeans,
+    "quantize.Sign": lambda: kf.SignQuantizer(9, centred=True).fit(vectors()),
     "quantize.VQ": lambda: kf.VectorQuantizer(2, iterations=1, verbose=False).fit(vectors()),
     "quantize.PQ": lambda: kf.ProductQuantizer(1, bits=4, iterations=1, verbose=False).fit(
         vectors()
@@ -144,6 +155,18 @@ def use(kind: str, thing: Any) -> Any:
         return thing.search(np.eye(3), 4)
     if kind == "index.Cells":
         return thing.search(np.eye(2), 4, nprobe=2)
+    if kind == "index.Candidates":
+        return thing.search(np.eye(2), 6, checks=0)
+    if kind == "index.Hamming":
+        return thing.search(np.eye(2), 6)
+    if kind in ("index.KDForest", "index.HashTables"):
+        index = kf.CandidateIndex(2, thing)
+        index.codec.fit(vectors(), np.zeros(20, np.int64), None)
+        state = {f"proposer.{name}": a for name, a in thing.arrays().items()}
+        state |= {f"codec.{name}": a for name, a in index.codec.arrays().items()}
+        index = type(index).from_state(index.params(), {**state, "next_id": np.zeros(1, np.uint64)})
+        index.add(vectors())
+        return index.search(np.eye(2), 6, checks=9)
     if kind in ("index.SingleCell", "index.KMeansCells", "index.MultiCells"):
         found = thing.assign(vectors())
         return found, thing.centroids_of(found)
@@ -151,7 +174,7 @@ def use(kind: str, thing: Any) -> Any:
         return codec_answer(thing)
     if kind == "quantize.KMeans":
         return thing.assign(np.eye(2))
-    if kind in ("quantize.VQ", "quantize.PQ"):
+    if kind in ("quantize.VQ", "quantize.PQ", "quantize.Sign"):
         return thing.decode(thing.encode(np.eye(2)))
     if kind == "quantize.LOPQ":
         return thing.decode(thing.encode(np.eye(2), [0, 1]), [0, 1])

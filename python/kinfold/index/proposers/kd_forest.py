@@ -10,14 +10,13 @@ from numpy.typing import NDArray
 
 from kinfold import _core
 from kinfold.base.arrays import Vectors, as_count
-from kinfold.base.errors import FileFormatError
-from kinfold.base.state import JSON, Arrays, check_only, check_range, take, take_param
+from kinfold.base.state import JSON, Arrays, check_only, take, take_param
 from kinfold.index.codecs.base import Codec
 from kinfold.index.codecs.raw import stored_form
 
 
 class KDForest:
-    """Trees that are halved at the median of a dimension drawn among those of largest variance.
+    """Trees that are parted at the mean of a dimension drawn among those of largest variance.
 
     One queue holds the branches of all trees that were not followed, by the sum of squared distances to the
     splits on the way; the nearest is followed down to its leaf.
@@ -27,8 +26,8 @@ class KDForest:
     among : dimensions to draw from
     seed : of the draws
 
-    Silpa-Anan and Hartley, CVPR 2008; Muja and Lowe, VISAPP 2009. Splits are at the median, not the mean, so
-    trees are balanced.
+    Silpa-Anan and Hartley, CVPR 2008; Muja and Lowe, VISAPP 2009, whose split at the mean is taken: at the median,
+    rows with equal coordinates, which whole numbers have, would fall on both sides.
     """
 
     kind: ClassVar[str] = "index.KDForest"
@@ -47,29 +46,29 @@ class KDForest:
         return self
 
     def build(self, stored: NDArray[Any], codec: Codec) -> Arrays:
-        """Splits int32 (trees, nodes, 2): dimension and the bits of the value; order uint32 (trees, n)."""
+        """Nodes int32 (N, 4), roots int64 (trees,), order uint32 (trees, n).
+
+        Of an inner node: dimension, right child, and the bits of the largest coordinate on the left and of the
+        smallest on the right; the left child is the next node. Of a leaf: -1, end, begin in the order, 0. Nodes
+        are numbered from their tree's root.
+        """
         dim, centre, scale = stored_form(codec)
-        splits, order = _core.scan.build_forest(
+        nodes, roots, order = _core.scan.build_forest(
             stored, dim, centre, scale, self.trees, self.leaf, self.among, self.seed
         )
-        return {"splits": splits, "order": order}
+        return {"nodes": nodes, "roots": roots, "order": order}
 
     def check(self, arrays: Mapping[str, NDArray[Any]], n: int, dim: int) -> None:
-        """Raise FileFormatError unless the arrays are those of n rows."""
-        check_only(arrays, {"splits", "order"}, "arrays")
-        splits = take(arrays, "splits", np.int32, (self.trees, None, 2))
-        order = take(arrays, "order", np.uint32, (self.trees, n))
-        nodes = splits.shape[1] + 1
-        if nodes & (nodes - 1) or nodes > max(2 * n, 1):
-            raise FileFormatError("array 'splits': expected full binary trees")
-        check_range(splits[..., 0], dim, "splits")
-        check_range(order, n, "order")
-        if np.isnan(splits[..., 1].view(np.float32)).any():
-            raise FileFormatError("array 'splits': expected numbers")
+        """Raise FileFormatError unless the arrays are those of n rows; the engine looks at the addresses."""
+        check_only(arrays, {"nodes", "roots", "order"}, "arrays")
+        take(arrays, "nodes", np.int32, (None, 4))
+        take(arrays, "roots", np.int64, (self.trees,))
+        take(arrays, "order", np.uint32, (self.trees, n))
 
     def structure(self, segments: Sequence[Mapping[str, NDArray[Any]]], dim: int) -> Any:
         """The compiled forest over all segments."""
-        return _core.scan.Structure.forests(dim, [(s["splits"], s["order"]) for s in segments])
+        parts = [(s["nodes"], s["roots"], s["order"]) for s in segments]
+        return _core.scan.Structure.forests(dim, parts)
 
     def keys(self, queries: Vectors) -> None:
         """Nothing more."""
