@@ -12,7 +12,7 @@ namespace kf::scan {
 namespace {
 
 // Codes that stay in the first-level cache while the queries of a group pass over them.
-constexpr std::size_t chunk_bytes = 16 << 10;
+constexpr std::size_t chunk_bytes = 24 << 10;
 constexpr std::size_t group = 32;
 
 }  // namespace
