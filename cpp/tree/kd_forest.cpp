@@ -251,6 +251,7 @@ class ForestProposer : public scan::Proposer {
           const Forest& forest = segments_[walk.branch.segment];
           const std::uint32_t* rows = forest.order + walk.branch.tree * forest.n + node->begin();
           __builtin_prefetch(rows);
+          __builtin_prefetch(forest.order + walk.branch.tree * forest.n + node->link - 1);
           leaves_[reached_++] = {walk.branch.segment, rows,
                                  static_cast<std::size_t>(node->link - node->begin())};
           walk = walks[--active];

@@ -32,7 +32,7 @@ class KDForest:
 
     kind: ClassVar[str] = "index.KDForest"
 
-    def __init__(self, trees: int = 8, *, leaf: int = 4, among: int = 5, seed: int = 0) -> None:
+    def __init__(self, trees: int = 8, *, leaf: int = 16, among: int = 5, seed: int = 0) -> None:
         self.trees = as_count(trees, "trees", most=256)
         self.leaf = as_count(leaf, "leaf", most=1 << 16)
         self.among = as_count(among, "among", most=16)
