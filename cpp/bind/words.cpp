@@ -2,6 +2,7 @@
 
 #include "scan/words.h"
 
+#include <algorithm>
 #include <memory>
 
 #include "bind/registry.h"
@@ -53,6 +54,30 @@ std::unique_ptr<BoundLists> make_lists(std::size_t photos, const py::object& sta
 }  // namespace
 
 void register_words(py::module_ m) {
+  m.def(
+      "aggregate_residuals",
+      [](const py::object& x, const py::object& words, const py::object& codebook) {
+        const auto vectors = expect<float>(x, "x", 2),
+                   books = expect<float>(codebook, "codebook", 2);
+        const auto w = expect<std::int64_t>(words, "words", 2);
+        const std::size_t n = rows(vectors), d = cols(vectors);
+        require(rows(w) == n && cols(books) == d, "words: expected a row for each vector");
+        for (std::size_t i = 0; i < n * cols(w); ++i)
+          require(w.data()[i] >= 0 && w.data()[i] < static_cast<std::int64_t>(rows(books)),
+                  "words: out of range");
+        scan::Aggregates found;
+        {
+          py::gil_scoped_release release;
+          found = scan::aggregate_residuals(vectors.data(), n, d, w.data(), cols(w), books.data());
+        }
+        const auto count = static_cast<py::ssize_t>(found.words.size());
+        Array<float> sums({count, static_cast<py::ssize_t>(d)});
+        std::copy(found.sums.begin(), found.sums.end(), sums.mutable_data());
+        return py::make_tuple(Array<std::int64_t>(count, found.words.data()), sums);
+      },
+      py::arg("x"), py::arg("words"), py::arg("codebook"),
+      "Sums of residuals by word: words (m,) ascending, sums (m, d).");
+
   py::class_<BoundLists>(m, "WordLists", "Postings by visual word.")
       .def(py::init(&make_lists), py::arg("photos"), py::arg("starts"), py::arg("photo"),
            py::arg("value") = py::none(), py::arg("codes") = py::none(),

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <utility>
 
 #include "core/buffer.h"
 #include "core/threads.h"
@@ -51,6 +52,29 @@ void score_words(const WordLists& lists, const WordQuery& query, const Selectivi
       }
     }
   }
+}
+
+Aggregates aggregate_residuals(const float* x, std::size_t n, std::size_t d,
+                               const std::int64_t* words, std::size_t m, const float* codebook) {
+  std::vector<std::pair<std::int64_t, std::uint32_t>> entries(n * m);
+  for (std::size_t i = 0; i < n * m; ++i)
+    entries[i] = {words[i], static_cast<std::uint32_t>(i / m)};
+  std::sort(entries.begin(), entries.end());
+  Aggregates found;
+  found.sums.reserve(entries.size() * d);
+  for (std::size_t i = 0; i < entries.size(); ++i) {
+    if (i + 8 < entries.size())
+      __builtin_prefetch(codebook + static_cast<std::size_t>(entries[i + 8].first) * d);
+    const auto [word, row] = entries[i];
+    if (found.words.empty() || found.words.back() != word) {
+      found.words.push_back(word);
+      found.sums.resize(found.sums.size() + d, 0.0f);
+    }
+    float* sum = found.sums.data() + found.sums.size() - d;
+    const float *own = x + row * d, *centre = codebook + static_cast<std::size_t>(word) * d;
+    for (std::size_t j = 0; j < d; ++j) sum[j] += own[j] - centre[j];
+  }
+  return found;
 }
 
 }  // namespace kf::scan

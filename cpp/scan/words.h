@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <vector>
 
 namespace kf::scan {
 
@@ -40,5 +41,14 @@ struct Selectivity {
 // Adds to scores (photos,), entry by entry in the query's order.
 void score_words(const WordLists& lists, const WordQuery& query, const Selectivity& by,
                  float* scores);
+
+// Sums of residuals to visual words: x (n, d), its words (n, m) of k. Returns the words in
+// ascending order with the sums (found, d), each added in the order of the rows.
+struct Aggregates {
+  std::vector<std::int64_t> words;
+  std::vector<float> sums;
+};
+Aggregates aggregate_residuals(const float* x, std::size_t n, std::size_t d,
+                               const std::int64_t* words, std::size_t m, const float* codebook);
 
 }  // namespace kf::scan

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy
 import numpy.typing
 import typing
-__all__: list[str] = ['CandidateScan', 'CellScan', 'ExactScan', 'HammingScan', 'ProductCodec', 'RawCodec', 'Segment', 'Structure', 'build_forest', 'fit_bytes', 'multi_sequence']
+__all__: list[str] = ['CandidateScan', 'CellScan', 'ExactScan', 'HammingScan', 'ProductCodec', 'RawCodec', 'Segment', 'Structure', 'WordLists', 'aggregate_residuals', 'build_forest', 'fit_bytes', 'multi_sequence']
 class ExactScan:
     """
     Filters of exact search over vectors that the caller keeps.
@@ -91,9 +91,21 @@ class HammingScan:
         ...
     def search(self, codes: typing.Any, vectors: typing.Any, k: typing.SupportsInt | typing.SupportsIndex, shortlist: typing.SupportsInt | typing.SupportsIndex, threads: typing.SupportsInt | typing.SupportsIndex = 0, admitted: typing.Any = None) -> tuple[numpy.typing.NDArray[numpy.float32], numpy.typing.NDArray[numpy.int64], int]:
         ...
-def build_forest(vectors: typing.Any, dim: typing.SupportsInt | typing.SupportsIndex, centre: typing.Any, scale: typing.SupportsFloat | typing.SupportsIndex, trees: typing.SupportsInt | typing.SupportsIndex, leaf: typing.SupportsInt | typing.SupportsIndex, among: typing.SupportsInt | typing.SupportsIndex, seed: typing.SupportsInt | typing.SupportsIndex) -> tuple[numpy.typing.NDArray[numpy.int32], numpy.typing.NDArray[numpy.uint32]]:
+class WordLists:
     """
-    Splits and row orders of randomized k-d trees.
+    Postings by visual word.
+    """
+    def __init__(self, photos: typing.SupportsInt | typing.SupportsIndex, starts: typing.Any, photo: typing.Any, value: typing.Any = None, codes: typing.Any = None, vectors: typing.Any = None) -> None:
+        ...
+    def score(self, queries: list, table: typing.Any, alpha: typing.SupportsFloat | typing.SupportsIndex, tau: typing.SupportsFloat | typing.SupportsIndex, minimum: bool = False, threads: typing.SupportsInt | typing.SupportsIndex = 0) -> numpy.typing.NDArray[numpy.float32]:
+        ...
+def aggregate_residuals(x: typing.Any, words: typing.Any, codebook: typing.Any) -> tuple[numpy.typing.NDArray[numpy.int64], numpy.typing.NDArray[numpy.float32]]:
+    """
+    Sums of residuals by word: words (m,) ascending, sums (m, d).
+    """
+def build_forest(vectors: typing.Any, dim: typing.SupportsInt | typing.SupportsIndex, centre: typing.Any, scale: typing.SupportsFloat | typing.SupportsIndex, trees: typing.SupportsInt | typing.SupportsIndex, leaf: typing.SupportsInt | typing.SupportsIndex, among: typing.SupportsInt | typing.SupportsIndex, seed: typing.SupportsInt | typing.SupportsIndex) -> tuple[numpy.typing.NDArray[numpy.int32], numpy.typing.NDArray[numpy.int64], numpy.typing.NDArray[numpy.uint32]]:
+    """
+    Nodes, roots and row orders of randomized k-d trees.
     """
 def fit_bytes(x: typing.Any, metric: str, filter: bool) -> tuple[numpy.typing.NDArray[numpy.float32], float]:
     """

@@ -1,0 +1,181 @@
+"""Visual words: a codebook of local descriptors, and which words a descriptor stands for."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kinfold.base.arrays import Ids, Vectors, as_count, as_number, as_vectors
+from kinfold.base.errors import FileFormatError, NotTrainedError
+from kinfold.base.state import JSON, Arrays, check_only, take, take_param
+from kinfold.index.flat import FlatIndex
+from kinfold.quantize.kmeans import KMeans, assign
+
+
+class VisualWords:
+    """A codebook of k words, with hard, multiple and soft assignment.
+
+    Parameters
+    ----------
+    k : words
+    branch : None for flat k-means; else the codebook is learnt by a tree of k-means with this many children
+        (Nister and Stewenius, CVPR 2006), whose leaves are the words: training costs branch * log k / log branch
+        instead of k distances a descriptor. k is then a power of it
+    iterations, sample, seed : of k-means
+    fingerprint : of what extracted the descriptors; kept with the words, so that others can be refused
+
+    Words are assigned exactly, whatever they were learnt by: an exhaustive scan of 8-bit copies is quicker than the
+    usual approximations.
+    """
+
+    kind: ClassVar[str] = "local.Words"
+
+    def __init__(
+        self,
+        k: int = 16384,
+        *,
+        branch: int | None = None,
+        iterations: int = 10,
+        sample: int | None = 100,
+        seed: int = 0,
+        fingerprint: str = "",
+        verbose: bool = True,
+    ) -> None:
+        self.k = as_count(k, "k", most=1 << 24)
+        self.branch = None if branch is None else as_count(branch, "branch", least=2)
+        if self.branch is not None and self.branch ** self._depth() != self.k:
+            raise ValueError(f"k: expected a power of branch {self.branch}, got {k}")
+        self.iterations = as_count(iterations, "iterations", least=0)
+        self.sample = None if sample is None else as_count(sample, "sample")
+        self.seed = as_count(seed, "seed", least=0)
+        self.fingerprint = str(fingerprint)
+        self.verbose = bool(verbose)
+        self._centroids: Vectors | None = None
+        self._index: FlatIndex | None = None
+
+    def __repr__(self) -> str:
+        return f"VisualWords({self.k})"
+
+    def _depth(self) -> int:
+        depth, leaves = 0, 1
+        while self.branch and leaves < self.k:
+            depth, leaves = depth + 1, leaves * self.branch
+        return depth
+
+    @property
+    def centroids(self) -> Vectors:
+        """The words, float32 (k, d)."""
+        if self._centroids is None:
+            raise NotTrainedError("VisualWords: call fit first")
+        return self._centroids
+
+    def fit(self, descriptors: Any) -> VisualWords:
+        """Learn the words from descriptors (n, d), n >= k; ValueError for fewer."""
+        x = as_vectors(descriptors, "descriptors")
+        if len(x) < self.k:
+            raise ValueError(f"descriptors: expected at least {self.k}, got {len(x)}")
+        self._adopt(self._flat(x, self.k) if self.branch is None else self._tree(x, self._depth()))
+        return self
+
+    def _flat(self, x: Vectors, k: int) -> Vectors:
+        model = KMeans(
+            k, iterations=self.iterations, sample=self.sample, seed=self.seed, verbose=self.verbose
+        )
+        return model.fit(x).centroids
+
+    def _tree(self, x: Vectors, depth: int) -> Vectors:
+        assert self.branch is not None
+        leaves = self.branch**depth
+        if len(x) <= leaves:
+            # Too few for a word each: the descriptors themselves, the last one repeated.
+            return np.concatenate([x, np.repeat(x[-1:], leaves - len(x), axis=0)])
+        centroids = self._flat(x, self.branch)
+        if depth == 1:
+            return centroids
+        labels, _ = assign(x, centroids)
+        return np.concatenate(
+            [
+                self._tree(
+                    x[labels == i] if (labels == i).any() else centroids[i : i + 1], depth - 1
+                )
+                for i in range(self.branch)
+            ]
+        )
+
+    def _adopt(self, centroids: Vectors) -> None:
+        self._centroids = np.ascontiguousarray(centroids, np.float32)
+        self._index = FlatIndex(self._centroids.shape[1])
+        self._index.add(self._centroids)
+
+    def assign(self, descriptors: Any, multiple: int = 1) -> tuple[Ids, Vectors]:
+        """The nearest words of descriptors (n, d), nearest first.
+
+        Returns words int64 (n, multiple) and squared distances float32 (n, multiple).
+        """
+        x = as_vectors(descriptors, "descriptors", dim=self.centroids.shape[1], empty=True)
+        m = as_count(multiple, "multiple", most=self.k)
+        if not len(x):
+            return np.empty((0, m), np.int64), np.empty((0, m), np.float32)
+        assert self._index is not None
+        distances, words = self._index.search(x, m)
+        return words, distances
+
+    def soft(
+        self, descriptors: Any, multiple: int = 3, *, sigma: float
+    ) -> tuple[Ids, NDArray[np.float64]]:
+        """Words (n, multiple) with weights that add to one: exp(-distance^2 / (2 sigma^2)).
+
+        Philbin, Chum, Isard, Sivic and Zisserman, CVPR 2008, eq. 2.
+        """
+        as_number(sigma, "sigma", least=0.0, open=True)
+        words, distances = self.assign(descriptors, multiple)
+        # Relative to the nearest: far descriptors would have weights of zero over zero.
+        exponents = (distances - distances[:, :1]).astype(np.float64) / (2 * sigma**2)
+        weights = np.exp(-exponents)
+        return words, weights / weights.sum(axis=1, keepdims=True)
+
+    def check_fingerprint(self, fingerprint: str) -> None:
+        """ValueError where descriptors of another extractor are brought."""
+        if self.fingerprint != fingerprint:
+            raise ValueError(
+                f"fingerprint: the words were learnt on descriptors of '{self.fingerprint}', "
+                f"got those of '{fingerprint}'"
+            )
+
+    def params(self) -> dict[str, JSON]:
+        """What was chosen."""
+        return {
+            "k": self.k, "branch": self.branch, "iterations": self.iterations, "sample": self.sample,
+            "seed": self.seed, "fingerprint": self.fingerprint,
+        }  # fmt: skip
+
+    def arrays(self) -> Arrays:
+        """The words."""
+        return {"centroids": self.centroids}
+
+    @classmethod
+    def from_state(
+        cls, params: Mapping[str, JSON], arrays: Mapping[str, NDArray[Any]]
+    ) -> VisualWords:
+        """Words from their parts."""
+        check_only(
+            params, {"k", "branch", "iterations", "sample", "seed", "fingerprint"}, "parameters"
+        )
+        check_only(arrays, {"centroids"}, "arrays")
+        words = cls(
+            take_param(params, "k", int),
+            branch=take_param(params, "branch", (int, type(None))),
+            iterations=take_param(params, "iterations", int),
+            sample=take_param(params, "sample", (int, type(None))),
+            seed=take_param(params, "seed", int),
+            fingerprint=take_param(params, "fingerprint", str),
+            verbose=False,
+        )
+        centroids = take(arrays, "centroids", np.float32, (words.k, None))
+        if not centroids.shape[1] or not np.isfinite(centroids).all():
+            raise FileFormatError("array 'centroids': expected finite numbers")
+        words._adopt(centroids)
+        return words
