@@ -10,6 +10,7 @@ PYBIND11_MODULE(_core, m, pybind11::mod_gil_not_used()) {
   pybind11::module_ scan = m.def_submodule("scan", "Exhaustive scans, and scans of lists.");
   kf::bind::register_scan(scan);
   kf::bind::register_cells(scan);
+  kf::bind::register_tree(m.def_submodule("tree", "Trees over points of few dimensions."));
   kf::bind::register_quantize(m.def_submodule("quantize", "Clustering and codes."));
   kf::bind::register_graph(m.def_submodule("graph", "Sparse neighbour graphs."));
   kf::bind::register_geometry(m.def_submodule("geometry", "Spatial verification."));

@@ -9,6 +9,7 @@ void register_config(pybind11::module_& m);
 void register_kernels(pybind11::module_ m);
 void register_scan(pybind11::module_ m);
 void register_cells(pybind11::module_ m);
+void register_tree(pybind11::module_ m);
 void register_quantize(pybind11::module_ m);
 void register_graph(pybind11::module_ m);
 void register_geometry(pybind11::module_ m);
