@@ -6,6 +6,10 @@
 #include "kernels/kd_norm.h"
 #include "kernels/table.h"
 
+#if KF_LEVEL_RANK >= 2
+#include "kernels/kd_search.avx512.h"
+#endif
+
 namespace kf::KF_LEVEL {
 namespace {
 
@@ -109,11 +113,15 @@ struct Heap {
   }
 };
 
-// A node that is still to be visited.
+// Nodes that are still to be visited: the bound beside the node, whose level is in the upper bits.
+// Two arrays, since a load of several members at once would wait for their separate stores.
 template <class T>
-struct Pending {
-  T bound;
-  std::uint32_t node, level;
+struct Stack {
+  static constexpr std::uint32_t level_shift = 28;
+  static constexpr std::uint32_t node_mask = (1u << level_shift) - 1;
+  // A path leaves at most 15 siblings at each level.
+  T bounds[kd_levels * lane_count];
+  std::uint32_t nodes[kd_levels * lane_count];
 };
 
 template <class Norm, int D, class T, class Keeper>
@@ -137,39 +145,68 @@ void scan_leaf(const KdView<T>& tree, std::size_t leaf, const T* query, Keeper& 
   }
 }
 
+constexpr std::uint32_t nowhere = 0xffffffffu;
+
+// `home` is a leaf to begin with, where there is one: that of the query before, often the right
+// one, so that most boxes are passed over from the root on. It becomes the leaf nearest to this
+// query.
 template <class Norm, int D, class T, class Keeper>
-std::uint32_t search_one(const KdView<T>& tree, const T* query, T shrink, Keeper& keep) {
-  // A path leaves at most 15 siblings at each level.
-  Pending<T> stack[kd_levels * lane_count];
+std::uint32_t search_one(const KdView<T>& tree, const T* query, T shrink, Keeper& keep,
+                         std::uint32_t& home) {
+  using Pending = Stack<T>;
+  Pending stack;
   std::size_t top = 0;
   std::uint32_t leaves = 0;
-  if (tree.n > 0) stack[top++] = {0, 0, static_cast<std::uint32_t>(tree.levels)};
+  const std::uint32_t begun = home;
+  T nearest_leaf = __builtin_inff();
+  if (begun != nowhere) {
+    ++leaves;
+    scan_leaf<Norm, D>(tree, begun, query, keep);
+  }
+  if (tree.n > 0) {
+    stack.bounds[top] = 0;
+    stack.nodes[top++] = static_cast<std::uint32_t>(tree.levels) << Pending::level_shift;
+  }
   while (top > 0) {
-    const Pending<T> next = stack[--top];
-    if (next.bound > keep.worst() * shrink) continue;
-    if (next.level == 0) {
+    --top;
+    const T bound = stack.bounds[top];
+    if (bound > keep.worst() * shrink) continue;
+    const std::uint32_t level = stack.nodes[top] >> Pending::level_shift;
+    const std::size_t node = stack.nodes[top] & Pending::node_mask;
+    if (level == 0) {
+      if (bound < nearest_leaf) {
+        nearest_leaf = bound;
+        home = static_cast<std::uint32_t>(node);
+      }
+      if (node == begun) continue;
       ++leaves;
-      scan_leaf<Norm, D>(tree, next.node, query, keep);
+      scan_leaf<Norm, D>(tree, node, query, keep);
       continue;
     }
-    const std::size_t node = next.node, child = node * lane_count;
-    const std::uint32_t below = next.level - 1;
+    const std::size_t child = node * lane_count;
     const T* boxes =
-        tree.boxes + (tree.first[next.level] + node) * 2 * lane_count * dimension<D>(tree.d);
+        tree.boxes + (tree.first[level] + node) * 2 * lane_count * dimension<D>(tree.d);
     const Lanes<T> bounds = least_distances<Norm, D>(query, boxes, tree.d);
-    std::uint32_t near =
-        at_most(bounds, Lanes<T>::set(keep.worst() * shrink)) & places(tree.count[below] - child);
+    std::uint32_t near = at_most(bounds, Lanes<T>::set(keep.worst() * shrink)) &
+                         places(tree.count[level - 1] - child);
     if (near == 0) continue;
     alignas(64) T values[lane_count];
     bounds.store(values);
+    const auto first_child =
+        (level - 1) << Pending::level_shift | static_cast<std::uint32_t>(child);
     // The nearest on top: few survive, so that they are put in order one by one.
     const std::size_t bottom = top;
     do {
-      const auto lane = static_cast<std::size_t>(__builtin_ctz(near));
+      const auto lane = static_cast<std::uint32_t>(__builtin_ctz(near));
       near &= near - 1;
+      const T value = values[lane];
       std::size_t at = top++;
-      for (; at > bottom && stack[at - 1].bound < values[lane]; --at) stack[at] = stack[at - 1];
-      stack[at] = {values[lane], static_cast<std::uint32_t>(child + lane), below};
+      for (; at > bottom && stack.bounds[at - 1] < value; --at) {
+        stack.bounds[at] = stack.bounds[at - 1];
+        stack.nodes[at] = stack.nodes[at - 1];
+      }
+      stack.bounds[at] = value;
+      stack.nodes[at] = first_child + lane;
     } while (near != 0);
   }
   return leaves;
@@ -177,13 +214,14 @@ std::uint32_t search_one(const KdView<T>& tree, const T* query, T shrink, Keeper
 
 template <class Norm, int D, class Keeper, class T>
 void search_all(const KdView<T>& tree, const KdNearest<T>& search) {
+  std::uint32_t home = nowhere;
   for (std::size_t i = 0; i < search.count; ++i) {
     const std::size_t row = search.order[i];
     T* distances = search.distances + row * search.k;
     std::int64_t* ids = search.ids + row * search.k;
     Keeper keep(search.bound, search.k, distances, ids);
     const std::uint32_t leaves =
-        search_one<Norm, D>(tree, search.queries + row * tree.d, search.shrink, keep);
+        search_one<Norm, D>(tree, search.queries + row * tree.d, search.shrink, keep, home);
     keep.write(distances, ids);
     if (search.leaves != nullptr) search.leaves[row] = leaves;
   }
@@ -194,8 +232,11 @@ constexpr std::size_t few = 24;
 
 template <class Norm, int D, class T>
 void with_keeper(const KdView<T>& tree, const KdNearest<T>& search) {
-  if (search.k == 1)
-    search_all<Norm, D, Nearest<T>>(tree, search);
+  if (search.k == 1) search_all<Norm, D, Nearest<T>>(tree, search);
+#if KF_LEVEL_RANK >= 2
+  else if (search.k <= lane_count)
+    search_all<Norm, D, InLanes<T>>(tree, search);
+#endif
   else if (search.k <= few)
     search_all<Norm, D, Ascending<T>>(tree, search);
   else
