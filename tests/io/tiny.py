@@ -21,6 +21,10 @@ def flat() -> Any:
     return index
 
 
+def kd_tree() -> Any:
+    return kf.KDTree(_random().standard_normal((40, 2)))
+
+
 def kmeans() -> Any:
     return kf.KMeans(2, iterations=2, verbose=False).fit(_random().standard_normal((6, 2)))
 
@@ -87,6 +91,7 @@ def local_quantizer() -> Any:
 
 FACTORIES: dict[str, Callable[[], Any]] = {
     "index.Flat": flat,
+    "index.KDTree": kd_tree,
     "index.Cells": cells,
     "index.SingleCell": lambda: part("SQ8", "coarse"),
     "index.KMeansCells": lambda: part("IVF2,SQ8", "coarse"),
@@ -142,6 +147,8 @@ def use(kind: str, thing: Any) -> Any:
     """What the thing answers; arrays or tuples of arrays."""
     if kind == "index.Flat":
         return thing.search(np.eye(3), 4)
+    if kind == "index.KDTree":
+        return (*thing.query(np.eye(2), 3), thing.query_pairs(0.3, output_type="ndarray"))
     if kind == "index.Cells":
         return thing.search(np.eye(2), 4, nprobe=2)
     if kind in ("index.SingleCell", "index.KMeansCells", "index.MultiCells"):
