@@ -66,6 +66,12 @@ void register_kd_tree(py::module_& m, const char* name) {
            py::arg("data"), py::arg("bucket"), py::arg("order") = py::none())
       .def("__len__", &Tree::size)
       .def_property_readonly("leaf_count", &Tree::leaf_count)
+      .def("box",
+           [](const Tree& self) {
+             const auto d = static_cast<py::ssize_t>(self.dimension());
+             return py::make_tuple(Array<T>(d, self.least().data()),
+                                   Array<T>(d, self.most().data()));
+           })
       .def("order",
            [](const Tree& self) {
              return Array<std::uint32_t>(static_cast<py::ssize_t>(self.order().size()),

@@ -145,6 +145,29 @@ void scan_leaf(const KdView<T>& tree, std::size_t leaf, const T* query, Keeper& 
   }
 }
 
+// For one answer the least distance of a leaf is found first: few leaves have a nearer point, and
+// most of those that have have one.
+template <class Norm, int D, class T>
+void scan_leaf(const KdView<T>& tree, std::size_t leaf, const T* query, Nearest<T>& keep) {
+  const std::size_t begin = leaf * tree.blocks * lane_count;
+  const std::size_t end = begin + tree.blocks * lane_count;
+  const auto distances = [&](std::size_t position) {
+    return point_distances<Norm, D>(query, tree.points + position * dimension<D>(tree.d), tree.d);
+  };
+  Lanes<T> nearest = distances(begin);
+  for (std::size_t position = begin + lane_count; position < end && position < tree.n;
+       position += lane_count)
+    nearest = smaller(nearest, distances(position));
+  const T found = least(nearest);
+  if (found > keep.worst()) return;
+  for (std::size_t position = begin; position < end && position < tree.n; position += lane_count) {
+    std::uint32_t same =
+        at_most(distances(position), Lanes<T>::set(found)) & places(tree.n - position);
+    for (; same != 0; same &= same - 1)
+      keep.offer(found, tree.ids[position + static_cast<std::size_t>(__builtin_ctz(same))]);
+  }
+}
+
 constexpr std::uint32_t nowhere = 0xffffffffu;
 
 // `home` is a leaf to begin with, where there is one: that of the query before, often the right

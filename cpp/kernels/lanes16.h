@@ -31,6 +31,8 @@ inline Lanes<float> operator-(Lanes<float> x, Lanes<float> y) { return {_mm512_s
 inline Lanes<float> operator+(Lanes<float> x, Lanes<float> y) { return {_mm512_add_ps(x.v, y.v)}; }
 inline Lanes<float> operator*(Lanes<float> x, Lanes<float> y) { return {_mm512_mul_ps(x.v, y.v)}; }
 inline Lanes<float> larger(Lanes<float> x, Lanes<float> y) { return {_mm512_max_ps(x.v, y.v)}; }
+inline Lanes<float> smaller(Lanes<float> x, Lanes<float> y) { return {_mm512_min_ps(x.v, y.v)}; }
+inline float least(Lanes<float> x) { return _mm512_reduce_min_ps(x.v); }
 inline Lanes<float> absolute(Lanes<float> x) { return {_mm512_abs_ps(x.v)}; }
 inline std::uint32_t at_most(Lanes<float> x, Lanes<float> y) {
   return _mm512_cmp_ps_mask(x.v, y.v, _CMP_LE_OQ);
@@ -58,6 +60,10 @@ inline Lanes<double> operator*(Lanes<double> x, Lanes<double> y) {
 inline Lanes<double> larger(Lanes<double> x, Lanes<double> y) {
   return {_mm512_max_pd(x.a, y.a), _mm512_max_pd(x.b, y.b)};
 }
+inline Lanes<double> smaller(Lanes<double> x, Lanes<double> y) {
+  return {_mm512_min_pd(x.a, y.a), _mm512_min_pd(x.b, y.b)};
+}
+inline double least(Lanes<double> x) { return _mm512_reduce_min_pd(_mm512_min_pd(x.a, x.b)); }
 inline Lanes<double> absolute(Lanes<double> x) { return {_mm512_abs_pd(x.a), _mm512_abs_pd(x.b)}; }
 inline std::uint32_t at_most(Lanes<double> x, Lanes<double> y) {
   const std::uint32_t high = _mm512_cmp_pd_mask(x.b, y.b, _CMP_LE_OQ);
@@ -88,6 +94,15 @@ inline Lanes<float> operator*(const Lanes<float>& x, const Lanes<float>& y) {
 }
 inline Lanes<float> larger(const Lanes<float>& x, const Lanes<float>& y) {
   return {{_mm256_max_ps(x.v[0], y.v[0]), _mm256_max_ps(x.v[1], y.v[1])}};
+}
+inline Lanes<float> smaller(const Lanes<float>& x, const Lanes<float>& y) {
+  return {{_mm256_min_ps(x.v[0], y.v[0]), _mm256_min_ps(x.v[1], y.v[1])}};
+}
+inline float least(const Lanes<float>& x) {
+  const __m256 eight = _mm256_min_ps(x.v[0], x.v[1]);
+  const __m128 four = _mm_min_ps(_mm256_castps256_ps128(eight), _mm256_extractf128_ps(eight, 1));
+  const __m128 two = _mm_min_ps(four, _mm_movehl_ps(four, four));
+  return _mm_cvtss_f32(_mm_min_ss(two, _mm_movehdup_ps(two)));
 }
 inline Lanes<float> absolute(const Lanes<float>& x) {
   const __m256 sign = _mm256_set1_ps(-0.0f);
@@ -133,6 +148,16 @@ inline Lanes<double> larger(const Lanes<double>& x, const Lanes<double>& y) {
   Lanes<double> r;
   for (int i = 0; i < 4; ++i) r.v[i] = _mm256_max_pd(x.v[i], y.v[i]);
   return r;
+}
+inline Lanes<double> smaller(const Lanes<double>& x, const Lanes<double>& y) {
+  Lanes<double> r;
+  for (int i = 0; i < 4; ++i) r.v[i] = _mm256_min_pd(x.v[i], y.v[i]);
+  return r;
+}
+inline double least(const Lanes<double>& x) {
+  const __m256d four = _mm256_min_pd(_mm256_min_pd(x.v[0], x.v[1]), _mm256_min_pd(x.v[2], x.v[3]));
+  const __m128d two = _mm_min_pd(_mm256_castpd256_pd128(four), _mm256_extractf128_pd(four, 1));
+  return _mm_cvtsd_f64(_mm_min_sd(two, _mm_unpackhi_pd(two, two)));
 }
 inline Lanes<double> absolute(const Lanes<double>& x) {
   const __m256d sign = _mm256_set1_pd(-0.0);
@@ -189,6 +214,20 @@ inline Lanes<T> larger(const Lanes<T>& x, const Lanes<T>& y) {
   Lanes<T> r;
   for (std::size_t i = 0; i < lane_count; ++i) r.v[i] = x.v[i] > y.v[i] ? x.v[i] : y.v[i];
   return r;
+}
+template <class T>
+inline Lanes<T> smaller(const Lanes<T>& x, const Lanes<T>& y) {
+  Lanes<T> r;
+  for (std::size_t i = 0; i < lane_count; ++i) r.v[i] = x.v[i] < y.v[i] ? x.v[i] : y.v[i];
+  return r;
+}
+template <class T>
+inline T least(const Lanes<T>& x) {
+  T s[lane_count];
+  x.store(s);
+  for (std::size_t half = lane_count / 2; half > 0; half /= 2)
+    for (std::size_t i = 0; i < half; ++i) s[i] = s[i] < s[i + half] ? s[i] : s[i + half];
+  return s[0];
 }
 template <class T>
 inline Lanes<T> absolute(const Lanes<T>& x) {

@@ -41,7 +41,7 @@ constexpr std::size_t kd_levels = 9;
 template <class T>
 struct KdView {
   const T* boxes;            // a node: (d, 2, 16), least and largest coordinates of each child
-  const T* points;           // a bucket: (d, 16)
+  const T* points;           // a bucket: (d, 16), infinite where there are no points
   const std::uint32_t* ids;  // of all points, in the order of the buckets
   std::size_t n, d, blocks, levels;
   std::size_t first[kd_levels];  // node 0 of each level from 1 on, counted in nodes of `boxes`

@@ -12,18 +12,22 @@
 
 #include "core/buffer.h"
 #include "core/threads.h"
+#include "kernels/table.h"
 
 namespace kf::tree {
 namespace {
 
 using Key = std::uint64_t;
 
-// Points whose coordinates are copied for the lower splits, and that are looked at for the widest
-// dimension.
-constexpr std::size_t local_points = 2048;
+// Parts of so many points copy their coordinates for the splits below: into the second cache, then
+// into the first.
+constexpr std::size_t copied_points[] = {1 << 15, 1 << 11, 0};
+// Points that are looked at for the widest dimension.
 constexpr std::size_t looked_at = 64;
-// Parts beyond this size are split one after another, each level's parts side by side.
-constexpr std::size_t shared_points = 1 << 15;
+// Keys ahead of the one whose coordinate is read.
+constexpr std::size_t ahead = 24;
+// The partition's kernel stores whole registers.
+constexpr std::size_t margin = 8;
 
 // Floats as integers of the same order.
 std::uint32_t ordered(float x) {
@@ -31,23 +35,8 @@ std::uint32_t ordered(float x) {
   return bits ^ ((bits >> 31) != 0 ? 0xffffffffu : 0x80000000u);
 }
 
-// The numbers below the pivot first, in place; returns how many. `spare` has room for all.
-std::size_t partition(Key* keys, std::size_t n, Key pivot, Key* spare) {
-  std::size_t below = 0, rest = 0;
-  for (std::size_t i = 0; i < n; ++i) {
-    const Key key = keys[i];
-    keys[below] = key;
-    spare[rest] = key;
-    const std::size_t is_below = key < pivot;
-    below += is_below;
-    rest += 1 - is_below;
-  }
-  std::copy_n(spare, rest, keys + below);
-  return below;
-}
-
 // Puts the `rank` smallest of n distinct numbers first.
-void select(Key* keys, std::size_t n, std::size_t rank, Key* spare) {
+void select(const KernelTable& table, Key* keys, std::size_t n, std::size_t rank, Key* spare) {
   while (n > 24 && rank > 0 && rank < n) {
     // Two pivots on both sides of where the rank should lie; a wrong guess costs a round.
     Key sample[256];
@@ -61,7 +50,7 @@ void select(Key* keys, std::size_t n, std::size_t rank, Key* spare) {
       return sample[static_cast<std::size_t>(
           std::clamp(place, 0.0, static_cast<double>(size - 1)))];
     };
-    const std::size_t below = partition(keys, n, at(expected + slack), spare);
+    const std::size_t below = table.kd_partition(keys, n, at(expected + slack), spare);
     if (below <= rank) {
       // The pivot itself is among the rest: at worst it alone leaves.
       if (below == 0) {
@@ -74,7 +63,7 @@ void select(Key* keys, std::size_t n, std::size_t rank, Key* spare) {
     }
     n = below;
     if (slack == 0) continue;
-    const std::size_t lower = partition(keys, n, at(expected - slack), spare);
+    const std::size_t lower = table.kd_partition(keys, n, at(expected - slack), spare);
     if (lower <= rank)
       keys += lower, n -= lower, rank -= lower;
     else
@@ -113,11 +102,12 @@ class Splitter {
       if (most_[j] - least_[j] > most_[widest] - least_[widest]) widest = j;
     const T origin = near_median(keys, n, step, widest);
     for (std::size_t i = 0; i < n; ++i) {
+      if (i + ahead < n) __builtin_prefetch(row(keys[i + ahead]) + widest);
       const Key number = keys[i] & 0xffffffffu;
       keys[i] =
           Key{ordered(static_cast<float>(data_[number * d_ + widest] - origin))} << 32 | number;
     }
-    select(keys, n, rank, spare);
+    select(table_, keys, n, rank, spare);
   }
 
  private:
@@ -133,6 +123,7 @@ class Splitter {
     return *middle;
   }
 
+  const KernelTable& table_ = kernels();
   const T* data_;
   std::size_t d_;
   std::vector<T> least_, most_, values_;
@@ -175,8 +166,8 @@ void split_all(Splitter<T>& splitter, Key* keys, Part part, std::size_t bucket, 
   split_all(splitter, keys, both.right, bucket, spare, stop, stopped);
 }
 
-// The splits of a small part, over a copy of its points.
-template <class T>
+// The splits of a part over a copy of its points, and again for the smaller parts within.
+template <std::size_t stage, class T>
 void split_copied(const T* data, std::size_t d, Key* keys, const Part& part, std::size_t bucket) {
   const std::size_t n = part.end - part.begin;
   struct Rows;
@@ -184,15 +175,19 @@ void split_copied(const T* data, std::size_t d, Key* keys, const Part& part, std
   struct Local;
   T* rows = thread_scratch<T, Rows>(n * d);
   auto* numbers = thread_scratch<std::uint32_t, Numbers>(n);
-  Key* local = thread_scratch<Key, Local>(2 * n);
+  Key* local = thread_scratch<Key, Local>(2 * n + margin);
   for (std::size_t i = 0; i < n; ++i) {
+    if (i + ahead < n) __builtin_prefetch(data + (keys[part.begin + i + ahead] & 0xffffffffu) * d);
     numbers[i] = static_cast<std::uint32_t>(keys[part.begin + i]);
-    std::copy_n(data + std::size_t{numbers[i]} * d, d, rows + i * d);
+    for (std::size_t j = 0; j < d; ++j) rows[i * d + j] = data[std::size_t{numbers[i]} * d + j];
     local[i] = i;
   }
   Splitter<T> splitter(rows, d);
-  split_all(splitter, local, {0, n, part.span, part.children}, bucket, local + n, 0,
-            static_cast<std::vector<Part>*>(nullptr));
+  std::vector<Part> smaller;
+  split_all(splitter, local, {0, n, part.span, part.children}, bucket, local + n,
+            copied_points[stage + 1], &smaller);
+  if constexpr (copied_points[stage + 1] > 0)
+    for (const Part& some : smaller) split_copied<stage + 1>(rows, d, local, some, bucket);
   for (std::size_t i = 0; i < n; ++i) keys[part.begin + i] = numbers[local[i] & 0xffffffffu];
 }
 
@@ -212,7 +207,7 @@ void kd_order(const T* data, std::size_t n, std::size_t d, std::size_t bucket,
     std::vector<Part> split;
     for (Part part : parts) {
       if (!descend(part, bucket)) continue;
-      (part.end - part.begin > shared_points ? split : small).push_back(part);
+      (part.end - part.begin > copied_points[0] ? split : small).push_back(part);
     }
     parallel_for(split.size(), 1, [&](std::size_t begin, std::size_t end) {
       struct Spare;
@@ -222,7 +217,7 @@ void kd_order(const T* data, std::size_t n, std::size_t d, std::size_t bucket,
         Splitter<T> splitter(data, d);
         poll_interrupt();
         splitter.split(keys.data() + part.begin, size, halves(part).middle - part.begin,
-                       thread_scratch<Key, Spare>(size));
+                       thread_scratch<Key, Spare>(size + margin));
       }
     });
     parts.clear();
@@ -233,13 +228,11 @@ void kd_order(const T* data, std::size_t n, std::size_t d, std::size_t bucket,
     }
   }
   parallel_for(small.size(), 1, [&](std::size_t begin, std::size_t end) {
-    struct Spare;
     for (std::size_t i = begin; i < end; ++i) {
-      Splitter<T> splitter(data, d);
-      std::vector<Part> tiny;
-      split_all(splitter, keys.data(), small[i], bucket,
-                thread_scratch<Key, Spare>(small[i].end - small[i].begin), local_points, &tiny);
-      for (const Part& part : tiny) split_copied(data, d, keys.data(), part, bucket);
+      if (small[i].end - small[i].begin > copied_points[1])
+        split_copied<0>(data, d, keys.data(), small[i], bucket);
+      else
+        split_copied<1>(data, d, keys.data(), small[i], bucket);
     }
   });
   for (std::size_t i = 0; i < n; ++i) order[i] = static_cast<std::uint32_t>(keys[i]);

@@ -37,6 +37,9 @@ class KdTree {
   std::size_t dimension() const { return view_.d; }
   std::size_t leaf_count() const { return view_.count[0]; }
   const std::vector<std::uint32_t>& order() const { return order_; }
+  // The box of all points (d); nothing of the kind if there are none.
+  const std::vector<T>& least() const { return least_; }
+  const std::vector<T>& most() const { return most_; }
 
   // Distances (nq, k) ascending, ties by row; ids (nq, k): what is missing has inf and n. `leaves`
   // (nq) or null: how many were scanned.

@@ -19,8 +19,8 @@ from kinfold.index.kd_scan import LARGEST, Scan, scan_is_faster
 
 Points = NDArray[Any]
 NORMS = (1.0, 2.0, np.inf)
-# Points of a bucket, and of one pass of the kernels.
-BUCKET = 16
+# Leaves are multiples of what one pass of the kernels looks at.
+PASS = 16
 
 
 class KDTree:
@@ -49,7 +49,7 @@ class KDTree:
     def __init__(
         self,
         data: Any,
-        leafsize: int = BUCKET,
+        leafsize: int = 32,
         *,
         scan: bool | None = None,
         compact_nodes: bool = True,
@@ -79,11 +79,6 @@ class KDTree:
         self._order = order  # of a saved tree, until the tree is built from it
         self._built: Any = None
         self._scan: Scan | None = None
-        if self.n:
-            self.mins, self.maxes = self.data.min(axis=0), self.data.max(axis=0)
-        else:
-            self.mins = np.full(self.m, np.inf, self.data.dtype)
-            self.maxes = np.full(self.m, -np.inf, self.data.dtype)
         # The tree of points that are scanned waits until something asks for it.
         if self._scans():
             self._scan = Scan(self.data)
@@ -105,6 +100,16 @@ class KDTree:
     def m(self) -> int:
         """The dimension of the points."""
         return int(self.data.shape[1])
+
+    @property
+    def mins(self) -> Points:
+        """The least coordinates (d,); infinity if there are no points."""
+        return self._tree().box()[0] if self.n else np.full(self.m, np.inf, self.data.dtype)
+
+    @property
+    def maxes(self) -> Points:
+        """The largest coordinates (d,); -infinity if there are no points."""
+        return self._tree().box()[1] if self.n else np.full(self.m, -np.inf, self.data.dtype)
 
     @property
     def indices(self) -> NDArray[np.int64]:
@@ -292,7 +297,7 @@ class KDTree:
             if self._built is None:
                 double = self.data.dtype == np.float64
                 kind = _core.tree.KdTree64 if double else _core.tree.KdTree32
-                bucket = -(-self.leafsize // BUCKET) * BUCKET
+                bucket = -(-self.leafsize // PASS) * PASS
                 self._built = kind(self.data, bucket, self._order)
                 self._order = None
             return self._built
@@ -300,11 +305,7 @@ class KDTree:
     def _scans(self) -> bool:
         wanted = scan_is_faster(self.n, self.m) if self.scan is None else self.scan
         # Larger numbers would overflow the scan's float32.
-        return (
-            wanted
-            and self.n > 0
-            and max(-float(self.mins.min()), float(self.maxes.max())) < LARGEST
-        )
+        return wanted and self.n > 0 and float(np.abs(self.data).max()) < LARGEST
 
     def _queries(self, x: Any) -> tuple[Points, tuple[int, ...]]:
         """Queries (nq, d) of the tree's type, and the shape of what answers them."""
@@ -340,7 +341,7 @@ class KDTree:
             distances[rest], rows[rest], _ = self._tree().nearest(
                 queries[rest], k, 2.0, eps, bound, threads
             )
-        bucket = -(-self.leafsize // BUCKET) * BUCKET
+        bucket = -(-self.leafsize // PASS) * PASS
         leaves = np.full(len(queries), -(-self.n // bucket), np.uint32)
         return distances, rows, leaves
 
@@ -352,9 +353,8 @@ def as_points(x: Any, name: str) -> Points:
         raise ValueError(f"{name}: expected points (n, d), got shape {array.shape}")
     small = array.dtype in (np.dtype(np.float16), np.dtype(np.float32))
     points = np.ascontiguousarray(array, dtype=np.float32 if small else np.float64)
-    finite = np.isfinite(points).all(axis=1)
-    if not finite.all():
-        row = int(np.flatnonzero(~finite)[0])
+    if not np.isfinite(points).all():
+        row = int(np.flatnonzero(~np.isfinite(points).all(axis=1))[0])
         raise ValueError(f"{name}: expected finite numbers, got NaN or infinity in row {row}")
     return points
 
