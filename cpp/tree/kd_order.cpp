@@ -37,7 +37,8 @@ std::uint32_t ordered(float x) {
 
 // Puts the `rank` smallest of n distinct numbers first.
 void select(const KernelTable& table, Key* keys, std::size_t n, std::size_t rank, Key* spare) {
-  while (n > 24 && rank > 0 && rank < n) {
+  // Samples that mislead again and again must not cost quadratic time.
+  for (int round = 0; round < 40 && n > 24 && rank > 0 && rank < n; ++round) {
     // Two pivots on both sides of where the rank should lie; a wrong guess costs a round.
     Key sample[256];
     const std::size_t size = std::clamp<std::size_t>(n / 16, 5, 256), step = n / size;

@@ -15,8 +15,11 @@ namespace kf::tree {
 namespace {
 
 constexpr std::size_t lanes = 16;
-// Queries and leaves of one piece of work.
+// Queries and leaves of one piece of work. In more dimensions a query may take milliseconds, and
+// interrupts are looked for between pieces.
 constexpr std::size_t query_block = 256;
+constexpr std::size_t slow_query_block = 16;
+constexpr std::size_t slow_dimension = 9;
 constexpr std::size_t pack_block = 64;
 // Points ahead of the one that is copied.
 constexpr std::size_t ahead = 24;
@@ -198,7 +201,7 @@ void KdTree<T>::nearest(const T* queries, std::size_t nq, const NearestOptions& 
                             std::numeric_limits<T>::min());
   const auto missing = static_cast<std::int64_t>(view_.n);
   parallel_for(
-      nq, query_block,
+      nq, view_.d < slow_dimension ? query_block : slow_query_block,
       [&](std::size_t begin, std::size_t end) {
         const KdNearest<T> search{queries,      order.data() + begin,
                                   end - begin,  options.k,
