@@ -333,7 +333,7 @@ void KdTree<T>::count_balls(const T* queries, const double* radii, std::size_t n
 template <class T>
 std::vector<std::int64_t> KdTree<T>::pairs(double radius, const BallOptions& options) const {
   const KernelTable& table = kernels();
-  using Pair = std::pair<std::int64_t, std::int64_t>;
+  using Pair = std::pair<std::uint32_t, std::uint32_t>;
   std::vector<std::vector<Pair>> blocks((view_.n + query_block - 1) / query_block);
   parallel_for(
       view_.n, query_block,
@@ -354,27 +354,40 @@ std::vector<std::int64_t> KdTree<T>::pairs(double radius, const BallOptions& opt
             if (size <= room.size()) break;
             room.resize(size);
           }
-          const std::int64_t one = order_[at];
+          const std::uint32_t one = order_[at];
           for (std::size_t j = 0; j < size; ++j) {
-            const std::int64_t other = order_[room[j]];
+            const std::uint32_t other = order_[room[j]];
             blocks[begin / query_block].emplace_back(std::min(one, other), std::max(one, other));
           }
           if (at % 16 == 0) poll_interrupt();
         }
       },
       options.threads);
-  std::vector<Pair> all;
-  std::size_t total = 0;
-  for (const auto& block : blocks) total += block.size();
-  all.reserve(total);
-  for (const auto& block : blocks) all.insert(all.end(), block.begin(), block.end());
-  std::sort(all.begin(), all.end());
-  std::vector<std::int64_t> flat;
-  flat.reserve(2 * total);
-  for (const auto& [i, j] : all) {
-    flat.push_back(i);
-    flat.push_back(j);
+  // In order: counted by the smaller row, then each row's partners.
+  std::vector<std::size_t> starts(view_.n + 1, 0);
+  for (const auto& block : blocks)
+    for (const Pair& pair : block) ++starts[pair.first + 1];
+  std::partial_sum(starts.begin(), starts.end(), starts.begin());
+  std::vector<std::uint32_t> partners(starts[view_.n]);
+  std::vector<std::size_t> next(starts.begin(), starts.end() - 1);
+  for (auto& block : blocks) {
+    for (const Pair& pair : block) partners[next[pair.first]++] = pair.second;
+    block = {};
   }
+  std::vector<std::int64_t> flat(2 * partners.size());
+  parallel_for(
+      view_.n, 1 << 12,
+      [&](std::size_t begin, std::size_t end) {
+        for (std::size_t i = begin; i < end; ++i) {
+          std::sort(partners.begin() + static_cast<std::ptrdiff_t>(starts[i]),
+                    partners.begin() + static_cast<std::ptrdiff_t>(starts[i + 1]));
+          for (std::size_t at = starts[i]; at < starts[i + 1]; ++at) {
+            flat[2 * at] = static_cast<std::int64_t>(i);
+            flat[2 * at + 1] = partners[at];
+          }
+        }
+      },
+      options.threads);
   return flat;
 }
 
