@@ -165,11 +165,10 @@ std::vector<std::uint32_t> KdTree<T>::visiting_order(const T* queries, std::size
     scale[j] = width > 0 && cells / width < std::numeric_limits<float>::max() ? cells / width : 0;
   }
   std::vector<std::uint64_t> items(nq);
-  // Each bit of a coordinate, spread to its place.
-  std::vector<std::uint32_t> spread(std::size_t{1} << bits);
+  // Each bit of a coordinate, spread to its place. One coordinate is its own code.
+  std::vector<std::uint32_t> spread(used == 1 ? 0 : std::size_t{1} << bits);
   for (std::uint32_t value = 0; value < spread.size(); ++value)
-    for (std::size_t bit = 0; bit < bits; ++bit)
-      spread[value] |= (value >> bit & 1u) << (bit * used);
+    spread[value] = spread[value >> 1] << used | (value & 1u);
   parallel_for(nq, 1 << 14, [&](std::size_t begin, std::size_t end) {
     for (std::size_t i = begin; i < end; ++i) {
       std::uint64_t code = 0;
@@ -178,7 +177,7 @@ std::vector<std::uint32_t> KdTree<T>::visiting_order(const T* queries, std::size
         // Also false for NaN, of an overflow.
         const std::uint32_t clipped =
             cell > 0 ? static_cast<std::uint32_t>(std::min(cell, cells - 1)) : 0;
-        code |= std::uint64_t{spread[clipped]} << j;
+        code |= std::uint64_t{used == 1 ? clipped : spread[clipped]} << j;
       }
       items[i] = code << 32 | i;
     }

@@ -126,7 +126,7 @@ def test_any_shape(seed, kind, n, d, k, p, dtype, scan) -> None:
 @pytest.mark.parametrize("p", NORMS)
 @pytest.mark.parametrize("kind", ["random", "far", "clusters", "flat"])
 def test_scipy_says_the_same(kind, p, rng) -> None:
-    for n, d in ((5000, 2), (3000, 3), (2000, 8), (500, 16)):
+    for n, d in ((3000, 1), (5000, 2), (3000, 3), (2000, 8), (500, 16)):
         x, q = cloud(rng, kind, n, d), cloud(rng, kind, 100, d)
         ours, theirs = kf.KDTree(x), spatial.cKDTree(x)
         for k in (1, 10, 64):
