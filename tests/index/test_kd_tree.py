@@ -126,7 +126,9 @@ def test_any_shape(seed, kind, n, d, k, p, dtype, scan) -> None:
 @pytest.mark.parametrize("p", NORMS)
 @pytest.mark.parametrize("kind", ["random", "far", "clusters", "flat"])
 def test_scipy_says_the_same(kind, p, rng) -> None:
-    for n, d in ((3000, 1), (5000, 2), (3000, 3), (2000, 8), (500, 16)):
+    # scipy breaks ties otherwise, and flat points of one dimension are all the same.
+    line = [(3000, 1)] if kind != "flat" else []
+    for n, d in (*line, (5000, 2), (3000, 3), (2000, 8), (500, 16)):
         x, q = cloud(rng, kind, n, d), cloud(rng, kind, 100, d)
         ours, theirs = kf.KDTree(x), spatial.cKDTree(x)
         for k in (1, 10, 64):
