@@ -154,10 +154,11 @@ FLOORS = {
     "simd": ("core",),
     "kernels": ("simd",),
     "scan": ("core", "simd", "kernels"),
+    "tree": ("core", "simd", "kernels"),
     "quantize": ("core", "simd", "kernels", "scan"),
     "graph": ("core", "simd", "kernels"),
     "geometry": ("core", "simd", "kernels"),
-    "bind": ("core", "simd", "kernels", "scan", "quantize", "graph", "geometry"),
+    "bind": ("core", "simd", "kernels", "scan", "tree", "quantize", "graph", "geometry"),
 }
 # The dispatcher holds the tables of kernels: the one look upstairs.
 EXCEPTIONS = {("cpp/simd/dispatch.cpp", "kernels/table.h")}

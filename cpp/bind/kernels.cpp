@@ -70,6 +70,11 @@ void register_kernels(py::module_ m) {
     require(x.size() == y.size(), "b: expected the length of a");
     return kernels().inner_product(x.data(), y.data(), rows(x));
   });
+  m.def("kd_partition", [](py::object keys, std::uint64_t pivot) {
+    auto k = expect<std::uint64_t>(keys, "keys", 1);
+    std::vector<std::uint64_t> spare(rows(k) + 8);
+    return kernels().kd_partition(k.mutable_data(), rows(k), pivot, spare.data());
+  });
   m.def("filter_u8", [](const py::object& queries, const py::object& codes, const py::object& bias,
                         const py::object& thresholds) {
     ByteOperands in(queries, codes, bias);

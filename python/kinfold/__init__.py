@@ -33,6 +33,7 @@ _PUBLIC = {
     "KDForest": "kinfold.index.proposers.kd_forest",
     "HashTables": "kinfold.index.proposers.hash_tables",
     "SignQuantizer": "kinfold.quantize.sign",
+    "KDTree": "kinfold.index.kd_tree",
     "from_faiss": "kinfold.index.from_faiss",
     "index_factory": "kinfold.index.factory",
     "multi_sequence": "kinfold.index.coarse.multi",

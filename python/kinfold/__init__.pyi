@@ -37,6 +37,7 @@ from kinfold.index.factory import index_factory as index_factory
 from kinfold.index.flat import FlatIndex as FlatIndex
 from kinfold.index.from_faiss import from_faiss as from_faiss
 from kinfold.index.hamming import HammingIndex as HammingIndex
+from kinfold.index.kd_tree import KDTree as KDTree
 from kinfold.index.proposers.hash_tables import HashTables as HashTables
 from kinfold.index.proposers.kd_forest import KDForest as KDForest
 from kinfold.io.kin import load as load, save as save

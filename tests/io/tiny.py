@@ -21,6 +21,10 @@ def flat() -> Any:
     return index
 
 
+def kd_tree() -> Any:
+    return kf.KDTree(_random().standard_normal((40, 2)))
+
+
 def kmeans() -> Any:
     return kf.KMeans(2, iterations=2, verbose=False).fit(_random().standard_normal((6, 2)))
 
@@ -93,6 +97,7 @@ def local_quantizer() -> Any:
 
 FACTORIES: dict[str, Callable[[], Any]] = {
     "index.Flat": flat,
+    "index.KDTree": kd_tree,
     "index.Cells": cells,
     "index.Candidates": lambda: proposed("KDForest2,SQ8"),
     "index.Hamming": lambda: proposed("LSH8,RSQ8"),
@@ -153,6 +158,8 @@ def use(kind: str, thing: Any) -> Any:
     """What the thing answers; arrays or tuples of arrays."""
     if kind == "index.Flat":
         return thing.search(np.eye(3), 4)
+    if kind == "index.KDTree":
+        return (*thing.query(np.eye(2), 3), thing.query_pairs(0.3, output_type="ndarray"))
     if kind == "index.Cells":
         return thing.search(np.eye(2), 4, nprobe=2)
     if kind == "index.Candidates":

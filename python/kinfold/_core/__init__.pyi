@@ -5,10 +5,11 @@ from __future__ import annotations
 import typing
 from . import kernels
 from . import scan
+from . import tree
 from . import quantize
 from . import graph
 from . import geometry
-__all__: list[str] = ['compiler', 'cpu_features', 'geometry', 'graph', 'kernels', 'level', 'levels', 'quantize', 'scan', 'set_level', 'set_threads', 'threads']
+__all__: list[str] = ['compiler', 'cpu_features', 'geometry', 'graph', 'kernels', 'level', 'levels', 'quantize', 'scan', 'set_level', 'set_threads', 'threads', 'tree']
 def cpu_features() -> list[str]:
     """
     Processor features that matter here.

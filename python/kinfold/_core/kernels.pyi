@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy
 import numpy.typing
 import typing
-__all__: list[str] = ['at_least', 'best_u8', 'bytes_to_floats', 'decode_blocks', 'encode_u8', 'filter_f32', 'filter_product', 'filter_u8', 'group_max', 'halves_to_floats', 'hamming_within', 'inner_product', 'multiply', 'product_distances', 'product_rows', 'row_sums', 'squared_l2', 'sums_product', 'sums_u8', 'table_bytes']
+__all__: list[str] = ['at_least', 'best_u8', 'bytes_to_floats', 'decode_blocks', 'encode_u8', 'filter_f32', 'filter_product', 'filter_u8', 'group_max', 'halves_to_floats', 'hamming_within', 'inner_product', 'kd_partition', 'multiply', 'product_distances', 'product_rows', 'row_sums', 'squared_l2', 'sums_product', 'sums_u8', 'table_bytes']
 def at_least(arg0: typing.Any, arg1: typing.SupportsInt | typing.SupportsIndex) -> numpy.typing.NDArray[numpy.uint32]:
     ...
 def best_u8(arg0: typing.Any, arg1: typing.Any, arg2: typing.Any) -> numpy.typing.NDArray[numpy.int32]:
@@ -29,6 +29,8 @@ def halves_to_floats(arg0: typing.Any) -> numpy.typing.NDArray[numpy.float32]:
 def hamming_within(arg0: typing.Any, arg1: typing.Any, arg2: typing.SupportsInt | typing.SupportsIndex) -> tuple[numpy.typing.NDArray[numpy.uint32], numpy.typing.NDArray[numpy.int32]]:
     ...
 def inner_product(arg0: typing.Any, arg1: typing.Any) -> float:
+    ...
+def kd_partition(arg0: typing.Any, arg1: typing.SupportsInt | typing.SupportsIndex) -> int:
     ...
 def multiply(arg0: typing.Any, arg1: typing.Any, arg2: typing.Any) -> numpy.typing.NDArray[numpy.float32]:
     ...

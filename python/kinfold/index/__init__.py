@@ -1,3 +1,6 @@
 """Queries to a first ranking."""
 
-METHODS: dict[str, str] = {"Flat": "kinfold.index.flat:FlatIndex"}
+METHODS: dict[str, str] = {
+    "Flat": "kinfold.index.flat:FlatIndex",
+    "KDTree": "kinfold.index.kd_tree:KDTree",
+}
