@@ -17,6 +17,7 @@ _PUBLIC = {
     "KinfoldError": "kinfold.base.errors",
     "MissingExtraError": "kinfold.base.errors",
     "NotTrainedError": "kinfold.base.errors",
+    "RecallError": "kinfold.base.errors",
     "LocalFeatures": "kinfold.base.local_features",
     "Neighbours": "kinfold.base.ranking",
     "Ranking": "kinfold.base.ranking",

@@ -19,6 +19,7 @@ from kinfold.base.errors import (
     KinfoldError as KinfoldError,
     MissingExtraError as MissingExtraError,
     NotTrainedError as NotTrainedError,
+    RecallError as RecallError,
 )
 from kinfold.base.local_features import LocalFeatures as LocalFeatures
 from kinfold.base.ranking import Neighbours as Neighbours, Ranking as Ranking

@@ -39,6 +39,7 @@ from kinfold.index.store import (
     settled,
     to_arrays,
 )
+from kinfold.index.tune import Setting, tune
 
 REFINEMENTS = ("float32", "float16", "uint8")
 # Vectors that are encoded at once, and rows that are gathered before a segment is made of them.
@@ -121,6 +122,13 @@ class CellIndex:
     def is_trained(self) -> bool:
         """Whether vectors can be added."""
         return self._trained
+
+    @property
+    def keeps_vectors(self) -> bool:
+        """Whether ``reconstruct`` gives back what was added (for "cosine", its direction)."""
+        if self.refine is not None:
+            return self.refine == "float32"
+        return self.transform is None and getattr(self.codec, "dtype", None) == "float32"
 
     @property
     def ids(self) -> Ids:
@@ -327,6 +335,12 @@ class CellIndex:
         if self.metric != "l2":
             np.negative(distances, out=distances)
         return Neighbours(distances[0], found[0]) if one else Neighbours(distances, found)
+
+    def tune(
+        self, queries: Any, truth: Any = None, k: int = 10, *, recall: float = 0.9, **choices: Any
+    ) -> Setting:
+        """The fastest setting that reaches a recall: ``search(q, k, **setting.options)``. See `kinfold.index.tune`."""
+        return tune(self, queries, truth, k, recall=recall, **choices)
 
     def range_search(
         self,
