@@ -41,10 +41,13 @@ _PUBLIC = {
     "PCA": "kinfold.transform.pca",
     "KNNGraph": "kinfold.graph.knn",
     "Diffusion": "kinfold.graph.diffusion",
+    "KNNClassifier": "kinfold.classify.knn",
+    "NBNN": "kinfold.classify.nbnn",
+    "LocalNBNN": "kinfold.classify.local_nbnn",
     "Gallery": "kinfold.gallery",
 }
 _ROOMS = (
-    "datasets", "evaluate", "features", "graph", "images", "index", "io", "local", "quantize",
+    "classify", "datasets", "evaluate", "features", "graph", "images", "index", "io", "local", "quantize",
     "report", "rerank", "transform",
 )  # fmt: skip
 

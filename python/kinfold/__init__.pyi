@@ -1,4 +1,5 @@
 from kinfold import (
+    classify as classify,
     datasets as datasets,
     evaluate as evaluate,
     features as features,
@@ -28,6 +29,9 @@ from kinfold.base.threads import (
     set_threads as set_threads,
     use_threads as use_threads,
 )
+from kinfold.classify.knn import KNNClassifier as KNNClassifier
+from kinfold.classify.local_nbnn import LocalNBNN as LocalNBNN
+from kinfold.classify.nbnn import NBNN as NBNN
 from kinfold.gallery import Gallery as Gallery
 from kinfold.graph.diffusion import Diffusion as Diffusion
 from kinfold.graph.knn import KNNGraph as KNNGraph
