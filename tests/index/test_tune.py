@@ -219,7 +219,7 @@ def test_bad_arguments(rng: np.random.Generator) -> None:
         "recall: expected a number in": lambda: index.tune(queries, truth, recall=1.5),
         "measure: expected one of": lambda: index.tune(queries, truth, measure="recall"),
         "k: expected at most the 300 vectors": lambda: index.tune(queries, k=301),
-        "space: expected values of 'nprobe', ascending": lambda: index.tune(
+        "space: expected numbers for 'nprobe', ascending": lambda: index.tune(
             queries, truth, space={"nprobe": [2, 1]}
         ),
         "rounds: ": lambda: index.tune(queries, truth, rounds=0),

@@ -17,9 +17,11 @@ from kinfold.evaluate.recall import intersection_recall, nearest_recall
 from kinfold.index.base import unit_rows
 
 MEASURES = ("k@k", "1@1", "1@k")
-# A gain of recall that is none; as many raises of an effort without one end its sweep.
+# A gain of recall that is none. An effort that was raised this many times without one is not raised further,
 _GAIN = 5e-4
 _PATIENCE = 4
+# nor one that takes this many times as long as another setting that finds enough.
+_FAR = 8
 # Settings within this factor of the fastest are timed again: one timing is too noisy to choose by.
 _NEAR = 1.3
 # Vectors that are taken out of an index at once, to compute the truth.
@@ -102,7 +104,7 @@ def tune(
         search.bar = bar
         search.ask({})  # the first search of all pays for pages and threads
         search.points.clear()
-        search.sweep(axes, longest)
+        search.sweep(axes, wanted, longest)
         if axes and not any(point.recall >= wanted for point in search.points):
             # A sweep ends where more effort seemed to gain nothing: make sure before giving up.
             search.ask({name: values[-1] for name, values in axes})
@@ -221,21 +223,25 @@ class _Search:
             recall = nearest_recall(ids, self.truth, 1 if self.measure == "1@1" else self.k)
         return self.points.add(Point(options, recall, took / len(self.queries)))
 
-    def sweep(self, axes: list[tuple[str, list[Any]]], longest: float, **fixed: Any) -> list[Point]:
+    def sweep(
+        self, axes: list[tuple[str, list[Any]]], wanted: float, longest: float, **fixed: Any
+    ) -> list[Point]:
         """Every combination, the last option first; each effort until it gains nothing or takes too long."""
         if not axes:
             return [self.ask(fixed)]
         (name, values), inner = axes[0], axes[1:]
         done: list[Point] = []
-        best, waited = -1.0, 0
+        best, gained = -1.0, values[0]
         for value in values:
-            points = self.sweep(inner, longest, **fixed, **{name: value})
+            points = self.sweep(inner, wanted, longest, **fixed, **{name: value})
             done += points
             recall = max(point.recall for point in points)
-            waited = 0 if recall > best + _GAIN else waited + 1
-            best = max(best, recall)
-            slow = min(point.seconds for point in points) * len(self.queries) > longest
-            if slow or waited == _PATIENCE or best > 1 - _GAIN:
+            if recall > best + _GAIN:
+                best, gained = recall, value
+            enough = (p.seconds for p in self.points if p.recall >= wanted)
+            most = min(longest / len(self.queries), _FAR * min(enough, default=np.inf))
+            slow = min(point.seconds for point in points) > most
+            if slow or value >= _PATIENCE * gained or best > 1 - _GAIN:
                 break
         return done
 
@@ -311,8 +317,9 @@ def _checked(space: Mapping[str, Sequence[Any]]) -> list[tuple[str, list[Any]]]:
     """Options with their values, ascending."""
     axes = [(str(name), list(values)) for name, values in space.items()]
     for name, values in axes:
-        if not values or values != sorted(values):
-            raise ValueError(f"space: expected values of {name!r}, ascending, got {values}")
+        numbers = all(isinstance(v, (int, float, np.integer, np.floating)) for v in values)
+        if not values or not numbers or values != sorted(values):
+            raise ValueError(f"space: expected numbers for {name!r}, ascending, got {values}")
     return axes
 
 
