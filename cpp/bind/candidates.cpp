@@ -9,12 +9,12 @@
 #include "bind/stored.h"
 #include "core/checked.h"
 #include "scan/hash_tables.h"
-#include "tree/kd_forest.h"
+#include "scan/kd_forest.h"
 
 namespace kf::bind {
 namespace {
 
-static_assert(sizeof(tree::Node) == 16);
+static_assert(sizeof(scan::Node) == 16);
 
 struct BoundStructure {
   std::vector<py::object> keep;
@@ -32,18 +32,18 @@ struct BoundScan {
 // A segment is (nodes int32 (N, 4), roots int64 (trees,), order uint32 (trees, n)).
 std::unique_ptr<BoundStructure> forests(std::size_t d, const py::list& segments) {
   auto bound = std::make_unique<BoundStructure>();
-  std::vector<tree::Forest> parts;
+  std::vector<scan::Forest> parts;
   for (const py::handle& item : segments) {
     const auto fields = py::cast<py::tuple>(item);
     require(fields.size() == 3, "segments: expected tuples of three");
     const auto nodes = expect<std::int32_t>(fields[0], "nodes", 2);
     const auto roots = expect<std::int64_t>(fields[1], "roots", 1);
     const auto order = expect<std::uint32_t>(fields[2], "order", 2);
-    tree::Forest forest;
+    scan::Forest forest;
     forest.trees = rows(order);
     forest.n = cols(order);
     require(cols(nodes) == 4 && rows(roots) == forest.trees, "roots: expected one for each tree");
-    forest.nodes = reinterpret_cast<const tree::Node*>(nodes.data());
+    forest.nodes = reinterpret_cast<const scan::Node*>(nodes.data());
     forest.roots = roots.data();
     forest.order = order.data();
     for (std::size_t t = 0; t < forest.trees; ++t) {
@@ -53,7 +53,7 @@ std::unique_ptr<BoundStructure> forests(std::size_t d, const py::list& segments)
       require(begin >= 0 && begin < end && end <= static_cast<std::int64_t>(rows(nodes)),
               "roots: expected to rise");
       for (std::int64_t i = 0; i < end - begin; ++i) {
-        const tree::Node& node = forest.nodes[begin + i];
+        const scan::Node& node = forest.nodes[begin + i];
         if (node.dimension >= 0)
           require(static_cast<std::size_t>(node.dimension) < d && node.link > i + 1 &&
                       node.link < end - begin,
@@ -70,7 +70,7 @@ std::unique_ptr<BoundStructure> forests(std::size_t d, const py::list& segments)
     bound->rows.push_back(forest.n);
     parts.push_back(forest);
   }
-  bound->structure = std::make_unique<tree::Forests>(std::move(parts));
+  bound->structure = std::make_unique<scan::Forests>(std::move(parts));
   return bound;
 }
 
@@ -197,10 +197,10 @@ void register_candidates(py::module_ m) {
         require(n < (std::size_t{1} << 31), "vectors: expected fewer than 2^31");
         Array<std::uint32_t> order({static_cast<py::ssize_t>(trees), static_cast<py::ssize_t>(n)});
         std::uint32_t* rows_of = order.mutable_data();
-        std::vector<std::vector<tree::Node>> built;
+        std::vector<std::vector<scan::Node>> built;
         {
           py::gil_scoped_release release;
-          built = tree::build_forest(stored, n, trees, leaf, among, seed, rows_of);
+          built = scan::build_forest(stored, n, trees, leaf, among, seed, rows_of);
         }
         Array<std::int64_t> roots(static_cast<py::ssize_t>(trees));
         std::size_t total = 0;
@@ -209,7 +209,7 @@ void register_candidates(py::module_ m) {
           total += built[t].size();
         }
         Array<std::int32_t> nodes({static_cast<py::ssize_t>(total), py::ssize_t{4}});
-        auto* out = reinterpret_cast<tree::Node*>(nodes.mutable_data());
+        auto* out = reinterpret_cast<scan::Node*>(nodes.mutable_data());
         for (const auto& of : built) out = std::copy(of.begin(), of.end(), out);
         return py::make_tuple(nodes, roots, order);
       },

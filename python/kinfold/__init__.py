@@ -17,6 +17,7 @@ _PUBLIC = {
     "KinfoldError": "kinfold.base.errors",
     "MissingExtraError": "kinfold.base.errors",
     "NotTrainedError": "kinfold.base.errors",
+    "RecallError": "kinfold.base.errors",
     "LocalFeatures": "kinfold.base.local_features",
     "Neighbours": "kinfold.base.ranking",
     "Ranking": "kinfold.base.ranking",
@@ -46,10 +47,13 @@ _PUBLIC = {
     "PCA": "kinfold.transform.pca",
     "KNNGraph": "kinfold.graph.knn",
     "Diffusion": "kinfold.graph.diffusion",
+    "KNNClassifier": "kinfold.classify.knn",
+    "NBNN": "kinfold.classify.nbnn",
+    "LocalNBNN": "kinfold.classify.local_nbnn",
     "Gallery": "kinfold.gallery",
 }
 _ROOMS = (
-    "datasets", "evaluate", "features", "graph", "images", "index", "io", "local", "quantize",
+    "classify", "datasets", "evaluate", "features", "graph", "images", "index", "io", "local", "quantize",
     "report", "rerank", "transform",
 )  # fmt: skip
 

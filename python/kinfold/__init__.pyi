@@ -1,4 +1,5 @@
 from kinfold import (
+    classify as classify,
     datasets as datasets,
     evaluate as evaluate,
     features as features,
@@ -19,6 +20,7 @@ from kinfold.base.errors import (
     KinfoldError as KinfoldError,
     MissingExtraError as MissingExtraError,
     NotTrainedError as NotTrainedError,
+    RecallError as RecallError,
 )
 from kinfold.base.local_features import LocalFeatures as LocalFeatures
 from kinfold.base.ranking import Neighbours as Neighbours, Ranking as Ranking
@@ -27,6 +29,9 @@ from kinfold.base.threads import (
     set_threads as set_threads,
     use_threads as use_threads,
 )
+from kinfold.classify.knn import KNNClassifier as KNNClassifier
+from kinfold.classify.local_nbnn import LocalNBNN as LocalNBNN
+from kinfold.classify.nbnn import NBNN as NBNN
 from kinfold.gallery import Gallery as Gallery
 from kinfold.graph.diffusion import Diffusion as Diffusion
 from kinfold.graph.knn import KNNGraph as KNNGraph

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 
 class KinfoldError(Exception):
     """Base of the exceptions that are Kinfold's own."""
@@ -25,3 +27,14 @@ class MissingExtraError(KinfoldError, ImportError):
 
 class GalleryError(KinfoldError):
     """A gallery cannot do what was asked: locked by another writer, empty, or incomplete."""
+
+
+class RecallError(KinfoldError, ValueError):
+    """No setting of an index reaches the recall that was asked for; ``best`` is what comes nearest."""
+
+    def __init__(self, message: str, best: Any = None) -> None:
+        super().__init__(message, best)
+        self.best = best
+
+    def __str__(self) -> str:
+        return str(self.args[0])

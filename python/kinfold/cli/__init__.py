@@ -7,6 +7,7 @@ COMMANDS: dict[str, str] = {
     "index": "kinfold.cli.index",
     "search": "kinfold.cli.search",
     "eval": "kinfold.cli.eval",
+    "bench": "kinfold.cli.bench",
     "info": "kinfold.cli.info",
     "demo": "kinfold.cli.demo",
 }

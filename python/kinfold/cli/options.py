@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import re
 
 STAGES = ("spatial", "diffusion")
 
@@ -40,6 +41,30 @@ def count(text: str) -> int:
     if value < 1:
         raise argparse.ArgumentTypeError(f"expected a whole number from 1, got {text!r}")
     return value
+
+
+def share(text: str) -> float:
+    """A number above 0, up to 1."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = 0.0
+    if not 0 < value <= 1:
+        raise argparse.ArgumentTypeError(f"expected a number above 0, up to 1, got {text!r}")
+    return value
+
+
+_UNITS = {"kb": 1e3, "mb": 1e6, "gb": 1e9, "kib": 1 << 10, "mib": 1 << 20, "gib": 1 << 30}
+
+
+def memory(text: str) -> tuple[float, bool]:
+    """Bytes, and whether they are of each vector ("64") or of all together ("500MB")."""
+    match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([a-z]*)\s*", text.lower())
+    if not match or match[2] not in ("", *_UNITS) or float(match[1]) == 0:
+        raise argparse.ArgumentTypeError(
+            f"expected 64 (bytes a vector), 500MB or 2GB, got {text!r}"
+        )
+    return float(match[1]) * _UNITS.get(match[2], 1), not match[2]
 
 
 def add_rerank(parser: argparse.ArgumentParser) -> None:

@@ -66,6 +66,11 @@ class CandidateIndex(SegmentedIndex):
     def __repr__(self) -> str:
         return f"CandidateIndex({self.proposer!r}, {self.codec!r}, metric={self.metric!r}, n={len(self)})"
 
+    @property
+    def keeps_vectors(self) -> bool:
+        """Whether ``reconstruct`` gives back what was added (for "cosine", its direction)."""
+        return getattr(self.codec, "dtype", None) == "float32"
+
     def add(self, x: Any, ids: Any = None, *, verbose: bool = True) -> Ids:
         """Add vectors (n, d) and return their ids, which number on where none are given.
 

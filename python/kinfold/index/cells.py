@@ -75,6 +75,13 @@ class CellIndex(SegmentedIndex):
         refine = "" if self.refine is None else f", refine={self.refine!r}"
         return f"CellIndex({', '.join(parts)}{refine}, metric={self.metric!r}, n={len(self)})"
 
+    @property
+    def keeps_vectors(self) -> bool:
+        """Whether ``reconstruct`` gives back what was added (for "cosine", its direction)."""
+        if self.refine is not None:
+            return self.refine == "float32"
+        return self.transform is None and getattr(self.codec, "dtype", None) == "float32"
+
     def adopt(self, cells: Ids, ids: Ids, codes: NDArray[np.uint8]) -> CellIndex:
         """Take over product codes (n, code_size) with their cells and ids; parts that were learnt elsewhere.
 

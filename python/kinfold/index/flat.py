@@ -16,6 +16,7 @@ from kinfold.base.errors import FileFormatError
 from kinfold.base.ranking import Neighbours
 from kinfold.base.state import JSON, Arrays, check_only, take, take_param
 from kinfold.index.base import METRICS, RangeResult, filter_rows, unit_rows
+from kinfold.index.tune import Setting, tune
 
 FILTERS = ("auto", "u8", "f32", "none")
 
@@ -47,6 +48,8 @@ class FlatIndex:
     """
 
     kind: ClassVar[str] = "index.Flat"
+    # ``reconstruct`` gives back what was added (for "cosine", its direction).
+    keeps_vectors: ClassVar[bool] = True
 
     def __init__(self, dim: int, *, metric: str = "l2", shadow: bool = True) -> None:
         self.dim = as_count(dim, "dim", most=1 << 20)
@@ -153,6 +156,12 @@ class FlatIndex:
         if self.metric != "l2":
             np.negative(distances, out=distances)
         return Neighbours(distances[0], found[0]) if one else Neighbours(distances, found)
+
+    def tune(
+        self, queries: Any, truth: Any = None, k: int = 10, *, recall: float = 0.9, **choices: Any
+    ) -> Setting:
+        """Nothing to choose; measures what a search takes, as of other indexes. See `kinfold.index.tune`."""
+        return tune(self, queries, truth, k, recall=recall, **choices)
 
     def range_search(
         self,

@@ -58,6 +58,11 @@ class HammingIndex(SegmentedIndex):
         refine = "" if self.refine is None else f", refine={self.refine!r}"
         return f"HammingIndex({self.signs!r}{refine}, metric={self.metric!r}, n={len(self)})"
 
+    @property
+    def keeps_vectors(self) -> bool:
+        """Whether ``reconstruct`` gives back what was added (for "cosine", its direction)."""
+        return self.refine == "float32"
+
     def search(
         self,
         queries: Any,

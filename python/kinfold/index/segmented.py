@@ -28,6 +28,7 @@ from kinfold.index.store import (
     settled,
     to_arrays,
 )
+from kinfold.index.tune import Setting, tune
 
 # Vectors that are encoded at once, and rows that are gathered before a segment is made of them.
 _CHUNK = 65536
@@ -75,6 +76,11 @@ class SegmentedIndex(ABC):
     @abstractmethod
     def _packing(self) -> Packing:
         """How rows are packed."""
+
+    @property
+    @abstractmethod
+    def keeps_vectors(self) -> bool:
+        """Whether ``reconstruct`` gives back what was added (for "cosine", its direction)."""
 
     @abstractmethod
     def _learn(self, x: Vectors) -> None:
@@ -239,6 +245,12 @@ class SegmentedIndex(ABC):
             else:
                 out[mine] = self._decoded(batch)
         return out
+
+    def tune(
+        self, queries: Any, truth: Any = None, k: int = 10, *, recall: float = 0.9, **choices: Any
+    ) -> Setting:
+        """The fastest setting that reaches a recall: ``search(q, k, **setting.options)``. See `kinfold.index.tune`."""
+        return tune(self, queries, truth, k, recall=recall, **choices)
 
     def compact(self: Self) -> Self:
         """Bring all rows into one segment and drop what was removed; additions do so by and by."""

@@ -1,4 +1,4 @@
-#include "tree/kd_forest.h"
+#include "scan/kd_forest.h"
 
 #include <algorithm>
 #include <bit>
@@ -8,7 +8,7 @@
 #include "core/threads.h"
 #include "kernels/table.h"
 
-namespace kf::tree {
+namespace kf::scan {
 namespace {
 
 constexpr std::size_t sample_size = 64;
@@ -22,7 +22,7 @@ std::uint64_t draw(std::uint64_t seed, std::size_t tree, std::size_t node) {
 }
 
 // One coordinate of many rows.
-void coordinates(const scan::Stored& rows, std::size_t dimension, const std::uint32_t* order,
+void coordinates(const Stored& rows, std::size_t dimension, const std::uint32_t* order,
                  std::size_t n, std::pair<float, std::uint32_t>* out) {
   constexpr std::size_t ahead = 24;
   const auto gather = [&](const auto* data, std::size_t stride, const auto& value) {
@@ -32,9 +32,9 @@ void coordinates(const scan::Stored& rows, std::size_t dimension, const std::uin
     }
   };
   switch (rows.format) {
-    case scan::Stored::Format::f32:
+    case Stored::Format::f32:
       return gather(static_cast<const float*>(rows.data), rows.d, [](float v) { return v; });
-    case scan::Stored::Format::f16: {
+    case Stored::Format::f16: {
       const auto convert = kernels().halves_to_floats;
       return gather(static_cast<const std::uint16_t*>(rows.data), rows.d, [&](std::uint16_t half) {
         float v;
@@ -53,7 +53,7 @@ void coordinates(const scan::Stored& rows, std::size_t dimension, const std::uin
 // Builds one tree.
 class Builder {
  public:
-  Builder(const scan::Stored& rows, std::size_t n, std::size_t leaf, std::size_t among,
+  Builder(const Stored& rows, std::size_t n, std::size_t leaf, std::size_t among,
           std::uint64_t seed, std::size_t tree, std::uint32_t* order)
       : rows_(rows),
         table_(kernels()),
@@ -170,7 +170,7 @@ class Builder {
     return found;
   }
 
-  const scan::Stored& rows_;
+  const Stored& rows_;
   const KernelTable& table_;
   std::size_t leaf_, among_;
   std::uint64_t seed_;
@@ -184,9 +184,9 @@ class Builder {
 
 }  // namespace
 
-std::vector<std::vector<Node>> build_forest(const scan::Stored& rows, std::size_t n,
-                                            std::size_t trees, std::size_t leaf, std::size_t among,
-                                            std::uint64_t seed, std::uint32_t* order) {
+std::vector<std::vector<Node>> build_forest(const Stored& rows, std::size_t n, std::size_t trees,
+                                            std::size_t leaf, std::size_t among, std::uint64_t seed,
+                                            std::uint32_t* order) {
   std::vector<std::vector<Node>> nodes(trees);
   parallel_for(trees, 1, [&](std::size_t from, std::size_t to) {
     for (std::size_t t = from; t < to; ++t)
@@ -197,7 +197,7 @@ std::vector<std::vector<Node>> build_forest(const scan::Stored& rows, std::size_
 
 namespace {
 
-class ForestProposer : public scan::Proposer {
+class ForestProposer : public Proposer {
  public:
   explicit ForestProposer(const std::vector<Forest>& segments) : segments_(segments) {}
 
@@ -211,7 +211,7 @@ class ForestProposer : public scan::Proposer {
         push(0.0f, {s, t, segments_[s].nodes + segments_[s].roots[t]});
   }
 
-  bool next(scan::Bucket& bucket) override {
+  bool next(Bucket& bucket) override {
     if (ready_ == reached_ && !descend()) return false;
     bucket = leaves_[ready_++];
     return true;
@@ -305,14 +305,14 @@ class ForestProposer : public scan::Proposer {
   const float* query_ = nullptr;
   std::vector<Branch> branches_;
   std::vector<std::uint64_t> queue_;
-  scan::Bucket leaves_[together];
+  Bucket leaves_[together];
   std::size_t ready_ = 0, reached_ = 0;
 };
 
 }  // namespace
 
-std::unique_ptr<scan::Proposer> Forests::proposer() const {
+std::unique_ptr<Proposer> Forests::proposer() const {
   return std::make_unique<ForestProposer>(segments_);
 }
 
-}  // namespace kf::tree
+}  // namespace kf::scan

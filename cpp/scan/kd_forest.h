@@ -9,7 +9,7 @@
 #include "scan/candidates.h"
 #include "scan/stored.h"
 
-namespace kf::tree {
+namespace kf::scan {
 
 // An inner node: rows whose coordinate is at most `low` are in the next node, those from `high` on
 // in node `link`. A leaf, dimension -1, holds the rows order[begin, link).
@@ -30,17 +30,17 @@ struct Forest {
 // Each split is at the mean of a dimension drawn among the `among` of largest variance in a sample
 // of the node's rows; draws depend on seed, tree and node alone. Writes the order, returns each
 // tree's nodes.
-std::vector<std::vector<Node>> build_forest(const scan::Stored& rows, std::size_t n,
-                                            std::size_t trees, std::size_t leaf, std::size_t among,
-                                            std::uint64_t seed, std::uint32_t* order);
+std::vector<std::vector<Node>> build_forest(const Stored& rows, std::size_t n, std::size_t trees,
+                                            std::size_t leaf, std::size_t among, std::uint64_t seed,
+                                            std::uint32_t* order);
 
-class Forests : public scan::Structure {
+class Forests : public Structure {
  public:
   explicit Forests(std::vector<Forest> segments) : segments_(std::move(segments)) {}
-  std::unique_ptr<scan::Proposer> proposer() const override;
+  std::unique_ptr<Proposer> proposer() const override;
 
  private:
   std::vector<Forest> segments_;
 };
 
-}  // namespace kf::tree
+}  // namespace kf::scan

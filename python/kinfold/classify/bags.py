@@ -1,0 +1,43 @@
+"""Images as sets of descriptors, laid end to end."""
+
+from __future__ import annotations
+
+from collections.abc import Sized
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from kinfold.base.arrays import Ids, Vectors, as_vectors
+
+
+class Bags(NamedTuple):
+    """vectors float32 (t, d) of all images; owner int64 (t,), the image that each is of; n images."""
+
+    vectors: Vectors
+    owner: Ids
+    n: int
+
+
+def as_bags(X: Any, *, dim: int | None = None) -> Bags:
+    """Images from a list of arrays (n_i, d), n_i from 0 on.
+
+    dim : the dimension that is expected; that of the first image with descriptors if not given
+    Raises ValueError for no image, no descriptor at all where dim is not given, or several dimensions.
+    """
+    if not isinstance(X, Sized) or not hasattr(X, "__getitem__") or isinstance(X, (str, bytes)):
+        raise ValueError(f"X: expected a list of arrays (n_i, d), got {type(X).__name__}")
+    bags: list[Vectors | None] = []
+    for i in range(len(X)):
+        if np.size(X[i]) == 0:
+            bags.append(None)
+            continue
+        bag = as_vectors(X[i], f"X[{i}]", dim=dim)
+        bags.append(bag)
+        dim = bag.shape[1]
+    if not bags:
+        raise ValueError("X: expected at least one image")
+    if dim is None:
+        raise ValueError("X: expected an image with descriptors, got none")
+    parts = [np.empty((0, dim), np.float32) if bag is None else bag for bag in bags]
+    owner = np.repeat(np.arange(len(parts)), [len(part) for part in parts]).astype(np.int64)
+    return Bags(np.concatenate(parts), owner, len(parts))

@@ -1,0 +1,173 @@
+"""What all classifiers share: parameters as scikit-learn keeps them, classes, and state without compiled parts.
+
+scikit-learn itself is never imported before it asks for something of its own.
+"""
+
+from __future__ import annotations
+
+import inspect
+import sys
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kinfold.base.arrays import Ids
+from kinfold.base.errors import NotTrainedError
+from kinfold.base.extras import require
+from kinfold.base.registry import class_of
+from kinfold.index.factory import index_factory
+
+# What a search may be told: none of it changes that there are k neighbours.
+OPTIONS = ("nprobe", "budget", "refine_factor", "threads")
+
+
+class Classifier:
+    """Parameters, classes and accuracy. A subclass stores its parameters as given and checks them in `fit`.
+
+    Attributes
+    ----------
+    classes_ : the classes, sorted (n_classes,)
+    n_features_in_ : dimension of the vectors
+    """
+
+    # Attributes that hold indexes: one, or a list with None where there is none.
+    _INDEXES: tuple[str, ...] = ("index_",)
+
+    classes_: NDArray[Any]
+    n_features_in_: int
+
+    def get_params(self, deep: bool = True) -> dict[str, Any]:
+        """The parameters by name."""
+        names = list(inspect.signature(type(self)).parameters)
+        return {name: getattr(self, name) for name in names}
+
+    def set_params(self, **params: Any) -> Any:
+        """Change parameters; ValueError for one that there is not."""
+        known = self.get_params()
+        for name, value in params.items():
+            if name not in known:
+                raise ValueError(f"{name}: expected one of {', '.join(known)}, got {name!r}")
+            setattr(self, name, value)
+        return self
+
+    def __repr__(self) -> str:
+        defaults = inspect.signature(type(self)).parameters
+        given = (
+            f"{name}={value!r}"
+            for name, value in self.get_params().items()
+            if value is not defaults[name].default and value != defaults[name].default
+        )
+        return f"{type(self).__name__}({', '.join(given)})"
+
+    def predict(self, X: Any) -> NDArray[Any]:
+        """The class of each."""
+        raise NotImplementedError
+
+    def score(self, X: Any, y: Any) -> float:
+        """The share of predictions that are right."""
+        labels = as_labels(y, len(X))
+        return float(np.mean(self.predict(X) == labels))
+
+    def _learn_classes(self, y: Any, n: int) -> Ids:
+        """Positions among the sorted classes, which are kept."""
+        self.classes_, codes = np.unique(as_labels(y, n), return_inverse=True)
+        return codes.reshape(-1).astype(np.int64)
+
+    def _check_fitted(self) -> None:
+        if not self.__sklearn_is_fitted__():
+            raise _not_trained(f"{type(self).__name__}: is not fitted; call fit first")
+
+    def __sklearn_is_fitted__(self) -> bool:
+        return hasattr(self, "classes_")
+
+    def __sklearn_tags__(self) -> Any:
+        utils = require("sklearn.utils")
+        return utils.Tags(
+            estimator_type="classifier",
+            target_tags=utils.TargetTags(required=True),
+            classifier_tags=utils.ClassifierTags(),
+            input_tags=utils.InputTags(),
+        )
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Indexes as their parameters and arrays: what is compiled and what locks stays behind."""
+        state = dict(self.__dict__)
+        for name in self._INDEXES:
+            if name in state:
+                held = state[name]
+                state[name] = [*map(_packed, held)] if isinstance(held, list) else _packed(held)
+        return state
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        for name in self._INDEXES:
+            if name in state:
+                held = state[name]
+                whole = [*map(_unpacked, held)] if isinstance(held, list) else _unpacked(held)
+                setattr(self, name, whole)
+
+
+def trained(spec: Any, x: Any, metric: str, seed: int) -> Any:
+    """An index from a description, trained and still empty."""
+    index = index_factory(spec, x.shape[1], metric=metric, seed=seed, verbose=False)
+    index.train(x)
+    return index
+
+
+def nearest(index: Any, x: Any, k: int, options: Any) -> Any:
+    """The k nearest of an index that holds as many: lists are visited until they are found."""
+    given = dict(options or {})
+    if not given.keys() <= set(OPTIONS):
+        raise ValueError(
+            f"options: expected {', '.join(OPTIONS)}, got {', '.join(map(str, given))}"
+        )
+    if hasattr(index, "coarse"):
+        given["exhaust"] = True
+    return index.search(x, k, **given)
+
+
+def as_labels(y: Any, n: int) -> NDArray[Any]:
+    """Classes (n,): whole numbers, booleans or texts; a column (n, 1) will do.
+
+    Raises ValueError for other shapes, for numbers with fractions (a quantity is no class) and for NaN.
+    """
+    if y is None:
+        raise ValueError(
+            "y: expected a class for each, requires y to be passed, but the target y is None"
+        )
+    labels = np.asarray(y)
+    if labels.ndim == 2 and labels.shape[1] == 1:
+        labels = labels[:, 0]
+    if labels.ndim != 1 or len(labels) != n:
+        raise ValueError(f"y: expected {n} classes, got shape {labels.shape}")
+    if labels.dtype.kind == "f":
+        if not np.isfinite(labels).all():
+            raise ValueError("y: expected classes, got NaN or infinity")
+        if (labels != np.floor(labels)).any():
+            raise ValueError("y: expected classes. Unknown label type: continuous numbers")
+    elif labels.dtype.kind not in "iubUSO":
+        raise ValueError(f"y: expected classes, got dtype {labels.dtype}")
+    return labels
+
+
+def _not_trained(message: str) -> Exception:
+    """NotTrainedError, which is scikit-learn's NotFittedError as well where that is in use."""
+    theirs = sys.modules.get("sklearn.exceptions")
+    if theirs is None:
+        return NotTrainedError(message)
+    error: Exception = type("NotTrainedError", (NotTrainedError, theirs.NotFittedError), {})(
+        message
+    )
+    return error
+
+
+def _packed(index: Any) -> Any:
+    return None if index is None else (index.kind, index.params(), index.arrays())
+
+
+def _unpacked(parts: Any) -> Any:
+    if parts is None:
+        return None
+    kind, params, arrays = parts
+    return class_of(kind).from_state(params, arrays)

@@ -1,0 +1,33 @@
+"""Tables of numbers, whatever format the file's ending says."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+from numpy.typing import NDArray
+
+from kinfold.base.errors import FileFormatError
+from kinfold.io.npy import read_npy
+from kinfold.io.vecs import read_vecs
+
+ENDINGS = (".npy", ".fvecs", ".bvecs", ".ivecs")
+
+
+def read_vectors(path: str | os.PathLike[str], *, mmap: bool = False) -> NDArray[Any]:
+    """The table (n, d) of a .npy, .fvecs, .bvecs or .ivecs file.
+
+    mmap : a read-only view of the file instead of an array
+    Raises FileNotFoundError; FileFormatError for another ending, a damaged file, or an array of other
+    than two dimensions.
+    """
+    file = Path(path)
+    if not file.exists():
+        raise FileNotFoundError(f"{path}: there is no such file")
+    if file.suffix not in ENDINGS:
+        raise FileFormatError(f"{path}: expected a name ending in {', '.join(ENDINGS)}")
+    table = read_npy(file, mmap=mmap) if file.suffix == ".npy" else read_vecs(file, mmap=mmap)
+    if table.ndim != 2 or table.size == 0:
+        raise FileFormatError(f"{path}: expected vectors (n, d), got shape {table.shape}")
+    return table
