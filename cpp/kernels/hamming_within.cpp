@@ -2,6 +2,7 @@
 // so that eight distances add up side by side. Eight bytes a word and code; one exclusive or, one
 // count and one addition for eight words.
 
+#include "kernels/bits.h"
 #include "kernels/table.h"
 #include "simd/vec.h"
 
@@ -117,8 +118,7 @@ std::size_t within(const std::uint64_t* query, const std::uint64_t* codes, std::
 #else
     for (std::size_t i = 0; i < 8; ++i) {
       sums[i] = 0;
-      for (std::size_t w = 0; w < m; ++w)
-        sums[i] += __builtin_popcountll(query[w] ^ block[8 * w + i]);
+      for (std::size_t w = 0; w < m; ++w) sums[i] += count_bits(query[w] ^ block[8 * w + i]);
     }
 #endif
     for (std::size_t i = 0; i < 8; ++i)
