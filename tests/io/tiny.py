@@ -83,6 +83,20 @@ def proposed(spec: str) -> Any:
     return index
 
 
+def visual_words() -> Any:
+    from kinfold.local.words import VisualWords
+
+    return VisualWords(4, branch=2, fingerprint="made up", verbose=False).fit(vectors())
+
+
+def asmk() -> Any:
+    from kinfold.local.asmk import ASMK
+
+    model = ASMK(visual_words(), binarize="median", multiple=2).fit(vectors())
+    model.add([vectors()[:9], vectors()[5:], vectors()[:0]], ids=[4, 2, 9])
+    return model
+
+
 def part(spec: str, name: str, d: int = 2) -> Any:
     """A trained part of a tiny index."""
     return getattr(kf.index_factory(spec, d, verbose=False).train(vectors(d)), name)
@@ -101,6 +115,9 @@ FACTORIES: dict[str, Callable[[], Any]] = {
     "index.Cells": cells,
     "index.Candidates": lambda: proposed("KDForest2,SQ8"),
     "index.Hamming": lambda: proposed("LSH8,RSQ8"),
+    "index.Trees": lambda: proposed("KDTree"),
+    "local.Words": lambda: visual_words(),
+    "local.ASMK": asmk,
     "index.KDForest": lambda: part("KDForest2", "proposer"),
     "index.HashTables": lambda: part("LSH2x2", "proposer"),
     "index.SingleCell": lambda: part("SQ8", "coarse"),
@@ -164,7 +181,11 @@ def use(kind: str, thing: Any) -> Any:
         return thing.search(np.eye(2), 4, nprobe=2)
     if kind == "index.Candidates":
         return thing.search(np.eye(2), 6, checks=0)
-    if kind == "index.Hamming":
+    if kind == "local.Words":
+        return thing.assign(vectors(), 2)
+    if kind == "local.ASMK":
+        return thing.search([vectors(), vectors()[:3]], 4)
+    if kind in ("index.Hamming", "index.Trees"):
         return thing.search(np.eye(2), 6)
     if kind in ("index.KDForest", "index.HashTables"):
         index = kf.CandidateIndex(2, thing)

@@ -22,7 +22,7 @@ from hypothesis.stateful import (
 import kinfold
 
 SPECS = [
-    "Flat", "no shadow", "IVF4,Flat", "IMI2x1,Flat", "IVF4,SQfp16", "KDForest2", "KDForest1,SQfp16", "LSH3x2",
+    "Flat", "no shadow", "IVF4,Flat", "IMI2x1,Flat", "IVF4,SQfp16", "KDForest2", "KDForest1,SQfp16", "LSH3x2", "KDTree",
 ]  # fmt: skip
 
 
@@ -36,6 +36,8 @@ class IndexAsDictionary(RuleBasedStateMachine):
     )
     def empty(self, dim: int, metric: str, spec: str) -> None:
         self.metric = metric
+        if spec == "KDTree":
+            self.metric = metric = "l2"
         if spec in ("Flat", "no shadow"):
             self.index = kinfold.FlatIndex(dim, metric=metric, shadow=spec == "Flat")
         else:

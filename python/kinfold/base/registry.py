@@ -19,6 +19,7 @@ PARTS = {
     "index.Cells": "kinfold.index.cells:CellIndex",
     "index.Candidates": "kinfold.index.candidates:CandidateIndex",
     "index.Hamming": "kinfold.index.hamming:HammingIndex",
+    "index.Trees": "kinfold.index.trees:TreeIndex",
     "index.KDForest": "kinfold.index.proposers.kd_forest:KDForest",
     "index.HashTables": "kinfold.index.proposers.hash_tables:HashTables",
     "index.SingleCell": "kinfold.index.coarse.single:SingleCell",

@@ -6,6 +6,7 @@ SQ8  SQfp16                  8-bit numbers, half-precision numbers
 IVF1024,Flat  IVF1024,PQ16   inverted index of 1,024 cells; codes of residuals
 IMI2x10,PQ16                 inverted multi-index of (2**10)**2 cells
 IVF1024,LOPQ16               locally optimized product codes
+KDTree                       exact search in few dimensions
 KDForest8  KDForest8,SQ8     eight randomized k-d trees over float32 or 8-bit vectors
 LSH16x8  LSH16x8,SQ8         hash tables: eight of keys of 16 bits
 LSH256  LSH256,RFlat         sign codes of 256 bits, scanned exhaustively
@@ -20,10 +21,11 @@ import re
 from typing import Any
 
 from kinfold.base.arrays import as_choice, as_count
-from kinfold.base.registry import catalogue, find
+from kinfold.base.registry import resolve
 from kinfold.index.base import METRICS
 
 _REFINE = {"RFlat": "float32", "RSQ8": "uint8", "RSQfp16": "float16"}
+_WHOLE = {"Flat": "kinfold.index.flat:FlatIndex", "KDTree": "kinfold.index.trees:TreeIndex"}
 _EXAMPLES = "Flat, PQ16, IVF1024,PQ16, IMI2x10,PQ16,RFlat, OPQ16,IVF1024,PQ16, IVF1024,LOPQ16"
 
 
@@ -39,8 +41,8 @@ def index_factory(
     """
     if not isinstance(spec, str):
         raise ValueError(f"spec: expected a description such as {_EXAMPLES}, got {spec!r}")
-    if spec in catalogue("index"):
-        return find("index", spec)(dim, metric=metric)
+    if spec in _WHOLE:
+        return resolve(_WHOLE[spec])(dim, metric=metric)
     dim = as_count(dim, "dim", most=1 << 20)
     return _Parser(spec, dim, as_choice(metric, "metric", METRICS), seed, verbose).index()
 

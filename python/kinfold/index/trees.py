@@ -1,0 +1,228 @@
+"""An index of k-d trees: exact search in few dimensions, for vectors that come and go."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kinfold.base.arrays import Ids, Vectors, aligned, as_count, as_number
+from kinfold.base.ranking import Neighbours
+from kinfold.base.state import JSON, Arrays, check_only, take, take_param
+from kinfold.index.base import RangeResult
+from kinfold.index.kd_tree import KDTree
+from kinfold.index.segmented import SegmentedIndex
+from kinfold.index.store import Batch, Packing, Segment
+
+
+class TreeIndex(SegmentedIndex):
+    """Exact nearest neighbours through k-d trees, one a segment (Bentley and Saxe's logarithmic method).
+
+    From 14 dimensions on the trees give way to a scan; `FlatIndex` is the better choice there. For points that
+    stay, and for scipy's interface, see `KDTree`.
+
+    dim : dimension of the vectors
+    metric : "l2" (squared Euclidean distance), or "cosine", for which vectors are scaled to length one
+
+    Several threads may search while one adds or removes.
+    """
+
+    kind: ClassVar[str] = "index.Trees"
+    keeps_vectors: ClassVar[bool] = True  # type: ignore[assignment, unused-ignore]
+
+    def __init__(self, dim: int, *, metric: str = "l2") -> None:
+        super().__init__(dim, metric)
+        if self.metric == "ip":
+            raise ValueError('metric: trees know distances: expected "l2" or "cosine", got "ip"')
+        self._points = _Points(self.dim)
+        self._learn(np.empty((0, self.dim), np.float32))
+        self._state = self._made((), 0)
+
+    def __repr__(self) -> str:
+        return f"TreeIndex(dim={self.dim}, metric={self.metric!r}, n={len(self)})"
+
+    def search(
+        self, queries: Any, k: int = 10, *, filter: Any = None, threads: int = 0
+    ) -> Neighbours:
+        """The k nearest neighbours of each query.
+
+        queries : (n, d), or one vector (d,), which is answered by (k,)
+        filter : ids that may answer, or a boolean mask over ``index.ids``
+        threads : 0 for the library's setting
+        Returns distances float32 (n, k) and ids int64 (n, k), nearest first, ties by ascending id; where there
+        are fewer than k: +inf (similarities: -inf) and -1.
+        """
+        state = self._now
+        k = as_count(k, "k", most=1 << 24)
+        one = np.ndim(queries) == 1
+        vectors = self._prepared(queries, "queries", empty=True, one=True)
+        workers = as_count(threads, "threads", least=0, most=1024) or -1
+        masks = self._admitted(state, filter)
+        n = len(vectors)
+        distances, ids = np.full((n, k), np.inf, np.float32), np.full((n, k), -1, np.int64)
+        for at, (segment, tree) in enumerate(zip(state.segments, state.scan)):
+            barred = np.zeros(len(segment), bool)
+            for mask in (segment.alive, None if masks is None else masks[at]):
+                if mask is not None:
+                    barred |= mask == 0
+            near, rows = _nearest(tree, vectors, k, barred, segment.ids, workers)
+            distances = np.concatenate([distances, near], axis=1)
+            ids = np.concatenate([ids, rows], axis=1)
+            order = np.lexsort((ids, distances))[:, :k]
+            distances = np.take_along_axis(distances, order, axis=1)
+            ids = np.take_along_axis(ids, order, axis=1)
+        self._count(n, {"rows": 0, "scored": 0})
+        if self.metric == "cosine":
+            distances = np.where(ids < 0, np.float32(np.inf), distances / 2 - 1)
+        return self._signed(distances, ids, one)
+
+    def range_search(
+        self, queries: Any, radius: float, *, filter: Any = None, threads: int = 0
+    ) -> RangeResult:
+        """All vectors within a radius of each query, nearest first.
+
+        radius : squared distance at most this ("l2"), or similarity at least this
+        Returns starts int64 (n + 1,), distances float32 and ids int64 of all entries.
+        """
+        state = self._now
+        l2 = self.metric == "l2"
+        bound = as_number(radius, "radius", least=0.0 if l2 else -np.inf)
+        limit = np.float32(bound if l2 else max(0.0, 2 - 2 * bound))
+        vectors = self._prepared(queries, "queries", empty=True, one=True)
+        workers = as_count(threads, "threads", least=0, most=1024) or -1
+        masks = self._admitted(state, filter)
+        found: list[list[tuple[Vectors, Ids]]] = [[] for _ in vectors]
+        for at, (segment, tree) in enumerate(zip(state.segments, state.scan)):
+            # A little farther: the root of a float32 square may be rounded down.
+            lists = tree.query_ball_point(
+                vectors, float(np.sqrt(np.float64(limit))) * (1 + 1e-6), workers=workers
+            )
+            for row, inside in enumerate(lists if len(vectors) else []):
+                rows = np.asarray(inside, np.int64)
+                for mask in (segment.alive, None if masks is None else masks[at]):
+                    if mask is not None:
+                        rows = rows[mask[rows] != 0]
+                near = _squares(vectors[row], tree.data[rows])
+                found[row].append((near[near <= limit], segment.ids[rows[near <= limit]]))
+        starts = [0]
+        near_parts: list[Vectors] = [np.empty(0, np.float32)]
+        id_parts: list[Ids] = [np.empty(0, np.int64)]
+        for parts in found:
+            near = np.concatenate([p[0] for p in parts] or [np.empty(0, np.float32)])
+            own = np.concatenate([p[1] for p in parts] or [np.empty(0, np.int64)])
+            order = np.lexsort((own, near))
+            near_parts.append(near[order] if l2 else 1 - near[order] / np.float32(2))
+            id_parts.append(own[order])
+            starts.append(starts[-1] + len(own))
+        return RangeResult(np.array(starts), np.concatenate(near_parts), np.concatenate(id_parts))
+
+    def stats(self) -> dict[str, JSON]:
+        """Sizes."""
+        state = self._now
+        return {
+            "n": len(self),
+            "bytes_per_vector": 4 * self.dim + 8,
+            "segments": len(state.segments),
+            "queries": self._totals["queries"],
+        }
+
+    def params(self) -> dict[str, JSON]:
+        """What was chosen."""
+        return self._choices()
+
+    @classmethod
+    def from_state(
+        cls, params: Mapping[str, JSON], arrays: Mapping[str, NDArray[Any]]
+    ) -> TreeIndex:
+        """An index over the arrays as they are, memory-mapped or not."""
+        check_only(params, {"dim", "metric"}, "parameters")
+        index = cls(take_param(params, "dim", int), metric=take_param(params, "metric", str))
+        index._adopt_rows(arrays, (), 1)
+        return index
+
+    # --- inside ----------------------------------------------------------------------------------------
+
+    @property
+    def _packing(self) -> Packing:
+        return self._points
+
+    def _learn(self, x: Vectors) -> None:
+        """Nothing to learn."""
+
+    def _encoded(self, x: Vectors, ids: Ids) -> Batch:
+        return Batch(np.zeros(len(x), np.int64), ids, {"vectors": x}, None)
+
+    def _decoded(self, batch: Batch) -> Vectors:
+        return np.asarray(batch.rows["vectors"])
+
+    def _compiled(self, segments: tuple[Segment, ...]) -> Any:
+        return tuple(self._points.tree(segment.packed) for segment in segments)
+
+    def _choices(self) -> dict[str, JSON]:
+        return {"dim": self.dim, "metric": self.metric}
+
+    def _learnt(self) -> Arrays:
+        return {}
+
+
+def _squares(query: Vectors, points: Vectors) -> Vectors:
+    """Squared distances of points (..., d) to a query, by rounding sums of float64 once."""
+    difference = points.astype(np.float64) - query
+    return np.einsum("...d,...d->...", difference, difference).astype(np.float32)
+
+
+def _nearest(
+    tree: KDTree, queries: Vectors, k: int, barred: NDArray[np.bool_], ids: Ids, workers: int
+) -> tuple[Vectors, Ids]:
+    """The k nearest rows that are not barred: squared distances and ids, ties by id."""
+    n = len(ids)
+    spare = int(barred.sum())
+    # So many that the barred ones leave k, and one more that shows whether the k-th distance goes on.
+    depth = min(n, k + spare + 1)
+    while True:
+        rows = tree.query(queries, list(range(1, depth + 1)), workers=workers)[1]
+        near = _squares(queries[:, None, :], tree.data[rows])
+        near[barred[rows]] = np.inf
+        order = np.lexsort((ids[rows], near))
+        near = np.take_along_axis(near, order, axis=1)
+        found = np.where(np.isinf(near), -1, ids[np.take_along_axis(rows, order, axis=1)])
+        # The tree orders equal distances by row: all of them must be seen before ids decide.
+        if depth == n or k > near.shape[1] - 1 or not (near[:, k - 1] >= near[:, -1]).any():
+            break
+        depth = min(n, 2 * depth)
+    have = min(k, near.shape[1])
+    return near[:, :have], found[:, :have]
+
+
+class _Points:
+    """Vectors with the order of their tree's leaves."""
+
+    def __init__(self, dim: int) -> None:
+        self.dim = dim
+
+    def pack(self, rows: Arrays) -> Arrays:
+        """The vectors, and the tree over them where one is used."""
+        vectors = aligned(rows["vectors"])
+        arrays = KDTree(vectors).arrays()
+        return {"vectors": vectors, **{name: a for name, a in arrays.items() if name != "data"}}
+
+    def tree(self, packed: Mapping[str, NDArray[Any]]) -> KDTree:
+        """The tree over packed vectors."""
+        arrays = {name: a for name, a in packed.items() if name != "vectors"}
+        return KDTree.from_state(
+            {"leafsize": 32, "scan": None}, {"data": packed["vectors"], **arrays}
+        )
+
+    def unpack(self, packed: Mapping[str, NDArray[Any]], rows: NDArray[Any]) -> Arrays:
+        """Some of the vectors."""
+        return {"vectors": packed["vectors"][rows]}
+
+    def check(self, packed: Mapping[str, NDArray[Any]], n: int) -> None:
+        """Raise FileFormatError unless the packed arrays hold n rows; the tree looks at its order."""
+        take(packed, "vectors", np.float32, (n, self.dim))
+
+    def attach(self, segment: Any, packed: Mapping[str, NDArray[Any]]) -> None:
+        """Each segment has a tree of its own."""
+        raise NotImplementedError

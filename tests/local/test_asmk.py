@@ -1,0 +1,184 @@
+"""ASMK through an inverted file against the kernel computed photo by photo."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import kinfold as kf
+from kinfold.local.asmk import ASMK
+from kinfold.local.words import VisualWords
+
+
+def photos_of(rng: np.random.Generator, count: int, d: int) -> list[np.ndarray]:
+    """Photos that share a few noisy descriptors."""
+    pool = np.random.default_rng(5).standard_normal((60, d))
+    made = []
+    for _ in range(count):
+        n = int(rng.integers(1, 40))
+        own = pool[rng.integers(60, size=n)] + 0.3 * rng.standard_normal((n, d))
+        made.append(own.astype(np.float32))
+    return made
+
+
+def built(rng: np.random.Generator, d: int = 12, **choices) -> tuple[ASMK, list[np.ndarray]]:
+    photos = photos_of(rng, 30, d)
+    model = ASMK(VisualWords(20, verbose=False), **choices).fit(
+        np.concatenate(photos_of(rng, 30, d))
+    )
+    model.add(photos)
+    return model, photos
+
+
+def aggregated(model: ASMK, x: np.ndarray, multiple: int) -> dict[int, np.ndarray]:
+    """What a photo holds of each word, by loops."""
+    x = x.astype(np.float64)
+    if model.centred:
+        x = x - model._mean
+        x /= np.linalg.norm(x, axis=1, keepdims=True)
+    centroids = model.words.centroids.astype(np.float64)
+    sums: dict[int, np.ndarray] = {}
+    for row in x:
+        distances = ((row - centroids) ** 2).sum(axis=1)
+        for word in np.argsort(distances, kind="stable")[:multiple]:
+            sums[int(word)] = sums.get(int(word), 0) + row - centroids[word]
+    if model.binarize == "none":
+        return {w: s / np.linalg.norm(s) for w, s in sums.items()}
+    limit = model._medians if model.binarize == "median" else np.zeros_like(centroids)
+    return {w: np.where(s > limit[w], 1.0, -1.0) / np.sqrt(len(s)) for w, s in sums.items()}
+
+
+def kernel(model: ASMK, x: np.ndarray, y: np.ndarray, idf: np.ndarray) -> float:
+    """Similarity of a query x and a photo y."""
+
+    def selective(u: float) -> float:
+        return float(np.sign(u) * abs(u) ** model.alpha) if u > model.tau else 0.0
+
+    a, b = aggregated(model, x, model.multiple), aggregated(model, y, 1)
+    total = sum(idf[w] * selective(float(a[w] @ b[w])) for w in a.keys() & b.keys())
+    own = [sum(idf[w] * selective(1.0 + 1e-12) for w in held) for held in (a, b)]
+    return total / np.sqrt(own[0] * own[1]) if min(own) > 0 else 0.0
+
+
+@pytest.mark.parametrize("binarize", ["zero", "median", "none"])
+@pytest.mark.parametrize(("alpha", "tau"), [(3.0, 0.0), (1.0, -1.0), (2.0, 0.25)])
+@pytest.mark.parametrize("idf", [True, False])
+def test_the_inverted_file_is_the_kernel(
+    binarize: str, alpha: float, tau: float, idf: bool, rng: np.random.Generator
+) -> None:
+    model, photos = built(rng, alpha=alpha, tau=tau, idf=idf, binarize=binarize, multiple=3)
+    held = np.zeros(20)
+    for photo in photos:
+        held[list(aggregated(model, photo, 1))] += 1
+    weights = np.log(30 / np.maximum(held, 1)) if idf else np.ones(20)
+    queries = photos_of(rng, 6, 12)
+    scores = model.scores(queries)
+    expected = [[kernel(model, q, p, weights) for p in photos] for q in queries]
+    np.testing.assert_allclose(scores, expected, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("binarize", ["zero", "median", "none"])
+def test_a_photo_is_like_itself(binarize: str, rng: np.random.Generator) -> None:
+    model, photos = built(rng, multiple=1, binarize=binarize)
+    scores = model.scores(photos)
+    np.testing.assert_allclose(np.diag(scores), 1, rtol=1e-5)
+    np.testing.assert_allclose(scores, scores.T, rtol=1e-4, atol=1e-6)
+    similarities, ids = model.search(photos, 3)
+    assert ids[:, 0].tolist() == list(range(30))
+    np.testing.assert_allclose(similarities[:, 0], 1, rtol=1e-5)
+
+
+def test_linear_and_unbinarized_is_an_inner_product(rng: np.random.Generator) -> None:
+    model, photos = built(rng, alpha=1, tau=-1, binarize="none", idf=False, multiple=1)
+    vectors = np.zeros((30, 20 * 12))
+    for row, photo in enumerate(photos):
+        for word, part in aggregated(model, photo, 1).items():
+            vectors[row, 12 * word : 12 * word + 12] = part
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    np.testing.assert_allclose(model.scores(photos), vectors @ vectors.T, rtol=1e-4, atol=1e-5)
+
+
+def test_adding_and_removing(rng: np.random.Generator) -> None:
+    model, photos = built(rng)
+    other = ASMK.from_state(model.params(), model.arrays())
+    before = other.scores(photos[:3])
+    new = model.add(photos[:4])
+    assert new.tolist() == [30, 31, 32, 33]
+    assert model.remove([*new, 99]) == 4
+    np.testing.assert_array_equal(model.scores(photos[:3]), before)
+    model.remove(range(0, 30, 2))
+    assert model.ids.tolist() == list(range(1, 30, 2))
+    with pytest.raises(ValueError, match="^ids: 3 is there already"):
+        model.add(photos[:1], ids=[3])
+    with pytest.raises(ValueError, match="^ids: expected each id once"):
+        model.add(photos[:2], ids=[50, 50])
+
+
+def test_empty_photos_and_bursts(rng: np.random.Generator) -> None:
+    model, photos = built(rng)
+    empty = np.empty((0, 12), np.float32)
+    burst = np.repeat(photos[0][:1], 3000, axis=0)
+    model.add([empty, burst], ids=[100, 101])
+    similarities, ids = model.search([empty, burst], 40)
+    assert np.isfinite(similarities[:, :32]).all() and (ids[:, 32:] == -1).all()
+    assert (similarities[0, :32] == 0).all()
+    assert ids[1, 0] == 101
+    one = model.search(photos[3], 5)
+    np.testing.assert_array_equal(one.ids, model.search([photos[3]], 5).ids[0])
+
+
+def test_answers_do_not_depend_on_threads_or_levels(
+    level: str, threads: int, rng: np.random.Generator
+) -> None:
+    model, photos = built(rng)
+    np.testing.assert_array_equal(
+        model.scores(photos), np.concatenate([model.scores([p], threads=1) for p in photos])
+    )
+
+
+def test_readers_beside_a_writer(rng: np.random.Generator) -> None:
+    model, photos = built(rng)
+    stop, failures = threading.Event(), []
+
+    def read() -> None:
+        try:
+            while not stop.is_set():
+                _, ids = model.search(photos[1], 100)
+                seen = ids[ids >= 0]
+                assert len(seen) % 30 == 0
+        except BaseException as error:
+            failures.append(error)
+
+    readers = [threading.Thread(target=read) for _ in range(2)]
+    for reader in readers:
+        reader.start()
+    for round in range(5):
+        ids = np.arange(1000 * round + 1000, 1000 * round + 1030)
+        model.add(photos, ids=ids)
+        model.remove(ids)
+    stop.set()
+    for reader in readers:
+        reader.join()
+    assert not failures, failures[0]
+
+
+def test_files(tmp_path: Path, rng: np.random.Generator) -> None:
+    for binarize in ("zero", "median", "none"):
+        model, photos = built(rng, binarize=binarize)
+        kf.save(model, tmp_path / "asmk.kin")
+        for mmap in (False, True):
+            again = kf.load(tmp_path / "asmk.kin", mmap=mmap)
+            np.testing.assert_array_equal(again.scores(photos), model.scores(photos))
+
+
+def test_refusals(rng: np.random.Generator) -> None:
+    with pytest.raises(kf.NotTrainedError):
+        ASMK(16).add([np.zeros((2, 4))])
+    with pytest.raises(ValueError, match="^binarize: expected one of"):
+        ASMK(16, binarize="two")
+    model, _ = built(rng)
+    with pytest.raises(ValueError, match="^descriptors: expected vectors of dimension 12"):
+        model.search(np.zeros((2, 4)), 3)

@@ -1,0 +1,67 @@
+"""Visual words: nearest, several, weighed."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import kinfold as kf
+from kinfold.local.words import VisualWords
+
+
+def learnt(rng: np.random.Generator, **choices) -> tuple[VisualWords, np.ndarray]:
+    x = rng.standard_normal((400, 8)).astype(np.float32)
+    return VisualWords(16, verbose=False, **choices).fit(x), x
+
+
+@pytest.mark.parametrize("branch", [None, 2, 4])
+def test_the_nearest_words(branch: int | None, rng: np.random.Generator) -> None:
+    words, x = learnt(rng, branch=branch)
+    truth = ((x[:, None] - words.centroids[None]) ** 2).sum(axis=2)
+    found, distances = words.assign(x, 5)
+    np.testing.assert_allclose(distances, np.sort(truth, axis=1)[:, :5], rtol=1e-4)
+    np.testing.assert_array_equal(found[:, 0], truth.argmin(axis=1))
+    assert words.assign(x[:0], 3)[0].shape == (0, 3)
+
+
+def test_a_tree_of_words_is_nearly_as_good(rng: np.random.Generator) -> None:
+    flat, x = learnt(rng)
+    tree, _ = learnt(rng, branch=4)
+    variance = ((x - x.mean(axis=0)) ** 2).sum(axis=1).mean()
+    assert flat.assign(x)[1].mean() < variance
+    assert tree.assign(x)[1].mean() < variance
+    assert len(tree.centroids) == 16
+
+
+def test_a_tree_with_few_descriptors(rng: np.random.Generator) -> None:
+    x = np.repeat(rng.standard_normal((3, 4)), 6, axis=0).astype(np.float32)
+    words = VisualWords(16, branch=4, verbose=False).fit(x)
+    assert len(words.centroids) == 16
+    np.testing.assert_allclose(words.assign(x)[1], 0, atol=1e-6)
+
+
+def test_soft_assignment(rng: np.random.Generator) -> None:
+    words, x = learnt(rng)
+    found, weights = words.soft(x, 3, sigma=0.5)
+    nearest, distances = words.assign(x, 3)
+    np.testing.assert_array_equal(found, nearest)
+    np.testing.assert_allclose(weights.sum(axis=1), 1)
+    expected = np.exp(-distances.astype(float) / (2 * 0.25))
+    np.testing.assert_allclose(weights, expected / expected.sum(axis=1, keepdims=True), rtol=1e-5)
+    _, far = words.soft(1e4 * x, 3, sigma=0.5)
+    assert np.isfinite(far).all() and (far[:, 0] > 0).all()
+
+
+def test_refusals(rng: np.random.Generator) -> None:
+    with pytest.raises(ValueError, match="^k: expected a power of branch 3"):
+        VisualWords(16, branch=3)
+    with pytest.raises(ValueError, match="^descriptors: expected at least 16"):
+        VisualWords(16).fit(np.zeros((3, 4)))
+    with pytest.raises(kf.NotTrainedError, match="call fit first"):
+        VisualWords(16).assign(np.zeros((3, 4)))
+    words, _ = learnt(rng, fingerprint="sift")
+    words.check_fingerprint("sift")
+    with pytest.raises(
+        ValueError, match="^fingerprint: the words were learnt on descriptors of 'sift'"
+    ):
+        words.check_fingerprint("surf")
