@@ -183,8 +183,11 @@ def _nearest(
     depth = min(n, k + spare + 1)
     while True:
         rows = tree.query(queries, list(range(1, depth + 1)), workers=workers)[1]
+        # A damaged file's tree may miss rows.
+        missing = rows >= n
+        rows = np.minimum(rows, n - 1)
         near = _squares(queries[:, None, :], tree.data[rows])
-        near[barred[rows]] = np.inf
+        near[barred[rows] | missing] = np.inf
         order = np.lexsort((ids[rows], near))
         near = np.take_along_axis(near, order, axis=1)
         found = np.where(np.isinf(near), -1, ids[np.take_along_axis(rows, order, axis=1)])
