@@ -38,6 +38,7 @@ _PUBLIC = {
     "VectorQuantizer": "kinfold.quantize.vector",
     "Rotation": "kinfold.transform.rotation",
     "PCA": "kinfold.transform.pca",
+    "LearnedWhitening": "kinfold.transform.learned_whitening",
     "KNNGraph": "kinfold.graph.knn",
     "Diffusion": "kinfold.graph.diffusion",
     "Gallery": "kinfold.gallery",

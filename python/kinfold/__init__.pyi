@@ -41,6 +41,7 @@ from kinfold.quantize.local import LocallyOptimizedPQ as LocallyOptimizedPQ
 from kinfold.quantize.optimized import OPQ as OPQ
 from kinfold.quantize.product import ProductQuantizer as ProductQuantizer
 from kinfold.quantize.vector import VectorQuantizer as VectorQuantizer
+from kinfold.transform.learned_whitening import LearnedWhitening as LearnedWhitening
 from kinfold.transform.pca import PCA as PCA
 from kinfold.transform.rotation import Rotation as Rotation
 

@@ -93,7 +93,9 @@ def test_gradients_and_script(whole, rng) -> None:
         assert torch.equal(scripted(maps), regions(maps))
 
 
-@pytest.mark.parametrize(("options", "message"), [({"levels": 0}, "levels"), ({"overlap": 2}, "overlap")])
+@pytest.mark.parametrize(
+    ("options", "message"), [({"levels": 0}, "levels"), ({"overlap": 2}, "overlap")]
+)
 def test_bad_settings(options, message) -> None:
     with pytest.raises(ValueError, match=message):
         Regions(**options)

@@ -49,9 +49,10 @@ class CroW(torch.nn.Module):  # type: ignore[misc]
         length = total.square().sum(dim=(-2, -1), keepdim=True)
         alive = total > 0
         # The root's slope at 0 is infinite: those places are kept out of it, and weigh 0.
-        ratio = torch.where(alive, total, torch.ones_like(total)) / torch.where(
-            length > 0, length, torch.ones_like(length)
-        ).sqrt()
+        ratio = (
+            torch.where(alive, total, torch.ones_like(total))
+            / torch.where(length > 0, length, torch.ones_like(length)).sqrt()
+        )
         return torch.where(alive, ratio.sqrt(), torch.zeros_like(total))
 
     def channel(self, maps: torch.Tensor) -> torch.Tensor:

@@ -46,6 +46,14 @@ class RMAC(torch.nn.Module):  # type: ignore[misc]
             parts = torch.nn.functional.normalize((parts - self.mean) @ self.projection, dim=-1)
         return parts.sum(dim=1)
 
+    def adopt(self, mean: torch.Tensor, projection: torch.Tensor) -> None:
+        """Take a whitening's mean (k,) and projection (k, d); both empty for none. ValueError for other shapes."""
+        if mean.ndim != 1 or projection.ndim != 2 or len(mean) != len(projection):
+            raise ValueError(
+                f"whitening: expected (k,) and (k, d), got {tuple(mean.shape)} and {tuple(projection.shape)}"
+            )
+        self.mean, self.projection = mean, projection
+
     def options(self) -> dict[str, Any]:
         grid = self.regions
         return {"levels": grid.levels, "overlap": grid.overlap, "whole": grid.whole}
