@@ -28,6 +28,7 @@ _PUBLIC = {
     "save": "kinfold.io.kin",
     "FlatIndex": "kinfold.index.flat",
     "CellIndex": "kinfold.index.cells",
+    "RegionalIndex": "kinfold.index.regional",
     "from_faiss": "kinfold.index.from_faiss",
     "index_factory": "kinfold.index.factory",
     "multi_sequence": "kinfold.index.coarse.multi",

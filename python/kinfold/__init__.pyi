@@ -35,6 +35,7 @@ from kinfold.index.coarse.multi import multi_sequence as multi_sequence
 from kinfold.index.factory import index_factory as index_factory
 from kinfold.index.flat import FlatIndex as FlatIndex
 from kinfold.index.from_faiss import from_faiss as from_faiss
+from kinfold.index.regional import RegionalIndex as RegionalIndex
 from kinfold.io.kin import load as load, save as save
 from kinfold.quantize.kmeans import KMeans as KMeans
 from kinfold.quantize.local import LocallyOptimizedPQ as LocallyOptimizedPQ

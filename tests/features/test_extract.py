@@ -194,7 +194,9 @@ def test_poolings_of_ones_own_and_other_layers(rng) -> None:
     deep = extractor(architecture="resnet18", layer="conv5", pooling=RMAC(2), max_side=64)
     assert shallow.fingerprint != deep.fingerprint
     codes = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(3 * 64 * 64, 4))
-    with pytest.raises(ValueError, match=r"gives codes: see features\.neural_codes"):
+    with pytest.raises(
+        ValueError, match=r"gives codes of images of one size: see features\.neural_codes"
+    ):
         Extractor(codes)
 
 

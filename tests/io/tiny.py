@@ -105,9 +105,14 @@ def local_quantizer() -> Any:
     return lopq.fit(vectors(), np.arange(20) % 2, 2)
 
 
+def regional() -> Any:
+    return kf.RegionalIndex(2).add([vectors()[:3], vectors()[3:4], vectors()[4:6]])
+
+
 FACTORIES: dict[str, Callable[[], Any]] = {
     "index.Flat": flat,
     "index.Cells": cells,
+    "index.Regional": regional,
     "index.SingleCell": lambda: part("SQ8", "coarse"),
     "index.KMeansCells": lambda: part("IVF2,SQ8", "coarse"),
     "index.MultiCells": lambda: part("IMI2x1,PQ1x4", "coarse"),
@@ -164,6 +169,8 @@ def use(kind: str, thing: Any) -> Any:
     """What the thing answers; arrays or tuples of arrays."""
     if kind == "index.Flat":
         return thing.search(np.eye(3), 4)
+    if kind == "index.Regional":
+        return thing.search(np.eye(2), 4)
     if kind == "index.Cells":
         return thing.search(np.eye(2), 4, nprobe=2)
     if kind in ("index.SingleCell", "index.KMeansCells", "index.MultiCells"):

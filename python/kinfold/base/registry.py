@@ -17,6 +17,7 @@ ROOMS = ("transform", "quantize", "index", "graph", "local", "features")
 # Kinds that are saved but not chosen by name.
 PARTS = {
     "index.Cells": "kinfold.index.cells:CellIndex",
+    "index.Regional": "kinfold.index.regional:RegionalIndex",
     "index.SingleCell": "kinfold.index.coarse.single:SingleCell",
     "index.KMeansCells": "kinfold.index.coarse.kmeans:KMeansCells",
     "index.MultiCells": "kinfold.index.coarse.multi:MultiCells",

@@ -9,7 +9,7 @@ from itertools import islice
 from typing import Any
 
 from kinfold.images.decode import decode
-from kinfold.images.resize import Pixels, as_pixels, fit
+from kinfold.images.resize import Pixels, as_pixels, fit, resize
 
 # Photos held back to find some of equal size.
 WINDOW = 32
@@ -20,6 +20,22 @@ def fitted(photo: Any, max_side: int) -> Pixels:
     if isinstance(photo, (str, os.PathLike)):
         return decode(photo, max_side=max_side).pixels
     return fit(as_pixels(photo), max_side)
+
+
+def squared(photo: Any, side: int, *, crop: bool = False) -> Pixels:
+    """A photo, pixels or a file, as a square (side, side, 3).
+
+    crop : bring the shorter side to 8/7 of ``side`` and cut out the centre; else warp the whole photo
+    """
+    pixels = decode(photo).pixels if isinstance(photo, (str, os.PathLike)) else as_pixels(photo)
+    if not crop:
+        return resize(pixels, side, side)
+    height, width = pixels.shape[:2]
+    shorter = round(side * 8 / 7)
+    scale = shorter / min(height, width)
+    height, width = max(shorter, round(height * scale)), max(shorter, round(width * scale))
+    top, left = (height - side) // 2, (width - side) // 2
+    return resize(pixels, width, height)[top : top + side, left : left + side].copy()
 
 
 def windows(photos: Iterable[Any], prepare: Callable[[Any], Any]) -> Iterator[list[Any]]:

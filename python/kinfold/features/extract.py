@@ -18,7 +18,7 @@ from kinfold.base.extras import require
 from kinfold.base.progress import progress
 from kinfold.base.registry import resolve
 from kinfold.base.state import JSON, Arrays, add_prefix, check_only, strip_prefix, take_param
-from kinfold.features.batches import by_size, fitted, windows
+from kinfold.features.batches import by_size, fitted, squared, windows
 from kinfold.features.forward import Forward, inference, unit
 from kinfold.features.pool import METHODS as POOLINGS
 from kinfold.features.trunk import Trunk
@@ -32,8 +32,9 @@ if TYPE_CHECKING:
 else:
     torch = require("torch")
 
-# Where poolings are put on the meta device, the projection of R-MAC is known from the file alone.
-_PARAMS = {"trunk", "pooling", "pooling_options", "scales", "max_side", "antialias", "whitening"}
+_PARAMS = {
+    "trunk", "pooling", "pooling_options", "scales", "max_side", "side", "crop", "antialias", "whitening",
+}  # fmt: skip
 
 
 class Extractor:
@@ -52,6 +53,8 @@ class Extractor:
     p : exponent of GeM by name; other poolings have none
     scales : sides relative to the photo as fitted to max_side
     max_side : the longer side of larger photos is reduced to this
+    side : photos become squares of this side instead, and are seen at one scale: see features.neural_codes
+    crop : how they do, see features.batches.squared
     whitening : fitted on the descriptors of other photos: PCA or LearnedWhitening; see also ``whitened``
     antialias : average over the area that a pixel of a smaller scale covers; False is what published code does
     device : where torch computes, such as "cpu" or "cuda"
@@ -74,6 +77,8 @@ class Extractor:
         p: float = 3.0,
         scales: Sequence[float] = (1.0, 2**-0.5, 0.5),
         max_side: int = 1024,
+        side: int | None = None,
+        crop: bool = False,
         whitening: Any = None,
         antialias: bool = True,
         device: str = "cpu",
@@ -96,10 +101,19 @@ class Extractor:
         trunk = (
             weights if isinstance(weights, Trunk) else Trunk.of(weights, architecture, layer, seed)
         )
-        if trunk.codes:
-            raise ValueError(
-                f"layer: expected one that gives maps, {trunk.layer!r} gives codes: see features.neural_codes"
+        self.side = None if side is None else as_count(side, "side", least=trunk.least_side)
+        self.crop = bool(crop)
+        if self.side is None and (trunk.codes or self.pooling == "flatten"):
+            what = (
+                "pooling 'flatten' needs"
+                if self.pooling == "flatten"
+                else f"{trunk.layer!r} gives codes of"
             )
+            raise ValueError(f"side: {what} images of one size: see features.neural_codes")
+        if self.side is not None and scales != (1.0,):
+            raise ValueError(f"scales: expected one scale of squares, (1.0,), got {scales}")
+        if trunk.codes and self.pooling != "flatten":
+            raise ValueError(f"pooling: expected 'flatten' for codes, got {self.pooling!r}")
         self._set_up(trunk, pool, scales, whitening, bool(antialias), device, precision)
 
     def _set_up(
@@ -114,6 +128,9 @@ class Extractor:
         self.p = float(pool.p) if hasattr(pool, "p") else 1.0
         with inference():
             probe = torch.zeros(1, trunk.dim, 4, 4, device=self.device)
+            if self.side is not None:
+                square = torch.zeros(1, 3, self.side, self.side, device=self.device)
+                probe = self._forward(square)
             self._raw_dim = int(self._pool(probe).shape[1])
         self._whiten(whitening)
 
@@ -141,6 +158,8 @@ class Extractor:
             "options": (_options(self._pool), _options(_plain(self.pooling, self.p))),
             "antialias": (self.antialias, True),
             "precision": (self.precision, "float32"),
+            "side": (self.side, None),
+            "crop": (self.crop, False),
         }
         settings += [[key, value] for key, (value, default) in named.items() if value != default]
         digest = hashlib.blake2b(json.dumps(settings).encode(), digest_size=16)
@@ -165,7 +184,7 @@ class Extractor:
 
     def describe(self, photo: Any) -> Vectors:
         """The descriptor of one photo, pixels uint8 (H, W, 3) or a file: float32 (dim,), of length one."""
-        return self._describe([fitted(photo, self.max_side)])[0]
+        return self._describe([self._prepared(photo)])[0]
 
     def describe_all(self, photos: Iterable[Any], *, verbose: bool = True) -> Vectors:
         """The descriptors of many photos, pixels or files: float32 (n, dim).
@@ -176,7 +195,7 @@ class Extractor:
         total = len(photos) if isinstance(photos, Sized) else None
         parts: list[Vectors] = []
         with progress((), "describe", verbose=verbose, total=total) as bar:
-            for window in windows(photos, lambda photo: fitted(photo, self.max_side)):
+            for window in windows(photos, self._prepared):
                 part = np.empty((len(window), self.dim), np.float32)
                 for rows in by_size(window, self.batch):
                     part[rows] = self._describe([window[row] for row in rows])
@@ -187,10 +206,16 @@ class Extractor:
     def maps(self, photo: Any, scale: float = 1.0) -> NDArray[np.float32]:
         """The feature maps of one photo at one scale: float32 (k, h, w)."""
         with inference():
-            images = self._forward.images([fitted(photo, self.max_side)])
+            images = self._forward.images([self._prepared(photo)])
             images = self._forward.scaled(images, scale, antialias=self.antialias)
             maps: NDArray[np.float32] = self._forward(images)[0].cpu().numpy()
         return np.ascontiguousarray(maps)
+
+    def _prepared(self, photo: Any) -> Pixels:
+        """A photo at the size in which it is seen."""
+        if self.side is not None:
+            return squared(photo, self.side, crop=self.crop)
+        return fitted(photo, self.max_side)
 
     def _describe(self, photos: list[Pixels]) -> Vectors:
         """Photos of one shape to (n, dim)."""
@@ -215,6 +240,7 @@ class Extractor:
         return {
             "trunk": self.trunk.params(), "pooling": self.pooling, "pooling_options": self._pool.options(),
             "scales": list(self.scales), "max_side": self.max_side, "antialias": self.antialias,
+            "side": self.side, "crop": self.crop,
             "whitening": None if whitening is None else [whitening.kind, whitening.params()],
         }  # fmt: skip
 
@@ -249,6 +275,8 @@ class Extractor:
                 pooling=pool,
                 scales=scales,
                 max_side=take_param(params, "max_side", int),
+                side=take_param(params, "side", (int, type(None))),
+                crop=take_param(params, "crop", bool),
                 antialias=take_param(params, "antialias", bool),
                 whitening=_whitening(params.get("whitening"), parts["whitening"]),
             )

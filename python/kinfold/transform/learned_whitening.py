@@ -195,8 +195,8 @@ def _cholesky(matrix: _Matrix, level: float) -> _Matrix:
     load = 0.0
     while True:
         try:
-            factor: _Matrix = np.linalg.cholesky(matrix + load * level * np.eye(len(matrix)))
+            factor = np.linalg.cholesky(matrix + load * level * np.eye(len(matrix)))
         except np.linalg.LinAlgError:
             load = max(1e-10, load * 10)
         else:
-            return factor
+            return np.asarray(factor, np.float64)

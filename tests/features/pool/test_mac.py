@@ -16,7 +16,7 @@ def test_worked_example() -> None:
 
 
 @pytest.mark.filterwarnings("ignore:.*torch.jit.script.*:DeprecationWarning")
-@pytest.mark.parametrize("name", METHODS)
+@pytest.mark.parametrize("name", [name for name in METHODS if name != "flatten"])
 def test_every_pooling_is_differentiable_scriptable_and_shaped(name, rng) -> None:
     from kinfold.base.registry import resolve
 

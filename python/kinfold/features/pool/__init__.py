@@ -9,5 +9,6 @@ METHODS: dict[str, str] = {
     "spoc": "kinfold.features.pool.spoc:SPoC",
     "gem": "kinfold.features.pool.gem:GeM",
     "crow": "kinfold.features.pool.crow:CroW",
+    "flatten": "kinfold.features.pool.flatten:Flatten",
     "rmac": "kinfold.features.pool.rmac:RMAC",
 }
