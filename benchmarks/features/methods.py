@@ -10,7 +10,8 @@ w 0.25     PCA-whitening with exponent 0.25, all dimensions
 w 0.5      full PCA-whitening
 w128       the better of both exponents at 128 dimensions
 Lw128      learned whitening to 128 dimensions, from the pairs of other objects
-Shrinkage is Ledoit-Wolf's, or 0.1 for Lw.
+Codes of many thousand dimensions are whitened in the coordinates of their own span, which changes the target of
+shrinkage alone. Shrinkage is Ledoit-Wolf's, or 0.1 for Lw.
 """
 
 from __future__ import annotations
@@ -59,8 +60,9 @@ class Measure:
 
     def __init__(self, truth: dict[str, Any], cuts: Cuts) -> None:
         self.truth, self.cuts, self.n = truth, cuts, len(truth["imlist"])
-        groups = [name.rsplit("_", 1)[0] for name in truth["imlist"]]
-        self.groups = np.array([-1 if g == "distractor" else hash(g) for g in groups])
+        groups = np.array([name.rsplit("_", 1)[0] for name in truth["imlist"]])
+        self.groups = np.unique(groups, return_inverse=True)[1]
+        self.groups[groups == "distractor"] = -1
 
     def mean_ap(
         self, scores: Array, base: Rows | None = None, queries: Rows | None = None
@@ -122,6 +124,12 @@ def global_line(x: Array, measure: Measure, *, learned: bool = True) -> str:
 
         figures.append(measure.apart(learnt))
     return "".join(f"{figure:9.4f}" for figure in figures)
+
+
+def coordinates(x: Array) -> Array:
+    """The same inner products and distances in as many dimensions as there are vectors (n, n)."""
+    values, vectors = np.linalg.eigh(x @ x.T)
+    return np.ascontiguousarray(vectors * np.sqrt(np.maximum(values, 0)), dtype=np.float32)
 
 
 def diffused(unit: Array, n: int) -> Array:
@@ -229,8 +237,8 @@ def table(
     path = cache / f"codes-{codes.fingerprint}.npy"
     if not path.exists():
         np.save(path, codes.describe_all(pixels()).astype(np.float16))
-    x = np.load(path).astype(np.float32)
-    yield f"{'neural code, 224 x 224':30}{x.shape[1]:6}{global_line(x, measure, learned=False)}"
+    x = coordinates(np.load(path).astype(np.float32))
+    yield f"{'neural code, 224 x 224':30}{codes.dim:6}{global_line(x, measure, learned=False)}"
 
     name = f"regions of maps, {len(regions[0])}, exhaustive"
     yield f"{name:30}{dim:6}{regional_line(regions, measure)}"

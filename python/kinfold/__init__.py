@@ -45,7 +45,7 @@ _PUBLIC = {
     "Gallery": "kinfold.gallery",
 }
 _ROOMS = (
-    "datasets", "evaluate", "features", "graph", "images", "index", "io", "local", "quantize",
+    "datasets", "evaluate", "features", "graph", "images", "index", "io", "learn", "local", "quantize",
     "report", "rerank", "transform",
 )  # fmt: skip
 

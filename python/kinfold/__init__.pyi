@@ -6,6 +6,7 @@ from kinfold import (
     images as images,
     index as index,
     io as io,
+    learn as learn,
     local as local,
     quantize as quantize,
     report as report,

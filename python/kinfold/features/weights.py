@@ -88,6 +88,13 @@ def fill(module: Any, tensors: Mapping[str, torch.Tensor], name: str) -> None:
 
     name : of the module, for messages
     """
+    module.load_state_dict(matching(module, tensors, name), strict=True, assign=True)
+
+
+def matching(
+    module: Any, tensors: Mapping[str, torch.Tensor], name: str
+) -> dict[str, torch.Tensor]:
+    """The tensors as the module's state, of its dtypes. FileFormatError where names or shapes are others."""
     expected = module.state_dict()
     for what, names in (
         ("lack", [key for key in expected if key not in tensors and not _counter(key)]),
@@ -105,7 +112,7 @@ def fill(module: Any, tensors: Mapping[str, torch.Tensor], name: str) -> None:
                 f"weights: not those of {name}: '{key}' is {tuple(tensor.shape)}, not {tuple(parameter.shape)}"
             )
         state[key] = tensor.to(parameter.dtype)
-    module.load_state_dict(state, strict=True, assign=True)
+    return state
 
 
 def random_network(architecture: str, seed: int) -> Any:
