@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from kinfold.base.arrays import as_count
 from kinfold.base.extras import require
 from kinfold.features.extract import Extractor
-from kinfold.features.forward import unit
+from kinfold.features.forward import at_scale, unit
 from kinfold.features.fuse import fuse
 from kinfold.io.atomic import replace_file
 
@@ -40,14 +40,13 @@ class Whole(torch.nn.Module):  # type: ignore[misc]
         self.register_buffer("pixel_std", torch.tensor(trunk.std).view(1, 3, 1, 1))
         self.scales = len(extractor.scales)
         for i, scale in enumerate(extractor.scales):
-            sides = [max(1, round(side * scale)) for side in (height, width)]
-            if min(sides) < trunk.least_side:
+            if min(height, width) * scale < trunk.least_side:
                 raise ValueError(
                     f"height, width: expected sides of at least {trunk.least_side} pixels at scale {scale:g}, "
-                    f"got {sides[0]} x {sides[1]}"
+                    f"got {height * scale:g} x {width * scale:g}"
                 )
-            for axis, old, new in (("rows", height, sides[0]), ("columns", width, sides[1])):
-                self.register_buffer(f"{axis}{i}", _interpolation(old, new, extractor.antialias))
+            for axis, side in (("rows", height), ("columns", width)):
+                self.register_buffer(f"{axis}{i}", _interpolation(side, scale, extractor.antialias))
         self.whitens = extractor.whitening is not None
         if extractor.whitening is not None:
             mean, projection = (torch.from_numpy(p.copy()) for p in extractor.whitening.affine())
@@ -99,12 +98,11 @@ def export_onnx(
         file.write(data)
 
 
-def _interpolation(old: int, new: int, antialias: bool) -> Any:
-    """The matrix (new, old) that resizes a line of pixels; empty where nothing changes."""
-    if old == new:
+def _interpolation(side: int, scale: float, antialias: bool) -> Any:
+    """The matrix (new, side) that brings a line of pixels to a scale; empty where nothing changes."""
+    if scale == 1:
         return torch.empty(0, 0)
-    lines = torch.eye(old).view(old, 1, 1, old)  # one image of one row for each unit vector
-    resized = torch.nn.functional.interpolate(
-        lines, (1, new), mode="bilinear", align_corners=False, antialias=antialias
-    )
-    return resized.view(old, new).T.contiguous()
+    # An image for each unit vector, of rows that are alike: of those that come out the first is as good as any.
+    rows = 8 * max(1, round(1 / scale))
+    lines = torch.eye(side).view(side, 1, 1, side).expand(side, 1, rows, side)
+    return at_scale(lines, scale, antialias=antialias)[:, 0, 0].T.contiguous()

@@ -20,6 +20,10 @@ if TYPE_CHECKING:
 else:
     torch = require("torch")
 
+# Pixels that go through a network on the CPU together. More are slower: the first maps of 640 x 480 pixels take some
+# 30 MB, and what is larger than 32 MB the C library asks of the system anew each time, page by page.
+_CPU_PIXELS = 340_000
+
 PRECISIONS = ("float32", "bfloat16", "float16")
 
 
@@ -50,24 +54,43 @@ class Forward:
 
     def __call__(self, images: torch.Tensor) -> torch.Tensor:
         """Images (n, 3, h, w) to maps or codes, float32."""
-        return self.module(images.to(self._dtype)).float()
+        count, _, height, width = images.shape
+        some = max(1, _CPU_PIXELS // (height * width)) if self.device.type == "cpu" else count
+        if some >= count:
+            return self.module(images.to(self._dtype)).float()
+        return torch.cat([self(images[i : i + some]) for i in range(0, count, some)])
 
     def scaled(self, images: torch.Tensor, scale: float, *, antialias: bool = True) -> torch.Tensor:
         """Images at a scale; tiny ones enlarged, thin ones continued at their edges, to what the network needs."""
         least = self.least_side
         height, width = images.shape[-2:]
         scale = max(scale, least / max(height, width))
-        size = (max(1, round(height * scale)), max(1, round(width * scale)))
-        if size != (height, width):
-            images = torch.nn.functional.interpolate(
-                images, size, mode="bilinear", align_corners=False, antialias=antialias
-            )
-        missing = [max(0, least - side) for side in size]
+        images = at_scale(images, scale, antialias=antialias)
+        missing = [max(0, least - side) for side in images.shape[-2:]]
         if any(missing):
             images = torch.nn.functional.pad(
                 images, (0, missing[1], 0, missing[0]), mode="replicate"
             )
         return images.contiguous(memory_format=torch.channels_last)
+
+
+def at_scale(images: torch.Tensor, scale: float, *, antialias: bool = True) -> torch.Tensor:
+    """Images (n, c, h, w) at a scale, bilinear, no side below one pixel.
+
+    antialias : average over what a new pixel covers, sides rounded; else as published code does it: sides rounded
+        down, and places by the scale itself, not by the sides that come of it
+    """
+    height, width = images.shape[-2:]
+    size = (max(1, round(height * scale)), max(1, round(width * scale)))
+    if not antialias and scale != 1 and min(height, width) * scale >= 1:
+        return torch.nn.functional.interpolate(
+            images, scale_factor=scale, mode="bilinear", align_corners=False
+        )
+    if size == (height, width):
+        return images
+    return torch.nn.functional.interpolate(
+        images, size, mode="bilinear", align_corners=False, antialias=True
+    )
 
 
 def unit(vectors: torch.Tensor) -> torch.Tensor:
