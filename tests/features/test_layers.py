@@ -57,6 +57,9 @@ def test_what_has_no_description(network) -> None:
         [["Conv2d", {}]],
         [["BatchNorm2d", {"num_features": "many", "eps": 1e-5}]],
         [["BatchNorm2d", {"num_features": 1 << 40, "eps": 1e-5}]],
+        [["AvgPool2d", {
+            "kernel_size": 5000, "stride": 1, "padding": 2000, "ceil_mode": False, "count_include_pad": True,
+        }]],
         [["Conv2d", {
             "in_channels": 3, "out_channels": 4, "kernel_size": [1, 2, 3], "stride": 1, "padding": 0,
             "dilation": 1, "groups": 1, "bias": True,

@@ -68,7 +68,7 @@ def test_squares() -> None:
     [
         ({"scales": [1]}, "images of one size: see features.neural_codes"),
         ({"side": 224}, "scales: expected one scale of squares"),
-        ({"side": 10}, "side: expected a whole number at least 32"),
+        ({"side": 10}, "side: expected a whole number from 32 to 4096"),
     ],
 )
 def test_bad_settings(options, message) -> None:

@@ -101,7 +101,9 @@ class Extractor:
         trunk = (
             weights if isinstance(weights, Trunk) else Trunk.of(weights, architecture, layer, seed)
         )
-        self.side = None if side is None else as_count(side, "side", least=trunk.least_side)
+        self.side = (
+            None if side is None else as_count(side, "side", least=trunk.least_side, most=4096)
+        )
         self.crop = bool(crop)
         if self.side is None and (trunk.codes or self.pooling == "flatten"):
             what = (

@@ -22,7 +22,9 @@ _FIELDS: dict[str, tuple[str, ...]] = {
     "ReLU6": (),
     "Identity": (),
 }  # fmt: skip
-_MOST = 1 << 20
+# Channels are held against the weights; these bound what a file can make an image grow to.
+_MOST = 1024
+_CHANNELS = ("in_channels", "out_channels", "groups", "num_features")
 
 
 def describe_layers(network: Any) -> list[list[Any]] | None:
@@ -70,7 +72,7 @@ def build_layers(described: Any) -> Any:
             continue
         if name not in _FIELDS or set(fields) != set(_FIELDS[name]):
             raise FileFormatError(f"layers: expected a known layer, got {name!r}")
-        if not all(_sound(value) for value in fields.values()):
+        if not all(_sound(value, key in _CHANNELS) for key, value in fields.items()):
             raise FileFormatError(f"layers: expected whole numbers for {name}")
         try:
             layers.append(getattr(nn, name)(**fields))
@@ -83,9 +85,9 @@ def _plain(value: Any) -> Any:
     return list(value) if isinstance(value, tuple) else value
 
 
-def _sound(value: Any) -> bool:
+def _sound(value: Any, channels: bool = False) -> bool:
     if isinstance(value, list):
         return len(value) == 2 and all(
-            _sound(part) and not isinstance(part, list) for part in value
+            not isinstance(part, list) and _sound(part) for part in value
         )
-    return isinstance(value, (int, float, bool)) and 0 <= value <= _MOST
+    return isinstance(value, (int, float, bool)) and 0 <= value <= (1 << 20 if channels else _MOST)
