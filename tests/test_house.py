@@ -267,8 +267,8 @@ def every_method() -> list[tuple[str, str, str]]:
 def test_catalogue(room, name, target) -> None:
     """Each line resolves, and its file has a mirror among the tests and a page among the methods."""
     assert target.startswith(f"kinfold.{room}."), target
-    if room in ("features", "local", "images", "gallery"):
-        pytest.importorskip("torch" if room == "features" else "cv2")
+    if room in ("features", "learn", "local", "images", "gallery"):
+        pytest.importorskip("torch" if room in ("features", "learn") else "cv2")
     assert registry.resolve(target) is not None
     module = target.partition(":")[0].removeprefix(f"kinfold.{room}.").replace(".", "/")
     parts = module.split("/")

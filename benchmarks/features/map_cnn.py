@@ -1,6 +1,9 @@
 """mAP of network descriptors on the real photos of `../shared/data/photos`.
 
     python benchmarks/features/map_cnn.py [--networks squeezenet1_1 mobilenet_v2] [--p 3 2] [--whiten 0.25 0.5]
+    python benchmarks/features/map_cnn.py --table methods [--no-windows]
+
+The second compares methods, see methods.py beside; the first looks at GeM in detail.
 
 Queries are cropped to their boxes; similarity is cosine; AP is Oxford's trapezoid with junk removed. Whitening
 uses Ledoit-Wolf shrinkage and is learnt, without labels, on
@@ -28,6 +31,8 @@ from numpy.typing import NDArray
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+import methods
+
 from data import CACHE, SHARED
 from kinfold.evaluate.average_precision import average_precision
 from kinfold.features.extract import Extractor
@@ -39,6 +44,9 @@ PHOTOS = SHARED / "photos"
 Array = NDArray[np.float32]
 SCALES = {"1": (1.0,), "3": (1.0, 2**-0.5, 0.5), "3+": (2**0.5, 1.0, 2**-0.5)}
 CUTS = 3
+COLUMNS = "".join(
+    f"{c:>9}" for c in ("raw", "diffused", "half", "w 0.25", "w 0.5", "w128", "Lw128")
+)
 
 
 def photos(truth: dict) -> Iterator[NDArray[np.uint8]]:
@@ -131,10 +139,23 @@ def main() -> None:
     parser.add_argument("--scales", nargs="+", choices=SCALES, default=["1", "3"])
     parser.add_argument("--whiten", nargs="+", type=float, default=[0.25, 0.5])
     parser.add_argument("--max-side", type=int, default=640)
+    parser.add_argument("--table", choices=["gem", "methods"], default="gem")
+    parser.add_argument("--no-windows", action="store_true", help="leave out the dearest method")
     arguments = parser.parse_args()
     if not PHOTOS.exists():
         sys.exit(f"needs the photos in {PHOTOS}")
     truth = json.loads((PHOTOS / "ground_truth.json").read_text())
+    if arguments.table == "methods":
+        print(f"{'network':14}{'method':30}{'dim':>6}{COLUMNS}")
+        cuts = [cut for seed in range(CUTS) for cut in halves(truth, seed)]
+        for name in arguments.networks:
+            weights = SHARED / "weights" / f"{name}.safetensors"
+            for line in methods.table(
+                weights, truth, cuts, lambda: photos(truth), CACHE, arguments.max_side,
+                not arguments.no_windows,
+            ):  # fmt: skip
+                print(f"{name:14}{line}", flush=True)
+        return
     print("network       scales p  whiten  dim    plain  collection  distractors     half    apart")
     for name in arguments.networks:
         for scales in arguments.scales:

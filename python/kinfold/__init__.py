@@ -35,6 +35,7 @@ _PUBLIC = {
     "HashTables": "kinfold.index.proposers.hash_tables",
     "SignQuantizer": "kinfold.quantize.sign",
     "KDTree": "kinfold.index.kd_tree",
+    "RegionalIndex": "kinfold.index.regional",
     "from_faiss": "kinfold.index.from_faiss",
     "index_factory": "kinfold.index.factory",
     "multi_sequence": "kinfold.index.coarse.multi",
@@ -45,6 +46,7 @@ _PUBLIC = {
     "VectorQuantizer": "kinfold.quantize.vector",
     "Rotation": "kinfold.transform.rotation",
     "PCA": "kinfold.transform.pca",
+    "LearnedWhitening": "kinfold.transform.learned_whitening",
     "KNNGraph": "kinfold.graph.knn",
     "Diffusion": "kinfold.graph.diffusion",
     "KNNClassifier": "kinfold.classify.knn",
@@ -53,7 +55,8 @@ _PUBLIC = {
     "Gallery": "kinfold.gallery",
 }
 _ROOMS = (
-    "classify", "datasets", "evaluate", "features", "graph", "images", "index", "io", "local", "quantize",
+    "classify", "datasets", "evaluate", "features", "graph", "images", "index", "io", "learn", "local",
+    "quantize",
     "report", "rerank", "transform",
 )  # fmt: skip
 

@@ -7,6 +7,7 @@ from kinfold import (
     images as images,
     index as index,
     io as io,
+    learn as learn,
     local as local,
     quantize as quantize,
     report as report,
@@ -45,6 +46,7 @@ from kinfold.index.hamming import HammingIndex as HammingIndex
 from kinfold.index.kd_tree import KDTree as KDTree
 from kinfold.index.proposers.hash_tables import HashTables as HashTables
 from kinfold.index.proposers.kd_forest import KDForest as KDForest
+from kinfold.index.regional import RegionalIndex as RegionalIndex
 from kinfold.io.kin import load as load, save as save
 from kinfold.quantize.kmeans import KMeans as KMeans
 from kinfold.quantize.local import LocallyOptimizedPQ as LocallyOptimizedPQ
@@ -52,6 +54,7 @@ from kinfold.quantize.optimized import OPQ as OPQ
 from kinfold.quantize.product import ProductQuantizer as ProductQuantizer
 from kinfold.quantize.sign import SignQuantizer as SignQuantizer
 from kinfold.quantize.vector import VectorQuantizer as VectorQuantizer
+from kinfold.transform.learned_whitening import LearnedWhitening as LearnedWhitening
 from kinfold.transform.pca import PCA as PCA
 from kinfold.transform.rotation import Rotation as Rotation
 

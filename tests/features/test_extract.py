@@ -125,7 +125,7 @@ def test_threads_are_bounded_and_restored(rng) -> None:
         ({"max_side": 3}, "max_side"),
         ({"batch": 0}, "batch"),
         ({"architecture": None}, "architecture: random weights need one of squeezenet1_1"),
-        ({"architecture": "vgg16"}, "architecture: expected one of"),
+        ({"architecture": "vgg11"}, "architecture: expected one of"),
         ({"device": "abacus"}, "device: expected such as"),
         ({"seed": -1}, "seed"),
     ],
@@ -174,6 +174,119 @@ def test_without_torch_the_error_names_the_extra() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert "pip install 'kinfold[torch]'" in done.stdout
+
+
+def test_poolings_of_ones_own_and_other_layers(rng) -> None:
+    from kinfold.features.pool.crow import CroW
+    from kinfold.features.pool.rmac import RMAC
+
+    pixels = photo(96, 128, rng)
+    plain = extractor(pooling="crow", scales=[1])
+    lecture = extractor(pooling=CroW("lecture"), scales=[1])
+    assert plain.pooling == lecture.pooling == "crow" and plain.p == 1
+    assert not np.allclose(plain.describe(pixels), lecture.describe(pixels), atol=1e-3)
+    assert plain.fingerprint != lecture.fingerprint
+    maps = torch.from_numpy(plain.maps(pixels))[None]
+    pooled = CroW()(maps)[0]
+    assert np.allclose(plain.describe(pixels), pooled / pooled.norm(), atol=1e-5)
+    shallow = extractor(architecture="resnet18", layer="conv4", pooling=RMAC(2), max_side=64)
+    assert shallow.describe(pixels).shape == (256,)
+    deep = extractor(architecture="resnet18", layer="conv5", pooling=RMAC(2), max_side=64)
+    assert shallow.fingerprint != deep.fingerprint
+    codes = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(3 * 64 * 64, 4))
+    with pytest.raises(
+        ValueError, match=r"gives codes of images of one size: see features\.neural_codes"
+    ):
+        Extractor(codes)
+
+
+def test_a_network_of_ones_own(rng) -> None:
+    net = torch.nn.Sequential(torch.nn.Conv2d(3, 6, 5, stride=4), torch.nn.ReLU())
+    e = Extractor(net, pooling="mac", scales=[1], max_side=160)
+    pixels = photo(64, 80, rng)
+    x = torch.from_numpy(pixels).permute(2, 0, 1)[None].float() / 255
+    x = (x - torch.tensor([0.485, 0.456, 0.406]).view(1, 3, 1, 1)) / torch.tensor(
+        [0.229, 0.224, 0.225]
+    ).view(1, 3, 1, 1)
+    expected = net(x).amax((2, 3))[0].detach()
+    assert np.allclose(e.describe(pixels), expected / expected.norm(), atol=1e-5)
+
+
+def test_whitening_comes_last_and_changes_the_fingerprint(rng) -> None:
+    from kinfold.transform.learned_whitening import LearnedWhitening
+    from kinfold.transform.normalize import l2_normalize
+    from kinfold.transform.pca import PCA
+
+    e = extractor(scales=[1], max_side=64)
+    photos = [photo(64, 48, rng) for _ in range(12)]
+    raw = e.describe_all(photos)
+    made = [
+        PCA(5, whiten=True).fit(raw),
+        LearnedWhitening(4, shrinkage=0.5).fit(raw, [[0, 1], [2, 3], [4, 5]]),
+    ]
+    for whitening in made:
+        w = e.whitened(whitening)
+        assert w.dim == whitening.affine()[1].shape[1] and e.dim == 512
+        assert np.allclose(
+            w.describe_all(photos), l2_normalize(whitening.transform(raw)), atol=1e-4
+        )
+        assert np.allclose(w.whitened(None).describe(photos[0]), raw[0], atol=1e-6)
+    prints = {x.fingerprint for x in (e, e.whitened(made[0]), e.whitened(made[1]))}
+    assert len(prints) == 3
+    with pytest.raises(ValueError, match="whitening: expected one of 512 dimensions, got 5"):
+        e.whitened(PCA(2).fit(rng.random((9, 5))))
+
+
+@pytest.mark.parametrize("mmap", [False, True])
+def test_one_file_gives_the_same_descriptors(mmap, rng, tmp_path) -> None:
+    import kinfold as kf
+
+    pixels = photo(96, 128, rng)
+    raw = rng.random((20, 512))
+    e = extractor(
+        architecture="resnet18", layer="conv5", p=2.5, scales=[1, 0.5], max_side=96,
+        whitening=kf.PCA(8, whiten=0.25).fit(raw), antialias=False,
+    )  # fmt: skip
+    kf.save(e, tmp_path / "extractor.kin")
+    again = kf.load(tmp_path / "extractor.kin", mmap=mmap)
+    assert np.array_equal(again.describe(pixels), e.describe(pixels))
+    assert again.fingerprint == e.fingerprint and again.p == 2.5
+    # Nothing of the classifier: what describes photos alone is kept.
+    assert not [name for name in e.arrays() if "fc" in name]
+
+
+def test_what_cannot_be_saved_says_why(tmp_path) -> None:
+    import kinfold as kf
+
+    class Half(torch.nn.Module):
+        def forward(self, maps: torch.Tensor) -> torch.Tensor:
+            return maps.amax((2, 3)) / 2
+
+    with pytest.raises(ValueError, match="a Half cannot be saved"):
+        kf.save(extractor(pooling=Half()), tmp_path / "a.kin")
+
+
+def test_half_precision_is_close(rng) -> None:
+    pixels = photo(96, 128, rng)
+    full, half = extractor(), extractor(precision="bfloat16")
+    assert 0.999 < float(full.describe(pixels) @ half.describe(pixels)) <= 1.0001
+    assert full.fingerprint != half.fingerprint
+
+
+def test_files_are_decoded_on_the_way(rng, tmp_path) -> None:
+    from PIL import Image
+
+    e = extractor(scales=[1])
+    photos = [photo(64, 80, rng) for _ in range(5)]
+    for i, pixels in enumerate(photos):
+        Image.fromarray(pixels).save(tmp_path / f"{i}.png")
+    files = sorted(tmp_path.glob("*.png"))
+    assert np.allclose(e.describe_all(files), e.describe_all(photos), atol=1e-6)
+    (tmp_path / "9.png").write_bytes(b"no photo")
+    from kinfold.base.errors import ImageError
+
+    with pytest.raises(ImageError):
+        e.describe_all([*files, tmp_path / "9.png"])
 
 
 @pytest.mark.slow

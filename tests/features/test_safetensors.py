@@ -114,3 +114,26 @@ def test_truncation_anywhere(tmp_path, rng) -> None:
         (tmp_path / "a").write_bytes(data[:length])
         with pytest.raises(FileFormatError):
             read_safetensors(tmp_path / "a")
+
+
+def test_what_is_written_is_read_by_us_and_by_others(tmp_path, rng) -> None:
+    from kinfold.features.safetensors import write_safetensors
+
+    arrays = {
+        "a.weight": rng.standard_normal((3, 4)).astype(np.float32),
+        "scalar": np.array(7, np.int64),
+        "empty": np.empty((0, 2), np.float16),
+        "strided": rng.integers(0, 9, (6, 6)).astype(np.uint8)[::2],
+        "big": np.arange(3, dtype=">f8"),
+    }
+    path = tmp_path / "x.safetensors"
+    write_safetensors(path, arrays, {"architecture": "none"})
+    read, metadata = read_safetensors(path)
+    assert metadata == {"architecture": "none"} and list(read) == list(arrays)
+    theirs = pytest.importorskip("safetensors.numpy").load_file(path)
+    for name, array in arrays.items():
+        assert np.array_equal(read[name], array) and read[name].shape == array.shape
+        assert np.array_equal(theirs[name], array)
+    with pytest.raises(ValueError, match="'c' has dtype complex128"):
+        write_safetensors(path, {"c": np.zeros(2, complex)})
+    assert list(read_safetensors(path)[0]) == list(arrays), "the old file stays"

@@ -115,7 +115,7 @@ def test_weights_that_do_not_fit(state, tmp_path) -> None:
     with pytest.raises(FileFormatError, match="not those of mobilenet_v2"):
         network(read_weights(saved(path, state)), "mobilenet_v2")
     with pytest.raises(ValueError, match="architecture: expected one of squeezenet1_1"):
-        network(read_weights(path), "vgg16")
+        network(read_weights(path), "vgg11")
 
 
 def test_a_network_of_other_classes(tmp_path) -> None:

@@ -28,6 +28,8 @@ def saved(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
     kind = request.param
     if kind.startswith(("local", "gallery")):
         pytest.importorskip("cv2")
+    if kind.startswith("features"):
+        pytest.importorskip("torch")
     kf.save(FACTORIES[kind](), tmp_path / "good.kin")
     return tmp_path / "good.kin"
 

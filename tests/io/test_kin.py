@@ -28,6 +28,8 @@ def test_every_kind_has_a_tiny_instance() -> None:
 def test_save_and_load_every_kind(kind: str, mmap: bool, tmp_path: Path) -> None:
     if kind.startswith(("local", "gallery")):
         pytest.importorskip("cv2")
+    if kind.startswith("features"):
+        pytest.importorskip("torch")
     thing = FACTORIES[kind]()
     kf.save(thing, tmp_path / "a.kin")
     again = kf.load(tmp_path / "a.kin", mmap=mmap)

@@ -33,6 +33,26 @@ def pca() -> Any:
     return kf.PCA(2, whiten=True).fit(_random().standard_normal((9, 3)))
 
 
+def learned_whitening() -> Any:
+    x = _random().standard_normal((9, 3))
+    return kf.LearnedWhitening(2).fit(x, [[0, 1], [2, 3], [4, 5], [6, 7]])
+
+
+def extractor() -> Any:
+    import torch
+
+    from kinfold.features.extract import Extractor
+    from kinfold.features.pool.rmac import RMAC
+
+    net = torch.nn.Sequential(torch.nn.Conv2d(3, 3, 2, stride=2), torch.nn.ReLU())
+    values = np.linspace(-1, 1, 39, dtype=np.float32)
+    for parameter, part in zip(net.parameters(), np.split(values, [36])):
+        parameter.data = torch.from_numpy(part.reshape(parameter.shape))
+    pooling = RMAC(1, whitening=pca())
+    whitening = kf.PCA(2).fit(_random().standard_normal((9, 2)))
+    return Extractor(net, pooling=pooling, scales=[1, 0.5], max_side=64, whitening=whitening)
+
+
 def vlad() -> Any:
     from kinfold.local.vlad import VLAD
 
@@ -109,6 +129,10 @@ def local_quantizer() -> Any:
     return lopq.fit(vectors(), np.arange(20) % 2, 2)
 
 
+def regional() -> Any:
+    return kf.RegionalIndex(2).add([vectors()[:3], vectors()[3:4], vectors()[4:6]])
+
+
 FACTORIES: dict[str, Callable[[], Any]] = {
     "index.Flat": flat,
     "index.KDTree": kd_tree,
@@ -120,6 +144,7 @@ FACTORIES: dict[str, Callable[[], Any]] = {
     "local.ASMK": asmk,
     "index.KDForest": lambda: part("KDForest2", "proposer"),
     "index.HashTables": lambda: part("LSH2x2", "proposer"),
+    "index.Regional": regional,
     "index.SingleCell": lambda: part("SQ8", "coarse"),
     "index.KMeansCells": lambda: part("IVF2,SQ8", "coarse"),
     "index.MultiCells": lambda: part("IMI2x1,PQ1x4", "coarse"),
@@ -138,6 +163,8 @@ FACTORIES: dict[str, Callable[[], Any]] = {
     "quantize.LOPQ": local_quantizer,
     "transform.Rotation": lambda: kf.Rotation([[0.6, 0.8], [-0.8, 0.6]], [1, 2]),
     "transform.PCA": pca,
+    "transform.LearnedWhitening": learned_whitening,
+    "features.Extractor": extractor,
     "local.VLAD": vlad,
     "graph.KNN": graph,
     "gallery.Segment": segment,
@@ -177,6 +204,8 @@ def use(kind: str, thing: Any) -> Any:
         return thing.search(np.eye(3), 4)
     if kind == "index.KDTree":
         return (*thing.query(np.eye(2), 3), thing.query_pairs(0.3, output_type="ndarray"))
+    if kind == "index.Regional":
+        return thing.search(np.eye(2), 4)
     if kind == "index.Cells":
         return thing.search(np.eye(2), 4, nprobe=2)
     if kind == "index.Candidates":
@@ -208,7 +237,10 @@ def use(kind: str, thing: Any) -> Any:
         return thing.decode(thing.encode(np.eye(2), [0, 1]), [0, 1])
     if kind in ("quantize.OPQ", "transform.Rotation"):
         return thing.transform(np.eye(2))
-    if kind == "transform.PCA":
+    if kind == "features.Extractor":
+        pixels = np.arange(40 * 48 * 3, dtype=np.uint64) * 2654435761 >> 7 & 255
+        return thing.describe(pixels.astype(np.uint8).reshape(40, 48, 3))
+    if kind in ("transform.PCA", "transform.LearnedWhitening"):
         return thing.transform(np.eye(3))
     if kind == "local.VLAD":
         return thing.transform([np.eye(3)])

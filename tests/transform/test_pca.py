@@ -224,3 +224,11 @@ def test_bad_input() -> None:
         PCA(shrinkage="ledoit-wolf").fit_chunks([np.eye(3)])
     with pytest.raises(ValueError, match="NaN"):
         PCA().fit([[np.nan, 1.0], [1.0, 2.0]])
+
+
+def test_affine_is_what_transform_does(rng) -> None:
+    x = rng.standard_normal((40, 6))
+    pca = PCA(4, whiten=True, shrinkage=0.1).fit(x)
+    mean, projection = pca.affine()
+    assert mean.shape == (6,) and projection.shape == (6, 4)
+    assert np.allclose((x - mean) @ projection, pca.transform(x), atol=1e-5)

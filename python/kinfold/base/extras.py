@@ -19,6 +19,9 @@ _EXTRA_OF = {
     "fastapi": "serve",
     "ray": "ray",
     "faiss": "faiss",
+    "onnx": "onnx",
+    "onnxscript": "onnx",
+    "onnxruntime": "onnx",
 }
 
 

@@ -22,6 +22,7 @@ PARTS = {
     "index.Trees": "kinfold.index.trees:TreeIndex",
     "index.KDForest": "kinfold.index.proposers.kd_forest:KDForest",
     "index.HashTables": "kinfold.index.proposers.hash_tables:HashTables",
+    "index.Regional": "kinfold.index.regional:RegionalIndex",
     "index.SingleCell": "kinfold.index.coarse.single:SingleCell",
     "index.KMeansCells": "kinfold.index.coarse.kmeans:KMeansCells",
     "index.MultiCells": "kinfold.index.coarse.multi:MultiCells",

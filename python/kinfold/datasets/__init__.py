@@ -1,1 +1,11 @@
-"""See docs/architecture.md."""
+"""Photos and ground truth by name. Benchmarks are read from disk, nothing is fetched; see docs/methods/datasets.md."""
+
+METHODS: dict[str, str] = {
+    "oxford5k": "kinfold.datasets.oxford:oxford5k",
+    "oxford105k": "kinfold.datasets.oxford:oxford105k",
+    "paris6k": "kinfold.datasets.oxford:paris6k",
+    "paris106k": "kinfold.datasets.oxford:paris106k",
+    "holidays": "kinfold.datasets.holidays:holidays",
+    "roxford5k": "kinfold.datasets.revisited:roxford5k",
+    "rparis6k": "kinfold.datasets.revisited:rparis6k",
+}

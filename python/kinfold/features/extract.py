@@ -1,192 +1,329 @@
-"""Global descriptors of photos: a network, a pooling, several scales."""
+"""Global descriptors of photos: a network, a pooling, several scales, and a whitening."""
 
 from __future__ import annotations
 
+import copy
 import hashlib
 import inspect
 import json
-import os
-from collections.abc import Iterable, Iterator, Sequence, Sized
-from contextlib import contextmanager
-from itertools import islice
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable, Mapping, Sequence, Sized
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from kinfold.base.arrays import Vectors, as_choice, as_count, as_number
+from kinfold.base.errors import FileFormatError
 from kinfold.base.extras import require
 from kinfold.base.progress import progress
 from kinfold.base.registry import resolve
-from kinfold.base.threads import get_threads
-from kinfold.features.backbones import METHODS as NETWORKS
+from kinfold.base.state import JSON, Arrays, add_prefix, check_only, strip_prefix, take_param
+from kinfold.features.batches import by_size, fitted, squared, windows
+from kinfold.features.forward import Forward, inference, unit
 from kinfold.features.pool import METHODS as POOLINGS
-from kinfold.features.weights import network, random_network, read_weights
-from kinfold.images.digest import content_digest
-from kinfold.images.resize import Pixels, as_pixels, fit
+from kinfold.features.trunk import Trunk
+from kinfold.features.weights import fill
+from kinfold.images.resize import Pixels
+from kinfold.transform import METHODS as TRANSFORMS
+from kinfold.transform.normalize import l2_normalize
 
 if TYPE_CHECKING:
     import torch
 else:
     torch = require("torch")
 
-# Below this side the feature maps of the networks vanish.
-_LEAST_SIDE = 32
-# Photos held back to find some of equal size.
-_WINDOW = 32
+_PARAMS = {
+    "trunk", "pooling", "pooling_options", "scales", "max_side", "side", "crop", "antialias", "whitening",
+}  # fmt: skip
 
 
 class Extractor:
     """Describe photos by pooled feature maps of a trained network, at several scales.
 
     Radenovic, Tolias & Chum, PAMI 2019: maps of the last convolution, pooled, L2; over the scales a power mean
-    with exponent p for GeM, else the mean; L2. Aspect is kept. Whitening is up to `transform.PCA`.
+    with exponent p for GeM, else the mean; L2; where there is a whitening, whitened, L2. Aspect is kept.
 
     Parameters
     ----------
     weights : path of trained weights (safetensors, or a state dict of torch); "random" for a network that has
-        learnt nothing, with an architecture
+        learnt nothing, with an architecture; or an ``nn.Module`` of your own from normalised pixels to maps
     architecture : name from ``features.backbones``; None to tell it from the weights
-    pooling : name from ``features.pool``
-    p : exponent of GeM; other poolings have none
+    layer : where to cut, a name from the network's ``layers``; None for its first
+    pooling : name from ``features.pool``, or such a module
+    p : exponent of GeM by name; other poolings have none
     scales : sides relative to the photo as fitted to max_side
     max_side : the longer side of larger photos is reduced to this
+    side : photos become squares of this side instead, and are seen at one scale: see features.neural_codes
+    crop : how they do, see features.batches.squared
+    whitening : fitted on the descriptors of other photos: PCA or LearnedWhitening; see also ``whitened``
+    antialias : average over the area that a pixel of a smaller scale covers; False is what published code does
     device : where torch computes, such as "cpu" or "cuda"
+    precision : of the network: "float32", "bfloat16", "float16"
     batch : photos of equal size that go through the network together
     seed : of random weights
+
+    Saved by ``kinfold.save`` with weights and whitening in one file; ``kinfold.load`` gives the same descriptors.
     """
+
+    kind: ClassVar[str] = "features.Extractor"
 
     def __init__(
         self,
-        weights: str | os.PathLike[str],
+        weights: Any,
         *,
         architecture: str | None = None,
-        pooling: str = "gem",
+        layer: str | None = None,
+        pooling: Any = "gem",
         p: float = 3.0,
         scales: Sequence[float] = (1.0, 2**-0.5, 0.5),
         max_side: int = 1024,
+        side: int | None = None,
+        crop: bool = False,
+        whitening: Any = None,
+        antialias: bool = True,
         device: str = "cpu",
+        precision: str = "float32",
         batch: int = 4,
         seed: int = 0,
     ) -> None:
-        if not isinstance(weights, (str, os.PathLike)):
-            raise ValueError(
-                "weights: expected a file of trained weights: a network that has learnt nothing finds little "
-                f"more than colours and textures; got {weights!r}. weights='random' asks for one nevertheless"
-            )
-        self.pooling = as_choice(pooling, "pooling", POOLINGS)
-        self.p = as_number(p, "p", least=1e-3, most=1e3)
-        self.scales = tuple(as_number(s, "scales", least=0.01, most=8) for s in scales)
-        if not self.scales:
-            raise ValueError("scales: expected at least one")
-        self.max_side = as_count(max_side, "max_side", least=_LEAST_SIDE)
-        self.batch = as_count(batch, "batch")
-        self.device = _device(device)
-        if weights == "random":
-            if architecture is None:
-                raise ValueError(f"architecture: random weights need one of {', '.join(NETWORKS)}")
-            source = f"random {as_count(seed, 'seed', least=0)}"
-            net = random_network(architecture, seed)
+        exponent = as_number(p, "p", least=1e-3, most=1e3)
+        if isinstance(pooling, torch.nn.Module):
+            pool, self.pooling = pooling, _name_of(pooling)
         else:
-            net = network(read_weights(weights), architecture)
-            source = content_digest(weights)
-        self.dim: int = net.channels
-        module = resolve(POOLINGS[self.pooling])
-        has_exponent = "p" in inspect.signature(module).parameters
-        self._pool = (module(self.p) if has_exponent else module()).eval().requires_grad_(False)
-        self._power = self.p if has_exponent else 1.0
-        self._maps = net.features.to(self.device, memory_format=torch.channels_last)
-        self._pool.to(self.device)
-        self._mean, self._std = (
-            torch.tensor(v, dtype=torch.float32, device=self.device).view(1, 3, 1, 1)
-            for v in (net.mean, net.std)
+            self.pooling = as_choice(pooling, "pooling", POOLINGS)
+            make = resolve(POOLINGS[self.pooling])
+            pool = make(exponent) if "p" in inspect.signature(make).parameters else make()
+        scales = tuple(as_number(s, "scales", least=0.01, most=8) for s in scales)
+        if not scales:
+            raise ValueError("scales: expected at least one")
+        self.max_side = as_count(max_side, "max_side", least=32)
+        self.batch = as_count(batch, "batch")
+        trunk = (
+            weights if isinstance(weights, Trunk) else Trunk.of(weights, architecture, layer, seed)
         )
-        settings = [
-            1, source, type(net).__name__, net.mean, net.std, self.pooling, self._power, self.scales, self.max_side,
+        self.side = (
+            None if side is None else as_count(side, "side", least=trunk.least_side, most=4096)
+        )
+        self.crop = bool(crop)
+        if self.side is None and (trunk.codes or self.pooling == "flatten"):
+            what = (
+                "pooling 'flatten' needs"
+                if self.pooling == "flatten"
+                else f"{trunk.layer!r} gives codes of"
+            )
+            raise ValueError(f"side: {what} images of one size: see features.neural_codes")
+        if self.side is not None and scales != (1.0,):
+            raise ValueError(f"scales: expected one scale of squares, (1.0,), got {scales}")
+        if trunk.codes and self.pooling != "flatten":
+            raise ValueError(f"pooling: expected 'flatten' for codes, got {self.pooling!r}")
+        self._set_up(trunk, pool, scales, whitening, bool(antialias), device, precision)
+
+    def _set_up(
+        self, trunk: Trunk, pool: Any, scales: tuple[float, ...], whitening: Any, antialias: bool,
+        device: str, precision: str,
+    ) -> None:  # fmt: skip
+        self.trunk, self.scales, self.antialias = trunk, scales, antialias
+        self._forward = Forward(trunk, device=device, precision=precision)
+        self.device, self.precision = self._forward.device, self._forward.precision
+        self._maps = self._forward.module
+        self._pool = pool.eval().requires_grad_(False).to(self.device)
+        self.p = float(pool.p) if hasattr(pool, "p") else 1.0
+        with inference():
+            probe = torch.zeros(1, trunk.dim, 4, 4, device=self.device)
+            if self.side is not None:
+                square = torch.zeros(1, 3, self.side, self.side, device=self.device)
+                probe = self._forward(square)
+            self._raw_dim = int(self._pool(probe).shape[1])
+        self._whiten(whitening)
+
+    def _whiten(self, whitening: Any) -> None:
+        self.whitening = whitening
+        self.dim: int = self._raw_dim
+        if whitening is not None:
+            mean, projection = whitening.affine()
+            if len(mean) != self._raw_dim:
+                raise ValueError(
+                    f"whitening: expected one of {self._raw_dim} dimensions, got {len(mean)}"
+                )
+            self.dim = projection.shape[1]
+        self.fingerprint = self._fingerprint()
+
+    def _fingerprint(self) -> str:
+        """Of all that changes the descriptors."""
+        trunk = self.trunk
+        settings: list[Any] = [
+            1, trunk.source, trunk.name, trunk.mean, trunk.std, self.pooling, self.p, self.scales, self.max_side,
         ]  # fmt: skip
-        text = json.dumps(settings).encode()
-        self.fingerprint = hashlib.blake2b(text, digest_size=16).hexdigest()
-        self._name = type(net).__name__
+        # What has its default is not named: fingerprints of galleries stay what they were.
+        named = {
+            "layer": (trunk.layer, _first_layer(trunk)),
+            "options": (_options(self._pool), _options(_plain(self.pooling, self.p))),
+            "antialias": (self.antialias, True),
+            "precision": (self.precision, "float32"),
+            "side": (self.side, None),
+            "crop": (self.crop, False),
+        }
+        settings += [[key, value] for key, (value, default) in named.items() if value != default]
+        digest = hashlib.blake2b(json.dumps(settings).encode(), digest_size=16)
+        parts = [t.cpu().numpy() for key, t in self._pool.state_dict().items() if key != "p"]
+        parts += [] if self.whitening is None else self.whitening.affine()
+        for part in parts:
+            digest.update(part.tobytes())
+        return digest.hexdigest()
 
     def __repr__(self) -> str:
         scales = ", ".join(f"{scale:.3g}" for scale in self.scales)
-        return f"Extractor({self._name}, pooling={self.pooling!r}, p={self.p:g}, scales=({scales}))"
+        return f"Extractor({self.trunk.name}, pooling={self.pooling!r}, p={self.p:g}, scales=({scales}))"
 
-    def describe(self, pixels: Any) -> Vectors:
-        """The descriptor of one photo, pixels uint8 (H, W, 3): float32 (dim,), of length one."""
-        return self._describe([fit(as_pixels(pixels), self.max_side)])[0]
+    def whitened(self, whitening: Any) -> Extractor:
+        """The same extractor, sharing the network, with another whitening, or None.
+
+        whitening : PCA or LearnedWhitening fitted on what the extractor without whitening gives
+        """
+        other = copy.copy(self)
+        other._whiten(whitening)
+        return other
+
+    def describe(self, photo: Any) -> Vectors:
+        """The descriptor of one photo, pixels uint8 (H, W, 3) or a file: float32 (dim,), of length one."""
+        return self._describe([self._prepared(photo)])[0]
 
     def describe_all(self, photos: Iterable[Any], *, verbose: bool = True) -> Vectors:
-        """The descriptors of many photos: float32 (n, dim). Takes an iterator as well, a few photos at a time."""
+        """The descriptors of many photos, pixels or files: float32 (n, dim).
+
+        Takes an iterator as well, a few photos at a time; the next are decoded by a thread meanwhile.
+        Raises ImageError for a file that is no photo.
+        """
         total = len(photos) if isinstance(photos, Sized) else None
         parts: list[Vectors] = []
         with progress((), "describe", verbose=verbose, total=total) as bar:
-            incoming = iter(photos)
-            while window := [fit(as_pixels(p), self.max_side) for p in islice(incoming, _WINDOW)]:
+            for window in windows(photos, self._prepared):
                 part = np.empty((len(window), self.dim), np.float32)
-                for rows in self._batches(window):
+                for rows in by_size(window, self.batch):
                     part[rows] = self._describe([window[row] for row in rows])
                     bar.update(len(rows))
                 parts.append(part)
         return np.concatenate(parts) if parts else np.empty((0, self.dim), np.float32)
 
-    def _batches(self, window: list[Pixels]) -> Iterator[list[int]]:
-        """Rows of equal shape, at most a batch of them."""
-        same: dict[tuple[int, ...], list[int]] = {}
-        for row, pixels in enumerate(window):
-            same.setdefault(pixels.shape, []).append(row)
-        for rows in same.values():
-            yield from (rows[i : i + self.batch] for i in range(0, len(rows), self.batch))
+    def maps(self, photo: Any, scale: float = 1.0) -> NDArray[np.float32]:
+        """The feature maps of one photo at one scale: float32 (k, h, w)."""
+        with inference():
+            images = self._forward.images([self._prepared(photo)])
+            images = self._forward.scaled(images, scale, antialias=self.antialias)
+            maps: NDArray[np.float32] = self._forward(images)[0].cpu().numpy()
+        return np.ascontiguousarray(maps)
+
+    def _prepared(self, photo: Any) -> Pixels:
+        """A photo at the size in which it is seen."""
+        if self.side is not None:
+            return squared(photo, self.side, crop=self.crop)
+        return fitted(photo, self.max_side)
 
     def _describe(self, photos: list[Pixels]) -> Vectors:
         """Photos of one shape to (n, dim)."""
-        with torch.inference_mode(), _bounded_threads():
-            stack = torch.from_numpy(np.stack(photos)).to(self.device)
-            # (n, H, W, 3) seen as (n, 3, H, W) is channels-last already.
-            images = (stack.permute(0, 3, 1, 2).float() / 255 - self._mean) / self._std
-            total = torch.zeros(len(photos), self.dim, device=self.device)
+        with inference():
+            images = self._forward.images(photos)
+            total = torch.zeros(len(photos), self._raw_dim, device=self.device)
             for scale in self.scales:
-                pooled = self._pool(self._maps(_scaled(images, scale)))
-                total += _unit(pooled) ** self._power
-            mean = (total / len(self.scales)) ** (1 / self._power)
-            descriptors: Vectors = _unit(mean).cpu().numpy()
+                scaled = self._forward.scaled(images, scale, antialias=self.antialias)
+                total += unit(self._pool(self._forward(scaled))) ** self.p
+            mean = (total / len(self.scales)) ** (1 / self.p)
+            descriptors: Vectors = unit(mean).cpu().numpy()
+        if self.whitening is not None:
+            descriptors = l2_normalize(self.whitening.transform(descriptors))
         return descriptors
 
+    def params(self) -> dict[str, JSON]:
+        if self.pooling not in POOLINGS:
+            raise ValueError(
+                f"pooling: a {self.pooling} cannot be saved: it is none of features.pool"
+            )
+        whitening = self.whitening
+        return {
+            "trunk": self.trunk.params(), "pooling": self.pooling, "pooling_options": self._pool.options(),
+            "scales": list(self.scales), "max_side": self.max_side, "antialias": self.antialias,
+            "side": self.side, "crop": self.crop,
+            "whitening": None if whitening is None else [whitening.kind, whitening.params()],
+        }  # fmt: skip
 
-def _scaled(images: torch.Tensor, scale: float) -> torch.Tensor:
-    """Images at a scale; tiny ones enlarged, and thin ones continued at their edges, to what a network needs."""
-    height, width = images.shape[-2:]
-    scale = max(scale, _LEAST_SIDE / max(height, width))
-    size = (max(1, round(height * scale)), max(1, round(width * scale)))
-    if size != (height, width):
-        images = torch.nn.functional.interpolate(
-            images, size, mode="bilinear", align_corners=False, antialias=True
-        )
-    missing = [max(0, _LEAST_SIDE - side) for side in size]
-    if any(missing):
-        images = torch.nn.functional.pad(images, (0, missing[1], 0, missing[0]), mode="replicate")
-    return images.contiguous(memory_format=torch.channels_last)
+    def arrays(self) -> Arrays:
+        pool = {key: t.cpu().numpy() for key, t in self._pool.state_dict().items()}
+        whitening = {} if self.whitening is None else self.whitening.arrays()
+        return {
+            **add_prefix("trunk", self.trunk.arrays()),
+            **add_prefix("pool", pool),
+            **add_prefix("whitening", whitening),
+        }
+
+    @classmethod
+    def from_state(
+        cls, params: Mapping[str, JSON], arrays: Mapping[str, NDArray[Any]]
+    ) -> Extractor:
+        check_only(params, _PARAMS, "parameters")
+        parts = {part: strip_prefix(part, arrays) for part in ("trunk", "pool", "whitening")}
+        known = {f"{part}.{key}" for part, inner in parts.items() for key in inner}
+        check_only(arrays, known, "arrays")
+        trunk = Trunk.from_state(take_param(params, "trunk", dict), parts["trunk"])
+        scales = take_param(params, "scales", list)
+        try:
+            name = as_choice(take_param(params, "pooling", str), "pooling", POOLINGS)
+            pool = resolve(POOLINGS[name])(**take_param(params, "pooling_options", dict))
+            tensors = {key: torch.from_numpy(np.array(a)) for key, a in parts["pool"].items()}
+            if name == "rmac" and tensors.keys() == {"mean", "projection"}:
+                pool.adopt(tensors["mean"], tensors["projection"])
+            fill(pool, tensors, name)
+            return cls(
+                trunk,
+                pooling=pool,
+                scales=scales,
+                max_side=take_param(params, "max_side", int),
+                side=take_param(params, "side", (int, type(None))),
+                crop=take_param(params, "crop", bool),
+                antialias=take_param(params, "antialias", bool),
+                whitening=_whitening(params.get("whitening"), parts["whitening"]),
+            )
+        except (ValueError, TypeError) as error:
+            raise FileFormatError(f"Extractor: {error}") from error
 
 
-def _unit(vectors: torch.Tensor) -> torch.Tensor:
-    return torch.nn.functional.normalize(vectors, dim=1)
+def _whitening(chosen: JSON, arrays: Mapping[str, NDArray[Any]]) -> Any:
+    """The whitening that a file holds, if any."""
+    if chosen is None:
+        check_only(arrays, set(), "arrays")
+        return None
+    kinds = {resolve(target).kind: resolve(target) for target in TRANSFORMS.values()}
+    if not isinstance(chosen, list) or len(chosen) != 2 or chosen[0] not in kinds:
+        raise FileFormatError(f"parameter 'whitening': got {chosen!r}")
+    if not isinstance(chosen[1], dict):
+        raise FileFormatError(f"parameter 'whitening': got {chosen!r}")
+    return kinds[chosen[0]].from_state(chosen[1], arrays)
 
 
-def _device(name: str) -> torch.device:
-    try:
-        device = torch.device(name)
-    except (RuntimeError, TypeError) as error:
-        raise ValueError(f"device: expected such as 'cpu' or 'cuda', got {name!r}") from error
-    if device.type == "cuda" and not torch.cuda.is_available():
-        raise ValueError(f"device: {name!r} was asked for, but torch finds no such device")
-    return device
+def _name_of(pool: Any) -> str:
+    """The catalogue's name of a pooling, or its class's."""
+    for name, target in POOLINGS.items():
+        if type(pool).__name__ == target.partition(":")[2] and type(pool) is resolve(target):
+            return name
+    return type(pool).__name__
 
 
-@contextmanager
-def _bounded_threads() -> Iterator[None]:
-    """Torch with no more threads than the library may use."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(min(before, get_threads()))
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
+def _plain(name: str, p: float) -> Any:
+    """The pooling of that name with its defaults, or None for one of the user's own."""
+    if name not in POOLINGS:
+        return None
+    make = resolve(POOLINGS[name])
+    return make(p) if "p" in inspect.signature(make).parameters else make()
+
+
+def _options(pool: Any) -> Any:
+    return pool.options() if hasattr(pool, "options") else None
+
+
+def _first_layer(trunk: Trunk) -> str | None:
+    """The layer that is cut at where none is named."""
+    from kinfold.features.backbones import METHODS
+
+    for target in METHODS.values():
+        if target.endswith(f":{trunk.name}") and trunk.layer is not None:
+            return str(next(iter(resolve(target).layers)))
+    return None

@@ -1,10 +1,11 @@
-"""A strict reader of safetensors files: shapes and offsets are checked against the file before anything is read."""
+"""A strict reader of safetensors files, and a writer: shapes and offsets are checked before anything is read."""
 
 from __future__ import annotations
 
 import json
 import math
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kinfold.base.errors import FileFormatError
+from kinfold.io.atomic import replace_file
 
 # bfloat16, which numpy lacks, is widened: its bits are the upper half of a float32.
 _DTYPES = {
@@ -56,6 +58,37 @@ def read_safetensors(
             array = (array.astype(np.uint32) << 16).view(np.float32)
         tensors[name] = array != 0 if dtype == "BOOL" else array
     return tensors, metadata
+
+
+def write_safetensors(
+    path: str | os.PathLike[str],
+    tensors: Mapping[str, NDArray[Any]],
+    metadata: Mapping[str, str] | None = None,
+) -> None:
+    """Write tensors by name, and texts, as a safetensors file: whole or not at all.
+
+    Raises ValueError for a dtype that the format lacks.
+    """
+    names = {np.dtype(text): name for name, text in _DTYPES.items() if name not in ("BF16", "BOOL")}
+    header: dict[str, Any] = {"__metadata__": dict(metadata)} if metadata else {}
+    chunks, at = [], 0
+    for name, tensor in tensors.items():
+        array = np.asarray(tensor)
+        kind = array.dtype.newbyteorder("<")
+        if kind not in names:
+            raise ValueError(f"tensors: '{name}' has dtype {array.dtype}, which the format lacks")
+        data = np.ascontiguousarray(array, dtype=kind).tobytes()
+        header[name] = {
+            "dtype": names[kind], "shape": list(array.shape), "data_offsets": [at, at + len(data)],
+        }  # fmt: skip
+        chunks.append(data)
+        at += len(data)
+    text = json.dumps(header).encode()
+    text += b" " * (-len(text) % 8)
+    with replace_file(path, size=8 + len(text) + at) as file:
+        file.write(len(text).to_bytes(8, "little") + text)
+        for data in chunks:
+            file.write(data)
 
 
 def _parse(text: bytes, file: str) -> dict[str, Any]:

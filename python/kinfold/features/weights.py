@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -74,10 +75,30 @@ def network(weights: Weights, architecture: str | None = None) -> Any:
     # Built without memory for values, so that nothing is initialised only to be replaced.
     with torch.device("meta"):
         net = kind(classes)
-    expected = net.state_dict()
+    fill(net, weights.tensors, name)
+    net.mean = _three(weights.metadata, "mean", net.mean)
+    net.std = _three(weights.metadata, "std", net.std)
+    if min(net.std) <= 0:
+        raise FileFormatError(f"weights: expected a std above 0, got {net.std}")
+    return net.eval().requires_grad_(False)
+
+
+def fill(module: Any, tensors: Mapping[str, torch.Tensor], name: str) -> None:
+    """Give a module built on the meta device its parameters. FileFormatError where they are not its own.
+
+    name : of the module, for messages
+    """
+    module.load_state_dict(matching(module, tensors, name), strict=True, assign=True)
+
+
+def matching(
+    module: Any, tensors: Mapping[str, torch.Tensor], name: str
+) -> dict[str, torch.Tensor]:
+    """The tensors as the module's state, of its dtypes. FileFormatError where names or shapes are others."""
+    expected = module.state_dict()
     for what, names in (
-        ("lack", [key for key in expected if key not in weights.tensors]),
-        ("have the unknown", [key for key in weights.tensors if key not in expected]),
+        ("lack", [key for key in expected if key not in tensors and not _counter(key)]),
+        ("have the unknown", [key for key in tensors if key not in expected]),
     ):
         if names:
             raise FileFormatError(
@@ -85,18 +106,13 @@ def network(weights: Weights, architecture: str | None = None) -> Any:
             )
     state = {}
     for key, parameter in expected.items():
-        tensor = weights.tensors[key]
+        tensor = tensors.get(key, torch.zeros((), dtype=parameter.dtype))
         if tensor.shape != parameter.shape:
             raise FileFormatError(
                 f"weights: not those of {name}: '{key}' is {tuple(tensor.shape)}, not {tuple(parameter.shape)}"
             )
         state[key] = tensor.to(parameter.dtype)
-    net.load_state_dict(state, strict=True, assign=True)
-    net.mean = _three(weights.metadata, "mean", net.mean)
-    net.std = _three(weights.metadata, "std", net.std)
-    if min(net.std) <= 0:
-        raise FileFormatError(f"weights: expected a std above 0, got {net.std}")
-    return net.eval().requires_grad_(False)
+    return state
 
 
 def random_network(architecture: str, seed: int) -> Any:
@@ -131,13 +147,19 @@ def _read_torch(file: Path) -> dict[str, torch.Tensor]:
     return {name.removeprefix("module."): tensor.contiguous() for name, tensor in content.items()}
 
 
+def _counter(key: str) -> bool:
+    """Whether a parameter only counts batches of training: the oldest published files lack these."""
+    return key.endswith(".num_batches_tracked")
+
+
 def _architecture(weights: Weights) -> str:
     named = weights.metadata.get("architecture", weights.metadata.get("model"))
     if named in NETWORKS:
         return str(named)
+    given = {key for key in weights.tensors if not _counter(key)}
     for name, target in NETWORKS.items():
         with torch.device("meta"):
-            if set(resolve(target)().state_dict()) == set(weights.tensors):
+            if {key for key in resolve(target)().state_dict() if not _counter(key)} == given:
                 return name
     raise FileFormatError(
         f"weights: of no known architecture ({', '.join(NETWORKS)})"

@@ -2,5 +2,6 @@
 
 METHODS: dict[str, str] = {
     "PCA": "kinfold.transform.pca:PCA",
+    "LearnedWhitening": "kinfold.transform.learned_whitening:LearnedWhitening",
     "Rotation": "kinfold.transform.rotation:Rotation",
 }

@@ -159,9 +159,13 @@ class PCA:
     def transform(self, x: Any) -> Vectors:
         """Vectors (n, d), or one (d,), to float32 (n, dim) or (dim,)."""
         vectors = as_vectors(x, "x", dim=len(self.mean), empty=True, one=True)
-        projection = np.ascontiguousarray(self.components.T * self.scales)
-        projected: Vectors = _core.quantize.linear(vectors, self.mean, projection, None)
+        mean, projection = self.affine()
+        projected: Vectors = _core.quantize.linear(vectors, mean, projection, None)
         return projected[0] if np.ndim(x) == 1 else projected
+
+    def affine(self) -> tuple[Vectors, Vectors]:
+        """Mean (d,) and projection (d, dim), float32, with which transform(x) is (x - mean) @ projection."""
+        return self.mean, np.ascontiguousarray(self.components.T * self.scales)
 
     def inverse_transform(self, y: Any) -> Vectors:
         """The vectors (n, d) nearest to projected ones (n, dim), or (d,) of one (dim,)."""

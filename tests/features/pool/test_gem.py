@@ -75,3 +75,10 @@ def test_bad_p(p) -> None:
 def test_bad_eps() -> None:
     with pytest.raises(ValueError, match="eps"):
         GeM(eps=0)
+
+
+def test_a_fixed_exponent_is_no_parameter() -> None:
+    fixed = GeM(3, learnt=False)
+    assert not list(fixed.parameters()) and "p" in fixed.state_dict()
+    assert torch.equal(fixed(GOLDEN), GeM(3)(GOLDEN))
+    assert [p.item() for p in GeM(2.5).parameters()] == [2.5]

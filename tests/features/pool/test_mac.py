@@ -16,7 +16,7 @@ def test_worked_example() -> None:
 
 
 @pytest.mark.filterwarnings("ignore:.*torch.jit.script.*:DeprecationWarning")
-@pytest.mark.parametrize("name", METHODS)
+@pytest.mark.parametrize("name", [name for name in METHODS if name != "flatten"])
 def test_every_pooling_is_differentiable_scriptable_and_shaped(name, rng) -> None:
     from kinfold.base.registry import resolve
 
@@ -31,10 +31,12 @@ def test_every_pooling_is_differentiable_scriptable_and_shaped(name, rng) -> Non
     assert pool(plain[:, :, :1, :1]).shape == (2, 3)
     # Equal for every order of memory.
     assert torch.allclose(pool(plain.contiguous(memory_format=torch.channels_last)), out)
+    again = resolve(METHODS[name])(**pool.options())
+    assert torch.equal(again(plain), out) and again.options() == pool.options()
 
 
-@pytest.mark.parametrize("name", METHODS)
-def test_every_pooling_of_a_constant_map_is_the_constant(name) -> None:
+@pytest.mark.parametrize("name", ["mac", "spoc", "gem"])
+def test_every_mean_of_a_constant_map_is_the_constant(name) -> None:
     from kinfold.base.registry import resolve
 
     pool = resolve(METHODS[name])()

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from kinfold.base.extras import require
+from kinfold.features.backbones.cut import Cut
 
 if TYPE_CHECKING:
     import torch
@@ -52,7 +53,7 @@ class InvertedResidual(nn.Module):  # type: ignore[misc]
 class MobileNetV2(nn.Module):  # type: ignore[misc]
     """MobileNetV2, width 1.0: 1280 maps at stride 32."""
 
-    channels = 1280
+    layers: ClassVar[dict[str, Cut]] = {"conv18": Cut("features", 19, 1280)}
     classifier_key = "classifier.1.weight"
     mean = (0.485, 0.456, 0.406)
     std = (0.229, 0.224, 0.225)
@@ -66,9 +67,9 @@ class MobileNetV2(nn.Module):  # type: ignore[misc]
                 first = stride if block == 0 else 1
                 layers.append(InvertedResidual(inputs, outputs, first, expansion))
                 inputs = outputs
-        layers.append(_convolution(inputs, self.channels, 1))
+        layers.append(_convolution(inputs, 1280, 1))
         self.features = nn.Sequential(*layers)
-        self.classifier = nn.Sequential(nn.Dropout(0.2), nn.Linear(self.channels, classes))
+        self.classifier = nn.Sequential(nn.Dropout(0.2), nn.Linear(1280, classes))
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Normalised pixels (n, 3, h, w) to class scores (n, classes)."""

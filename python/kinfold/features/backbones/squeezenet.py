@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from kinfold.base.extras import require
+from kinfold.features.backbones.cut import Cut
 
 if TYPE_CHECKING:
     import torch
@@ -32,7 +33,7 @@ class Fire(nn.Module):  # type: ignore[misc]
 class SqueezeNet(nn.Module):  # type: ignore[misc]
     """SqueezeNet 1.1: 512 maps at stride 16."""
 
-    channels = 512
+    layers: ClassVar[dict[str, Cut]] = {"fire9": Cut("features", 13, 512)}
     classifier_key = "classifier.1.weight"
     mean = (0.485, 0.456, 0.406)
     std = (0.229, 0.224, 0.225)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from kinfold.base.extras import require
 
@@ -18,3 +18,7 @@ class MAC(torch.nn.Module):  # type: ignore[misc]
     def forward(self, maps: torch.Tensor) -> torch.Tensor:
         """Maps (n, k, h, w) to (n, k)."""
         return maps.amax(dim=(-2, -1))
+
+    def options(self) -> dict[str, Any]:
+        """What the constructor takes to make this pooling again."""
+        return {}

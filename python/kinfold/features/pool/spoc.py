@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from kinfold.base.extras import require
 
@@ -33,3 +33,6 @@ class SPoC(torch.nn.Module):  # type: ignore[misc]
         x = torch.arange(width, dtype=maps.dtype, device=maps.device) - (width - 1) / 2
         prior = torch.exp(-(y[:, None] ** 2 + x[None, :] ** 2) / (2 * sigma**2))
         return (maps * (prior / prior.sum())).sum(dim=(-2, -1))
+
+    def options(self) -> dict[str, Any]:
+        return {"centre_prior": self.centre_prior}

@@ -1,0 +1,121 @@
+"""A trunk ready to run: on its device, in its precision, from bytes to float32."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from kinfold.base.arrays import as_choice
+from kinfold.base.extras import require
+from kinfold.base.threads import get_threads
+from kinfold.features.fuse import fuse
+from kinfold.features.trunk import Trunk
+from kinfold.images.resize import Pixels
+
+if TYPE_CHECKING:
+    import torch
+else:
+    torch = require("torch")
+
+# Pixels that go through a network on the CPU together. More are slower: the first maps of 640 x 480 pixels take some
+# 30 MB, and what is larger than 32 MB the C library asks of the system anew each time, page by page.
+_CPU_PIXELS = 340_000
+
+PRECISIONS = ("float32", "bfloat16", "float16")
+
+
+class Forward:
+    """Runs a trunk: channels last, batch normalisation folded, in some precision.
+
+    precision : of the network alone; what follows is float32. Descriptors of bfloat16 differ by about a thousandth.
+    """
+
+    def __init__(self, trunk: Trunk, *, device: str = "cpu", precision: str = "float32") -> None:
+        self.precision = as_choice(precision, "precision", PRECISIONS)
+        self.device = as_device(device)
+        self.least_side = trunk.least_side
+        self._dtype = getattr(torch, self.precision)
+        self.module = fuse(trunk.module).to(
+            self.device, dtype=self._dtype, memory_format=torch.channels_last
+        )
+        self._mean, self._std = (
+            torch.tensor(v, dtype=torch.float32, device=self.device).view(1, 3, 1, 1)
+            for v in (trunk.mean, trunk.std)
+        )
+
+    def images(self, photos: list[Pixels]) -> torch.Tensor:
+        """Photos of one shape, normalised: float32 (n, 3, h, w)."""
+        stack = torch.from_numpy(np.stack(photos)).to(self.device)
+        # (n, H, W, 3) seen as (n, 3, H, W) is channels-last already.
+        return (stack.permute(0, 3, 1, 2).float() / 255 - self._mean) / self._std
+
+    def __call__(self, images: torch.Tensor) -> torch.Tensor:
+        """Images (n, 3, h, w) to maps or codes, float32."""
+        count, _, height, width = images.shape
+        some = max(1, _CPU_PIXELS // (height * width)) if self.device.type == "cpu" else count
+        if some >= count:
+            return self.module(images.to(self._dtype)).float()
+        return torch.cat([self(images[i : i + some]) for i in range(0, count, some)])
+
+    def scaled(self, images: torch.Tensor, scale: float, *, antialias: bool = True) -> torch.Tensor:
+        """Images at a scale; tiny ones enlarged, thin ones continued at their edges, to what the network needs."""
+        least = self.least_side
+        height, width = images.shape[-2:]
+        scale = max(scale, least / max(height, width))
+        images = at_scale(images, scale, antialias=antialias)
+        missing = [max(0, least - side) for side in images.shape[-2:]]
+        if any(missing):
+            images = torch.nn.functional.pad(
+                images, (0, missing[1], 0, missing[0]), mode="replicate"
+            )
+        return images.contiguous(memory_format=torch.channels_last)
+
+
+def at_scale(images: torch.Tensor, scale: float, *, antialias: bool = True) -> torch.Tensor:
+    """Images (n, c, h, w) at a scale, bilinear, no side below one pixel.
+
+    antialias : average over what a new pixel covers, sides rounded; else as published code does it: sides rounded
+        down, and places by the scale itself, not by the sides that come of it
+    """
+    height, width = images.shape[-2:]
+    size = (max(1, round(height * scale)), max(1, round(width * scale)))
+    if not antialias and scale != 1 and min(height, width) * scale >= 1:
+        return torch.nn.functional.interpolate(
+            images, scale_factor=scale, mode="bilinear", align_corners=False
+        )
+    if size == (height, width):
+        return images
+    return torch.nn.functional.interpolate(
+        images, size, mode="bilinear", align_corners=False, antialias=True
+    )
+
+
+def unit(vectors: torch.Tensor) -> torch.Tensor:
+    """At length one along the last axis; zeros stay zeros."""
+    return torch.nn.functional.normalize(vectors, dim=-1)
+
+
+def as_device(name: Any) -> torch.device:
+    """The device of that name, or ValueError."""
+    try:
+        device = torch.device(name)
+    except (RuntimeError, TypeError) as error:
+        raise ValueError(f"device: expected such as 'cpu' or 'cuda', got {name!r}") from error
+    if device.type == "cuda" and not torch.cuda.is_available():
+        raise ValueError(f"device: {name!r} was asked for, but torch finds no such device")
+    return device
+
+
+@contextmanager
+def inference() -> Iterator[None]:
+    """Torch without gradients, and with no more threads than the library may use."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(min(before, get_threads()))
+    try:
+        with torch.inference_mode():
+            yield
+    finally:
+        torch.set_num_threads(before)

@@ -1,0 +1,202 @@
+"""Whitening learnt from pairs of vectors that match."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kinfold import _core
+from kinfold.base.arrays import Vectors, as_array, as_choice, as_count, as_number, as_vectors
+from kinfold.base.errors import FileFormatError, NotTrainedError
+from kinfold.base.state import JSON, Arrays, check_only, take, take_param
+
+_Matrix = NDArray[np.float64]
+
+SECONDS = ("all", "nonmatching")
+_ROWS = 4096
+
+
+class LearnedWhitening:
+    """Whiten the differences of matching vectors, then keep the directions in which the others differ most.
+
+    With S the second moment of the differences of matching pairs, the inverse of its Cholesky factor makes these
+    differences white; a rotation then diagonalises what ``second`` names, largest first. Mikolajczyk & Matas,
+    ICCV 2007; as used by Radenovic, Tolias & Chum, PAMI 2019, section 3.4.
+
+    Parameters
+    ----------
+    dim : dimensions to keep; None for all
+    second :
+        "all"          the second moment of all vectors about the mean of the queries: what published code computes
+        "nonmatching"  that of the differences of pairs that do not match: the papers
+    shrinkage : pull S towards a multiple of the identity by this share; needed where there are no more pairs
+        than dimensions, in which case 0 becomes 1e-3, with a warning
+
+    Attributes
+    ----------
+    mean : float32 (d,), of the queries: the first vectors of the pairs
+    projection : float32 (d, dim)
+    """
+
+    kind: ClassVar[str] = "transform.LearnedWhitening"
+
+    def __init__(
+        self, dim: int | None = None, *, second: str = "all", shrinkage: float = 0.0
+    ) -> None:
+        self.dim = None if dim is None else as_count(dim, "dim")
+        self.second = as_choice(second, "second", SECONDS)
+        self.shrinkage = as_number(shrinkage, "shrinkage", least=0, most=1)
+        self._mean: Vectors | None = None
+        self._projection: Vectors = np.empty((0, 0), np.float32)
+
+    def __repr__(self) -> str:
+        return f"LearnedWhitening(dim={self.dim}, second={self.second!r}, shrinkage={self.shrinkage:g})"
+
+    @property
+    def mean(self) -> Vectors:
+        """The mean of the queries, float32 (d,)."""
+        if self._mean is None:
+            raise NotTrainedError("LearnedWhitening: call fit first")
+        return self._mean
+
+    @property
+    def projection(self) -> Vectors:
+        """What centred vectors are multiplied by, float32 (d, dim)."""
+        _ = self.mean
+        return self._projection
+
+    def fit(self, x: Any, pairs: Any, nonmatching: Any = None) -> LearnedWhitening:
+        """Learn from vectors and pairs of their rows.
+
+        x : (n, d)
+        pairs : int (m, 2)           rows that match; the first of each is the query
+        nonmatching : int (m', 2)    rows that do not, for second="nonmatching"; None for all pairs of rows
+            that are not in ``pairs``
+        Raises ValueError for pairs that are no rows, or whose vectors are all equal.
+        """
+        vectors = as_vectors(x, "x")
+        n, d = vectors.shape
+        matching = _pairs(pairs, "pairs", n)
+        keep = d if self.dim is None else self.dim
+        if keep > d:
+            raise ValueError(f"dim: expected at most {d}, the vectors' dimension, got {keep}")
+        mean = vectors[matching[:, 0]].mean(axis=0, dtype=np.float64)
+        same = _differences(vectors, matching) / len(matching)
+        level = float(np.trace(same)) / d
+        if level <= 0:
+            raise ValueError(
+                "pairs: expected some vectors that differ, all matching ones are equal"
+            )
+        share = self.shrinkage
+        if share == 0 and len(matching) <= d:
+            share = 1e-3
+            warnings.warn(
+                f"learnt from {len(matching)} pairs in {d} dimensions: shrinkage is set to {share:g}",
+                stacklevel=2,
+            )
+        same = (1 - share) * same + share * level * np.eye(d)
+        inverse = np.linalg.inv(_cholesky(same, level))
+        other = inverse @ self._second(vectors, mean, matching, nonmatching) @ inverse.T
+        rotation = np.linalg.eigh((other + other.T) / 2)[1][:, ::-1][:, :keep]
+        projection = inverse.T @ rotation
+        largest = np.abs(projection).argmax(axis=0)
+        projection *= np.where(projection[largest, np.arange(keep)] < 0, -1.0, 1.0)
+        self._mean = mean.astype(np.float32)
+        self._projection = np.ascontiguousarray(projection, dtype=np.float32)
+        return self
+
+    def transform(self, x: Any) -> Vectors:
+        """Vectors (n, d), or one (d,), to float32 (n, dim) or (dim,); not normalised."""
+        vectors = as_vectors(x, "x", dim=len(self.mean), empty=True, one=True)
+        projected: Vectors = _core.quantize.linear(vectors, self.mean, self.projection, None)
+        return projected[0] if np.ndim(x) == 1 else projected
+
+    def affine(self) -> tuple[Vectors, Vectors]:
+        """Mean (d,) and projection (d, dim), float32, with which transform(x) is (x - mean) @ projection."""
+        return self.mean, self.projection
+
+    def params(self) -> dict[str, JSON]:
+        return {"dim": self.dim, "second": self.second, "shrinkage": self.shrinkage}
+
+    def arrays(self) -> Arrays:
+        return {"mean": self.mean, "projection": self.projection}
+
+    @classmethod
+    def from_state(
+        cls, params: Mapping[str, JSON], arrays: Mapping[str, NDArray[Any]]
+    ) -> LearnedWhitening:
+        check_only(params, {"dim", "second", "shrinkage"}, "parameters")
+        check_only(arrays, {"mean", "projection"}, "arrays")
+        try:
+            whitening = cls(
+                take_param(params, "dim", (int, type(None))),
+                second=take_param(params, "second", str),
+                shrinkage=take_param(params, "shrinkage", (int, float)),
+            )
+        except ValueError as error:
+            raise FileFormatError(f"LearnedWhitening: {error}") from error
+        mean = take(arrays, "mean", np.float32, (None,))
+        projection = take(arrays, "projection", np.float32, (len(mean), whitening.dim))
+        if not projection.size:
+            raise FileFormatError("array 'projection': expected at least one dimension")
+        whitening._mean, whitening._projection = mean, projection
+        return whitening
+
+    def _second(
+        self, vectors: Vectors, mean: _Matrix, matching: NDArray[np.int64], nonmatching: Any
+    ) -> _Matrix:
+        """The second matrix (d, d), up to a factor that no eigenvector depends on."""
+        if self.second == "all":
+            return _scatter(vectors, mean)
+        if nonmatching is not None:
+            return _differences(vectors, _pairs(nonmatching, "nonmatching", len(vectors)))
+        # Over all pairs the differences' moments sum up to n times the scatter about the mean.
+        whole = len(vectors) * _scatter(vectors, vectors.mean(axis=0, dtype=np.float64))
+        listed = np.unique(np.sort(matching, axis=1), axis=0)
+        return whole - _differences(vectors, listed)
+
+
+def _pairs(x: Any, name: str, n: int) -> NDArray[np.int64]:
+    pairs = as_array(x, name)
+    if pairs.dtype.kind not in "iu" or pairs.ndim != 2 or pairs.shape[1] != 2 or not len(pairs):
+        raise ValueError(
+            f"{name}: expected rows (m, 2) of whole numbers, got {pairs.dtype} {pairs.shape}"
+        )
+    if pairs.min() < 0 or pairs.max() >= n:
+        raise ValueError(f"{name}: expected rows below {n}, got {pairs.min()} to {pairs.max()}")
+    return pairs.astype(np.int64)
+
+
+def _differences(vectors: Vectors, pairs: NDArray[np.int64]) -> _Matrix:
+    """The sum over pairs of (a - b)(a - b)^T."""
+    total = np.zeros((vectors.shape[1],) * 2)
+    for start in range(0, len(pairs), _ROWS):
+        some = pairs[start : start + _ROWS]
+        gap = vectors[some[:, 0]].astype(np.float64) - vectors[some[:, 1]]
+        total += gap.T @ gap
+    return total
+
+
+def _scatter(vectors: Vectors, mean: _Matrix) -> _Matrix:
+    """The sum over vectors of (x - mean)(x - mean)^T."""
+    total = np.zeros((vectors.shape[1],) * 2)
+    for start in range(0, len(vectors), _ROWS):
+        centred = vectors[start : start + _ROWS] - mean
+        total += centred.T @ centred
+    return total
+
+
+def _cholesky(matrix: _Matrix, level: float) -> _Matrix:
+    """The lower factor; where the matrix is singular to rounding, of it plus the least of the identity that helps."""
+    load = 0.0
+    while True:
+        try:
+            factor = np.linalg.cholesky(matrix + load * level * np.eye(len(matrix)))
+        except np.linalg.LinAlgError:
+            load = max(1e-10, load * 10)
+        else:
+            return np.asarray(factor, np.float64)
