@@ -51,7 +51,7 @@ def measure(folder: Path, engine: str, network: str | None, truth: GroundTruth) 
 def main() -> None:
     """Print the table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--engines", nargs="+", default=["vlad", "cnn", "both"])
+    parser.add_argument("--engines", nargs="+", default=["asmk", "vlad", "cnn", "asmk+cnn", "both"])
     parser.add_argument("--networks", nargs="+", default=["squeezenet1_1", "mobilenet_v2"])
     parser.add_argument("--json", type=Path, help="write the figures here")
     arguments = parser.parse_args()
@@ -60,7 +60,7 @@ def main() -> None:
     truth = GroundTruth.from_json(PHOTOS / "ground_truth.json")
     runs = []
     for engine in arguments.engines:
-        for network in [None] if engine == "vlad" else arguments.networks:
+        for network in [None] if engine in ("vlad", "asmk") else arguments.networks:
             with tempfile.TemporaryDirectory() as folder:
                 runs.append(measure(Path(folder), engine, network, truth))
     if arguments.json:

@@ -47,6 +47,8 @@ def aggregated(model: ASMK, x: np.ndarray, multiple: int) -> dict[int, np.ndarra
             sums[int(word)] = sums.get(int(word), 0) + row - centroids[word]
     if model.binarize == "none":
         return {w: s / np.linalg.norm(s) for w, s in sums.items()}
+    if model.rotate:
+        sums = {w: model._rotation.astype(np.float64) @ s for w, s in sums.items()}
     limit = model._medians if model.binarize == "median" else np.zeros_like(centroids)
     return {w: np.where(s > limit[w], 1.0, -1.0) / np.sqrt(len(s)) for w, s in sums.items()}
 
@@ -66,10 +68,13 @@ def kernel(model: ASMK, x: np.ndarray, y: np.ndarray, idf: np.ndarray) -> float:
 @pytest.mark.parametrize("binarize", ["zero", "median", "none"])
 @pytest.mark.parametrize(("alpha", "tau"), [(3.0, 0.0), (1.0, -1.0), (2.0, 0.25)])
 @pytest.mark.parametrize("idf", [True, False])
+@pytest.mark.parametrize("rotate", [True, False])
 def test_the_inverted_file_is_the_kernel(
-    binarize: str, alpha: float, tau: float, idf: bool, rng: np.random.Generator
+    binarize: str, alpha: float, tau: float, idf: bool, rotate: bool, rng: np.random.Generator
 ) -> None:
-    model, photos = built(rng, alpha=alpha, tau=tau, idf=idf, binarize=binarize, multiple=3)
+    model, photos = built(
+        rng, alpha=alpha, tau=tau, idf=idf, binarize=binarize, multiple=3, rotate=rotate
+    )
     held = np.zeros(20)
     for photo in photos:
         held[list(aggregated(model, photo, 1))] += 1
@@ -99,6 +104,18 @@ def test_linear_and_unbinarized_is_an_inner_product(rng: np.random.Generator) ->
             vectors[row, 12 * word : 12 * word + 12] = part
     vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
     np.testing.assert_allclose(model.scores(photos), vectors @ vectors.T, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("binarize", ["zero", "none"])
+def test_neighbours_are_those_of_a_search(binarize: str, rng: np.random.Generator) -> None:
+    model, photos = built(rng, multiple=1, binarize=binarize)
+    similarities, found = model.neighbours(5)
+    scores = model.scores(photos)
+    np.fill_diagonal(scores, -np.inf)
+    np.testing.assert_allclose(similarities, -np.sort(-scores, axis=1)[:, :5], rtol=1e-5)
+    np.testing.assert_allclose(np.take_along_axis(scores, found, axis=1), similarities, rtol=1e-5)
+    assert model.neighbours(100).ids.shape == (30, 100)
+    assert (model.neighbours(100).ids[:, 29:] == -1).all()
 
 
 def test_adding_and_removing(rng: np.random.Generator) -> None:

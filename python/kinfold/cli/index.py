@@ -11,6 +11,7 @@ from typing import Any
 
 from kinfold.cli.options import count
 from kinfold.cli.output import check_writable, say, show, write_json
+from kinfold.gallery.settings import ENGINES
 
 SUMMARY = "make a gallery of a folder of photos, or update it"
 
@@ -31,11 +32,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--engine",
-        choices=("vlad", "cnn", "both"),
-        help="what describes a photo (default: vlad; cnn with --weights)",
+        choices=tuple(ENGINES),
+        help="what describes a photo (default: asmk; cnn with --weights)",
     )
     parser.add_argument(
-        "--weights", metavar="FILE", help="weights of a network, for the engines cnn and both"
+        "--weights",
+        metavar="FILE",
+        help="weights of a network, for the engines cnn, asmk+cnn and both",
     )
     parser.add_argument(
         "--model",

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from kinfold.gallery.gallery import Gallery
 
-# What of a photo becomes its one vector. A new engine is one file and one line.
+# What of a photo is compared: a vector, or (asmk) a set. A new engine is one file and one line.
 METHODS: dict[str, str] = {
     "vlad": "kinfold.gallery.engines.vlad:VLADEngine",
     "cnn": "kinfold.gallery.engines.cnn:CNNEngine",
+    "asmk": "kinfold.gallery.engines.asmk:ASMKEngine",
 }
 
 __all__ = ["METHODS", "Gallery"]

@@ -79,7 +79,7 @@ class Gallery:
             )
         if not needs and weights is not None:
             raise ValueError(
-                f"weights: the engine '{chosen.engine}' uses none; choose 'cnn' or 'both'"
+                f"weights: the engine '{chosen.engine}' uses none; choose 'cnn', 'asmk+cnn' or 'both'"
             )
         folder = Path(path)
         store = Store(folder)
@@ -276,7 +276,7 @@ class Gallery:
         depth = len(state.index)
         if top is not None:
             depth = min(depth, max(as_count(top, "top"), verify_top, 200))
-        found = state.index.search(query.vector, depth)
+        found = state.similarities(query, depth)
         # Photos that were deleted since are in the index until its next update is done.
         present = self._table.by_ids(found.ids[found.ids >= 0])
         live = np.array([int(i) in present for i in found.ids], bool)

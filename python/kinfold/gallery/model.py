@@ -14,16 +14,21 @@ from kinfold.base.local_features import LocalFeatures
 from kinfold.base.registry import resolve
 from kinfold.base.state import JSON, Arrays, add_prefix, check_only, strip_prefix, take_param
 from kinfold.gallery import METHODS
-from kinfold.gallery.engines.base import Engine
+from kinfold.gallery.engines.asmk import ASMKEngine
+from kinfold.gallery.engines.base import Learnt
 from kinfold.gallery.segment import Segment
 from kinfold.gallery.settings import Settings
+from kinfold.local.asmk import ASMK
 
-# The share of an engine in the similarity, where it is not alone.
+# The share of an engine in the similarity of vectors, where it is not alone.
 _SHARES = {"vlad": lambda weight: 1 - weight, "cnn": lambda weight: weight}
 
 
 class Model:
     """Photos to vectors of length one; their inner product is the weighed sum of the engines' similarities.
+
+    ASMK has no vectors: ``lists`` is its empty inverted file, or None where it is not used, and ``shares`` says
+    what it has of the whole similarity.
 
     fingerprint : of how photos are described. Vectors of different fingerprints cannot be compared.
     """
@@ -32,13 +37,16 @@ class Model:
 
     def __init__(
         self,
-        engines: Mapping[str, Engine],
+        engines: Mapping[str, Learnt],
         shares: Mapping[str, float],
         fingerprint: str,
         photos: int,
     ) -> None:
         # In the catalogue's order, whatever order a file or a caller has: vectors stand side by side.
         self.engines = {name: engines[name] for name in METHODS if name in engines}
+        self._vectors: dict[str, Any] = {
+            name: engine for name, engine in self.engines.items() if name != "asmk"
+        }
         self.fingerprint, self.photos = fingerprint, photos
         self.shares = dict(shares)
 
@@ -50,18 +58,30 @@ class Model:
         held = list(segments)
         engines = {name: resolve(METHODS[name]).learn(held, settings) for name in settings.engines}
         shares = {name: 1.0 for name in engines}
-        if len(engines) > 1:
+        if len(shares.keys() - {"asmk"}) > 1:
             shares = {name: _SHARES[name](settings.network_share) for name in engines}
+        if "asmk" in engines:
+            shares["asmk"] = settings.match_share
         return cls(engines, shares, fingerprint, photos)
 
     def vectors(self, segment: Segment) -> Vectors:
         """A vector for each photo of a segment, (n, dim)."""
-        return self._joined({name: e.vectors(segment) for name, e in self.engines.items()})
+        return self._joined({name: e.vectors(segment) for name, e in self._vectors.items()})
 
     def describe(self, features: LocalFeatures, raw: Vectors | None) -> Vectors:
         """The vector of one photo, (dim,)."""
-        parts = {name: e.describe(features, raw)[None, :] for name, e in self.engines.items()}
+        parts = {name: e.describe(features, raw)[None, :] for name, e in self._vectors.items()}
         return self._joined(parts)[0]
+
+    @property
+    def match_share(self) -> float:
+        """What ASMK has of the similarity of photos."""
+        return self.shares.get("asmk", 0.0)
+
+    def lists(self) -> ASMK | None:
+        """ASMK's inverted file without photos."""
+        engine = self.engines.get("asmk")
+        return engine.empty() if isinstance(engine, ASMKEngine) else None
 
     def _joined(self, parts: Mapping[str, Vectors]) -> Vectors:
         weighed = [part * np.float32(self.shares[name] ** 0.5) for name, part in parts.items()]
@@ -87,7 +107,7 @@ class Model:
         chosen = take_param(params, "engines", dict)
         shares = take_param(params, "shares", dict)
         check_only(chosen, set(METHODS), "engines")
-        if set(shares) != set(chosen) or not chosen:
+        if set(shares) != set(chosen) or not set(chosen) - {"asmk"}:
             raise FileFormatError("parameter 'shares': expected one for each engine")
         for share in shares.values():
             if not isinstance(share, (int, float)) or not 0 <= share <= 1:

@@ -8,11 +8,13 @@ from typing import Any
 
 from kinfold.base.arrays import as_choice, as_count, as_number
 from kinfold.base.errors import FileFormatError
-from kinfold.gallery import METHODS
 
 # What a user may choose: an engine alone, or several whose similarities are added.
 ENGINES: dict[str, tuple[str, ...]] = {
-    **{name: (name,) for name in METHODS},
+    "asmk": ("vlad", "asmk"),
+    "vlad": ("vlad",),
+    "cnn": ("cnn",),
+    "asmk+cnn": ("cnn", "asmk"),
     "both": ("vlad", "cnn"),
 }
 
@@ -21,11 +23,14 @@ ENGINES: dict[str, tuple[str, ...]] = {
 class Settings:
     """The parameters of a gallery.
 
-    engine : "vlad" (local features, no weights needed), "cnn" (a network's descriptors), or "both"
+    engine : "asmk" (local features compared word by word, and their VLAD; no weights needed), "vlad" (one vector of
+        local features), "cnn" (a network's descriptors), "asmk+cnn", or "both" (VLAD and the network's)
     max_side : photos are reduced to this side before local features are found
     max_features : local features of a photo
     contrast_threshold : the weakest local features that count, see ``local.SIFT``
     codewords : size of the VLAD codebook
+    visual_words : size of ASMK's codebook; less where there are few features
+    match_share : of the similarity that is ASMK's, where another engine is used beside it
     dim, network_dim : length of the engines' descriptors after PCA-whitening; less where there are fewer photos
     whitening : exponent of the whitening: 0.5 evens all variances out, 0 none
     network_side, network_scales, pooling, exponent : of the network, see ``features.Extractor``
@@ -34,11 +39,13 @@ class Settings:
     seed : of the codebook
     """
 
-    engine: str = "vlad"
+    engine: str = "asmk"
     max_side: int = 800
     max_features: int = 1500
     contrast_threshold: float = 0.01
     codewords: int = 128
+    visual_words: int = 16384
+    match_share: float = 0.85
     dim: int = 128
     whitening: float = 0.25
     network_side: int = 640
@@ -56,6 +63,8 @@ class Settings:
         as_count(self.max_features, "max_features", most=1 << 16)
         as_number(self.contrast_threshold, "contrast_threshold", least=0, most=1)
         as_count(self.codewords, "codewords", most=1 << 16)
+        as_count(self.visual_words, "visual_words", most=1 << 20)
+        as_number(self.match_share, "match_share", least=0, most=1)
         as_count(self.dim, "dim", most=1 << 16)
         as_number(self.whitening, "whitening", least=0, most=1)
         as_count(self.network_side, "network_side", least=32, most=1 << 16)

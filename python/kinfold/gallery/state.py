@@ -11,6 +11,8 @@ import numpy as np
 
 from kinfold.base.errors import FileFormatError, GalleryError
 from kinfold.base.local_features import LocalFeatures
+from kinfold.base.ranking import Neighbours
+from kinfold.gallery.engines.asmk import comparable
 from kinfold.gallery.model import Model
 from kinfold.gallery.photos import Photo
 from kinfold.gallery.segment import Segment
@@ -18,6 +20,8 @@ from kinfold.gallery.store import Manifest, Store
 from kinfold.graph.knn import KNNGraph
 from kinfold.index.flat import FlatIndex
 from kinfold.io import kin
+from kinfold.local.asmk import ASMK
+from kinfold.local.sift import root_sift
 
 # Segments that are held open: mapped, so that they cost little memory.
 _OPEN = 256
@@ -88,6 +92,9 @@ class State:
                 self.model = read_model(parts["model"])
                 self.index = _expect(FlatIndex, parts["index"])
                 self.graph = _expect(KNNGraph, parts["graph"])
+                self.lists: ASMK | None = None
+                if self.model.match_share or "lists" in parts:
+                    self.lists = _expect(ASMK, parts["lists"])
                 break
             except KeyError as error:
                 raise FileFormatError(f"{store.folder}: the part {error} is missing") from None
@@ -101,6 +108,23 @@ class State:
             )
         self.weights = parts.get("weights")
         self.ids = np.asarray(self.index.ids)
+        if self.lists is not None and not np.array_equal(self.lists.ids, self.ids):
+            raise FileFormatError(f"{store.folder}: lists and index hold different photos")
+
+    def similarities(self, query: Any, depth: int) -> Neighbours:
+        """The most similar photos of a described query, by all engines together."""
+        if self.lists is None:
+            found: Neighbours = self.index.search(query.vector, depth)
+            return found
+        share = np.float32(self.model.match_share)
+        matched = self.lists.scores([root_sift(query.features.descriptors)])[0]
+        vectors, ids = self.index.search(query.vector, len(self.ids))
+        order = np.argsort(ids, kind="stable")
+        by_id = np.argsort(self.ids, kind="stable")
+        total = share * comparable(matched)
+        total[by_id] += (1 - share) * vectors[order]
+        best = np.lexsort((self.ids, -total))[:depth]
+        return Neighbours(total[best], self.ids[best])
 
 
 def _expect(cls: Any, path: Path) -> Any:

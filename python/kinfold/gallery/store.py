@@ -20,7 +20,7 @@ PHOTOS = "photos.sqlite"
 _PARTS = ("segments", "parts")
 _FIELDS = {"format", "library", "settings", "photos", "parts", "segments", "own_model"}
 # The parts of a gallery that may be named in its manifest.
-NAMES = ("model", "index", "graph", "weights")
+NAMES = ("model", "index", "lists", "graph", "weights")
 
 
 @dataclass(frozen=True)

@@ -25,6 +25,7 @@ from kinfold.base.state import (
     take_param,
 )
 from kinfold.local.words import VisualWords
+from kinfold.transform.rotation import Rotation
 
 BINARIZE = ("zero", "median", "none")
 # Fewer residuals than this tell nothing of a word's median.
@@ -65,6 +66,7 @@ class ASMK:
     multiple : words of each descriptor of a query; of a stored photo, one
     binarize : "zero": bits are signs of the sums (16 bytes for 128 dimensions); "median": a sum against the median of
         its word in training; "none": vectors
+    rotate : turn the sums by a random rotation before their signs are taken: components of like spread make better bits
     idf : weight words by log(photos / photos that hold it), of the photos that are stored
     centred : subtract the mean of the training descriptors and scale to length one, before anything else
 
@@ -82,6 +84,7 @@ class ASMK:
         tau: float = 0.0,
         multiple: int = 5,
         binarize: str = "zero",
+        rotate: bool = True,
         idf: bool = True,
         centred: bool = True,
     ) -> None:
@@ -90,11 +93,13 @@ class ASMK:
         self.tau = as_number(tau, "tau", least=-1.0, most=1.0)
         self.multiple = as_count(multiple, "multiple", most=1024)
         self.binarize = as_choice(binarize, "binarize", BINARIZE)
+        self.rotate = bool(rotate) and self.binarize != "none"
         self.idf = bool(idf)
         self.centred = bool(centred)
         self._lock = RLock()
         self._mean: Vectors | None = None
         self._medians: Vectors | None = None
+        self._rotation: Vectors | None = None
         self._clear()
 
     def __repr__(self) -> str:
@@ -126,6 +131,8 @@ class ASMK:
             self.words.centroids  # noqa: B018
         except NotTrainedError:
             self.words.fit(shifted)
+        if self.rotate:
+            self._rotation = Rotation.random(x.shape[1], seed=self.words.seed).matrix
         if self.binarize == "median":
             self._medians = self._learnt_medians(shifted)
         self._clear()
@@ -133,7 +140,7 @@ class ASMK:
 
     def _learnt_medians(self, x: Vectors) -> Vectors:
         found, _ = self.words.assign(x)
-        residuals = x - self.words.centroids[found[:, 0]]
+        residuals = self._turned(x - self.words.centroids[found[:, 0]])
         medians = np.repeat(np.median(residuals, axis=0)[None], self.words.k, axis=0)
         order = np.argsort(found[:, 0], kind="stable")
         used, starts = np.unique(found[order, 0], return_index=True)
@@ -149,6 +156,15 @@ class ASMK:
         norms = np.sqrt(np.einsum("ij,ij->i", moved, moved))[:, None]
         return np.divide(moved, norms, out=np.zeros_like(moved), where=norms > 0)
 
+    def _turned(self, sums: Vectors) -> Vectors:
+        if self._rotation is None:
+            return sums
+        zeros = np.zeros(self.dim, np.float32)
+        turned: Vectors = _core.quantize.linear(
+            np.ascontiguousarray(sums), None, np.ascontiguousarray(self._rotation.T), zeros
+        )
+        return turned
+
     def aggregate(self, descriptors: Any, multiple: int = 1) -> Aggregated:
         """What a photo holds of its words, from local descriptors (n, d)."""
         x = self._shifted(as_vectors(descriptors, "descriptors", dim=self.dim, empty=True))
@@ -162,7 +178,7 @@ class ASMK:
             found, sums, norms = found[kept], sums[kept], norms[kept]
         if self.binarize == "none":
             return Aggregated(found, sums / norms[:, None])
-        above = sums > (0 if self._medians is None else self._medians[found])
+        above = self._turned(sums) > (0 if self._medians is None else self._medians[found])
         codes = np.zeros((len(found), 8 * self._width), np.uint8)
         packed = np.packbits(above, axis=1, bitorder="little")
         codes[:, : packed.shape[1]] = packed
@@ -215,6 +231,22 @@ class ASMK:
                 )
             return removed
 
+    def ordered(self, ids: Any) -> ASMK:
+        """The same photos in the order of ``ids``, which holds each once."""
+        wanted = as_ids(ids, "ids", n=len(self._ids))
+        with self._lock:
+            by_id = np.argsort(self._ids, kind="stable")
+            place = by_id[
+                np.searchsorted(self._ids, wanted, sorter=by_id).clip(max=max(len(by_id) - 1, 0))
+            ]
+            if not np.array_equal(self._ids[place], wanted) or len(np.unique(wanted)) < len(wanted):
+                raise ValueError("ids: expected the ids of all photos, each once")
+            counts = np.diff(self._starts)[place]
+            starts = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
+            rows = np.repeat(self._starts[place] - starts[:-1], counts) + np.arange(starts[-1])
+            self._store(wanted, starts, self._words[rows], self._parts[rows], self._next_id)
+        return self
+
     def _clear(self) -> None:
         trained = self._mean is not None
         if self.binarize == "none":
@@ -266,12 +298,42 @@ class ASMK:
             total = float(weights.sum(dtype=np.float64)) * (self.tau < 1.0)
             norms.append(total**-0.5 if total > 0 else 0.0)
             parts.append((words, weights, held))
+        return self._ranked(lists, parts, np.asarray(norms, np.float32), threads)
+
+    def _ranked(self, lists: _Lists, parts: Sequence[Any], norms: Vectors, threads: int) -> Vectors:
         scores: Vectors = lists.engine.score(
             parts, None if self.binarize == "none" else self._selectivity(), self.alpha, self.tau,
             threads=as_count(threads, "threads", least=0, most=1024),
         )  # fmt: skip
-        scores *= np.asarray(norms, np.float32)[:, None] * lists.norms
+        scores *= norms[:, None] * lists.norms
         return scores
+
+    def neighbours(self, k: int = 10, *, threads: int = 0) -> Neighbours:
+        """The k most similar other photos of each stored one, by what is stored of both.
+
+        Returns similarities float32 (photos, k) and positions in ``ids`` int64 (photos, k); where there are fewer: -inf
+        and -1.
+        """
+        k = as_count(k, "k", most=1 << 24)
+        with self._lock:
+            lists, _ = self._inverted()
+            starts, words, parts = self._starts, self._words.astype(np.int64), self._parts
+        n = len(starts) - 1
+        similarities = np.full((n, k), -np.inf, np.float32)
+        found = np.full((n, k), -1, np.int64)
+        have = min(k, max(n - 1, 0))
+        for at in range(0, n, 64):
+            rows = range(at, min(at + 64, n))
+            queries = []
+            for row in rows:
+                own = slice(int(starts[row]), int(starts[row + 1]))
+                queries.append((words[own], lists.idf[words[own]], parts[own]))
+            scores = self._ranked(lists, queries, lists.norms[list(rows)], threads)
+            scores[np.arange(len(scores)), list(rows)] = -np.inf
+            order = np.argsort(-scores, axis=1, kind="stable")[:, :have]
+            found[at : at + len(scores), :have] = order
+            similarities[at : at + len(scores), :have] = np.take_along_axis(scores, order, axis=1)
+        return Neighbours(similarities, found)
 
     def _selectivity(self) -> Vectors:
         """Of each number of differing bits."""
@@ -310,7 +372,7 @@ class ASMK:
         """What was chosen."""
         return {
             "words": self.words.params(), "alpha": self.alpha, "tau": self.tau, "multiple": self.multiple,
-            "binarize": self.binarize, "idf": self.idf, "centred": self.centred,
+            "binarize": self.binarize, "rotate": self.rotate, "idf": self.idf, "centred": self.centred,
         }  # fmt: skip
 
     def arrays(self) -> Arrays:
@@ -322,12 +384,14 @@ class ASMK:
                 "held": self._words, "parts": self._parts,
                 "next_id": np.array([self._next_id], np.uint64),
             }  # fmt: skip
+        if self._rotation is not None:
+            arrays["rotation"] = self._rotation
         return arrays if self._medians is None else {**arrays, "medians": self._medians}
 
     @classmethod
     def from_state(cls, params: Mapping[str, JSON], arrays: Mapping[str, NDArray[Any]]) -> ASMK:
         """Words and photos from their parts."""
-        names = {"words", "alpha", "tau", "multiple", "binarize", "idf", "centred"}
+        names = {"words", "alpha", "tau", "multiple", "binarize", "rotate", "idf", "centred"}
         check_only(params, names, "parameters")
         asmk = cls(
             VisualWords.from_state(
@@ -337,18 +401,26 @@ class ASMK:
             tau=take_param(params, "tau", (int, float)),
             multiple=take_param(params, "multiple", int),
             binarize=take_param(params, "binarize", str),
+            rotate=take_param(params, "rotate", bool),
             idf=take_param(params, "idf", bool),
             centred=take_param(params, "centred", bool),
         )
         known = {"mean", "ids", "starts", "held", "parts", "next_id"}
         if asmk.binarize == "median":
             known.add("medians")
+        if asmk.rotate:
+            known.add("rotation")
         check_only({n: 0 for n in arrays if not n.startswith("words.")}, known, "arrays")
         dim = asmk.words.centroids.shape[1]
         mean = take(arrays, "mean", np.float32, (dim,))
         if not np.isfinite(mean).all():
             raise FileFormatError("array 'mean': expected finite numbers")
         asmk._mean = np.ascontiguousarray(mean)
+        if asmk.rotate:
+            rotation = take(arrays, "rotation", np.float32, (dim, dim))
+            if not np.isfinite(rotation).all():
+                raise FileFormatError("array 'rotation': expected finite numbers")
+            asmk._rotation = np.ascontiguousarray(rotation)
         if asmk.binarize == "median":
             medians = take(arrays, "medians", np.float32, (asmk.words.k, dim))
             asmk._medians = np.ascontiguousarray(medians)

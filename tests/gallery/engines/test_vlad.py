@@ -8,25 +8,11 @@ import pytest
 pytest.importorskip("cv2")
 
 from kinfold.base.errors import FileFormatError, GalleryError
-from kinfold.base.local_features import LocalFeatures
 from kinfold.gallery.engines.vlad import VLADEngine
-from kinfold.gallery.segment import Segment
 from kinfold.gallery.settings import Settings
 
 
-def segment(rng: np.random.Generator, counts: list[int], first: int = 1) -> Segment:
-    photos = [
-        LocalFeatures(
-            rng.random((n, 2), np.float32), np.ones(n, np.float32), np.zeros(n, np.float32),
-            rng.integers(0, 200, (n, 128), np.uint8),
-        )
-        for n in counts
-    ]  # fmt: skip
-    ids = list(range(first, first + len(counts)))
-    return Segment.of(ids, [(10, 10, 10, 10)] * len(counts), photos, None)
-
-
-def test_alone_and_together_agree(rng) -> None:
+def test_alone_and_together_agree(rng, segment) -> None:
     parts = [segment(rng, [40, 30, 0]), segment(rng, [25, 60], 4)]
     engine = VLADEngine.learn(parts, Settings(codewords=4, dim=3))
     together = np.concatenate([engine.vectors(part) for part in parts])
@@ -38,7 +24,7 @@ def test_alone_and_together_agree(rng) -> None:
     np.testing.assert_allclose(np.linalg.norm(together, axis=1), 1, atol=1e-6)
 
 
-def test_state_comes_back(rng) -> None:
+def test_state_comes_back(rng, segment) -> None:
     part = segment(rng, [40, 30, 20, 10])
     for settings in (Settings(codewords=4, dim=2), Settings(codewords=500)):
         engine = VLADEngine.learn([part], settings)
@@ -48,12 +34,12 @@ def test_state_comes_back(rng) -> None:
         VLADEngine.from_state({**engine.params(), "wings": 2}, engine.arrays())
 
 
-def test_few_photos_have_no_whitening(rng) -> None:
+def test_few_photos_have_no_whitening(rng, segment) -> None:
     part = segment(rng, [40, 30])
     engine = VLADEngine.learn([part], Settings(codewords=4))
     assert engine.vectors(part).shape == (2, 4 * 128)
 
 
-def test_nothing_to_learn_from(rng) -> None:
+def test_nothing_to_learn_from(rng, segment) -> None:
     with pytest.raises(GalleryError, match="local feature"):
         VLADEngine.learn([segment(rng, [0, 0])], Settings())

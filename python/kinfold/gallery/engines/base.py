@@ -20,25 +20,14 @@ from kinfold.transform.pca import PCA
 MOST_LEARNT = 8192
 
 
-class Engine(Protocol):
-    """Learns on a collection, then gives each photo a vector of length one.
-
-    raw : the name of the array that segments hold for it, or None where local features suffice
-    """
+class Learnt(Protocol):
+    """What every engine is: learnt on a collection, and saved."""
 
     raw: str | None
 
     @classmethod
-    def learn(cls, segments: Iterable[Segment], settings: Settings) -> Engine:
+    def learn(cls, segments: Iterable[Segment], settings: Settings) -> Learnt:
         """Learn from all photos of a collection, segment by segment; ``segments`` may be gone through twice."""
-        ...
-
-    def vectors(self, segment: Segment) -> Vectors:
-        """A vector for each photo of a segment, (n, dim), of length one."""
-        ...
-
-    def describe(self, features: LocalFeatures, raw: Vectors | None) -> Vectors:
-        """The vector of one photo, (dim,)."""
         ...
 
     def params(self) -> dict[str, JSON]: ...
@@ -48,7 +37,24 @@ class Engine(Protocol):
     @classmethod
     def from_state(
         cls, params: Mapping[str, JSON], arrays: Mapping[str, NDArray[Any]]
-    ) -> Engine: ...
+    ) -> Learnt: ...
+
+
+class Engine(Learnt, Protocol):
+    """Gives each photo a vector of length one.
+
+    raw : the name of the array that segments hold for it, or None where local features suffice
+    """
+
+    raw: str | None
+
+    def vectors(self, segment: Segment) -> Vectors:
+        """A vector for each photo of a segment, (n, dim), of length one."""
+        ...
+
+    def describe(self, features: LocalFeatures, raw: Vectors | None) -> Vectors:
+        """The vector of one photo, (dim,)."""
+        ...
 
 
 def learn_whitening(raw: Vectors, dim: int, exponent: float) -> PCA | None:
@@ -62,3 +68,17 @@ def learn_whitening(raw: Vectors, dim: int, exponent: float) -> PCA | None:
 def whitened(raw: Vectors, whitening: PCA | None) -> Vectors:
     """Whitened where that could be learnt; of length one."""
     return l2_normalize(raw if whitening is None else whitening.transform(raw))
+
+
+def sample_descriptors(
+    segments: list[Segment], count: int, random: np.random.Generator
+) -> NDArray[np.uint8]:
+    """Descriptors of all photos, each segment by its share, about ``count`` in all."""
+    total = sum(len(segment.descriptors) for segment in segments)
+    share = min(1.0, count / max(total, 1))
+    parts = [np.empty((0, 128), np.uint8)]
+    for segment in segments:
+        n = len(segment.descriptors)
+        rows = np.sort(random.choice(n, min(n, round(n * share)), replace=False))
+        parts.append(np.asarray(segment.descriptors[rows]))
+    return np.concatenate(parts)

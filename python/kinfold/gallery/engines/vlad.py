@@ -13,7 +13,12 @@ from kinfold.base.errors import GalleryError
 from kinfold.base.local_features import LocalFeatures
 from kinfold.base.random import generator
 from kinfold.base.state import JSON, Arrays, add_prefix, check_only, strip_prefix, take_param
-from kinfold.gallery.engines.base import MOST_LEARNT, learn_whitening, whitened
+from kinfold.gallery.engines.base import (
+    MOST_LEARNT,
+    learn_whitening,
+    sample_descriptors,
+    whitened,
+)
 from kinfold.gallery.segment import Segment
 from kinfold.gallery.settings import Settings
 from kinfold.local.sift import root_sift
@@ -37,7 +42,7 @@ class VLADEngine:
         """A codebook on a sample of descriptors, then the whitening on a sample of photos."""
         held = list(segments)
         random = generator(settings.seed)
-        sample = _sample(held, settings.codewords * _PER_CODEWORD, random)
+        sample = sample_descriptors(held, settings.codewords * _PER_CODEWORD, random)
         if len(sample) == 0:
             raise GalleryError(
                 "no photo has any local feature to learn from; use the engine 'cnn' for such photos"
@@ -77,15 +82,3 @@ class VLADEngine:
         if chosen is not None:
             whitening = PCA.from_state(chosen, strip_prefix("whitening", arrays))
         return cls(vlad, whitening)
-
-
-def _sample(segments: list[Segment], count: int, random: np.random.Generator) -> NDArray[np.uint8]:
-    """Descriptors of all photos, each segment by its share, about ``count`` in all."""
-    total = sum(len(segment.descriptors) for segment in segments)
-    share = min(1.0, count / max(total, 1))
-    parts = [np.empty((0, 128), np.uint8)]
-    for segment in segments:
-        n = len(segment.descriptors)
-        rows = np.sort(random.choice(n, min(n, round(n * share)), replace=False))
-        parts.append(np.asarray(segment.descriptors[rows]))
-    return np.concatenate(parts)
