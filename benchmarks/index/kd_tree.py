@@ -125,6 +125,7 @@ def table(result: dict[str, Any]) -> str:
 def leaves(arguments: Namespace) -> str:
     """Markdown: how many leaves a query looks at, as the dimension grows."""
     lines = [heading(["n", "d", "leaves", "k = 1", "share", "k = 10", "share"])]
+    shares: dict[int, list[float]] = {k: [] for k in DEPTHS}
     for n in arguments.n:
         for d in LEAF_DIMS:
             tree = kf.KDTree(points(arguments.points, n, d, 0), scan=False)
@@ -135,8 +136,31 @@ def leaves(arguments: Namespace) -> str:
                 # One by one: in a batch a query begins at the leaf of the one before.
                 visited = np.mean([tree.query(one, k, return_stats=True)[2] for one in q])
                 cells += [f"{visited:,.1f}", f"{visited / total:.2%}"]
+                shares[k].append(visited / total)
             lines.append(row([f"{n:,}", d, f"{total:,}", *cells]))
+    if arguments.plot:
+        draw(arguments.plot, shares, arguments.n[0])
     return "\n".join(lines)
+
+
+def draw(path: Path, shares: dict[int, list[float]], n: int) -> None:
+    """The share of the leaves that a query looks at, by dimension."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    from matplotlib import pyplot
+
+    figure, axes = pyplot.subplots(figsize=(6, 3.6), layout="constrained")
+    for k, of in shares.items():
+        axes.plot(LEAF_DIMS, of[: len(LEAF_DIMS)], marker="o", label=f"k = {k}")
+    axes.set(
+        xlabel="dimension", ylabel="leaves looked at", ylim=(0, 1),
+        title=f"A k-d tree turns exhaustive: {n:,} uniform points",
+    )  # fmt: skip
+    axes.yaxis.set_major_formatter("{x:.0%}")
+    axes.grid(alpha=0.3)
+    axes.legend(frameon=False)
+    figure.savefig(path, dpi=110)
 
 
 def main() -> None:
@@ -150,6 +174,7 @@ def main() -> None:
     parser.add_argument("--level", choices=_core.levels(), help="Kinfold's instruction set")
     parser.add_argument("--rounds", type=int, default=3, help="the best counts")
     parser.add_argument("--only", default=",".join(trees.LIBRARIES), help="libraries")
+    parser.add_argument("--plot", type=Path, help="with --leaves: draw them into this PNG")
     parser.add_argument("--leaves", action="store_true", help="print leaves visited instead")
     parser.add_argument("--out", type=Path, help="write the figures here")
     arguments = parser.parse_args()
