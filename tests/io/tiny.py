@@ -109,6 +109,19 @@ def visual_words() -> Any:
     return VisualWords(4, branch=2, fingerprint="made up", verbose=False).fit(vectors())
 
 
+def t_embedding() -> Any:
+    from kinfold.local.t_embedding import TEmbedding
+
+    x = np.concatenate([vectors(), 2 * vectors() ** 2])
+    return TEmbedding(3, dim=3).fit(x, np.split(x, 10))
+
+
+def fisher() -> Any:
+    from kinfold.local.fisher import FisherVector
+
+    return FisherVector(2, iterations=2).fit(vectors())
+
+
 def asmk() -> Any:
     from kinfold.local.asmk import ASMK
 
@@ -142,6 +155,8 @@ FACTORIES: dict[str, Callable[[], Any]] = {
     "index.Trees": lambda: proposed("KDTree"),
     "local.Words": lambda: visual_words(),
     "local.ASMK": asmk,
+    "local.TEmbedding": t_embedding,
+    "local.Fisher": fisher,
     "index.KDForest": lambda: part("KDForest2", "proposer"),
     "index.HashTables": lambda: part("LSH2x2", "proposer"),
     "index.Regional": regional,
@@ -244,6 +259,8 @@ def use(kind: str, thing: Any) -> Any:
         return thing.transform(np.eye(3))
     if kind == "local.VLAD":
         return thing.transform([np.eye(3)])
+    if kind in ("local.TEmbedding", "local.Fisher"):
+        return thing.transform([vectors()[:4], vectors()[4:]])
     if kind == "graph.KNN":
         return kf.Diffusion(thing, iterations=3).scores([[0, 1]], [[0.9, 0.8]])
     if kind == "gallery.Segment":

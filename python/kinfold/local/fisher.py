@@ -1,0 +1,194 @@
+"""Fisher vectors: how a photo's descriptors would move a mixture of Gaussians."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kinfold.base.arrays import Vectors, as_choice, as_count, as_number, as_vectors
+from kinfold.base.errors import FileFormatError, NotTrainedError
+from kinfold.base.state import JSON, Arrays, check_only, take, take_param
+from kinfold.quantize.kmeans import KMeans, assign
+
+GRADIENTS = ("means", "means and variances")
+# Variances are at least this share of the data's.
+_FLOOR = 1e-4
+_BLOCK = 8192
+
+
+class FisherVector:
+    """Gradients of the log-likelihood of a mixture of k diagonal Gaussians, one vector of length one a photo.
+
+    G_mean_k = sum_i g_ik (x_i - m_k) / s_k / (n sqrt(w_k));
+    G_variance_k = sum_i g_ik (((x_i - m_k) / s_k)^2 - 1) / (n sqrt(2 w_k)), with posteriors g_ik.
+
+    Parameters
+    ----------
+    k : Gaussians
+    gradients : "means": k * d dimensions; "means and variances": 2 * k * d
+    power : exponent of the signed power law before the final normalisation; 1 for none
+    iterations : of expectation-maximisation, from k-means
+    seed : of k-means
+
+    Perronnin and Dance, CVPR 2007; Perronnin, Sanchez and Mensink, ECCV 2010 (power law, length one).
+    """
+
+    kind: ClassVar[str] = "local.Fisher"
+
+    def __init__(
+        self,
+        k: int = 64,
+        *,
+        gradients: str = "means",
+        power: float = 0.5,
+        iterations: int = 20,
+        seed: int = 0,
+    ) -> None:
+        self.k = as_count(k, "k", most=65536)
+        self.gradients = as_choice(gradients, "gradients", GRADIENTS)
+        self.power = as_number(power, "power", least=0.0, most=1.0)
+        self.iterations = as_count(iterations, "iterations", least=0)
+        self.seed = as_count(seed, "seed", least=0)
+        self._weights: NDArray[np.float64] | None = None
+        self._means = self._variances = np.empty((0, 0))
+
+    def __repr__(self) -> str:
+        return f"FisherVector(k={self.k}, gradients={self.gradients!r})"
+
+    @property
+    def weights(self) -> NDArray[np.float64]:
+        """Of the Gaussians, (k,); they add to one."""
+        if self._weights is None:
+            raise NotTrainedError("FisherVector: call fit first")
+        return self._weights
+
+    @property
+    def means(self) -> NDArray[np.float64]:
+        """Of the Gaussians, (k, d)."""
+        return self._means
+
+    @property
+    def variances(self) -> NDArray[np.float64]:
+        """Of the Gaussians, (k, d)."""
+        return self._variances
+
+    def fit(self, descriptors: Any) -> FisherVector:
+        """Learn the mixture from local descriptors (n, d), n >= k."""
+        x = as_vectors(descriptors, "descriptors")
+        centroids = KMeans(self.k, iterations=15, sample=2000, seed=self.seed, verbose=False)
+        labels, _ = assign(x, centroids.fit(x).centroids)
+        posteriors = np.zeros((len(x), self.k))
+        posteriors[np.arange(len(x)), labels] = 1
+        floor = np.maximum(x.var(axis=0, dtype=np.float64) * _FLOOR, 1e-12)
+        self._maximise(x.astype(np.float64), posteriors, floor)
+        for _ in range(self.iterations):
+            posteriors = self.posteriors(x)
+            self._maximise(x.astype(np.float64), posteriors, floor)
+        return self
+
+    def _maximise(
+        self, x: NDArray[np.float64], posteriors: NDArray[np.float64], floor: NDArray[np.float64]
+    ) -> None:
+        totals = np.maximum(posteriors.sum(axis=0), 1e-10)
+        self._weights = totals / totals.sum()
+        self._means = posteriors.T @ x / totals[:, None]
+        squares = posteriors.T @ x**2 / totals[:, None]
+        self._variances = np.maximum(squares - self._means**2, floor)
+
+    def log_likelihoods(self, descriptors: Any) -> NDArray[np.float64]:
+        """Logarithms of the weighed densities, float64 (n, k)."""
+        x = as_vectors(descriptors, "descriptors", empty=True).astype(np.float64)
+        weights, inverse = self.weights, 1 / self._variances
+        if x.shape[1] != self._means.shape[1]:
+            raise ValueError(
+                f"descriptors: expected vectors of dimension {self._means.shape[1]}, got shape {x.shape}"
+            )
+        squares = x**2 @ inverse.T - 2 * x @ (self._means * inverse).T
+        squares += (self._means**2 * inverse).sum(axis=1)
+        constant = np.log(2 * np.pi * self._variances).sum(axis=1)
+        found: NDArray[np.float64] = np.log(weights) - (squares + constant) / 2
+        return found
+
+    def posteriors(self, descriptors: Any) -> NDArray[np.float64]:
+        """Which Gaussian a descriptor comes from, float64 (n, k): rows add to one."""
+        logs = self.log_likelihoods(descriptors)
+        shifted = np.exp(logs - logs.max(axis=1, keepdims=True))
+        found: NDArray[np.float64] = shifted / shifted.sum(axis=1, keepdims=True)
+        return found
+
+    def gradient(self, descriptors: Any) -> NDArray[np.float64]:
+        """The gradient, float64 (k * d,) or (2 * k * d,), before power law and normalisation."""
+        x = as_vectors(descriptors, "descriptors", empty=True).astype(np.float64)
+        scale = np.sqrt(self._variances)
+        first, second = np.zeros_like(scale), np.zeros_like(scale)
+        for at in range(0, len(x), _BLOCK):
+            part = x[at : at + _BLOCK]
+            posteriors = self.posteriors(part)
+            totals = posteriors.sum(axis=0)[:, None]
+            sums, squares = posteriors.T @ part, posteriors.T @ part**2
+            first += (sums - totals * self._means) / scale
+            second += (
+                squares - 2 * sums * self._means + totals * self._means**2
+            ) / self._variances - totals
+        n = max(len(x), 1)
+        root = np.sqrt(self.weights)[:, None]
+        first /= n * root
+        second /= n * np.sqrt(2) * root
+        if self.gradients == "means":
+            return first.ravel()
+        return np.concatenate([first.ravel(), second.ravel()])
+
+    def transform(self, photos: Sequence[Any]) -> Vectors:
+        """One vector of length one for each photo, float32 (n, k * d) or (n, 2 * k * d).
+
+        photos : for each photo its local descriptors (n_i, d). A photo without any becomes zero.
+        """
+        size = self.weights.size and self._means.size * (1 if self.gradients == "means" else 2)
+        out = np.zeros((len(photos), size), np.float32)
+        for row, photo in enumerate(photos):
+            x = as_vectors(photo, f"photos[{row}]", dim=self._means.shape[1], empty=True)
+            if not len(x):
+                continue
+            found = self.gradient(x)
+            if self.power != 1.0:
+                found = np.sign(found) * np.abs(found) ** self.power
+            norm = np.linalg.norm(found)
+            out[row] = found / norm if norm > 0 else found
+        return out
+
+    def params(self) -> dict[str, JSON]:
+        """What was chosen."""
+        return {
+            "k": self.k, "gradients": self.gradients, "power": self.power, "iterations": self.iterations,
+            "seed": self.seed,
+        }  # fmt: skip
+
+    def arrays(self) -> Arrays:
+        """The mixture."""
+        return {"weights": self.weights, "means": self._means, "variances": self._variances}
+
+    @classmethod
+    def from_state(
+        cls, params: Mapping[str, JSON], arrays: Mapping[str, NDArray[Any]]
+    ) -> FisherVector:
+        """A fitted mixture from its parts."""
+        check_only(params, {"k", "gradients", "power", "iterations", "seed"}, "parameters")
+        check_only(arrays, {"weights", "means", "variances"}, "arrays")
+        model = cls(
+            take_param(params, "k", int),
+            gradients=take_param(params, "gradients", str),
+            power=take_param(params, "power", (int, float)),
+            iterations=take_param(params, "iterations", int),
+            seed=take_param(params, "seed", int),
+        )
+        means = take(arrays, "means", np.float64, (model.k, None))
+        variances = take(arrays, "variances", np.float64, means.shape)
+        weights = take(arrays, "weights", np.float64, (model.k,))
+        positive = means.size and (variances > 0).all() and (weights > 0).all()
+        if not positive or not all(np.isfinite(a).all() for a in arrays.values()):
+            raise FileFormatError("array 'variances': expected finite numbers above 0")
+        model._weights, model._means, model._variances = weights, means, variances
+        return model

@@ -1,0 +1,225 @@
+"""Triangulation embedding: one vector a photo from normalised residuals to all centroids, whitened and aggregated."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kinfold.base.arrays import Vectors, as_choice, as_count, as_number, as_vectors
+from kinfold.base.errors import FileFormatError, NotTrainedError
+from kinfold.base.random import generator
+from kinfold.base.state import JSON, Arrays, check_only, take, take_param
+from kinfold.quantize.kmeans import KMeans
+from kinfold.transform.eigen import leading
+
+AGGREGATIONS = ("democratic", "sum")
+# Descriptors that are embedded at once, and those that the covariance is learnt on.
+_BLOCK = 2048
+_MOST_LEARNT = 50_000
+
+
+def democratic_weights(
+    gram: Any, *, iterations: int = 10, gamma: float = 0.5
+) -> NDArray[np.float64]:
+    """Weights l (n,) such that l_i * (K l)_i is the same for all rows, as nearly as the iterations get.
+
+    gram : (n, n) inner products of the descriptors; negative ones count as none
+    Jegou and Zisserman, CVPR 2014, section 4: l <- l / (l * (K l))^gamma.
+    """
+    kernel = np.maximum(np.asarray(gram, np.float64), 0)
+    weights = np.ones(len(kernel))
+    for _ in range(iterations):
+        share = weights * (kernel @ weights)
+        weights = np.divide(weights, share**gamma, out=np.zeros_like(weights), where=share > 0)
+    return weights
+
+
+class TEmbedding:
+    """Photos to vectors of (k - 1) * d dimensions: 1,920 for k = 16 and RootSIFT, 8,064 for k = 64.
+
+    A descriptor becomes the directions from all centroids to it, centred and whitened without the d directions of
+    largest variance, which tell little but where it lies. These are added up, turned to the axes of training
+    photos, and passed through a power law.
+
+    Parameters
+    ----------
+    k : centroids
+    aggregation : "democratic": weights by which each descriptor has an equal share of the sum, whatever its
+        repetitions; or "sum"
+    normalise : embedded descriptors are scaled to length one; None: where they are aggregated democratically
+    power : exponent of the signed power law
+    dim : keep so many dimensions after the rotation; None for all
+    seed : of the codebook
+
+    Jegou and Zisserman, CVPR 2014.
+    """
+
+    kind: ClassVar[str] = "local.TEmbedding"
+
+    def __init__(
+        self,
+        k: int = 16,
+        *,
+        aggregation: str = "democratic",
+        normalise: bool | None = None,
+        power: float = 0.5,
+        dim: int | None = None,
+        seed: int = 0,
+    ) -> None:
+        self.k = as_count(k, "k", least=2, most=1024)
+        self.aggregation = as_choice(aggregation, "aggregation", AGGREGATIONS)
+        self.normalise = self.aggregation == "democratic" if normalise is None else bool(normalise)
+        self.power = as_number(power, "power", least=0.0, most=1.0)
+        self.dim = None if dim is None else as_count(dim, "dim")
+        self.seed = as_count(seed, "seed", least=0)
+        self._codebook: Vectors | None = None
+        self._mean: Vectors = np.empty(0, np.float32)
+        self._projection: Vectors = np.empty((0, 0), np.float32)
+        self._rotation: Vectors | None = None
+
+    def __repr__(self) -> str:
+        return f"TEmbedding(k={self.k}, aggregation={self.aggregation!r})"
+
+    @property
+    def codebook(self) -> Vectors:
+        """The centroids, float32 (k, d)."""
+        if self._codebook is None:
+            raise NotTrainedError("TEmbedding: call fit first")
+        return self._codebook
+
+    def fit(self, descriptors: Any, photos: Sequence[Any] = ()) -> TEmbedding:
+        """Learn from local descriptors (n, d), n > k * d for a full whitening.
+
+        photos : local descriptors of photos whose aggregated vectors the final rotation is learnt on; without any
+            there is none
+        """
+        x = as_vectors(descriptors, "descriptors")
+        self._rotation = None
+        model = KMeans(self.k, iterations=20, sample=2000, seed=self.seed, verbose=False)
+        self._codebook = model.fit(x).centroids
+        if len(x) > _MOST_LEARNT:
+            chosen = generator(self.seed).choice(len(x), _MOST_LEARNT, replace=False)
+            x = x[np.sort(chosen)]
+        size, d = self._codebook.size, x.shape[1]
+        total, products = np.zeros(size), np.zeros((size, size))
+        for at in range(0, len(x), _BLOCK):
+            directions = self._directions(x[at : at + _BLOCK]).astype(np.float64)
+            total += directions.sum(axis=0)
+            products += directions.T @ directions
+        mean = total / len(x)
+        variances, rows = leading(products / len(x) - np.outer(mean, mean), size)
+        # Fewer descriptors than dimensions leave directions without variance: they must not be blown up.
+        floor = max(float(variances[0]), 1e-30) * 1e-7
+        scales = 1 / np.sqrt(np.maximum(variances[d:], floor))
+        scales[variances[d:] <= floor] = 0
+        self._mean = mean.astype(np.float32)
+        self._projection = np.ascontiguousarray(rows[d:].T * scales, np.float32)
+        if len(photos):
+            sums = self._aggregated(photos).astype(np.float64)
+            _, axes = leading(sums.T @ sums / len(sums), self.dim or sums.shape[1])
+            self._rotation = np.ascontiguousarray(axes, np.float32)
+        elif self.dim is not None:
+            raise ValueError("photos: expected photos to learn the rotation on, for dim")
+        return self
+
+    def _directions(self, x: Vectors) -> Vectors:
+        """Residuals of length one to every centroid, (n, k * d); zeros at a centroid."""
+        residuals = x[:, None, :] - self.codebook[None]
+        norms = np.sqrt(np.einsum("nkd,nkd->nk", residuals, residuals))[:, :, None]
+        found = np.divide(residuals, norms, out=np.zeros_like(residuals), where=norms > 1e-12)
+        return found.reshape(len(x), -1)
+
+    def embed(self, descriptors: Any) -> Vectors:
+        """Embedded descriptors, float32 (n, (k - 1) * d), before they are aggregated."""
+        x = as_vectors(descriptors, "descriptors", dim=self.codebook.shape[1], empty=True)
+        out = np.empty((len(x), self._projection.shape[1]), np.float32)
+        for at in range(0, len(x), _BLOCK):
+            part = (self._directions(x[at : at + _BLOCK]) - self._mean) @ self._projection
+            if self.normalise:
+                norms = np.sqrt(np.einsum("ij,ij->i", part, part))[:, None]
+                part = np.divide(part, norms, out=np.zeros_like(part), where=norms > 0)
+            out[at : at + _BLOCK] = part
+        return out
+
+    def _aggregated(self, photos: Sequence[Any]) -> Vectors:
+        out = np.zeros((len(photos), self._projection.shape[1]), np.float32)
+        for row, photo in enumerate(photos):
+            x = as_vectors(photo, f"photos[{row}]", dim=self.codebook.shape[1], empty=True)
+            if not len(x):
+                continue
+            if self.aggregation == "sum" and not self.normalise:
+                # Linear: the sum is projected once.
+                total = np.zeros(self.codebook.size)
+                for at in range(0, len(x), _BLOCK):
+                    directions = self._directions(x[at : at + _BLOCK])
+                    total += directions.sum(axis=0, dtype=np.float64)
+                out[row] = (total - len(x) * self._mean.astype(np.float64)) @ self._projection
+                continue
+            embedded = self.embed(x)
+            if self.aggregation == "sum":
+                out[row] = embedded.sum(axis=0, dtype=np.float64)
+            else:
+                out[row] = democratic_weights(embedded @ embedded.T) @ embedded
+        return out
+
+    def transform(self, photos: Sequence[Any]) -> Vectors:
+        """One vector of length one for each photo, float32 (n, dim or (k - 1) * d).
+
+        photos : for each photo its local descriptors (n_i, d). A photo without any becomes zero.
+        """
+        found = self._aggregated(photos)
+        if self._rotation is not None:
+            found = found @ self._rotation.T
+        if self.power != 1.0:
+            found = np.sign(found) * np.abs(found) ** np.float32(self.power)
+        norms = np.sqrt(np.einsum("ij,ij->i", found, found, dtype=np.float64))[:, None]
+        return np.divide(found, norms, out=np.zeros_like(found), where=norms > 0).astype(np.float32)
+
+    def params(self) -> dict[str, JSON]:
+        """What was chosen."""
+        return {
+            "k": self.k, "aggregation": self.aggregation, "normalise": self.normalise, "power": self.power,
+            "dim": self.dim, "seed": self.seed,
+        }  # fmt: skip
+
+    def arrays(self) -> Arrays:
+        """Codebook, mean, projection, and the rotation where one was learnt."""
+        arrays = {
+            "codebook": self.codebook, "mean": self._mean, "projection": self._projection,
+        }  # fmt: skip
+        return arrays if self._rotation is None else {**arrays, "rotation": self._rotation}
+
+    @classmethod
+    def from_state(
+        cls, params: Mapping[str, JSON], arrays: Mapping[str, NDArray[Any]]
+    ) -> TEmbedding:
+        """A fitted embedding from its parts."""
+        check_only(params, {"k", "aggregation", "normalise", "power", "dim", "seed"}, "parameters")
+        check_only(arrays, {"codebook", "mean", "projection", "rotation"}, "arrays")
+        model = cls(
+            take_param(params, "k", int),
+            aggregation=take_param(params, "aggregation", str),
+            normalise=take_param(params, "normalise", bool),
+            power=take_param(params, "power", (int, float)),
+            dim=take_param(params, "dim", (int, type(None))),
+            seed=take_param(params, "seed", int),
+        )
+        codebook = take(arrays, "codebook", np.float32, (model.k, None))
+        size, kept = codebook.size, (model.k - 1) * codebook.shape[1]
+        model._mean = np.ascontiguousarray(take(arrays, "mean", np.float32, (size,)))
+        projection = take(arrays, "projection", np.float32, (size, kept))
+        if not size or not all(np.isfinite(a).all() for a in arrays.values()):
+            raise FileFormatError("array 'projection': expected finite numbers")
+        model._projection = np.ascontiguousarray(projection)
+        model._codebook = np.ascontiguousarray(codebook)
+        if "rotation" in arrays:
+            rows = kept if model.dim is None else min(model.dim, kept)
+            model._rotation = np.ascontiguousarray(
+                take(arrays, "rotation", np.float32, (rows, kept))
+            )
+        elif model.dim is not None:
+            raise FileFormatError("array 'rotation' is missing")
+        return model
