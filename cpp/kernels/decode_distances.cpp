@@ -5,6 +5,11 @@
 #include "kernels/table.h"
 
 namespace kf::KF_LEVEL {
+
+// Of decode.cpp.
+void gather_pieces(const float* codebooks, const std::uint8_t* code, std::size_t stride,
+                   std::size_t m, std::size_t bits, std::size_t s, float* out);
+
 namespace {
 
 struct Code {

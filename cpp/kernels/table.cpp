@@ -1,5 +1,6 @@
 // One table of this level's kernels.
 
+#define KF_TABLE
 #include "kernels/table.h"
 
 namespace kf::KF_LEVEL {

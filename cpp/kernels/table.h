@@ -76,6 +76,9 @@ struct KdBall {
   std::size_t room;      // of `found`
 };
 
+// A kernel's own file sees the types alone: a new line in the list recompiles one file a level.
+#if !defined(KF_LEVEL_RANK) || defined(KF_TABLE)
+
 struct KernelTable {
 #define KF_KERNEL(ret, name, ...) ret (*name)(__VA_ARGS__);
 #include "kernels/list.def"
@@ -102,6 +105,8 @@ namespace KF_LEVEL {
 #include "kernels/list.def"
 #undef KF_KERNEL
 }  // namespace KF_LEVEL
+#endif
+
 #endif
 
 }  // namespace kf
