@@ -242,6 +242,29 @@ void register_kernels(py::module_ m) {
     return py::make_tuple(Array<std::uint32_t>(static_cast<py::ssize_t>(found), places.data()),
                           Array<std::int32_t>(static_cast<py::ssize_t>(found), distances.data()));
   });
+  // `bytes` end with 64 that are no numbers.
+  m.def("unpack_bits", [](const py::object& bytes, std::size_t n, unsigned bits) {
+    const auto b = expect<std::uint8_t>(bytes, "bytes", 1);
+    require(n <= 128 && bits <= 24 && (n * bits + 7) / 8 + 64 <= rows(b), "bytes: too few");
+    std::uint32_t out[128];
+    kernels().unpack_bits(b.data(), n, bits, out);
+    return Array<std::uint32_t>(static_cast<py::ssize_t>(n), out);
+  });
+  m.def("unpack_ids", [](const py::object& bytes, std::size_t n, unsigned bits,
+                         std::uint32_t before, std::uint32_t mask) {
+    const auto b = expect<std::uint8_t>(bytes, "bytes", 1);
+    require(n <= 128 && bits <= 24 && (n * bits + 7) / 8 + 64 <= rows(b), "bytes: too few");
+    std::uint32_t out[128];
+    kernels().unpack_ids(b.data(), n, bits, before, mask, out);
+    return Array<std::uint32_t>(static_cast<py::ssize_t>(n), out);
+  });
+  m.def("products_at_least", [](const py::object& a, const py::object& b, float least) {
+    const auto x = expect<float>(a, "a", 1), y = expect<float>(b, "b", 1);
+    require(x.size() == y.size(), "b: expected the length of a");
+    std::vector<std::uint32_t> out(rows(x));
+    return as_array(out,
+                    kernels().products_at_least(x.data(), y.data(), rows(x), least, out.data()));
+  });
   m.def("row_sums", [](const py::object& query, const py::object& codes, const py::object& bias,
                        const py::object& places) {
     const auto q = expect<std::int8_t>(query, "query", 1);

@@ -12,6 +12,7 @@ void register_cells(pybind11::module_ m);
 void register_candidates(pybind11::module_ m);
 void register_hamming(pybind11::module_ m);
 void register_words(pybind11::module_ m);
+void register_postings(pybind11::module_ m);
 void register_tree(pybind11::module_ m);
 void register_quantize(pybind11::module_ m);
 void register_graph(pybind11::module_ m);

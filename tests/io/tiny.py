@@ -130,6 +130,15 @@ def asmk() -> Any:
     return model
 
 
+def bags() -> Any:
+    from kinfold.local.bag_of_words import BagOfWords
+    from kinfold.local.hamming_embedding import HammingEmbedding
+
+    model = BagOfWords(visual_words(), embedding=HammingEmbedding(), multiple=2).fit(vectors())
+    model.add([vectors()[:9], vectors()[5:], vectors()[:0]], ids=[4, 2, 9])
+    return model.freeze()
+
+
 def part(spec: str, name: str, d: int = 2) -> Any:
     """A trained part of a tiny index."""
     return getattr(kf.index_factory(spec, d, verbose=False).train(vectors(d)), name)
@@ -155,6 +164,7 @@ FACTORIES: dict[str, Callable[[], Any]] = {
     "index.Trees": lambda: proposed("KDTree"),
     "local.Words": lambda: visual_words(),
     "local.ASMK": asmk,
+    "local.BoW": bags,
     "local.TEmbedding": t_embedding,
     "local.Fisher": fisher,
     "index.KDForest": lambda: part("KDForest2", "proposer"),
@@ -227,7 +237,7 @@ def use(kind: str, thing: Any) -> Any:
         return thing.search(np.eye(2), 6, checks=0)
     if kind == "local.Words":
         return thing.assign(vectors(), 2)
-    if kind == "local.ASMK":
+    if kind in ("local.ASMK", "local.BoW"):
         return thing.search([vectors(), vectors()[:3]], 4)
     if kind in ("index.Hamming", "index.Trees"):
         return thing.search(np.eye(2), 6)

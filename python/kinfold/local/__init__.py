@@ -6,4 +6,5 @@ METHODS: dict[str, str] = {
     "Fisher": "kinfold.local.fisher:FisherVector",
     "TEmbedding": "kinfold.local.t_embedding:TEmbedding",
     "ASMK": "kinfold.local.asmk:ASMK",
+    "BoW": "kinfold.local.bag_of_words:BagOfWords",
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
@@ -13,6 +14,9 @@ from kinfold.base.errors import FileFormatError, NotTrainedError
 from kinfold.base.state import JSON, Arrays, check_only, take, take_param
 from kinfold.index.flat import FlatIndex
 from kinfold.quantize.kmeans import KMeans, assign
+
+# Descriptors on fewer words than this share of those they could be on are of another kind.
+_SPREAD = 0.05
 
 
 class VisualWords:
@@ -143,6 +147,22 @@ class VisualWords:
             raise ValueError(
                 f"fingerprint: the words were learnt on descriptors of '{self.fingerprint}', "
                 f"got those of '{fingerprint}'"
+            )
+
+    def effective(self, assigned: Ids) -> float:
+        """How many equally frequent words would be as uncertain as those of some descriptors: exp of the entropy."""
+        counts = np.bincount(np.ravel(assigned))
+        shares = counts[counts > 0] / max(1, np.size(assigned))
+        return float(np.exp(-(shares * np.log(shares)).sum()))
+
+    def check_spread(self, assigned: Ids) -> None:
+        """Warn where descriptors fall on few words: under 5 % of all, or of as many as there are descriptors."""
+        effective, possible = self.effective(assigned), min(self.k, np.size(assigned))
+        if effective < _SPREAD * possible:
+            warnings.warn(
+                f"words: the descriptors are spread over {effective:.0f} of {possible} possible words; were the "
+                "words learnt on descriptors of another extractor?",
+                stacklevel=3,
             )
 
     def params(self) -> dict[str, JSON]:

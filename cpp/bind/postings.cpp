@@ -1,0 +1,294 @@
+// Compressed posting lists over arrays that Python owns.
+
+#include "scan/postings.h"
+
+#include <algorithm>
+#include <memory>
+#include <string>
+#include <utility>
+
+#include "bind/registry.h"
+#include "bind/stored.h"
+#include "core/checked.h"
+
+namespace kf::bind {
+namespace {
+
+struct BoundPostings {
+  std::vector<py::object> keep;
+  scan::Postings lists;
+};
+
+std::unique_ptr<BoundPostings> make_postings(std::size_t photos, const py::object& words,
+                                             const py::object& starts, const py::object& offsets,
+                                             const py::object& bytes,
+                                             const py::object& signatures) {
+  auto bound = std::make_unique<BoundPostings>();
+  scan::Postings& l = bound->lists;
+  require(photos <= scan::posting_rows, "photos: too many for one segment");
+  const auto names = expect<std::uint32_t>(words, "words", 1);
+  l.rows = photos;
+  l.lists = rows(names);
+  l.words = data_of<std::uint32_t>(words, "words", 1, l.lists, bound->keep);
+  l.starts = data_of<std::uint32_t>(starts, "starts", 1, l.lists + 1, bound->keep);
+  l.offsets = data_of<std::uint32_t>(offsets, "offsets", 1, l.lists + 1, bound->keep);
+  require(l.starts && l.offsets && l.words, "starts: expected arrays");
+  for (const std::uint32_t* at : {l.starts, l.offsets}) {
+    require(at[0] == 0, "starts: expected to rise from 0");
+    for (std::size_t i = 0; i < l.lists; ++i)
+      require(at[i] <= at[i + 1], "starts: expected to rise");
+  }
+  for (std::size_t i = 1; i < l.lists; ++i)
+    require(l.words[i - 1] < l.words[i], "words: expected to ascend");
+  l.bytes =
+      data_of<std::uint8_t>(bytes, "bytes", 1, l.offsets[l.lists] + scan::posting_pad, bound->keep);
+  l.signatures = data_of<std::uint64_t>(signatures, "signatures", 1,
+                                        l.starts[l.lists] + scan::signature_pad, bound->keep);
+  require(l.bytes, "bytes: expected an array");
+  return bound;
+}
+
+template <class T>
+Array<T> as_array(const std::vector<T>& values) {
+  return Array<T>(static_cast<py::ssize_t>(values.size()), values.data());
+}
+
+// words, starts, offsets, bytes, signatures or None.
+py::tuple as_tuple(const scan::PackedPostings& packed, bool signatures) {
+  return py::make_tuple(as_array(packed.words), as_array(packed.starts), as_array(packed.offsets),
+                        as_array(packed.bytes),
+                        signatures ? py::object(as_array(packed.signatures)) : py::none());
+}
+
+scan::PostingRule rule_of(const std::string& term, const std::string& match,
+                          const py::object& likeness, std::int32_t within,
+                          std::vector<py::object>& keep) {
+  require(term == "count" || term == "root" || term == "one", "term: unknown");
+  require(match == "product" || match == "least" || match == "least_normed", "match: unknown");
+  scan::PostingRule rule;
+  rule.term = term == "count"  ? scan::Term::count
+              : term == "root" ? scan::Term::root
+                               : scan::Term::one;
+  rule.match = match == "product" ? scan::Match::product
+               : match == "least" ? scan::Match::least
+                                  : scan::Match::least_normed;
+  rule.likeness = data_of<float>(likeness, "likeness", 1, 65, keep);
+  require(within >= 0 && within <= 64, "within: expected from 0 to 64");
+  rule.within = within;
+  return rule;
+}
+
+// Of a search: segments with ids, inverse norms and masks; queries.
+struct Inputs {
+  std::vector<py::object> keep;
+  std::vector<scan::PostingPart> parts;
+  std::vector<scan::PostingQuery> queries;
+  scan::PostingRule rule;
+  std::size_t photos = 0;
+
+  Inputs(const py::list& segments, const py::list& asked, const std::string& term,
+         const std::string& match, const py::object& likeness, std::int32_t within)
+      : rule(rule_of(term, match, likeness, within, keep)) {
+    bool signatures = false;
+    for (const py::handle& item : segments) {
+      const auto fields = py::cast<py::tuple>(item);
+      require(fields.size() == 4, "segments: expected tuples of four");
+      scan::PostingPart part;
+      part.lists = py::cast<const BoundPostings&>(fields[0]).lists;
+      keep.push_back(fields[0]);
+      part.ids = data_of<std::int64_t>(fields[1], "ids", 1, part.lists.rows, keep);
+      part.inverse = data_of<float>(fields[2], "inverse", 1, part.lists.rows, keep);
+      part.admitted = data_of<std::uint8_t>(fields[3], "admitted", 1, part.lists.rows, keep);
+      require(part.ids && part.inverse, "segments: expected ids and norms");
+      require(parts.empty() || signatures == (part.lists.signatures != nullptr),
+              "segments: signatures for all or none");
+      signatures = part.lists.signatures != nullptr;
+      photos += part.lists.rows;
+      parts.push_back(part);
+    }
+    require(!signatures || (rule.likeness && rule.match == scan::Match::product),
+            "likeness: expected with signatures, and products");
+    for (const py::handle& item : asked) {
+      const auto fields = py::cast<py::tuple>(item);
+      require(fields.size() == 5, "queries: expected tuples of five");
+      scan::PostingQuery q;
+      q.n = rows(expect<std::uint32_t>(fields[0], "words", 1));
+      q.words = data_of<std::uint32_t>(fields[0], "words", 1, q.n, keep);
+      for (std::size_t i = 1; i < q.n; ++i)
+        require(q.words[i - 1] < q.words[i], "words: expected to ascend");
+      std::size_t weights = q.n;
+      require(parts.empty() || signatures == !fields[4].is_none(),
+              "queries: expected what the postings hold");
+      if (!fields[4].is_none()) {
+        q.starts = data_of<std::int64_t>(fields[3], "starts", 1, q.n + 1, keep);
+        require(q.starts && q.starts[0] == 0, "starts: expected to rise from 0");
+        for (std::size_t i = 0; i < q.n; ++i)
+          require(q.starts[i] <= q.starts[i + 1], "starts: expected to rise");
+        weights = static_cast<std::size_t>(q.starts[q.n]);
+        q.signatures = data_of<std::uint64_t>(fields[4], "signatures", 1, weights, keep);
+        require(q.signatures, "signatures: expected an array");
+      }
+      q.weights = data_of<float>(fields[1], "weights", 1, weights, keep);
+      q.photo_weights = data_of<float>(fields[2], "photo_weights", 1, q.n, keep);
+      require(q.weights && (rule.match == scan::Match::product || q.photo_weights),
+              "weights: expected arrays");
+      queries.push_back(q);
+    }
+  }
+};
+
+// A run of equal words is a list: words, photos and counts by ascending word and photo.
+py::tuple pack(const py::object& words, const py::object& photos, const py::object& counts,
+               const py::object& signatures) {
+  std::vector<py::object> keep;
+  const std::size_t n = rows(expect<std::uint32_t>(words, "words", 1));
+  const auto* w = data_of<std::uint32_t>(words, "words", 1, n, keep);
+  const auto* p = data_of<std::uint32_t>(photos, "photos", 1, n, keep);
+  const auto* c = data_of<std::uint32_t>(counts, "counts", 1, n, keep);
+  const auto* s = data_of<std::uint64_t>(signatures, "signatures", 1, n, keep);
+  require(p && c, "photos: expected an array");
+  for (std::size_t i = 0; i < n; ++i) {
+    require(p[i] < scan::posting_rows && c[i] > 0, "photos: out of range, or a count of 0");
+    require(!i || w[i - 1] < w[i] || (w[i - 1] == w[i] && p[i - 1] <= p[i]),
+            "words: expected to ascend, and the photos of each");
+  }
+  scan::PackedPostings packed;
+  {
+    py::gil_scoped_release release;
+    for (std::size_t at = 0; at < n;) {
+      const std::size_t end = static_cast<std::size_t>(std::upper_bound(w + at, w + n, w[at]) - w);
+      packed.append(w[at], p + at, c + at, s ? s + at : nullptr, end - at);
+      at = end;
+    }
+    packed.finish(s != nullptr);
+  }
+  return as_tuple(packed, s != nullptr);
+}
+
+py::tuple merge(const py::list& segments) {
+  std::vector<py::object> keep;
+  std::vector<scan::Postings> parts;
+  std::vector<const std::uint32_t*> rows_of;
+  for (const py::handle& item : segments) {
+    const auto fields = py::cast<py::tuple>(item);
+    require(fields.size() == 2, "segments: expected pairs");
+    const scan::Postings& lists = py::cast<const BoundPostings&>(fields[0]).lists;
+    require(parts.empty() || !lists.signatures == !parts[0].signatures,
+            "segments: signatures for all or none");
+    keep.push_back(fields[0]);
+    const auto* row = data_of<std::uint32_t>(fields[1], "rows", 1, lists.rows, keep);
+    require(row, "rows: expected an array");
+    for (std::size_t i = 0; i < lists.rows; ++i)
+      require(row[i] < scan::posting_rows || row[i] == scan::dropped, "rows: out of range");
+    parts.push_back(lists);
+    rows_of.push_back(row);
+  }
+  scan::PackedPostings packed;
+  {
+    py::gil_scoped_release release;
+    packed = scan::merge_postings(parts, rows_of);
+  }
+  return as_tuple(packed, !parts.empty() && parts[0].signatures);
+}
+
+}  // namespace
+
+void register_postings(py::module_ m) {
+  m.attr("posting_rows") = scan::posting_rows;
+  m.def("pack_postings", &pack, py::arg("words"), py::arg("photos"), py::arg("counts"),
+        py::arg("signatures") = py::none(),
+        "Lists: words, starts, offsets, bytes, signatures or None.");
+  m.def("merge_postings", &merge, py::arg("segments"),
+        "Pairs of Postings and their photos' new rows (2**32 - 1: none) as the lists of one.");
+  py::class_<BoundPostings>(m, "Postings", "Compressed posting lists by visual word.")
+      .def(py::init(&make_postings), py::arg("photos"), py::arg("words"), py::arg("starts"),
+           py::arg("offsets"), py::arg("bytes"), py::arg("signatures") = py::none())
+      .def(
+          "holders",
+          [](const BoundPostings& self, const py::object& alive, std::size_t k) {
+            std::vector<py::object> keep;
+            const scan::Postings& l = self.lists;
+            const auto* living = data_of<std::uint8_t>(alive, "alive", 1, l.rows, keep);
+            require(!l.lists || l.words[l.lists - 1] < k, "k: expected more than the largest word");
+            std::vector<std::int64_t> held(k);
+            {
+              py::gil_scoped_release release;
+              scan::count_holders(l, living, held.data());
+            }
+            return as_array(held);
+          },
+          py::arg("alive"), py::arg("k"), "How many living photos hold each word, int64 (k,).")
+      .def(
+          "own_sums",
+          [](const BoundPostings& self, const py::object& weights, const std::string& term,
+             const std::string& match, const py::object& likeness, std::int32_t within) {
+            std::vector<py::object> keep;
+            const scan::Postings& l = self.lists;
+            const auto w = expect<float>(weights, "weights", 1);
+            const scan::PostingRule rule = rule_of(term, match, likeness, within, keep);
+            require(!l.lists || l.words[l.lists - 1] < rows(w), "weights: too few");
+            require(!l.signatures || rule.likeness, "likeness: expected with signatures");
+            std::vector<double> sums(l.rows);
+            {
+              py::gil_scoped_release release;
+              scan::own_sums(l, rule, w.data(), sums.data());
+            }
+            return as_array(sums);
+          },
+          py::arg("weights"), py::arg("term"), py::arg("match"), py::arg("likeness") = py::none(),
+          py::arg("within") = 64, "The photos' products with themselves, or sums, float64.")
+      .def(
+          "unpack",
+          [](const BoundPostings& self) {
+            scan::UnpackedPostings found;
+            {
+              py::gil_scoped_release release;
+              found = scan::unpack_postings(self.lists);
+            }
+            return py::make_tuple(
+                as_array(found.words), as_array(found.photos), as_array(found.counts),
+                self.lists.signatures ? py::object(as_array(found.signatures)) : py::none());
+          },
+          "words, photos, counts, signatures or None of all postings, list by list.");
+  m.def(
+      "all_scores",
+      [](const py::list& segments, const py::list& queries, const std::string& term,
+         const std::string& match, const py::object& likeness, std::int32_t within,
+         std::size_t threads) {
+        const Inputs in(segments, queries, term, match, likeness, within);
+        Array<float> scores(std::vector<py::ssize_t>{static_cast<py::ssize_t>(in.queries.size()),
+                                                     static_cast<py::ssize_t>(in.photos)});
+        float* out = scores.mutable_data();
+        {
+          py::gil_scoped_release release;
+          scan::all_scores(in.parts, in.queries, in.rule, threads, out);
+        }
+        return scores;
+      },
+      py::arg("segments"), py::arg("queries"), py::arg("term"), py::arg("match"),
+      py::arg("likeness") = py::none(), py::arg("within") = 64, py::arg("threads") = 0);
+  m.def(
+      "best_scores",
+      [](const py::list& segments, const py::list& queries, const std::string& term,
+         const std::string& match, const py::object& likeness, std::int32_t within, std::size_t k,
+         std::size_t threads) {
+        const Inputs in(segments, queries, term, match, likeness, within);
+        const std::vector<py::ssize_t> shape{static_cast<py::ssize_t>(in.queries.size()),
+                                             static_cast<py::ssize_t>(k)};
+        checked_mul(in.queries.size(), k);
+        Array<float> distances(shape);
+        Array<std::int64_t> ids(shape);
+        float* d = distances.mutable_data();
+        std::int64_t* i = ids.mutable_data();
+        {
+          py::gil_scoped_release release;
+          scan::best_scores(in.parts, in.queries, in.rule, k, threads, d, i);
+        }
+        return py::make_tuple(distances, ids);
+      },
+      py::arg("segments"), py::arg("queries"), py::arg("term"), py::arg("match"),
+      py::arg("likeness") = py::none(), py::arg("within") = 64, py::arg("k") = 10,
+      py::arg("threads") = 0);
+}
+
+}  // namespace kf::bind
