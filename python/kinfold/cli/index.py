@@ -9,9 +9,9 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from kinfold.cli.options import count
+from kinfold.cli.options import count, engine, shares
 from kinfold.cli.output import check_writable, say, show, write_json
-from kinfold.gallery.settings import ENGINES
+from kinfold.gallery import METHODS
 
 SUMMARY = "make a gallery of a folder of photos, or update it"
 
@@ -32,13 +32,21 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--engine",
-        choices=tuple(ENGINES),
-        help="what describes a photo (default: asmk; cnn with --weights)",
+        type=engine,
+        metavar="NAME[+NAME...]",
+        help=f"what of a photo is compared: {', '.join(METHODS)}, or several joined by + "
+        "(default: asmk+vlad; cnn with --weights)",
+    )
+    parser.add_argument(
+        "--shares",
+        type=shares,
+        metavar="S,S,...",
+        help="of the similarity, one for each engine named (default: what suits photos)",
     )
     parser.add_argument(
         "--weights",
         metavar="FILE",
-        help="weights of a network, for the engines cnn, asmk+cnn and both",
+        help="weights of a network, for the engine cnn",
     )
     parser.add_argument(
         "--model",
@@ -53,8 +61,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 _NUMBERS = {
     "max_side": "longer side that photos are reduced to (default: 800)",
     "max_features": "local features of a photo (default: 1500)",
+    "visual_words": "words of asmk (default: 16384)",
     "codewords": "size of the VLAD codebook (default: 128)",
-    "dim": "length of a VLAD descriptor (default: 128)",
+    "centroids": "of tembedding (default: 16)",
+    "dim": "length of the vectors of vlad and tembedding (default: 128)",
 }
 
 
@@ -96,7 +106,9 @@ def run(options: argparse.Namespace) -> int:
 
 def _opened(gallery: Any, target: Path, options: argparse.Namespace) -> Any:
     given = {
-        name: getattr(options, name) for name in _NUMBERS if getattr(options, name) is not None
+        name: getattr(options, name)
+        for name in (*_NUMBERS, "shares")
+        if getattr(options, name) is not None
     }
     engine = options.engine or ("cnn" if options.weights else None)
     if not (target / "MANIFEST.json").is_file():

@@ -23,6 +23,17 @@ def rerank(text: str) -> tuple[str, ...]:
     return names
 
 
+def engine(text: str) -> str:
+    """Of a gallery: "asmk", "asmk+cnn", ...."""
+    from kinfold.gallery.settings import engines_of
+
+    try:
+        engines_of(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+    return text
+
+
 def box(text: str) -> tuple[float, float, float, float]:
     """ "x0,y0,x1,y1" in pixels."""
     try:
@@ -52,6 +63,17 @@ def share(text: str) -> float:
     if not 0 < value <= 1:
         raise argparse.ArgumentTypeError(f"expected a number above 0, up to 1, got {text!r}")
     return value
+
+
+def shares(text: str) -> tuple[float, ...]:
+    """ "0.6,0.4": numbers from 0 to 1."""
+    try:
+        values = tuple(float(part) for part in text.split(","))
+    except ValueError:
+        values = (-1.0,)
+    if not all(0 <= value <= 1 for value in values):
+        raise argparse.ArgumentTypeError(f"expected numbers from 0 to 1, got {text!r}")
+    return values
 
 
 _UNITS = {"kb": 1e3, "mb": 1e6, "gb": 1e9, "kib": 1 << 10, "mib": 1 << 20, "gib": 1 << 30}

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from kinfold.gallery.gallery import Gallery
 
-# What of a photo is compared: a vector, or (asmk) a set. A new engine is one file and one line.
+# What of a photo is compared: a vector, or a set in an inverted file. A new engine is one file and one line.
 METHODS: dict[str, str] = {
     "vlad": "kinfold.gallery.engines.vlad:VLADEngine",
+    "tembedding": "kinfold.gallery.engines.tembedding:TEmbeddingEngine",
     "cnn": "kinfold.gallery.engines.cnn:CNNEngine",
     "asmk": "kinfold.gallery.engines.asmk:ASMKEngine",
 }

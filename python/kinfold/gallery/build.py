@@ -4,21 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from kinfold.base.arrays import Ids
 from kinfold.gallery.describe import Seconds
-from kinfold.gallery.engines.asmk import comparable, described
+from kinfold.gallery.engines.base import all_described
+from kinfold.gallery.fused import Fused
 from kinfold.gallery.model import Model
 from kinfold.gallery.photos import Photo
 from kinfold.gallery.segment import Segment
-from kinfold.gallery.state import read_model, read_segment
+from kinfold.gallery.state import read_fused, read_model, read_segment
 from kinfold.gallery.store import Manifest, Store
-from kinfold.graph.knn import KNNGraph
 from kinfold.index.flat import FlatIndex
 from kinfold.io import kin
-from kinfold.local.asmk import ASMK
 
 # A model is learnt anew where the collection has grown to this many times what it was learnt on.
 GROWTH = 1.5
@@ -37,7 +37,7 @@ def finish(
 
     Returns the manifest, and whether the model was learnt (anew). Nothing is written where nothing changed.
     """
-    model, index = None, None
+    model, fused = None, None
     if "model" in manifest.parts:
         model = read_model(store.part(manifest.parts["model"]))
     old = manifest
@@ -49,19 +49,18 @@ def finish(
             held = _segments(store, photos)
             model = Model.learn(held, manifest.settings, fingerprint(), len(photos))
             manifest = replace(_saved(store, manifest, "model", model), own_model=True)
-    elif "index" in manifest.parts:
-        index = kin.load(store.part(manifest.parts["index"]))
+    elif "graph" in manifest.parts:
+        fused = read_fused(store, manifest, model)
     with seconds.of("index"):
-        index, changed = _indexed(store, model, index, photos)
-    if changed or "graph" not in manifest.parts:
-        with seconds.of("index"):
-            lists = _lists(store, manifest, model, photos, np.asarray(index.ids), learn)
+        fused, changed = _indexed(store, model, fused, photos)
+    if changed:
         with seconds.of("write"):
-            manifest = _saved(store, manifest, "index", index)
-            if lists is not None:
-                manifest = _saved(store, manifest, "lists", lists)
+            if fused.index is not None:
+                manifest = _saved(store, manifest, "index", fused.index)
+            for name, lists in fused.lists.items():
+                manifest = _saved(store, manifest, name, lists)
         with seconds.of("graph"):
-            graph = _graph(index, lists, model.match_share, manifest.settings.neighbours)
+            graph = fused.graph(manifest.settings.neighbours)
             manifest = _saved(store, manifest, "graph", graph)
     names = tuple(sorted({photo.segment for photo in photos if photo.segment}))
     manifest = replace(manifest, segments=names)
@@ -71,67 +70,30 @@ def finish(
 
 
 def _indexed(
-    store: Store, model: Model, index: FlatIndex | None, photos: Sequence[Photo]
-) -> tuple[FlatIndex, bool]:
-    """The index over these photos, and whether anything had to be changed for that."""
+    store: Store, model: Model, fused: Fused | None, photos: Sequence[Photo]
+) -> tuple[Fused, bool]:
+    """What the engines hold of these photos, and whether anything had to be changed for that."""
     wanted = np.array([photo.id for photo in photos], np.int64)
-    present = np.empty(0, np.int64) if index is None else np.asarray(index.ids)
+    present = np.empty(0, np.int64) if fused is None else fused.ids
     new = set(np.setdiff1d(wanted, present).tolist())
     gone = np.setdiff1d(present, wanted)
-    parts = [
-        (segment.ids, model.vectors(segment))
-        for segment in _segments(store, [photo for photo in photos if photo.id in new])
-    ]
-    if index is None:
-        index = FlatIndex(parts[0][1].shape[1], metric="ip")
-    if len(gone):
-        index.remove(gone)
-    for ids, vectors in parts:
-        index.add(vectors, ids=ids)
-    return index, bool(len(gone) or parts)
-
-
-def _lists(
-    store: Store,
-    manifest: Manifest,
-    model: Model,
-    photos: Sequence[Photo],
-    ids: Ids,
-    learnt: bool,
-) -> ASMK | None:
-    """ASMK's inverted file over the photos, in the order of ``ids``; None where it is not used."""
-    lists = model.lists()
-    if lists is None:
-        return None
-    if not learnt and "lists" in manifest.parts:
-        lists = kin.load(store.part(manifest.parts["lists"]))
-    lists.remove(np.setdiff1d(lists.ids, ids))
-    new = set(np.setdiff1d(ids, lists.ids).tolist())
+    index = None if fused is None else fused.index
+    lists = model.empty() if fused is None else fused.lists
+    for held in [] if fused is None else fused.held:
+        held.remove(gone)
     for segment in _segments(store, [photo for photo in photos if photo.id in new]):
-        lists.add(described(segment), ids=segment.ids)
-    return lists.ordered(ids)
-
-
-def _graph(index: FlatIndex, lists: ASMK | None, share: float, neighbours: int) -> KNNGraph:
-    """The graph of the most similar photos, by vectors or by all engines."""
-    vectors = index.reconstruct(index.ids)
-    if lists is None:
-        return KNNGraph.build(vectors, neighbours)
-    # More candidates of either kind than are kept, so that their sum finds the best of both.
-    matched = lists.neighbours(4 * neighbours)
-    n = len(vectors)
-    ids, values = matched.ids, np.zeros(matched.ids.shape, np.float32)
-    there = ids >= 0
-    rows = np.repeat(np.arange(n), ids.shape[1]).reshape(ids.shape)[there]
-    near = np.einsum("ij,ij->i", vectors[rows], vectors[ids[there]])
-    values[there] = share * comparable(matched.distances[there]) + (1 - share) * near
-    values[~there] = -np.inf
-    order = np.argsort(-values, axis=1, kind="stable")[:, :neighbours]
-    return KNNGraph.from_neighbours(
-        np.take_along_axis(ids, order, axis=1),
-        np.maximum(np.take_along_axis(values, order, axis=1), 0),
-        k=neighbours,
-    )
+        vectors = model.vectors(segment)
+        if vectors is not None:
+            index = FlatIndex(vectors.shape[1], metric="ip") if index is None else index
+            index.add(vectors, ids=segment.ids)
+        if lists:
+            local = all_described(segment)
+            for file in lists.values():
+                file.add(local, ids=segment.ids)
+    if index is not None:
+        for file in lists.values():
+            file.ordered(index.ids)
+    return Fused(model, index, lists), bool(len(gone) or new)
 
 
 def _segments(store: Store, photos: Sequence[Photo]) -> list[Segment]:
@@ -146,10 +108,8 @@ def _segments(store: Store, photos: Sequence[Photo]) -> list[Segment]:
     return held
 
 
-def _saved(
-    store: Store, manifest: Manifest, name: str, part: Model | FlatIndex | KNNGraph | ASMK
-) -> Manifest:
-    def write(path: object) -> None:
-        kin.write(path, part.kind, part.params(), part.arrays())  # type: ignore[arg-type]
+def _saved(store: Store, manifest: Manifest, name: str, part: Any) -> Manifest:
+    def write(path: Path) -> None:
+        kin.write(path, part.kind, part.params(), part.arrays())
 
     return manifest.with_parts(**{name: store.add("parts", ".kin", write, label=f"{name}-")})

@@ -79,7 +79,7 @@ class Gallery:
             )
         if not needs and weights is not None:
             raise ValueError(
-                f"weights: the engine '{chosen.engine}' uses none; choose 'cnn', 'asmk+cnn' or 'both'"
+                f"weights: the engine '{chosen.engine}' uses none; choose 'cnn' or '{chosen.engine}+cnn'"
             )
         folder = Path(path)
         store = Store(folder)
@@ -273,10 +273,10 @@ class Gallery:
         names = _checked_stages(rerank)
         state = self.state
         verify_top = as_count(verify_top, "verify_top")
-        depth = len(state.index)
+        depth = len(state.fused)
         if top is not None:
             depth = min(depth, max(as_count(top, "top"), verify_top, 200))
-        found = state.similarities(query, depth)
+        found = state.fused.search(query, depth)
         # Photos that were deleted since are in the index until its next update is done.
         present = self._table.by_ids(found.ids[found.ids >= 0])
         live = np.array([int(i) in present for i in found.ids], bool)
@@ -322,8 +322,9 @@ class Gallery:
             return [], []
         node = {int(i): n for n, i in enumerate(state.ids)}
         sources = np.array([node[int(i)] for i in answer.sources], np.int64)
-        vectors = state.index.reconstruct(answer.sources)
-        near = np.clip(vectors @ query.vector, 1e-3, 1.0)
+        similarity = dict(zip(answer.first_ids.tolist(), answer.first_scores.tolist()))
+        known = [similarity.get(i, 0.0) for i in answer.sources.tolist()]
+        near = np.clip(np.array(known, np.float32), 1e-3, 1.0)
         path = state.graph.path(sources, node[id], source_similarities=near)
         return [int(state.ids[n]) for n in path.ids], [float(s) for s in path.similarities]
 
@@ -417,16 +418,18 @@ class Gallery:
             "own_model": manifest.own_model,
             "settings": manifest.settings.to_dict(),
         }
-        if "index" in manifest.parts:
-            params = {
-                name: kin.header(self._store.part(manifest.parts[name]))
-                for name in ("model", "graph")
+        if "graph" in manifest.parts:
+            headers = {
+                name: kin.header(self._store.part(file))
+                for name, file in manifest.parts.items()
+                if name != "weights"
             }
-            index = kin.header(self._store.part(manifest.parts["index"]))
-            facts["indexed"] = index.tensors["ids"][1][0]
-            facts["dim"] = index.params["dim"]
-            facts["model_learnt_on"] = params["model"].params["photos"]
-            facts["graph_edges"] = params["graph"].tensors["neighbours"][1][0] // 2
+            graph = headers["graph"].tensors
+            facts["indexed"] = graph["starts"][1][0] - 1
+            if "index" in headers:
+                facts["dim"] = headers["index"].params["dim"]
+            facts["model_learnt_on"] = headers["model"].params["photos"]
+            facts["graph_edges"] = graph["neighbours"][1][0] // 2
         if verify:
             self._verify(manifest)
             facts["verified"] = True
@@ -436,7 +439,7 @@ class Gallery:
         self._table.check()
         for name in sorted({*self._table.segments(), *manifest.segments}):
             read_segment(self._store.segment(name), verify=True)
-        if "index" in manifest.parts:
+        if "graph" in manifest.parts:
             State(self._store)
         elif "model" in manifest.parts:
             read_model(self._store.part(manifest.parts["model"]))

@@ -1,4 +1,4 @@
-"""What was learnt: the engines together, whose weighed vectors stand side by side in one vector."""
+"""What was learnt: the engines of a gallery, and what each has of the similarity."""
 
 from __future__ import annotations
 
@@ -14,41 +14,40 @@ from kinfold.base.local_features import LocalFeatures
 from kinfold.base.registry import resolve
 from kinfold.base.state import JSON, Arrays, add_prefix, check_only, strip_prefix, take_param
 from kinfold.gallery import METHODS
-from kinfold.gallery.engines.asmk import ASMKEngine
-from kinfold.gallery.engines.base import Learnt
+from kinfold.gallery.engines.base import Engine, Lists
+from kinfold.gallery.engines.inverted import ListsEngine
 from kinfold.gallery.segment import Segment
 from kinfold.gallery.settings import Settings
-from kinfold.local.asmk import ASMK
-
-# The share of an engine in the similarity of vectors, where it is not alone.
-_SHARES = {"vlad": lambda weight: 1 - weight, "cnn": lambda weight: weight}
 
 
 class Model:
-    """Photos to vectors of length one; their inner product is the weighed sum of the engines' similarities.
+    """The engines by name; the similarity of photos is the weighed sum of theirs.
 
-    ASMK has no vectors: ``lists`` is its empty inverted file, or None where it is not used, and ``shares`` says
-    what it has of the whole similarity.
+    Vectors stand side by side in one, each scaled by the root of its engine's share, so that one inner product is their
+    part of the sum. Inverted files have no vectors: ``lists`` are the engines that have one.
 
+    shares : of each engine, adding to one
     fingerprint : of how photos are described. Vectors of different fingerprints cannot be compared.
+    photos : how many it was learnt on
     """
 
     kind: ClassVar[str] = "gallery.Model"
 
     def __init__(
         self,
-        engines: Mapping[str, Learnt],
+        engines: Mapping[str, Engine],
         shares: Mapping[str, float],
         fingerprint: str,
         photos: int,
     ) -> None:
         # In the catalogue's order, whatever order a file or a caller has: vectors stand side by side.
         self.engines = {name: engines[name] for name in METHODS if name in engines}
-        self._vectors: dict[str, Any] = {
-            name: engine for name, engine in self.engines.items() if name != "asmk"
-        }
+        self.shares = {name: float(shares[name]) for name in self.engines}
         self.fingerprint, self.photos = fingerprint, photos
-        self.shares = dict(shares)
+        self.lists = {n: e for n, e in self.engines.items() if isinstance(e, ListsEngine)}
+        self._vectors: dict[str, Any] = {
+            name: engine for name, engine in self.engines.items() if name not in self.lists
+        }
 
     @classmethod
     def learn(
@@ -57,35 +56,27 @@ class Model:
         """All engines of the settings, on all photos."""
         held = list(segments)
         engines = {name: resolve(METHODS[name]).learn(held, settings) for name in settings.engines}
-        shares = {name: 1.0 for name in engines}
-        if len(shares.keys() - {"asmk"}) > 1:
-            shares = {name: _SHARES[name](settings.network_share) for name in engines}
-        if "asmk" in engines:
-            shares["asmk"] = settings.match_share
+        weights = settings.shares or tuple(engine.weight for engine in engines.values())
+        shares = {name: weight / sum(weights) for name, weight in zip(engines, weights)}
         return cls(engines, shares, fingerprint, photos)
 
-    def vectors(self, segment: Segment) -> Vectors:
-        """A vector for each photo of a segment, (n, dim)."""
+    def vectors(self, segment: Segment) -> Vectors | None:
+        """A vector for each photo of a segment, (n, dim); None where no engine gives any."""
         return self._joined({name: e.vectors(segment) for name, e in self._vectors.items()})
 
-    def describe(self, features: LocalFeatures, raw: Vectors | None) -> Vectors:
-        """The vector of one photo, (dim,)."""
+    def describe(self, features: LocalFeatures, raw: Vectors | None) -> Vectors | None:
+        """The vector of one photo, (dim,); None where no engine gives any."""
         parts = {name: e.describe(features, raw)[None, :] for name, e in self._vectors.items()}
-        return self._joined(parts)[0]
+        joined = self._joined(parts)
+        return None if joined is None else joined[0]
 
-    @property
-    def match_share(self) -> float:
-        """What ASMK has of the similarity of photos."""
-        return self.shares.get("asmk", 0.0)
+    def empty(self) -> dict[str, Lists]:
+        """The inverted files, without photos."""
+        return {name: engine.empty() for name, engine in self.lists.items()}
 
-    def lists(self) -> ASMK | None:
-        """ASMK's inverted file without photos."""
-        engine = self.engines.get("asmk")
-        return engine.empty() if isinstance(engine, ASMKEngine) else None
-
-    def _joined(self, parts: Mapping[str, Vectors]) -> Vectors:
+    def _joined(self, parts: Mapping[str, Vectors]) -> Vectors | None:
         weighed = [part * np.float32(self.shares[name] ** 0.5) for name, part in parts.items()]
-        return np.concatenate(weighed, axis=1)
+        return np.concatenate(weighed, axis=1) if weighed else None
 
     def params(self) -> dict[str, JSON]:
         return {
@@ -107,10 +98,10 @@ class Model:
         chosen = take_param(params, "engines", dict)
         shares = take_param(params, "shares", dict)
         check_only(chosen, set(METHODS), "engines")
-        if set(shares) != set(chosen) or not set(chosen) - {"asmk"}:
+        if set(shares) != set(chosen) or not chosen:
             raise FileFormatError("parameter 'shares': expected one for each engine")
         for share in shares.values():
-            if not isinstance(share, (int, float)) or not 0 <= share <= 1:
+            if type(share) not in (int, float) or not 0 <= share <= 1:
                 raise FileFormatError(f"parameter 'shares': got {share!r}")
         engines = {
             name: resolve(METHODS[name]).from_state(state, strip_prefix(name, arrays))

@@ -33,7 +33,7 @@ class Query:
     box : x0, y0, x1, y1 in pixels of the original, or None
     features : local features inside the box, in pixels of what was described
     to_photo : float64 (3, 3), pixels of what was described to pixels of the original
-    vector : float32 (d,)
+    vector : float32 (d,), or None where no engine has vectors
     """
 
     name: str
@@ -42,7 +42,7 @@ class Query:
     box: Box | None
     features: LocalFeatures
     to_photo: NDArray[np.float64]
-    vector: Vectors
+    vector: Vectors | None
 
 
 def describe_query(source: Any, box: Any, describer: Describer, model: Model) -> Query:

@@ -11,8 +11,7 @@ import numpy as np
 
 from kinfold.base.errors import FileFormatError, GalleryError
 from kinfold.base.local_features import LocalFeatures
-from kinfold.base.ranking import Neighbours
-from kinfold.gallery.engines.asmk import comparable
+from kinfold.gallery.fused import Fused
 from kinfold.gallery.model import Model
 from kinfold.gallery.photos import Photo
 from kinfold.gallery.segment import Segment
@@ -20,8 +19,6 @@ from kinfold.gallery.store import Manifest, Store
 from kinfold.graph.knn import KNNGraph
 from kinfold.index.flat import FlatIndex
 from kinfold.io import kin
-from kinfold.local.asmk import ASMK
-from kinfold.local.sift import root_sift
 
 # Segments that are held open: mapped, so that they cost little memory.
 _OPEN = 256
@@ -79,22 +76,35 @@ def read_model(path: Path) -> Model:
     return kin.restore(Model, path, *kin.read(path))
 
 
+def read_fused(store: Store, manifest: Manifest, model: Model) -> Fused:
+    """Index and inverted files of the manifest. Raises KeyError where it names no such part."""
+    index = None
+    if len(model.lists) < len(model.engines):
+        index = expect(FlatIndex, store.part(manifest.parts["index"]))
+    lists = {
+        name: expect(engine.lists, store.part(manifest.parts[name]))
+        for name, engine in model.lists.items()
+    }
+    for name, held in lists.items():
+        if not np.array_equal(
+            held.ids, next(iter(lists.values())).ids if index is None else index.ids
+        ):
+            raise FileFormatError(f"{store.folder}: {name} holds other photos than the rest")
+    return Fused(model, index, lists)
+
+
 class State:
     """The parts that a search needs, read once."""
 
     def __init__(self, store: Store) -> None:
         for attempt in range(3):
             self.manifest: Manifest = store.read()
-            if "index" not in self.manifest.parts:
+            if "graph" not in self.manifest.parts:
                 raise GalleryError(f"{store.folder}: holds no photos yet")
-            parts = {name: store.part(file) for name, file in self.manifest.parts.items()}
             try:
-                self.model = read_model(parts["model"])
-                self.index = _expect(FlatIndex, parts["index"])
-                self.graph = _expect(KNNGraph, parts["graph"])
-                self.lists: ASMK | None = None
-                if self.model.match_share or "lists" in parts:
-                    self.lists = _expect(ASMK, parts["lists"])
+                self.model = read_model(store.part(self.manifest.parts["model"]))
+                self.fused = read_fused(store, self.manifest, self.model)
+                self.graph = expect(KNNGraph, store.part(self.manifest.parts["graph"]))
                 break
             except KeyError as error:
                 raise FileFormatError(f"{store.folder}: the part {error} is missing") from None
@@ -102,32 +112,15 @@ class State:
                 # A writer replaced the manifest and swept: what it names now is there.
                 if attempt == 2:
                     raise FileFormatError(f"{error.filename}: is missing") from None
-        if len(self.graph) != len(self.index):
+        if len(self.graph) != len(self.fused):
             raise FileFormatError(
                 f"{store.folder}: graph and index hold different numbers of photos"
             )
-        self.weights = parts.get("weights")
-        self.ids = np.asarray(self.index.ids)
-        if self.lists is not None and not np.array_equal(self.lists.ids, self.ids):
-            raise FileFormatError(f"{store.folder}: lists and index hold different photos")
-
-    def similarities(self, query: Any, depth: int) -> Neighbours:
-        """The most similar photos of a described query, by all engines together."""
-        if self.lists is None:
-            found: Neighbours = self.index.search(query.vector, depth)
-            return found
-        share = np.float32(self.model.match_share)
-        matched = self.lists.scores([root_sift(query.features.descriptors)])[0]
-        vectors, ids = self.index.search(query.vector, len(self.ids))
-        order = np.argsort(ids, kind="stable")
-        by_id = np.argsort(self.ids, kind="stable")
-        total = share * comparable(matched)
-        total[by_id] += (1 - share) * vectors[order]
-        best = np.lexsort((self.ids, -total))[:depth]
-        return Neighbours(total[best], self.ids[best])
+        self.ids = self.fused.ids
 
 
-def _expect(cls: Any, path: Path) -> Any:
+def expect(cls: Any, path: Path) -> Any:
+    """The object of that class in a file."""
     found = kin.load(path)
     if not isinstance(found, cls):
         raise FileFormatError(f"{path}: expected a {cls.kind}, got {type(found).__name__}")

@@ -10,17 +10,19 @@ from pathlib import Path
 from typing import Any
 
 from kinfold.base.errors import FileFormatError, GalleryError
+from kinfold.gallery import METHODS
 from kinfold.gallery.settings import Settings
 from kinfold.images.digest import content_digest
 from kinfold.io import atomic
 
-FORMAT = 1
+FORMAT = 2
 MANIFEST = "MANIFEST.json"
 PHOTOS = "photos.sqlite"
 _PARTS = ("segments", "parts")
 _FIELDS = {"format", "library", "settings", "photos", "parts", "segments", "own_model"}
 # The parts of a gallery that may be named in its manifest.
-NAMES = ("model", "index", "lists", "graph", "weights")
+# An engine's name stands for its inverted file.
+NAMES = ("model", "index", "graph", "weights", *METHODS)
 
 
 @dataclass(frozen=True)
@@ -152,6 +154,10 @@ def _manifest(data: Any) -> Manifest:
     if version > FORMAT:
         raise FileFormatError(
             f"is of format {version}; this kinfold reads {FORMAT}: a newer one is needed"
+        )
+    if version < FORMAT:
+        raise FileFormatError(
+            f"is of format {version}, before galleries held several engines; index the photos anew"
         )
     if set(data) != _FIELDS:
         raise FileFormatError("expected other fields")

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from typing import Any, Protocol
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, ClassVar, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from kinfold.base.arrays import Vectors
+from kinfold.base.arrays import Ids, Vectors
+from kinfold.base.errors import GalleryError
 from kinfold.base.local_features import LocalFeatures
+from kinfold.base.ranking import Neighbours
 from kinfold.base.state import JSON, Arrays
 from kinfold.gallery.segment import Segment
 from kinfold.gallery.settings import Settings
+from kinfold.local.sift import root_sift
 from kinfold.transform.normalize import l2_normalize
 from kinfold.transform.pca import PCA
 
@@ -20,13 +23,20 @@ from kinfold.transform.pca import PCA
 MOST_LEARNT = 8192
 
 
-class Learnt(Protocol):
-    """What every engine is: learnt on a collection, and saved."""
+class Engine(Protocol):
+    """What of a photo is compared: learnt on a collection, and saved.
 
-    raw: str | None
+    An engine gives each photo a vector (``VectorEngine``), or keeps all photos in an inverted file (``ListsEngine``).
+
+    weight : of its similarity where several engines are used and nothing else is asked for
+    raw : the name of the array that segments hold for it, or None where local features suffice
+    """
+
+    weight: ClassVar[float]
+    raw: ClassVar[str | None]
 
     @classmethod
-    def learn(cls, segments: Iterable[Segment], settings: Settings) -> Learnt:
+    def learn(cls, segments: Iterable[Segment], settings: Settings) -> Engine:
         """Learn from all photos of a collection, segment by segment; ``segments`` may be gone through twice."""
         ...
 
@@ -37,16 +47,11 @@ class Learnt(Protocol):
     @classmethod
     def from_state(
         cls, params: Mapping[str, JSON], arrays: Mapping[str, NDArray[Any]]
-    ) -> Learnt: ...
+    ) -> Engine: ...
 
 
-class Engine(Learnt, Protocol):
-    """Gives each photo a vector of length one.
-
-    raw : the name of the array that segments hold for it, or None where local features suffice
-    """
-
-    raw: str | None
+class VectorEngine(Engine, Protocol):
+    """Gives each photo a vector of length one; similarity is their inner product."""
 
     def vectors(self, segment: Segment) -> Vectors:
         """A vector for each photo of a segment, (n, dim), of length one."""
@@ -55,6 +60,43 @@ class Engine(Learnt, Protocol):
     def describe(self, features: LocalFeatures, raw: Vectors | None) -> Vectors:
         """The vector of one photo, (dim,)."""
         ...
+
+
+class Lists(Protocol):
+    """Photos in an inverted file: ``local.ASMK``, ``local.BagOfWords``."""
+
+    kind: ClassVar[str]
+
+    @property
+    def ids(self) -> Ids: ...
+
+    def __len__(self) -> int: ...
+
+    def fit(self, descriptors: Any) -> Any: ...
+
+    def add(self, photos: Sequence[Any], ids: Any = None) -> Ids: ...
+
+    def remove(self, ids: Any) -> int: ...
+
+    def ordered(self, ids: Any) -> Any: ...
+
+    def scores(self, queries: Sequence[Any]) -> Vectors: ...
+
+    def neighbours(self, k: int = 10) -> Neighbours: ...
+
+    def params(self) -> dict[str, JSON]: ...
+
+    def arrays(self) -> Arrays: ...
+
+
+def described(features: LocalFeatures) -> Vectors:
+    """RootSIFT of a photo."""
+    return root_sift(features.descriptors)
+
+
+def all_described(segment: Segment) -> list[Vectors]:
+    """RootSIFT of each photo of a segment."""
+    return [described(segment.features(row)) for row in range(len(segment))]
 
 
 def learn_whitening(raw: Vectors, dim: int, exponent: float) -> PCA | None:
@@ -71,14 +113,32 @@ def whitened(raw: Vectors, whitening: PCA | None) -> Vectors:
 
 
 def sample_descriptors(
-    segments: list[Segment], count: int, random: np.random.Generator
+    segments: Sequence[Segment], count: int, random: np.random.Generator
 ) -> NDArray[np.uint8]:
-    """Descriptors of all photos, each segment by its share, about ``count`` in all."""
+    """Descriptors of all photos, each segment by its share, about ``count`` in all.
+
+    Raises GalleryError where no photo has any.
+    """
     total = sum(len(segment.descriptors) for segment in segments)
-    share = min(1.0, count / max(total, 1))
-    parts = [np.empty((0, 128), np.uint8)]
+    if not total:
+        raise GalleryError(
+            "no photo has any local feature to learn from; use the engine 'cnn' for such photos"
+        )
+    share = min(1.0, count / total)
+    parts = []
     for segment in segments:
         n = len(segment.descriptors)
         rows = np.sort(random.choice(n, min(n, round(n * share)), replace=False))
         parts.append(np.asarray(segment.descriptors[rows]))
     return np.concatenate(parts)
+
+
+def sample_photos(
+    segments: Sequence[Segment], count: int, random: np.random.Generator
+) -> list[Vectors]:
+    """RootSIFT of photos of all segments, ``count`` at most, in their order."""
+    photos = [(segment, row) for segment in segments for row in range(len(segment))]
+    if len(photos) > count:
+        chosen = np.sort(random.choice(len(photos), count, replace=False))
+        photos = [photos[i] for i in chosen]
+    return [described(segment.features(row)) for segment, row in photos]

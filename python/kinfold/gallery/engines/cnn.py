@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,7 +21,8 @@ from kinfold.transform.pca import PCA
 class CNNEngine:
     """Radenovic, Tolias & Chum, PAMI 2019, with whitening learnt without labels."""
 
-    raw: str | None = "network"
+    weight: ClassVar[float] = 0.15
+    raw: ClassVar[str | None] = "network"
 
     def __init__(self, whitening: PCA | None) -> None:
         self._whitening = whitening

@@ -1,0 +1,77 @@
+"""Sets of local features in an inverted file: learnt on the collection, no weights needed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kinfold.base.arrays import Vectors
+from kinfold.base.errors import FileFormatError
+from kinfold.base.random import generator
+from kinfold.base.state import JSON, Arrays, check_only, take_param
+from kinfold.gallery.engines.base import Lists, sample_descriptors
+from kinfold.gallery.segment import Segment
+from kinfold.gallery.settings import Settings
+from kinfold.local.sift import root_sift
+from kinfold.local.words import VisualWords
+
+# Descriptors that the words are learnt on, for each word; and words for so many descriptors at most.
+_PER_WORD = 40
+_LEAST_PER_WORD = 8
+
+
+class ListsEngine:
+    """An engine that has no vectors: it keeps what was learnt, ``empty`` gives an inverted file for the photos.
+
+    name : of the inverted file, in the gallery
+    lists : its class, which knows ``from_state``
+    half : the similarity that counts one half beside those of other engines
+    """
+
+    weight: ClassVar[float]
+    raw: ClassVar[str | None] = None
+    name: ClassVar[str]
+    lists: ClassVar[Any]
+
+    def __init__(self, learnt: Lists, half: float) -> None:
+        self._learnt, self.half = learnt, half
+
+    @classmethod
+    def learn(cls, segments: Iterable[Segment], settings: Settings) -> ListsEngine:
+        """Words, and what else is learnt, on a sample of descriptors."""
+        held, random = list(segments), generator(settings.seed)
+        sample = sample_descriptors(held, settings.visual_words * _PER_WORD, random)
+        distinct = len(np.unique(sample, axis=0))
+        k = max(1, min(settings.visual_words, distinct // _LEAST_PER_WORD))
+        words = VisualWords(k, sample=None, seed=settings.seed, verbose=False)
+        learnt = cls.lists(words).fit(root_sift(sample))
+        return cls(learnt, 0.002)
+
+    def empty(self) -> Lists:
+        """An inverted file without photos."""
+        made: Lists = self.lists.from_state(self._learnt.params(), self._learnt.arrays())
+        return made
+
+    def comparable(self, similarities: Vectors) -> Vectors:
+        """Similarities on the scale of cosines, in the same order: 0 for unlike photos, 0.5 at ``half``, below 1."""
+        known = np.maximum(similarities, 0)
+        return known / (known + np.float32(self.half))
+
+    def params(self) -> dict[str, JSON]:
+        return {self.name: self._learnt.params(), "half": self.half}
+
+    def arrays(self) -> Arrays:
+        return self._learnt.arrays()
+
+    @classmethod
+    def from_state(
+        cls, params: Mapping[str, JSON], arrays: Mapping[str, NDArray[Any]]
+    ) -> ListsEngine:
+        check_only(params, {cls.name, "half"}, "parameters")
+        half = float(take_param(params, "half", (int, float)))
+        if not 0 < half < np.inf:
+            raise FileFormatError(f"parameter 'half': got {half!r}")
+        return cls(cls.lists.from_state(take_param(params, cls.name, dict), arrays), half)

@@ -1,0 +1,97 @@
+"""Local features pooled into one vector, PCA-whitened: learnt on the collection, no weights needed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any, ClassVar, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kinfold.base.arrays import Vectors
+from kinfold.base.local_features import LocalFeatures
+from kinfold.base.random import generator
+from kinfold.base.state import JSON, Arrays, add_prefix, check_only, strip_prefix, take_param
+from kinfold.gallery.engines.base import (
+    MOST_LEARNT,
+    all_described,
+    described,
+    learn_whitening,
+    sample_photos,
+    whitened,
+)
+from kinfold.gallery.segment import Segment
+from kinfold.gallery.settings import Settings
+from kinfold.transform.pca import PCA
+
+
+class Pooling(Protocol):
+    """Sets of local descriptors to one vector each: ``local.VLAD``, ``local.TEmbedding``."""
+
+    def transform(self, photos: Any) -> Vectors: ...
+
+    def params(self) -> dict[str, JSON]: ...
+
+    def arrays(self) -> Arrays: ...
+
+
+class PooledEngine:
+    """An engine of the vectors that a pooling gives.
+
+    name : of the pooling, in the file
+    pooling : its class, which knows ``from_state``
+    """
+
+    weight: ClassVar[float]
+    raw: ClassVar[str | None] = None
+    name: ClassVar[str]
+    pooling: ClassVar[Any]
+
+    def __init__(self, learnt: Pooling, whitening: PCA | None) -> None:
+        self._learnt, self._whitening = learnt, whitening
+
+    @classmethod
+    def fitted(
+        cls, segments: list[Segment], settings: Settings, random: np.random.Generator
+    ) -> Pooling:
+        """The pooling, learnt on a sample of descriptors. Raises GalleryError where there are none."""
+        raise NotImplementedError
+
+    @classmethod
+    def learn(cls, segments: Iterable[Segment], settings: Settings) -> PooledEngine:
+        """The pooling first, then the whitening on a sample of photos."""
+        held, random = list(segments), generator(settings.seed)
+        learnt = cls.fitted(held, settings, random)
+        raw = learnt.transform(sample_photos(held, MOST_LEARNT, random))
+        return cls(learnt, learn_whitening(raw, settings.dim, settings.whitening))
+
+    def vectors(self, segment: Segment) -> Vectors:
+        return whitened(self._learnt.transform(all_described(segment)), self._whitening)
+
+    def describe(self, features: LocalFeatures, raw: Vectors | None) -> Vectors:
+        return whitened(self._learnt.transform([described(features)]), self._whitening)[0]
+
+    def params(self) -> dict[str, JSON]:
+        whitening = None if self._whitening is None else self._whitening.params()
+        return {self.name: self._learnt.params(), "whitening": whitening}
+
+    def arrays(self) -> Arrays:
+        whitening = {} if self._whitening is None else self._whitening.arrays()
+        return {
+            **add_prefix(self.name, self._learnt.arrays()),
+            **add_prefix("whitening", whitening),
+        }
+
+    @classmethod
+    def from_state(
+        cls, params: Mapping[str, JSON], arrays: Mapping[str, NDArray[Any]]
+    ) -> PooledEngine:
+        check_only(params, {cls.name, "whitening"}, "parameters")
+        learnt = cls.pooling.from_state(
+            take_param(params, cls.name, dict), strip_prefix(cls.name, arrays)
+        )
+        chosen = take_param(params, "whitening", (dict, type(None)))
+        whitening = None
+        if chosen is not None:
+            whitening = PCA.from_state(chosen, strip_prefix("whitening", arrays))
+        return cls(learnt, whitening)

@@ -1,0 +1,113 @@
+"""The photos of a gallery as its engines hold them, compared by all engines together."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from kinfold.base.arrays import Ids, Vectors
+from kinfold.base.neighbours import exact_neighbours
+from kinfold.base.ranking import Neighbours
+from kinfold.gallery.engines.base import Lists, described
+from kinfold.gallery.model import Model
+from kinfold.gallery.query import Query
+from kinfold.graph.knn import KNNGraph
+from kinfold.index.flat import FlatIndex
+
+# Of each engine so many times more neighbours are looked at than are kept, so that their sum finds the best of all.
+_CANDIDATES = 4
+
+
+class Fused:
+    """Similarity is the sum over engines of share * similarity, that of inverted files made comparable with cosines.
+
+    index : the joined vectors of those engines that give any, or None
+    lists : by engine, the inverted files, in the order of the index
+    """
+
+    def __init__(self, model: Model, index: FlatIndex | None, lists: Mapping[str, Lists]) -> None:
+        self.model, self.index, self.lists = model, index, dict(lists)
+        self.ids: Ids = np.asarray(self.held[0].ids)
+
+    @property
+    def held(self) -> list[Any]:
+        """Index and inverted files, whichever there are."""
+        return [part for part in (self.index, *self.lists.values()) if part is not None]
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    def search(self, query: Query, depth: int) -> Neighbours:
+        """The ``depth`` most similar photos of a query, ties by ascending id."""
+        if not self.lists and self.index is not None:
+            found: Neighbours = self.index.search(query.vector, depth)
+            return found
+        total = self._total(query)
+        best = np.lexsort((self.ids, -total))[:depth]
+        return Neighbours(total[best], self.ids[best])
+
+    def _total(self, query: Query) -> Vectors:
+        """The similarity of a query to each photo."""
+        total = np.zeros(len(self), np.float32)
+        local = [described(query.features)]
+        for name, lists in self.lists.items():
+            total += self._weighed(name, lists.scores(local)[0])
+        if self.index is not None:
+            similarities, ids = self.index.search(query.vector, len(self))
+            total[np.argsort(self.ids, kind="stable")] += similarities[np.argsort(ids)]
+        return total
+
+    def _weighed(self, name: str, similarities: Vectors) -> Vectors:
+        share = np.float32(self.model.shares[name])
+        return share * self.model.lists[name].comparable(similarities)
+
+    def graph(self, neighbours: int) -> KNNGraph:
+        """The graph of the most similar photos; its nodes are positions in ``ids``."""
+        if not self.lists and self.index is not None:
+            return KNNGraph.build(self.index.reconstruct(self.ids), neighbours)
+        found = self.neighbours(neighbours)
+        known = np.where(found.ids >= 0, found.distances, 0)
+        return KNNGraph.from_neighbours(found.ids, np.maximum(known, 0), k=neighbours)
+
+    def neighbours(self, k: int) -> Neighbours:
+        """The k most similar other photos of each.
+
+        Returns similarities float32 (photos, k) and positions in ``ids`` int64 (photos, k); where there are fewer: -inf
+        and -1. An inverted file counts for those pairs that are among the nearest by itself: of others it knows little.
+        """
+        n, wide = len(self), min(_CANDIDATES * k, max(len(self) - 1, 1))
+        rows, columns, values = [], [], []
+
+        def propose(found: Neighbours, weighed: Any) -> None:
+            there = (found.ids >= 0) & (found.ids != np.arange(n)[:, None])
+            rows.append(np.nonzero(there)[0])
+            columns.append(found.ids[there])
+            values.append(weighed(found.distances[there]))
+
+        for name, lists in self.lists.items():
+            propose(lists.neighbours(wide), lambda found, name=name: self._weighed(name, found))
+        vectors = None if self.index is None else self.index.reconstruct(self.ids)
+        if vectors is not None:
+            near = exact_neighbours(vectors, vectors, min(wide + 1, n), metric="ip")
+            propose(near, np.zeros_like)
+        pairs, place = np.unique(
+            np.concatenate(rows) * n + np.concatenate(columns), return_inverse=True
+        )
+        total = np.bincount(place.reshape(-1), weights=np.concatenate(values)).astype(np.float32)
+        row, column = np.divmod(pairs, n)
+        if vectors is not None:
+            total += np.einsum("ij,ij->i", vectors[row], vectors[column])
+        return _best(row, column, total, n, k)
+
+
+def _best(row: Ids, column: Ids, total: Vectors, n: int, k: int) -> Neighbours:
+    """The k largest of each row."""
+    order = np.lexsort((column, -total, row))
+    starts = np.searchsorted(row[order], np.arange(n))
+    rank = np.arange(len(order)) - starts[row[order]]
+    order, rank = order[rank < k], rank[rank < k]
+    similarities, ids = np.full((n, k), -np.inf, np.float32), np.full((n, k), -1, np.int64)
+    similarities[row[order], rank], ids[row[order], rank] = total[order], column[order]
+    return Neighbours(similarities, ids)
