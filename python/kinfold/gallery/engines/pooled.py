@@ -28,7 +28,9 @@ from kinfold.transform.pca import PCA
 class Pooling(Protocol):
     """Sets of local descriptors to one vector each: ``local.VLAD``, ``local.TEmbedding``."""
 
-    def transform(self, photos: Any) -> Vectors: ...
+    def transform(self, photos: Any) -> Vectors:
+        """A vector for each photo, which is given as its local descriptors (n_i, d)."""
+        ...
 
     def params(self) -> dict[str, JSON]: ...
 
