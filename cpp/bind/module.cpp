@@ -12,8 +12,8 @@ PYBIND11_MODULE(_core, m, pybind11::mod_gil_not_used()) {
   kf::bind::register_cells(scan);
   kf::bind::register_candidates(scan);
   kf::bind::register_hamming(scan);
-  kf::bind::register_words(scan);
   kf::bind::register_postings(scan);
+  kf::bind::register_aggregated(scan);
   kf::bind::register_tree(m.def_submodule("tree", "Trees over points of few dimensions."));
   kf::bind::register_quantize(m.def_submodule("quantize", "Clustering and codes."));
   kf::bind::register_graph(m.def_submodule("graph", "Sparse neighbour graphs."));

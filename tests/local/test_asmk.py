@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 import kinfold as kf
+from kinfold.local import asmk, inverted_file
 from kinfold.local.asmk import ASMK
 from kinfold.local.words import VisualWords
 
@@ -134,6 +135,55 @@ def test_adding_and_removing(rng: np.random.Generator) -> None:
         model.add(photos[:2], ids=[50, 50])
 
 
+@pytest.mark.parametrize("binarize", ["zero", "none"])
+def test_lists_do_not_tell_how_they_grew(
+    binarize: str, rng: np.random.Generator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole, photos = built(rng, binarize=binarize)
+    # Photos one by one: behind the lists until there are as many as some, then merged.
+    monkeypatch.setattr(inverted_file, "_FEW", 100)
+    other = ASMK.from_state(whole.params(), whole.arrays())
+    other.remove(other.ids)
+    assert len(other) == 0 and other.scores(photos[:2]).shape == (2, 0)
+    both = 0
+    for at, photo in enumerate(photos, 1):
+        other.add([photo])
+        lists = other._inverted()
+        both += len(lists.recent) > 0 and len(lists.photo) > 0
+        assert len(lists) == at
+    assert both > 5
+    other = other.ordered(other.ids[::-1]).ordered(np.arange(30, 60))
+    np.testing.assert_array_equal(other.ids, np.arange(30, 60))
+    np.testing.assert_array_equal(other.scores(photos), whole.scores(photos))
+    np.testing.assert_array_equal(other.neighbours(4).ids, whole.neighbours(4).ids)
+    for name in ("starts", "photo", "parts"):
+        np.testing.assert_array_equal(other.arrays()[name], whole.arrays()[name])
+    assert other.ordered(other.ids[::-1]).ids.tolist() == list(range(59, 29, -1))
+    np.testing.assert_array_equal(other.scores(photos), whole.scores(photos)[:, ::-1])
+
+
+def test_files_of_the_first_layout(rng: np.random.Generator) -> None:
+    model, photos = built(rng)
+    held = model._inverted().by_photo()
+    arrays = model.arrays()
+    del arrays["photo"]
+    arrays |= {"starts": held.starts, "held": held.words, "parts": held.parts}
+    again = ASMK.from_state(model.params(), arrays)
+    np.testing.assert_array_equal(again.scores(photos), model.scores(photos))
+
+
+def test_photos_together_or_alone(
+    rng: np.random.Generator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model, photos = built(rng)
+    together = model.aggregate(photos, 3)
+    monkeypatch.setattr(asmk, "_TOGETHER", 50)
+    alone = model.aggregate(photos, 3)
+    for a, b in zip(together, alone):
+        np.testing.assert_array_equal(a, b)
+    assert len(model.aggregate([])) == 0
+
+
 def test_empty_photos_and_bursts(rng: np.random.Generator) -> None:
     model, photos = built(rng)
     empty = np.empty((0, 12), np.float32)
@@ -182,6 +232,68 @@ def test_readers_beside_a_writer(rng: np.random.Generator) -> None:
     assert not failures, failures[0]
 
 
+def package_kernel(x: np.ndarray, y: np.ndarray, centroids: np.ndarray) -> float:
+    """The similarity of the public package, as its formula reads: binary, five words a descriptor of the query x."""
+
+    def held(photo: np.ndarray, multiple: int) -> dict[int, np.ndarray]:
+        distances = ((photo[:, None].astype(np.float64) - centroids[None]) ** 2).sum(axis=2)
+        nearest = np.argsort(distances, axis=1, kind="stable")[:, :multiple]
+        return {
+            word: (photo[(nearest == word).any(axis=1)] - centroids[word]).sum(axis=0) > 0
+            for word in np.unique(nearest).tolist()
+        }
+
+    a, b = held(x, 5), held(y, 1)
+    words = 32 * -(-x.shape[1] // 32)  # what it divides the number of differing bits by
+    similarities = [1 - 2 * (a[w] != b[w]).sum() / words for w in a.keys() & b.keys()]
+    return sum(s**3 for s in similarities if s >= 0) / np.sqrt(len(a) * len(b))
+
+
+def with_the_options_of_the_package(
+    rng: np.random.Generator,
+) -> tuple[ASMK, list[np.ndarray], list[np.ndarray]]:
+    photos = photos_of(rng, 40, 64)
+    words = VisualWords(20, verbose=False).fit(np.concatenate(photos))
+    model = ASMK(words, rotate=False, idf=False, centred=False, multiple=5)
+    model.fit(words.centroids).add(photos)
+    return model, photos, photos_of(rng, 5, 64)
+
+
+def test_the_formula_of_the_public_package(rng: np.random.Generator) -> None:
+    model, photos, queries = with_the_options_of_the_package(rng)
+    expected = [[package_kernel(q, p, model.words.centroids) for p in photos] for q in queries]
+    np.testing.assert_allclose(model.scores(queries), expected, rtol=1e-4, atol=1e-7)
+
+
+def test_the_public_package_answers_the_same(rng: np.random.Generator) -> None:
+    package = pytest.importorskip("asmk.asmk_method")
+    codebook = pytest.importorskip("asmk.codebook")
+    from asmk.index import initialize_index
+
+    model, photos, queries = with_the_options_of_the_package(rng)
+    book = codebook.Codebook(initialize_index(None), size=20)
+    book.index(model.words.centroids)
+    one, five = {"multiple_assignment": 1}, {"multiple_assignment": 5}
+    params = {
+        "build_ivf": {
+            "kernel": {"binary": True}, "ivf": {"use_idf": False}, "quantize": one, "aggregate": {},
+        },
+        "query_ivf": {
+            "quantize": five, "aggregate": {}, "search": {"topk": None},
+            "similarity": {"similarity_threshold": 0.0, "alpha": 3.0},
+        },
+    }  # fmt: skip
+
+    def numbered(parts: list[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+        return np.concatenate(parts), np.repeat(np.arange(len(parts)), [len(p) for p in parts])
+
+    method = package.ASMKMethod(params, {}, codebook=book).build_ivf(*numbered(photos))
+    _, _, ranks, values = method.query_ivf(*numbered(queries))
+    expected = np.zeros_like(values)
+    np.put_along_axis(expected, ranks, values, axis=1)
+    np.testing.assert_allclose(model.scores(queries), expected, rtol=1e-4, atol=1e-7)
+
+
 def test_files(tmp_path: Path, rng: np.random.Generator) -> None:
     for binarize in ("zero", "median", "none"):
         model, photos = built(rng, binarize=binarize)
@@ -197,5 +309,7 @@ def test_refusals(rng: np.random.Generator) -> None:
     with pytest.raises(ValueError, match="^binarize: expected one of"):
         ASMK(16, binarize="two")
     model, _ = built(rng)
-    with pytest.raises(ValueError, match="^descriptors: expected vectors of dimension 12"):
+    with pytest.raises(ValueError, match=r"^queries\[0\]: expected vectors of dimension 12"):
         model.search(np.zeros((2, 4)), 3)
+    with pytest.raises(ValueError, match=r"^photos\[1\]: expected vectors of dimension 12"):
+        model.add([np.zeros((2, 12)), np.zeros((2, 4))])

@@ -6,6 +6,7 @@ from __future__ import annotations
 COMMANDS: dict[str, str] = {
     "index": "kinfold.cli.index",
     "search": "kinfold.cli.search",
+    "groups": "kinfold.cli.groups",
     "eval": "kinfold.cli.eval",
     "bench": "kinfold.cli.bench",
     "info": "kinfold.cli.info",

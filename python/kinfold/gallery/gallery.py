@@ -19,11 +19,12 @@ from kinfold.base.threads import get_threads
 from kinfold.evaluate import Evaluation, GroundTruth
 from kinfold.gallery import build
 from kinfold.gallery.describe import Describer, Seconds
+from kinfold.gallery.groups import PhotoGroup, groups_of
 from kinfold.gallery.hit import Hit, hit_of
 from kinfold.gallery.judge import judge
 from kinfold.gallery.lock import writer_lock
 from kinfold.gallery.names import match_names
-from kinfold.gallery.page import Truth, page_content
+from kinfold.gallery.page import Truth, group_content, page_content
 from kinfold.gallery.photos import Photo, PhotoTable
 from kinfold.gallery.query import Query, describe_query
 from kinfold.gallery.settings import Settings
@@ -365,6 +366,37 @@ class Gallery:
         photos = {photo.path: photo.id for photo in self._table.described()}
         paths = match_names(names, photos)
         return [None if path is None else photos[path] for path in paths]
+
+    def groups(
+        self, *, least_inliers: int = 15, bridge: float = 30.0, verbose: bool = True
+    ) -> list[PhotoGroup]:
+        """Sets of at least two photos of the same thing, the largest first.
+
+        Photos that the graph joins are verified by geometry, pair by pair; confirmed pairs make the groups.
+
+        least_inliers : correspondences that one map explains in a confirmed pair
+        bridge : two sets of at least two photos each become one group only where pairs with this many inliers together
+            connect them
+        Raises GalleryError for a gallery without photos.
+        """
+        photos = {photo.id: photo for photo in self._table.described()}
+        return groups_of(
+            self.state, self._segments, photos, self._map, verbose=verbose, bridge=bridge,
+            least_inliers=as_count(least_inliers, "least_inliers"),
+        )  # fmt: skip
+
+    def groups_content(
+        self, groups: Sequence[PhotoGroup], *, facts: dict[str, str] | None = None
+    ) -> tuple[str, Any, dict[str, str]]:
+        """What a page shows of groups: title, groups and facts for ``report.groups.write_groups``."""
+        root = Path(self._store.read().photos or "")
+        grouped = sum(len(group.photos) for group in groups)
+        made = {"Gallery": str(self.path), "Photos": str(len(self)), "In groups": str(grouped)}
+        return (
+            "Photos of the same thing",
+            [group_content(group, root) for group in groups],
+            {**made, **(facts or {})},
+        )
 
     # --- judging -----------------------------------------------------------------------------------
 

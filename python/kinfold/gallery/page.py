@@ -14,8 +14,10 @@ from kinfold.gallery.photos import Photo
 from kinfold.gallery.query import Query
 from kinfold.images.decode import decode, thumbnail_jpeg
 from kinfold.report.content import Answer, Link, Mark, Match, Picture, Result
+from kinfold.report.groups import Member
 
 if TYPE_CHECKING:
+    from kinfold.gallery.groups import Pair, PhotoGroup
     from kinfold.gallery.hit import Hit
 
 # Long enough to see what matched.
@@ -70,12 +72,23 @@ def page_content(
     )
 
 
-def _match(hit: Hit) -> Match | None:
-    if hit.matches is None or not np.isfinite(hit.matches).all():
+def group_content(group: PhotoGroup, root: Path) -> list[Member]:
+    """A group's content, the representative first; photos whose files are gone are shown as grey areas."""
+    pictures = {photo.id: _picture(photo, root) for photo in group.photos}
+    members = [Member(pictures[group.representative.id])]
+    for photo, link in zip(group.photos[1:], group.links):
+        match = link if link.second == photo.id else link.turned()
+        beside = pictures[match.first]
+        members.append(Member(pictures[photo.id], beside, _match(match), link.near_duplicate))
+    return members
+
+
+def _match(found: Hit | Pair) -> Match | None:
+    if found.matches is None or not np.isfinite(found.matches).all():
         return None
-    step = max(1, len(hit.matches) // _MOST_LINES)
-    outline = hit.box if hit.box is not None and np.isfinite(hit.box).all() else None
-    return Match(hit.matches[::step, :2], hit.matches[::step, 2:], outline, len(hit.matches))
+    step = max(1, len(found.matches) // _MOST_LINES)
+    outline = found.box if found.box is not None and np.isfinite(found.box).all() else None
+    return Match(found.matches[::step, :2], found.matches[::step, 2:], outline, len(found.matches))
 
 
 def _picture(photo: Photo, root: Path) -> Picture:

@@ -24,29 +24,23 @@ from kinfold.base.state import (
     take,
     take_param,
 )
+from kinfold.local.inverted_file import Held, InvertedFile
 from kinfold.local.words import VisualWords
 from kinfold.transform.rotation import Rotation
 
 BINARIZE = ("zero", "median", "none")
 # Fewer residuals than this tell nothing of a word's median.
 _FEW = 8
+# Words of descriptors that are assigned together; photos whose neighbours are.
+_TOGETHER = 1 << 17
+_ROWS = 64
 
 
-class Aggregated(NamedTuple):
-    """A photo's words with what the photo holds of each.
+class _Ready(NamedTuple):
+    """What a search reads: the present photos with the weights of words and photos."""
 
-    words : int64 (m,), ascending
-    parts : uint64 (m, ceil(d / 64)) signs, or float32 (m, d) vectors of length one
-    """
-
-    words: Ids
-    parts: NDArray[Any]
-
-
-class _Lists(NamedTuple):
-    """The inverted file of the present photos."""
-
-    engine: Any
+    ids: Ids
+    lists: InvertedFile
     idf: Vectors
     norms: Vectors
 
@@ -100,7 +94,10 @@ class ASMK:
         self._mean: Vectors | None = None
         self._medians: Vectors | None = None
         self._rotation: Vectors | None = None
-        self._clear()
+        self._turned_words: Vectors | None = None
+        self._ids, self._next_id = np.empty(0, np.int64), 0
+        self._lists: InvertedFile | None = None
+        self._ready: _Ready | None = None
 
     def __repr__(self) -> str:
         return f"ASMK({self.words!r}, binarize={self.binarize!r}, photos={len(self)})"
@@ -135,8 +132,16 @@ class ASMK:
             self._rotation = Rotation.random(x.shape[1], seed=self.words.seed).matrix
         if self.binarize == "median":
             self._medians = self._learnt_medians(shifted)
-        self._clear()
+        self._turned_words = None
+        self._store(np.empty(0, np.int64), self._no_lists(), 0)
         return self
+
+    def _no_lists(self) -> InvertedFile:
+        if self.binarize == "none":
+            parts: NDArray[Any] = np.empty((0, self.dim), np.float32)
+        else:
+            parts = np.empty((0, self._width), np.uint64)
+        return InvertedFile.of(self.words.k, Held.empty(parts))
 
     def _learnt_medians(self, x: Vectors) -> Vectors:
         found, _ = self.words.assign(x)
@@ -165,24 +170,40 @@ class ASMK:
         )
         return turned
 
-    def aggregate(self, descriptors: Any, multiple: int = 1) -> Aggregated:
-        """What a photo holds of its words, from local descriptors (n, d)."""
-        x = self._shifted(as_vectors(descriptors, "descriptors", dim=self.dim, empty=True))
+    def aggregate(
+        self, photos: Sequence[Any], multiple: int = 1, *, name: str = "photos", threads: int = 0
+    ) -> Held:
+        """What photos, each its local descriptors (n_i, d), hold of their words; messages call them ``name``."""
+        rows = [
+            as_vectors(photo, f"{name}[{at}]", dim=self.dim, empty=True)
+            for at, photo in enumerate(photos)
+        ]
+        if not rows:
+            return Held.empty(self._inverted().parts)
+        # So many photos at once that their words are assigned together, in bounded memory.
+        held, first = [], 0
+        for at in range(len(rows)):
+            if at + 1 == len(rows) or sum(map(len, rows[first : at + 2])) * multiple > _TOGETHER:
+                held.append(self._aggregated(rows[first : at + 1], multiple, threads))
+                first = at + 1
+        return Held.joined(held)
+
+    def _aggregated(self, photos: Sequence[Vectors], multiple: int, threads: int) -> Held:
+        starts = np.concatenate([[0], np.cumsum([len(photo) for photo in photos])])
+        x = self._shifted(np.concatenate(photos))
         assigned, _ = self.words.assign(x, min(multiple, self.words.k))
-        found, sums = _core.scan.aggregate_residuals(
-            np.ascontiguousarray(x), assigned, self.words.centroids
-        )
-        norms = np.sqrt(np.einsum("ij,ij->i", sums, sums))
-        kept = norms > 0
-        if not kept.all():
-            found, sums, norms = found[kept], sums[kept], norms[kept]
-        if self.binarize == "none":
-            return Aggregated(found, sums / norms[:, None])
-        above = self._turned(sums) > (0 if self._medians is None else self._medians[found])
-        codes = np.zeros((len(found), 8 * self._width), np.uint8)
-        packed = np.packbits(above, axis=1, bitorder="little")
-        codes[:, : packed.shape[1]] = packed
-        return Aggregated(found, codes.view(np.uint64))
+        # Turning descriptors and words turns the sums, which are more where a descriptor has several words.
+        words = self.words.centroids
+        if self._rotation is not None:
+            if self._turned_words is None:
+                self._turned_words = self._turned(words)
+            x, words = self._turned(x), self._turned_words
+        return Held(
+            *_core.scan.aggregate(
+                np.ascontiguousarray(x), starts.astype(np.int64), assigned, words, self._medians,
+                self.binarize != "none", threads,
+            )
+        )  # fmt: skip
 
     @property
     def _width(self) -> int:
@@ -193,28 +214,21 @@ class ASMK:
 
         Raises ValueError for ids that are there already or occur twice.
         """
-        aggregated = [self.aggregate(photo) for photo in photos]
+        held = self.aggregate(photos)
         with self._lock:
             if ids is None:
-                new = self._next_id + np.arange(len(aggregated), dtype=np.int64)
+                new = self._next_id + np.arange(len(held), dtype=np.int64)
             else:
-                new = as_ids(ids, "ids", n=len(aggregated))
+                new = as_ids(ids, "ids", n=len(held))
                 if len(np.unique(new)) != len(new):
                     raise ValueError("ids: expected each id once, got one twice")
                 present = new[np.isin(new, self._ids)]
                 if len(present):
                     raise ValueError(f"ids: {present[0]} is there already")
-            if not aggregated:
-                return new
-            counts = [len(a.words) for a in aggregated]
-            starts = self._starts[-1] + np.cumsum(counts)
-            self._store(
-                np.concatenate([self._ids, new]),
-                np.concatenate([self._starts, starts]),
-                np.concatenate([self._words, *[a.words.astype(np.uint32) for a in aggregated]]),
-                np.concatenate([self._parts, *[a.parts for a in aggregated]]),
-                max(self._next_id, int(new.max()) + 1),
-            )
+            if len(held):
+                next_id = max(self._next_id, int(new.max()) + 1)
+                lists = self._inverted().added(held)
+                self._store(np.concatenate([self._ids, new]), lists, next_id)
             return new
 
     def remove(self, ids: Any) -> int:
@@ -223,12 +237,7 @@ class ASMK:
             keep = ~np.isin(self._ids, as_ids(ids, "ids"))
             removed = int(len(keep) - keep.sum())
             if removed:
-                counts = np.diff(self._starts)
-                rows = np.repeat(keep, counts)
-                starts = np.concatenate([[0], np.cumsum(counts[keep])]).astype(np.int64)
-                self._store(
-                    self._ids[keep], starts, self._words[rows], self._parts[rows], self._next_id
-                )
+                self._store(self._ids[keep], self._inverted().kept(keep), self._next_id)
             return removed
 
     def ordered(self, ids: Any) -> ASMK:
@@ -241,98 +250,72 @@ class ASMK:
             ]
             if not np.array_equal(self._ids[place], wanted) or len(np.unique(wanted)) < len(wanted):
                 raise ValueError("ids: expected the ids of all photos, each once")
-            counts = np.diff(self._starts)[place]
-            starts = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
-            rows = np.repeat(self._starts[place] - starts[:-1], counts) + np.arange(starts[-1])
-            self._store(wanted, starts, self._words[rows], self._parts[rows], self._next_id)
+            self._store(wanted, self._inverted().ordered(place), self._next_id)
         return self
 
-    def _clear(self) -> None:
-        trained = self._mean is not None
-        if self.binarize == "none":
-            parts: NDArray[Any] = np.empty((0, self.dim if trained else 0), np.float32)
-        else:
-            parts = np.empty((0, self._width if trained else 0), np.uint64)
-        self._store(np.empty(0, np.int64), np.zeros(1, np.int64), np.empty(0, np.uint32), parts, 0)
+    def _inverted(self) -> InvertedFile:
+        if self._lists is None:
+            raise NotTrainedError("ASMK: call fit first")
+        return self._lists
 
-    def _store(
-        self, ids: Ids, starts: Ids, words: NDArray[np.uint32], parts: NDArray[Any], next_id: int
-    ) -> None:
-        self._ids, self._starts, self._words, self._parts = ids, starts, words, parts
-        self._next_id = next_id
-        self._lists: _Lists | None = None
+    def _store(self, ids: Ids, lists: InvertedFile, next_id: int) -> None:
+        self._ids, self._lists, self._next_id, self._ready = ids, lists, next_id, None
 
-    def _inverted(self) -> tuple[_Lists, Ids]:
-        """The lists of the present photos, made where photos came or went, and the photos' ids."""
+    def _present(self) -> _Ready:
+        """The present photos; their weights are computed where photos came or went."""
         with self._lock:
-            if self._lists is None:
-                photos = len(self._ids)
-                holders = np.repeat(np.arange(photos, dtype=np.uint32), np.diff(self._starts))
-                order = np.argsort(self._words, kind="stable")
-                held = np.bincount(self._words, minlength=self.words.k)
-                starts = np.concatenate([[0], np.cumsum(held)]).astype(np.int64)
-                idf = np.ones(self.words.k)
+            if self._ready is None:
+                lists, photos = self._inverted(), len(self._ids)
+                idf = np.ones(self.words.k, np.float32)
                 if self.idf:
-                    idf = np.log(np.maximum(photos, 1) / np.maximum(held, 1))
-                own = idf[self._words] * float(self.tau < 1.0)
-                totals = np.bincount(holders, weights=own, minlength=photos)
-                norms = np.divide(1.0, np.sqrt(totals), out=np.zeros(photos), where=totals > 0)
-                parts = np.ascontiguousarray(self._parts[order])
-                engine = _core.scan.WordLists(
-                    photos, starts, holders[order],
-                    **{"vectors" if self.binarize == "none" else "codes": parts},
-                )  # fmt: skip
-                self._lists = _Lists(engine, idf.astype(np.float32), norms.astype(np.float32))
-            return self._lists, self._ids
+                    held = np.maximum(lists.holders(), 1)
+                    idf = np.log(max(photos, 1) / held).astype(np.float32)
+                self._ready = _Ready(self._ids, lists, idf, self._norms(lists.totals(idf)))
+            return self._ready
+
+    def _norms(self, totals: NDArray[np.float64]) -> Vectors:
+        """What makes a photo's similarity to itself one, from the sum of its words' weights."""
+        counted = totals * float(self.tau < 1.0)
+        roots = np.sqrt(counted)
+        return np.divide(1.0, roots, out=np.zeros_like(roots), where=roots > 0).astype(np.float32)
 
     def scores(self, queries: Sequence[Any], *, threads: int = 0) -> Vectors:
         """Similarities of queries, each its local descriptors (n_i, d), to all photos: float32 (queries, photos)."""
-        lists, _ = self._inverted()
-        return self._scores(lists, queries, threads)
+        return self._scores(self._present(), self._queries(queries, threads), threads)
 
-    def _scores(self, lists: _Lists, queries: Sequence[Any], threads: int) -> Vectors:
-        parts, norms = [], []
-        for query in queries:
-            words, held = self.aggregate(query, self.multiple)
-            weights = lists.idf[words]
-            total = float(weights.sum(dtype=np.float64)) * (self.tau < 1.0)
-            norms.append(total**-0.5 if total > 0 else 0.0)
-            parts.append((words, weights, held))
-        return self._ranked(lists, parts, np.asarray(norms, np.float32), threads)
+    def _queries(self, queries: Sequence[Any], threads: int) -> Held:
+        return self.aggregate(queries, self.multiple, name="queries", threads=threads)
 
-    def _ranked(self, lists: _Lists, parts: Sequence[Any], norms: Vectors, threads: int) -> Vectors:
-        scores: Vectors = lists.engine.score(
-            parts, None if self.binarize == "none" else self._selectivity(), self.alpha, self.tau,
-            threads=as_count(threads, "threads", least=0, most=1024),
+    def _scores(self, present: _Ready, queries: Held, threads: int) -> Vectors:
+        scores = present.lists.scores(
+            queries, present.idf, None if self.binarize == "none" else self._selectivity(),
+            alpha=self.alpha, tau=self.tau, threads=as_count(threads, "threads", least=0, most=1024),
         )  # fmt: skip
-        scores *= norms[:, None] * lists.norms
+        scores *= self._norms(queries.totals(present.idf))[:, None]
+        scores *= present.norms
         return scores
 
     def neighbours(self, k: int = 10, *, threads: int = 0) -> Neighbours:
         """The k most similar other photos of each stored one, by what is stored of both.
 
         Returns similarities float32 (photos, k) and positions in ``ids`` int64 (photos, k); where there are fewer: -inf
-        and -1.
+        and -1. What is stored is held twice while this runs.
         """
         k = as_count(k, "k", most=1 << 24)
-        with self._lock:
-            lists, _ = self._inverted()
-            starts, words, parts = self._starts, self._words.astype(np.int64), self._parts
-        n = len(starts) - 1
+        present = self._present()
+        stored = present.lists.by_photo()
+        n = len(stored)
+        positions = np.arange(n)
         similarities = np.full((n, k), -np.inf, np.float32)
         found = np.full((n, k), -1, np.int64)
         have = min(k, max(n - 1, 0))
-        for at in range(0, n, 64):
-            rows = range(at, min(at + 64, n))
-            queries = []
-            for row in rows:
-                own = slice(int(starts[row]), int(starts[row + 1]))
-                queries.append((words[own], lists.idf[words[own]], parts[own]))
-            scores = self._ranked(lists, queries, lists.norms[list(rows)], threads)
-            scores[np.arange(len(scores)), list(rows)] = -np.inf
-            order = np.argsort(-scores, axis=1, kind="stable")[:, :have]
-            found[at : at + len(scores), :have] = order
-            similarities[at : at + len(scores), :have] = np.take_along_axis(scores, order, axis=1)
+        for at in range(0, n, _ROWS):
+            rows = positions[at : at + _ROWS]
+            scores = self._scores(present, stored.photos(rows), threads)
+            scores[np.arange(len(rows)), rows] = -np.inf
+            for row, own in zip(rows, scores):
+                best = _best(own, positions, have)
+                found[row, :have], similarities[row, :have] = best, own[best]
         return Neighbours(similarities, found)
 
     def _selectivity(self) -> Vectors:
@@ -349,23 +332,25 @@ class ASMK:
         """
         k = as_count(k, "k", most=1 << 24)
         one = isinstance(queries, np.ndarray) and queries.ndim == 2
-        lists, ids = self._inverted()
-        scores = self._scores(lists, [queries] if one else queries, threads)
-        n, have = len(scores), min(k, len(ids))
+        present = self._present()
+        scores = self._scores(
+            present, self._queries([queries] if one else queries, threads), threads
+        )
+        n, have = len(scores), min(k, len(present.ids))
         similarities = np.full((n, k), -np.inf, np.float32)
         found = np.full((n, k), -1, np.int64)
         for row in range(n):
-            order = np.lexsort((ids, -scores[row]))[:have]
-            similarities[row, :have], found[row, :have] = scores[row, order], ids[order]
+            best = _best(scores[row], present.ids, have)
+            similarities[row, :have], found[row, :have] = scores[row, best], present.ids[best]
         return Neighbours(similarities[0], found[0]) if one else Neighbours(similarities, found)
 
     def stats(self) -> dict[str, JSON]:
         """Photos, postings, and bytes of a photo."""
-        size = self._parts.nbytes + 4 * len(self._words)
+        lists = self._inverted()
         return {
             "photos": len(self),
-            "postings": len(self._words),
-            "bytes_per_photo": size / max(1, len(self)) + 8,
+            "postings": lists.size,
+            "bytes_per_photo": (lists.nbytes + self._ids.nbytes) / max(1, len(self)),
         }
 
     def params(self) -> dict[str, JSON]:
@@ -376,12 +361,14 @@ class ASMK:
         }  # fmt: skip
 
     def arrays(self) -> Arrays:
-        """What was learnt, and the photos one after the other."""
+        """What was learnt, and the inverted file."""
         self.dim  # noqa: B018
         with self._lock:
+            lists = self._inverted().merged()
+            self._lists = lists
             arrays = add_prefix("words", self.words.arrays()) | {
-                "mean": np.asarray(self._mean), "ids": self._ids, "starts": self._starts,
-                "held": self._words, "parts": self._parts,
+                "mean": np.asarray(self._mean), "ids": self._ids, "starts": lists.starts,
+                "photo": lists.photo, "parts": lists.parts,
                 "next_id": np.array([self._next_id], np.uint64),
             }  # fmt: skip
         if self._rotation is not None:
@@ -405,7 +392,9 @@ class ASMK:
             idf=take_param(params, "idf", bool),
             centred=take_param(params, "centred", bool),
         )
-        known = {"mean", "ids", "starts", "held", "parts", "next_id"}
+        # Files of the first layout hold the words photo by photo, in "held"; others the photos word by word.
+        first = "held" in arrays
+        known = {"mean", "ids", "starts", "held" if first else "photo", "parts", "next_id"}
         if asmk.binarize == "median":
             known.add("medians")
         if asmk.rotate:
@@ -425,21 +414,38 @@ class ASMK:
             medians = take(arrays, "medians", np.float32, (asmk.words.k, dim))
             asmk._medians = np.ascontiguousarray(medians)
         ids = take(arrays, "ids", np.int64, (None,))
-        starts = take(arrays, "starts", np.int64, (len(ids) + 1,))
-        held = take(arrays, "held", np.uint32, (None,))
-        check_starts(starts, len(held), "starts")
-        check_range(held, asmk.words.k, "held")
+        groups, items, name = (
+            (len(ids), asmk.words.k, "held") if first else (asmk.words.k, len(ids), "photo")
+        )
+        starts = take(arrays, "starts", np.int64, (groups + 1,))
+        found = take(arrays, name, np.uint32, (None,))
+        check_starts(starts, len(found), "starts")
+        check_range(found, items, name)
         next_id = int(take(arrays, "next_id", np.uint64, (1,))[0])
         if len(ids) and (ids.min() < 0 or ids.max() >= next_id or len(np.unique(ids)) < len(ids)):
             raise FileFormatError("array 'ids': expected distinct ids from 0 below next_id")
         if next_id > 1 << 63:
             raise FileFormatError(f"array 'next_id': got {next_id}")
         if asmk.binarize == "none":
-            parts = take(arrays, "parts", np.float32, (len(held), dim))
+            parts = take(arrays, "parts", np.float32, (len(found), dim))
         else:
-            parts = take(arrays, "parts", np.uint64, (len(held), asmk._width))
+            parts = take(arrays, "parts", np.uint64, (len(found), asmk._width))
             spare = 64 * asmk._width - dim
             if spare and len(parts) and (parts[:, -1] >> np.uint64(64 - spare)).any():
                 raise FileFormatError("array 'parts': expected zeros beyond the last bit")
-        asmk._store(ids, starts, held, parts, next_id)
+        if first:
+            lists = InvertedFile.of(asmk.words.k, Held(starts, found, parts))
+        else:
+            lists = InvertedFile(len(ids), starts, found, parts, Held.empty(parts))
+        asmk._store(ids, lists, next_id)
         return asmk
+
+
+def _best(scores: Vectors, ids: Ids, k: int) -> Ids:
+    """Where the k largest scores are, largest first, ties by ascending id."""
+    if 0 < k < len(scores):
+        least = np.partition(scores, len(scores) - k)[len(scores) - k]
+        near = np.flatnonzero(scores >= least)
+    else:
+        near = np.arange(len(scores))
+    return near[np.lexsort((ids[near], -scores[near]))[:k]]

@@ -1,0 +1,342 @@
+"""ASMK beside the public package: equal scores first, then what indexing and queries cost.
+
+    python benchmarks/local/asmk_peer.py [--photos 1000] [--words 16384] [--level avx2]
+
+Real SIFT (OpenCV, at most 1,300 a photo) as RootSIFT, of the 898 photos; more photos' worth are copies of which a
+random nine tenths of the descriptors are kept, whole numbers moved by up to 4. Queries are the query photos. Both
+packages get one codebook and, where *apart from assignment* is said, the same words of every descriptor. The options of
+Kinfold's ASMK are those that the package has: signs not rotated, no idf, five words a descriptor of a query.
+"""
+
+from __future__ import annotations
+
+import argparse
+import gc
+import pickle
+import sys
+import time
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
+
+# In place of this folder, whose asmk.py would hide the package.
+sys.path[0] = str(Path(__file__).resolve().parents[1])
+
+import asmk
+import faiss
+import numpy as np
+from asmk import codebook, index, inverted_file, kernel
+
+import data
+import kinfold as kf
+from kinfold import _core
+from kinfold.local.asmk import ASMK
+from kinfold.local.sift import root_sift
+from kinfold.local.words import VisualWords
+from measure import fastest, heading, row
+
+MULTIPLE = 5
+# Photos that the package indexes itself; beyond them its lists are filled with Kinfold's signs, which are the same.
+PEER_INDEXES = 100
+SEARCH = {
+    "quantize": {"multiple_assignment": MULTIPLE},
+    "aggregate": {},
+    "search": {"topk": None},
+    "similarity": {"similarity_threshold": 0.0, "alpha": 3.0},
+}
+
+
+class GivenWords(VisualWords):
+    """A codebook whose assignments are known: what is left is measured."""
+
+    def __init__(self, words: VisualWords, known: np.ndarray) -> None:
+        super().__init__(words.k, verbose=False)
+        self._adopt(words.centroids)
+        self.known, self.at = known, 0
+
+    def assign(self, descriptors: np.ndarray, multiple: int = 1) -> tuple[np.ndarray, np.ndarray]:
+        found = self.known[self.at : self.at + len(descriptors), :multiple]
+        self.at += len(descriptors)
+        return found, found
+
+
+def sift() -> tuple[list[np.ndarray], list[np.ndarray]]:
+    """SIFT of the photos and of the queries, uint8, kept in the cache folder."""
+    path = data.CACHE / "sift-by-photo.npz"
+    if not path.exists():
+        import cv2
+
+        cv2.setNumThreads(1)
+        extractor = cv2.SIFT_create(nfeatures=1300, contrastThreshold=0.02)
+        truth = kf.evaluate.GroundTruth.from_json(data.SHARED / "photos" / "ground_truth.json")
+        found = []
+        for name in (*truth.imlist, *truth.qimlist):
+            grey = cv2.imread(
+                str(data.SHARED / "photos" / "jpg" / f"{name}.jpg"), cv2.IMREAD_GRAYSCALE
+            )
+            found.append(extractor.detectAndCompute(grey, None)[1].astype(np.uint8))
+        data.CACHE.mkdir(parents=True, exist_ok=True)
+        np.savez(
+            path,
+            descriptors=np.concatenate(found),
+            counts=[len(f) for f in found],
+            photos=len(truth.imlist),
+        )
+    with np.load(path) as file:
+        parts = np.split(file["descriptors"], np.cumsum(file["counts"])[:-1])
+        return parts[: int(file["photos"])], parts[int(file["photos"]) :]
+
+
+def photos_worth(photos: list[np.ndarray], count: int) -> Iterator[np.ndarray]:
+    """RootSIFT of so many photos: the real ones, then copies that are cut and moved."""
+    random = np.random.default_rng(0)
+    for at in range(count):
+        own = photos[at % len(photos)]
+        if at >= len(photos):
+            own = own[random.random(len(own)) < 0.9].astype(np.int16)
+            own = (own + random.integers(-4, 5, own.shape, dtype=np.int16)).clip(0, 255)
+        yield root_sift(own.astype(np.uint8))
+
+
+def learnt(photos: list[np.ndarray], k: int) -> VisualWords:
+    """Words, kept in the cache folder; more than 16,384 by a tree."""
+    path = data.CACHE / f"words-by-photo-{k}.kin"
+    if not path.exists():
+        sample = root_sift(np.concatenate(photos)[:: max(1, 1_000_000 // (40 * k))])
+        branch = None if k <= 16384 else round(k**0.5)
+        words = VisualWords(k, branch=branch, iterations=5, sample=None, verbose=False)
+        kf.save(words.fit(sample), path)
+    return kf.load(path)
+
+
+def model_of(words: VisualWords) -> ASMK:
+    """Kinfold's ASMK with the package's options."""
+    model = ASMK(words, rotate=False, idf=False, centred=False, multiple=MULTIPLE)
+    return model.fit(words.centroids[:1])
+
+
+def peer_of(words: VisualWords) -> tuple[codebook.Codebook, kernel.ASMKKernel]:
+    """The package's codebook and kernel."""
+    book = codebook.Codebook(index.initialize_index(None), size=words.k)
+    book.index(words.centroids)
+    return book, kernel.ASMKKernel(book, binary=True)
+
+
+def package_order(parts: np.ndarray) -> np.ndarray:
+    """Signs as the package packs them: 32-bit words, the first component at the highest bit."""
+    bits = np.unpackbits(parts.view(np.uint8), axis=1, bitorder="little")
+    return np.packbits(bits, axis=1).view(">u4").astype(np.uint32)
+
+
+def filled(model: ASMK) -> inverted_file.IVF:
+    """The package's inverted file with Kinfold's photos."""
+    lists = model._inverted().merged()
+    counts = np.diff(lists.starts)
+    cuts = lists.starts[1:-1]
+    return inverted_file.IVF(
+        np.bincount(lists.photo, minlength=len(model)).astype(float),
+        len(model),
+        np.split(package_order(lists.parts), cuts),
+        np.split(lists.photo.astype(np.int64), cuts),
+        counts.astype(np.int32),
+        np.ones(len(counts), np.float32),
+        0,
+        use_idf=False,
+    )
+
+
+def bytes_of(ivf: inverted_file.IVF) -> int:
+    """Of the arrays in the package's lists."""
+    arrays = (*ivf.ivf_vecs, *ivf.ivf_image_ids)
+    return sum(a.nbytes for a in arrays if a is not None) + ivf.counts.nbytes + ivf.idf.nbytes
+
+
+def each(find: Callable[..., object], photos: list[np.ndarray]) -> None:
+    """The words of each photo."""
+    for photo in photos:
+        find(photo, MULTIPLE)
+
+
+def assignment(words: VisualWords, queries: list[np.ndarray], sift: list[np.ndarray]) -> None:
+    """Five words a descriptor by a flat index and by Kinfold."""
+    print(
+        heading(
+            [
+                f"{words.k:,} words, {MULTIPLE} a descriptor",
+                "faiss ms/photo",
+                "ms/photo",
+                "ratio",
+                "same words",
+            ]
+        )
+    )
+    bytes_of_sift = VisualWords(words.k, verbose=False)
+    bytes_of_sift._adopt(np.round((words.centroids / np.abs(words.centroids).max()) ** 2 * 255))
+    for name, book, photos in (
+        ("RootSIFT, a photo at a time", words, queries[:4]),
+        ("RootSIFT, 16 photos together", words, [np.concatenate(queries[:16])]),
+        ("SIFT (whole numbers), 16 photos together", bytes_of_sift, [np.concatenate(sift[:16]).astype(np.float32)]),
+    ):  # fmt: skip
+        flat = faiss.IndexFlatL2(book.centroids.shape[1])
+        flat.add(book.centroids)
+        calls = {
+            "faiss": partial(each, flat.search, photos),
+            "kinfold": partial(each, book.assign, photos),
+        }
+        times = fastest(calls, 3)
+        same = np.mean(
+            [(flat.search(x[:2000], MULTIPLE)[1] == book.assign(x[:2000], MULTIPLE)[0]).mean() for x in photos]
+        )  # fmt: skip
+        count = 4 if len(photos) == 4 else 16
+        print(
+            row(
+                [
+                    name, f"{times['faiss'] / count * 1e3:.1f}", f"{times['kinfold'] / count * 1e3:.2f}",
+                    f"{times['faiss'] / times['kinfold']:.1f}", f"{same:.5f}",
+                ]
+            ),
+            flush=True,
+        )  # fmt: skip
+
+
+def main() -> None:
+    """Print the tables."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--photos", type=int, default=1000)
+    parser.add_argument("--words", type=int, default=16384)
+    parser.add_argument("--queries", type=int, default=20)
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--level", choices=_core.levels())
+    arguments = parser.parse_args()
+    kf.set_threads(arguments.threads)
+    faiss.omp_set_num_threads(arguments.threads)
+    if arguments.level:
+        _core.set_level(arguments.level)
+    photos, query_sift = sift()
+    query_sift = query_sift[: arguments.queries]
+    queries = [root_sift(q) for q in query_sift]
+    words = learnt(photos, arguments.words)
+    print(
+        f"asmk {getattr(asmk, '__version__', '0.1.1')}, faiss {faiss.__version__}, {_core.level()}\n"
+    )
+    assignment(words, queries, query_sift)
+
+    # Indexing, apart from assignment: batches of 100 photos, words given.
+    model, spent, size = model_of(words), 0.0, 0
+    batch: list[np.ndarray] = []
+    for at, photo in enumerate(photos_worth(photos, arguments.photos), 1):
+        batch.append(photo)
+        size += len(photo)
+        if len(batch) < 100 and at < arguments.photos:
+            continue
+        known, _ = words.assign(np.concatenate(batch), 1)
+        model.words = GivenWords(words, known)
+        start = time.perf_counter()
+        model.add(batch)
+        spent += time.perf_counter() - start
+        if at == 100:
+            _, kern = peer_of(words)
+            ivf = inverted_file.IVF.initialize_empty(codebook_size=words.k, use_idf=False)
+            ids = np.repeat(np.arange(PEER_INDEXES), [len(x) for x in batch])
+            gc.collect()
+            start = time.perf_counter()
+            ivf.add(*kern.aggregate(np.concatenate(batch), known, ids))
+            peer_spent = (time.perf_counter() - start) / PEER_INDEXES
+            peer_bytes = len(pickle.dumps(ivf.state_dict())) / ivf.counts.sum()
+            ours = filled(model)
+            for word in range(words.k):
+                n = ours.counts[word]
+                assert n == ivf.counts[word]
+                if n:
+                    assert np.array_equal(ours.ivf_vecs[word], ivf.ivf_vecs[word][:n])
+        batch = []
+    known, _ = words.assign(np.concatenate(queries), MULTIPLE)
+    given = GivenWords(words, known)
+    model.words = given
+
+    # One more photo, and the first search after it.
+    held = model.aggregate(queries[:1])
+    given.at = 0
+    start = time.perf_counter()
+    new = model.add([queries[0]])
+    added = time.perf_counter() - start
+    given.at = 0
+    start = time.perf_counter()
+    model.scores(queries[:1])
+    searched = time.perf_counter() - start
+    start = time.perf_counter()
+    model.remove(new)
+    removed = time.perf_counter() - start
+
+    ivf = filled(model)
+    _, kern = peer_of(words)
+    starts = np.concatenate([[0], np.cumsum([len(q) for q in queries])])
+
+    def package() -> np.ndarray:
+        found = np.empty((len(queries), len(model)))
+        for at in range(len(queries)):
+            own = known[starts[at] : starts[at + 1]]
+            ranks, values = ivf.search(
+                *kern.aggregate_image(queries[at], own),
+                similarity_func=lambda *x: kern.similarity(*x, **SEARCH["similarity"]), topk=None,
+            )  # fmt: skip
+            found[at, ranks] = values
+        return found
+
+    def kinfold() -> np.ndarray:
+        given.at = 0
+        return np.concatenate([model.scores([q]) for q in queries])
+
+    def searches() -> None:
+        given.at = 0
+        for q in queries:
+            model.search(q, 100)
+
+    expected, found = package(), kinfold()
+    worst = np.abs(found / np.maximum(expected, 1e-9) - 1)[expected > 1e-6].max()
+    assert worst < 1e-4, worst
+    present, parts = (
+        model._present(),
+        [model.aggregate([q]) for q in queries if not setattr(given, "at", 0)],
+    )
+    times = fastest(
+        {
+            "package": package, "scores": kinfold, "search": searches,
+            "walk": lambda: [model._scores(present, part, 1) for part in parts],
+        },
+        3,
+    )  # fmt: skip
+    asked = {name: seconds / len(queries) * 1e3 for name, seconds in times.items()}
+    lists = model._inverted()
+    n = len(model)
+    walked = np.diff(lists.starts)
+    postings = np.mean([walked[part.words].sum() for part in parts])
+    print()
+    print(heading([f"{n:,} photos, {arguments.words:,} words", "asmk", "kinfold", "ratio"]))
+    for name, theirs, mine in (
+        ("index, ms a photo, apart from assignment", peer_spent * 1e3, spent / n * 1e3),
+        ("query, ms besides assignment: all scores", asked["package"], asked["scores"]),
+        ("the same, best 100", asked["package"], asked["search"]),
+        ("bytes a photo", bytes_of(ivf) / n, lists.nbytes / n),
+        (
+            "bytes a photo, pickled or saved",
+            peer_bytes * lists.size / n,
+            (lists.nbytes + 8 * n) / n,
+        ),
+    ):
+        print(row([name, f"{theirs:,.2f}", f"{mine:,.3f}", f"{theirs / mine:,.1f}"]))
+    walk = asked["walk"]
+    print(f"\n{size / n:,.0f} descriptors and {lists.size / n:,.0f} parts a photo")
+    print(
+        f"{postings:,.0f} postings a query, which take {walk:.3f} ms of it: {postings / walk / 1e6:.2f} G/s, "
+        f"{20 * postings / walk / 1e6:.1f} GB/s"
+    )
+    print(f"largest relative difference of scores {worst:.1e}")
+    print(
+        f"one more photo ({len(held.words)} parts) {added * 1e3:.2f} ms, first search then {searched * 1e3:.2f} ms"
+    )
+    print(f"removal of a photo {removed * 1e3:.1f} ms")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,53 @@
+"""Find the sets of photos in a gallery that show the same thing."""
+
+from __future__ import annotations
+
+import argparse
+
+from kinfold.cli.options import count
+from kinfold.cli.output import check_writable, show, table, write_json
+
+SUMMARY = "find sets of photos of the same thing, and near-duplicates"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Arguments of ``kinfold groups``."""
+    parser.add_argument("gallery", help="the gallery's folder")
+    parser.add_argument("--html", metavar="FILE", help="write the groups as a page to look at")
+    parser.add_argument(
+        "--least-inliers", type=count, metavar="N",
+        help="correspondences that two photos of the same thing have at least (default: 15)",
+    )  # fmt: skip
+
+
+def run(options: argparse.Namespace) -> int:
+    """Find the groups; print them."""
+    from kinfold.gallery import Gallery
+
+    for target in (options.json, options.html):
+        if target:
+            check_writable(target)
+    chosen = {} if options.least_inliers is None else {"least_inliers": options.least_inliers}
+    with Gallery.open(options.gallery) as gallery:
+        groups = gallery.groups(**chosen, verbose=not options.quiet)
+        if options.html:
+            from kinfold.report.groups import write_groups
+
+            write_groups(options.html, *gallery.groups_content(groups))
+    if options.json:
+        write_json(
+            options.json, {"gallery": options.gallery, "groups": [g.to_dict() for g in groups]}
+        )
+    if options.json != "-":
+        if groups:
+            lines = [["representative", "photos", "pairs", "near-duplicates"]]
+            for group in groups:
+                near = sum(pair.near_duplicate for pair in group.pairs)
+                size, pairs = len(group.photos), len(group.pairs)
+                lines.append([group.representative.path, str(size), str(pairs), str(near)])
+            show(table(lines))
+        else:
+            show("no two photos show the same thing")
+        if options.html and not options.quiet:
+            show(f"page: {options.html}")
+    return 0 if groups else 1

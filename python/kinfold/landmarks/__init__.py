@@ -1,0 +1,1 @@
+"""What verified matches tell of a collection: which photos show the same thing."""
