@@ -1,6 +1,6 @@
 """ASMK on the real photos: mAP, bytes, and where the time goes.
 
-    python benchmarks/local/asmk.py [--words 16384]
+    python benchmarks/local/asmk_map.py [--words 16384]
 
 RootSIFT of 898 photos, 82 queries cropped to their boxes where they have one; AP is Oxford's trapezoid, junk removed.
 *score*: of a query that is aggregated already, which is what a query costs besides the assignment to words.
