@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy
 import numpy.typing
 import typing
-__all__: list[str] = ['ByPhoto', 'ByWord', 'CandidateScan', 'CellScan', 'ExactScan', 'HammingScan', 'ProductCodec', 'RawCodec', 'Segment', 'Structure', 'aggregate', 'build_forest', 'fit_bytes', 'multi_sequence']
+__all__: list[str] = ['ByPhoto', 'ByWord', 'CandidateScan', 'CellScan', 'ExactScan', 'HammingScan', 'Postings', 'ProductCodec', 'RawCodec', 'Segment', 'Structure', 'aggregate', 'all_scores', 'best_scores', 'build_forest', 'fit_bytes', 'merge_postings', 'multi_sequence', 'pack_postings', 'posting_rows']
 class ExactScan:
     """
     Filters of exact search over vectors that the caller keeps.
@@ -91,6 +91,24 @@ class HammingScan:
         ...
     def search(self, codes: typing.Any, vectors: typing.Any, k: typing.SupportsInt | typing.SupportsIndex, shortlist: typing.SupportsInt | typing.SupportsIndex, threads: typing.SupportsInt | typing.SupportsIndex = 0, admitted: typing.Any = None) -> tuple[numpy.typing.NDArray[numpy.float32], numpy.typing.NDArray[numpy.int64], int]:
         ...
+class Postings:
+    """
+    Compressed posting lists by visual word.
+    """
+    def __init__(self, photos: typing.SupportsInt | typing.SupportsIndex, words: typing.Any, starts: typing.Any, offsets: typing.Any, bytes: typing.Any, signatures: typing.Any = None) -> None:
+        ...
+    def holders(self, alive: typing.Any, k: typing.SupportsInt | typing.SupportsIndex) -> numpy.typing.NDArray[numpy.int64]:
+        """
+        How many living photos hold each word, int64 (k,).
+        """
+    def own_sums(self, weights: typing.Any, term: str, match: str, likeness: typing.Any = None, within: typing.SupportsInt | typing.SupportsIndex = 64) -> numpy.typing.NDArray[numpy.float64]:
+        """
+        The photos' products with themselves, or sums, float64.
+        """
+    def unpack(self) -> tuple[numpy.typing.NDArray[numpy.uint32], numpy.typing.NDArray[numpy.uint32], numpy.typing.NDArray[numpy.uint32], typing.Any]:
+        """
+        words, photos, counts, signatures or None of all postings, list by list.
+        """
 class ByPhoto:
     """
     What photos hold of visual words, photo by photo.
@@ -123,6 +141,10 @@ def aggregate(x: typing.Any, starts: typing.Any, words: typing.Any, codebook: ty
     """
     What photos hold of their words: starts (photos + 1,), words uint32 (n,) ascending in each photo, parts (n, .).
     """
+def all_scores(segments: list, queries: list, term: str, match: str, likeness: typing.Any = None, within: typing.SupportsInt | typing.SupportsIndex = 64, threads: typing.SupportsInt | typing.SupportsIndex = 0) -> numpy.typing.NDArray[numpy.float32]:
+    ...
+def best_scores(segments: list, queries: list, term: str, match: str, likeness: typing.Any = None, within: typing.SupportsInt | typing.SupportsIndex = 64, k: typing.SupportsInt | typing.SupportsIndex = 10, threads: typing.SupportsInt | typing.SupportsIndex = 0) -> tuple[numpy.typing.NDArray[numpy.float32], numpy.typing.NDArray[numpy.int64]]:
+    ...
 def build_forest(vectors: typing.Any, dim: typing.SupportsInt | typing.SupportsIndex, centre: typing.Any, scale: typing.SupportsFloat | typing.SupportsIndex, trees: typing.SupportsInt | typing.SupportsIndex, leaf: typing.SupportsInt | typing.SupportsIndex, among: typing.SupportsInt | typing.SupportsIndex, seed: typing.SupportsInt | typing.SupportsIndex) -> tuple[numpy.typing.NDArray[numpy.int32], numpy.typing.NDArray[numpy.int64], numpy.typing.NDArray[numpy.uint32]]:
     """
     Nodes, roots and row orders of randomized k-d trees.
@@ -131,7 +153,16 @@ def fit_bytes(x: typing.Any, metric: str, filter: bool) -> tuple[numpy.typing.ND
     """
     Centre and scale of 8-bit copies, which filter or answer.
     """
+def merge_postings(segments: list) -> tuple[typing.Any, ...]:
+    """
+    Pairs of Postings and their photos' new rows (2**32 - 1: none) as the lists of one.
+    """
 def multi_sequence(left: typing.Any, right: typing.Any, most: typing.SupportsInt | typing.SupportsIndex) -> tuple[numpy.typing.NDArray[numpy.int64], numpy.typing.NDArray[numpy.int64], numpy.typing.NDArray[numpy.float32]]:
     """
     Pairs of two sequences by ascending sum: positions in both, sums.
     """
+def pack_postings(words: typing.Any, photos: typing.Any, counts: typing.Any, signatures: typing.Any = None) -> tuple[typing.Any, ...]:
+    """
+    Lists: words, starts, offsets, bytes, signatures or None.
+    """
+posting_rows: int = 131072
