@@ -97,6 +97,7 @@ class InvertedFile:
 
     @property
     def words(self) -> int:
+        """Of the codebook."""
         return len(self.starts) - 1
 
     def __len__(self) -> int:
