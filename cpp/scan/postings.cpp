@@ -73,6 +73,7 @@ class Blocks {
     table_.unpack_bits(counts_at_, n_, count_bits_, more_);
     return more_;
   }
+  unsigned count_bits() const { return count_bits_; }
   std::size_t n() const { return n_; }
   std::size_t first() const { return first_; }  // number of the first posting
 
@@ -89,13 +90,14 @@ class Blocks {
 // What so many occurrences weigh; with signatures, one of them.
 class Terms {
  public:
+  static constexpr unsigned known_bits = 6;
+  static constexpr std::uint32_t known = 1u << known_bits;
   Terms(Term term, bool each) : term_(term), each_(each) {
     for (std::uint32_t i = 0; i < known; ++i) table_[i] = compute(i);
   }
   float operator()(std::uint32_t more) const { return more < known ? table_[more] : compute(more); }
 
  private:
-  static constexpr std::uint32_t known = 64;
   float compute(std::uint32_t more) const {
     const float count = static_cast<float>(more) + 1.0f;
     const float whole = term_ == Term::count  ? count
@@ -117,12 +119,18 @@ std::size_t place_of(const Postings& lists, std::uint32_t word, std::size_t& fro
 }
 
 void score_products(Blocks& blocks, float weight, const Terms& terms, float* sums) {
+  float own[Terms::known];
+  bool made = false;
   while (blocks.next()) {
     const std::size_t n = blocks.n();
     const std::uint32_t *ids = blocks.ids(), *more = blocks.more();
     if (!more) {
-      const float own = weight * terms(0);
-      for (std::size_t j = 0; j < n; ++j) sums[ids[j]] += own;
+      const float one = weight * terms(0);
+      for (std::size_t j = 0; j < n; ++j) sums[ids[j]] += one;
+    } else if (blocks.count_bits() <= Terms::known_bits) {
+      for (std::uint32_t i = 0; !made && i < Terms::known; ++i) own[i] = weight * terms(i);
+      made = true;
+      for (std::size_t j = 0; j < n; ++j) sums[ids[j]] += own[more[j]];
     } else {
       for (std::size_t j = 0; j < n; ++j) sums[ids[j]] += weight * terms(more[j]);
     }

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -38,6 +40,52 @@ def test_a_tree_with_few_descriptors(rng: np.random.Generator) -> None:
     words = VisualWords(16, branch=4, verbose=False).fit(x)
     assert len(words.centroids) == 16
     np.testing.assert_allclose(words.assign(x)[1], 0, atol=1e-6)
+
+
+def test_words_learnt_through_a_forest_are_nearly_as_good(rng: np.random.Generator) -> None:
+    pool = 3 * rng.standard_normal((100, 16))
+    x = (pool[rng.integers(100, size=4000)] + rng.standard_normal((4000, 16))).astype(np.float32)
+    spread = {
+        checks: VisualWords(128, checks=checks, verbose=False).fit(x).assign(x)[1].mean()
+        for checks in (None, 48)
+    }
+    assert spread[48] < 1.05 * spread[None]
+
+
+def test_assignment_through_a_forest(rng: np.random.Generator) -> None:
+    words, x = learnt(rng)
+    nearest, distances = words.assign(x, 3)
+    everything = words.assign(x, 3, checks=100)
+    np.testing.assert_array_equal(everything[0], nearest)
+    np.testing.assert_array_equal(everything[1], distances)
+    some, far = words.assign(x, 1, checks=8)
+    assert (some[:, 0] == nearest[:, 0]).mean() > 1 / 3
+    assert (far[:, 0] >= distances[:, 0]).all()
+    with pytest.raises(ValueError, match="^checks: expected a whole number at least 3"):
+        words.assign(x, 3, checks=2)
+    with pytest.raises(ValueError, match="^checks: expected none with branch"):
+        VisualWords(16, branch=4, checks=8)
+
+
+def test_effective_words(rng: np.random.Generator) -> None:
+    words, _ = learnt(rng)
+    assert words.effective(np.arange(16)) == pytest.approx(16)
+    assert words.effective(np.zeros((9, 1), np.int64)) == pytest.approx(1)
+    words.check_spread(np.arange(16))
+    many = VisualWords(1000, verbose=False)
+    with pytest.warns(UserWarning, match="spread over 2 of 1000 possible words"):
+        many.check_spread(np.arange(2000) % 2)
+    many.check_spread(np.zeros(3, np.int64))  # three descriptors tell nothing
+
+
+def test_words_are_shared_between_collections(tmp_path: Path, rng: np.random.Generator) -> None:
+    words, x = learnt(rng, fingerprint="sift", checks=8)
+    kf.save(words, tmp_path / "words.kin")
+    for mmap in (False, True):
+        again = kf.load(tmp_path / "words.kin", mmap=mmap)
+        assert again.params() == words.params()
+        np.testing.assert_array_equal(again.assign(x, 2)[0], words.assign(x, 2)[0])
+        again.check_fingerprint("sift")
 
 
 def test_soft_assignment(rng: np.random.Generator) -> None:

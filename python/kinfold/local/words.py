@@ -12,9 +12,12 @@ from numpy.typing import NDArray
 from kinfold.base.arrays import Ids, Vectors, as_count, as_number, as_vectors
 from kinfold.base.errors import FileFormatError, NotTrainedError
 from kinfold.base.state import JSON, Arrays, check_only, take, take_param
+from kinfold.index.candidates import CandidateIndex
 from kinfold.index.flat import FlatIndex
+from kinfold.index.proposers.kd_forest import KDForest
 from kinfold.quantize.kmeans import KMeans, assign
 
+_TREES = 8
 # Descriptors on fewer words than this share of those they could be on are of another kind.
 _SPREAD = 0.05
 
@@ -28,11 +31,12 @@ class VisualWords:
     branch : None for flat k-means; else the codebook is learnt by a tree of k-means with this many children
         (Nister and Stewenius, CVPR 2006), whose leaves are the words: training costs branch * log k / log branch
         instead of k distances a descriptor. k is then a power of it
+    checks : None for exact k-means; else descriptors are assigned in training by 8 randomized k-d trees over the words,
+        which look at so many of them (Philbin, Chum, Isard, Sivic and Zisserman, CVPR 2007); without ``branch``
     iterations, sample, seed : of k-means
     fingerprint : of what extracted the descriptors; kept with the words, so that others can be refused
 
-    Words are assigned exactly, whatever they were learnt by: an exhaustive scan of 8-bit copies is quicker than the
-    usual approximations.
+    Words are assigned exactly, whatever they were learnt by, unless ``assign`` is told otherwise.
     """
 
     kind: ClassVar[str] = "local.Words"
@@ -42,6 +46,7 @@ class VisualWords:
         k: int = 16384,
         *,
         branch: int | None = None,
+        checks: int | None = None,
         iterations: int = 10,
         sample: int | None = 100,
         seed: int = 0,
@@ -52,6 +57,9 @@ class VisualWords:
         self.branch = None if branch is None else as_count(branch, "branch", least=2)
         if self.branch is not None and self.branch ** self._depth() != self.k:
             raise ValueError(f"k: expected a power of branch {self.branch}, got {k}")
+        self.checks = None if checks is None else as_count(checks, "checks")
+        if self.branch is not None and self.checks is not None:
+            raise ValueError("checks: expected none with branch")
         self.iterations = as_count(iterations, "iterations", least=0)
         self.sample = None if sample is None else as_count(sample, "sample")
         self.seed = as_count(seed, "seed", least=0)
@@ -59,6 +67,7 @@ class VisualWords:
         self.verbose = bool(verbose)
         self._centroids: Vectors | None = None
         self._index: FlatIndex | None = None
+        self._forest: CandidateIndex | None = None
 
     def __repr__(self) -> str:
         return f"VisualWords({self.k})"
@@ -88,7 +97,17 @@ class VisualWords:
         model = KMeans(
             k, iterations=self.iterations, sample=self.sample, seed=self.seed, verbose=self.verbose
         )
-        return model.fit(x).centroids
+        return model.fit(x, nearest=None if self.checks is None else self._near).centroids
+
+    def _near(self, x: Vectors, centroids: Vectors) -> tuple[Ids, Vectors]:
+        assert self.checks is not None
+        distances, found = self._trees(centroids).search(x, 1, checks=self.checks)
+        return found[:, 0], distances[:, 0]
+
+    def _trees(self, centroids: Vectors) -> CandidateIndex:
+        forest = CandidateIndex(centroids.shape[1], KDForest(_TREES, seed=self.seed))
+        forest.add(centroids, verbose=False)
+        return forest
 
     def _tree(self, x: Vectors, depth: int) -> Vectors:
         assert self.branch is not None
@@ -113,10 +132,15 @@ class VisualWords:
         self._centroids = np.ascontiguousarray(centroids, np.float32)
         self._index = FlatIndex(self._centroids.shape[1])
         self._index.add(self._centroids)
+        self._forest = None
 
-    def assign(self, descriptors: Any, multiple: int = 1) -> tuple[Ids, Vectors]:
+    def assign(
+        self, descriptors: Any, multiple: int = 1, *, checks: int | None = None
+    ) -> tuple[Ids, Vectors]:
         """The nearest words of descriptors (n, d), nearest first.
 
+        checks : None for exactly the nearest; else the nearest of so many words, at least ``multiple``, that 8
+            randomized k-d trees name
         Returns words int64 (n, multiple) and squared distances float32 (n, multiple).
         """
         x = as_vectors(descriptors, "descriptors", dim=self.centroids.shape[1], empty=True)
@@ -124,7 +148,13 @@ class VisualWords:
         if not len(x):
             return np.empty((0, m), np.int64), np.empty((0, m), np.float32)
         assert self._index is not None
-        distances, words = self._index.search(x, m)
+        if checks is None:
+            distances, words = self._index.search(x, m)
+            return words, distances
+        looked_at = as_count(checks, "checks", least=m)
+        if self._forest is None:
+            self._forest = self._trees(self.centroids)
+        distances, words = self._forest.search(x, m, checks=min(looked_at, self.k))
         return words, distances
 
     def soft(
@@ -168,8 +198,8 @@ class VisualWords:
     def params(self) -> dict[str, JSON]:
         """What was chosen."""
         return {
-            "k": self.k, "branch": self.branch, "iterations": self.iterations, "sample": self.sample,
-            "seed": self.seed, "fingerprint": self.fingerprint,
+            "k": self.k, "branch": self.branch, "checks": self.checks, "iterations": self.iterations,
+            "sample": self.sample, "seed": self.seed, "fingerprint": self.fingerprint,
         }  # fmt: skip
 
     def arrays(self) -> Arrays:
@@ -181,13 +211,14 @@ class VisualWords:
         cls, params: Mapping[str, JSON], arrays: Mapping[str, NDArray[Any]]
     ) -> VisualWords:
         """Words from their parts."""
-        check_only(
-            params, {"k", "branch", "iterations", "sample", "seed", "fingerprint"}, "parameters"
-        )
+        names = {"k", "branch", "checks", "iterations", "sample", "seed", "fingerprint"}
+        check_only(params, names, "parameters")
         check_only(arrays, {"centroids"}, "arrays")
         words = cls(
             take_param(params, "k", int),
             branch=take_param(params, "branch", (int, type(None))),
+            # Files of words that were learnt before there was a choice have none.
+            checks=take_param({"checks": None, **params}, "checks", (int, type(None))),
             iterations=take_param(params, "iterations", int),
             sample=take_param(params, "sample", (int, type(None))),
             seed=take_param(params, "seed", int),

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, ClassVar
+from collections.abc import Callable, Mapping
+from typing import Any, ClassVar, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +15,7 @@ from kinfold.base.progress import progress
 from kinfold.base.random import generator
 from kinfold.base.state import JSON, Arrays, check_only, take, take_param
 
+Nearest: TypeAlias = Callable[[Vectors, Vectors], tuple[Ids, Vectors]]
 # Beyond this, squared distances overflow float32 and no centroid is nearest.
 _LARGEST = 1e18
 INITS = ("auto", "k-means++", "k-means||", "random")
@@ -107,11 +108,15 @@ class KMeans:
             raise NotTrainedError("KMeans: call fit first")
         return self._centroids
 
-    def fit(self, x: Any, *, start: Any = None) -> KMeans:
+    def fit(self, x: Any, *, start: Any = None, nearest: Nearest | None = None) -> KMeans:
         """Learn the centroids from vectors (n, d); ValueError for fewer vectors than centroids.
 
         start : centroids (k, d) to begin with, in place of ``init``
+        nearest : called with vectors and centroids, gives a near centroid of each, int64 (n,), and the squared distance
+            to it, float32 (n,), in place of the exact search; without mini-batches
         """
+        if nearest is not None and self.batch is not None:
+            raise ValueError("nearest: expected none with mini-batches")
         vectors = bounded(as_vectors(x, "x"), "x")
         if len(vectors) < self.k:
             raise ValueError(f"x: expected at least k = {self.k} vectors, got {len(vectors)}")
@@ -128,8 +133,11 @@ class KMeans:
         best: tuple[float, Vectors, list[float], int] | None = None
         for _ in range(self.restarts):
             seeds = self._seeds(vectors, clustering, random) if given is None else given
-            run = self._mini_batches if self.batch is not None else self._lloyd
-            centroids, history, repaired = run(vectors, clustering, seeds, random)
+            if self.batch is not None:
+                run = self._mini_batches(vectors, clustering, seeds, random)
+            else:
+                run = self._lloyd(vectors, clustering, seeds, nearest)
+            centroids, history, repaired = run
             if best is None or history[-1] < best[0]:
                 best = history[-1], centroids, history, repaired
         assert best is not None
@@ -141,9 +149,15 @@ class KMeans:
         return assign(x, self.centroids)[0]
 
     def _lloyd(
-        self, vectors: Vectors, clustering: Any, centroids: Vectors, random: np.random.Generator
+        self, vectors: Vectors, clustering: Any, centroids: Vectors, nearest: Nearest | None
     ) -> tuple[Vectors, list[float], int]:
-        labels, distances = clustering.assign(centroids)
+        def assigned(*known: Ids) -> tuple[Ids, Vectors]:
+            if nearest is not None:
+                return nearest(vectors, centroids)
+            found: tuple[Ids, Vectors] = clustering.assign(centroids, *known)
+            return found
+
+        labels, distances = assigned()
         history = [float(distances.sum(dtype=np.float64))]
         repaired = 0
         for _ in progress(range(self.iterations), "k-means", verbose=self.verbose):
@@ -153,7 +167,7 @@ class KMeans:
                 repaired += len(empty)
                 means = _repair(means, counts, empty, vectors, labels, distances)
             centroids = self._finished(means)
-            labels, distances = clustering.assign(centroids, labels)
+            labels, distances = assigned(labels)
             history.append(float(distances.sum(dtype=np.float64)))
             if history[-2] - history[-1] <= self.tolerance * history[-2] and not len(empty):
                 break

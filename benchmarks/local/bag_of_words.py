@@ -1,0 +1,96 @@
+"""Bags of visual words on the real photos: mAP and bytes of each variant.
+
+    python benchmarks/local/bag_of_words.py [--words 16384]
+
+RootSIFT of 898 photos, 82 queries cropped to their boxes where they have one; AP is Oxford's trapezoid, junk removed.
+No re-ranking. *score*: of a query whose words are known.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+import numpy as np
+from photos import described, truth
+
+import data
+import kinfold as kf
+from kinfold.base.ranking import Ranking
+from kinfold.evaluate import evaluate
+from kinfold.local.bag_of_words import BagOfWords
+from kinfold.local.hamming_embedding import HammingEmbedding
+from kinfold.local.words import VisualWords
+from measure import heading, row
+
+PLAIN = {
+    "counts": {"term": "count"},
+    "counts, no idf": {"term": "count", "idf": False},
+    "roots": {},
+    "roots, words of over 15 % of the photos stopped": {"stop": 0.15},
+    "roots, 3 words, each in full": {"multiple": 3},
+    "roots, 3 words, sigma 0.2": {"multiple": 3, "sigma": 0.2},
+    "roots, l1": {"scoring": "l1"},
+    "roots, intersection": {"scoring": "intersection"},
+}
+SIGNED = {
+    "signatures, Gaussian": {},
+    "signatures, Gaussian, counts": {"term": "count"},
+    "signatures, Gaussian, 3 words": {"multiple": 3},
+    "signatures, Gaussian, 5 words": {"multiple": 5},
+    "signatures, linear, 3 words": {"multiple": 3, "embedding": {"weight": "linear"}},
+    "signatures, counted, 3 words": {"multiple": 3, "embedding": {"weight": "none"}},
+}
+
+
+def learnt(x: np.ndarray, k: int) -> VisualWords:
+    """Words, kept in the cache folder."""
+    path = data.CACHE / f"words-by-photo-{k}.kin"
+    if not path.exists():
+        kf.save(VisualWords(k, iterations=5, sample=40, verbose=False).fit(x), path)
+    return kf.load(path)
+
+
+def main() -> None:
+    """Print the table."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--words", type=int, default=16384)
+    parser.add_argument("--threads", type=int, default=1)
+    arguments = parser.parse_args()
+    kf.set_threads(arguments.threads)
+    photos, queries = described()
+    known = truth()
+    words = learnt(np.concatenate(photos), arguments.words)
+    learning = np.concatenate(photos[::4])
+    print(heading(["words and terms", "mAP", "B/photo", "score ms"]))
+    for embedding, variants in ((None, PLAIN), (HammingEmbedding(), SIGNED)):
+        first = BagOfWords(words, embedding=embedding).fit(learning)
+        first.add(photos)
+        for name, choices in variants.items():
+            params = {**first.params(), **choices}
+            if embedding is not None:
+                params["embedding"] = embedding.params() | choices.get("embedding", {})
+            model = BagOfWords.from_state(params, first.arrays())
+            model.scores(queries[:1])  # weights and norms
+            start = time.process_time()
+            scores = model.scores(queries)
+            whole = time.process_time() - start
+            start = time.process_time()
+            for query in queries:
+                model.bag(query, model.multiple)
+            bags = time.process_time() - start
+            ranking = Ranking.from_ids(np.argsort(-scores, axis=1, kind="stable"))
+            cells = [
+                f"{evaluate(ranking, known, protocol='oxford').map:.4f}",
+                f"{model.stats()['bytes_per_photo']:,.0f}",
+                f"{max(0.0, whole - bags) / len(queries) * 1e3:.2f}",
+            ]
+            print(row([name, *cells]), flush=True)
+
+
+if __name__ == "__main__":
+    main()
