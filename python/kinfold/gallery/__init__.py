@@ -9,6 +9,7 @@ if TYPE_CHECKING:
 
 # What of a photo is compared: a vector, or a set in an inverted file. A new engine is one file and one line.
 METHODS: dict[str, str] = {
+    "bow": "kinfold.gallery.engines.bow:BoWEngine",
     "vlad": "kinfold.gallery.engines.vlad:VLADEngine",
     "tembedding": "kinfold.gallery.engines.tembedding:TEmbeddingEngine",
     "cnn": "kinfold.gallery.engines.cnn:CNNEngine",

@@ -12,7 +12,7 @@ from kinfold.base.arrays import Vectors
 from kinfold.base.errors import FileFormatError
 from kinfold.base.random import generator
 from kinfold.base.state import JSON, Arrays, check_only, take_param
-from kinfold.gallery.engines.base import Lists, sample_descriptors
+from kinfold.gallery.engines.base import Lists, sample_descriptors, sample_photos
 from kinfold.gallery.segment import Segment
 from kinfold.gallery.settings import Settings
 from kinfold.local.sift import root_sift
@@ -21,6 +21,9 @@ from kinfold.local.words import VisualWords
 # Descriptors that the words are learnt on, for each word; and words for so many descriptors at most.
 _PER_WORD = 40
 _LEAST_PER_WORD = 8
+# Photos that tell what unlike ones have in common, those of them that are asked, and how far above is half way.
+_COMPARED, _ASKED = 256, 32
+_ABOVE_UNLIKE = 5.0
 
 
 class ListsEngine:
@@ -40,6 +43,12 @@ class ListsEngine:
         self._learnt, self.half = learnt, half
 
     @classmethod
+    def made(cls, words: VisualWords) -> Lists:
+        """An inverted file over words that are yet to be learnt."""
+        made: Lists = cls.lists(words)
+        return made
+
+    @classmethod
     def learn(cls, segments: Iterable[Segment], settings: Settings) -> ListsEngine:
         """Words, and what else is learnt, on a sample of descriptors."""
         held, random = list(segments), generator(settings.seed)
@@ -47,8 +56,18 @@ class ListsEngine:
         distinct = len(np.unique(sample, axis=0))
         k = max(1, min(settings.visual_words, distinct // _LEAST_PER_WORD))
         words = VisualWords(k, sample=None, seed=settings.seed, verbose=False)
-        learnt = cls.lists(words).fit(root_sift(sample))
-        return cls(learnt, 0.002)
+        engine = cls(cls.made(words).fit(root_sift(sample)), 1.0)
+        engine.half = engine._half(sample_photos(held, _COMPARED, random))
+        return engine
+
+    def _half(self, photos: list[Vectors]) -> float:
+        """So many times what different photos have in common as tells them apart; most of a sample are unlike."""
+        lists = self.empty()
+        lists.add(photos)
+        similarities = lists.scores(photos[:_ASKED])
+        others = similarities[~np.eye(*similarities.shape, dtype=bool)]
+        unlike = float(np.quantile(np.maximum(others, 0), 0.75)) if others.size else 0.0
+        return max(_ABOVE_UNLIKE * unlike, 1e-4)
 
     def empty(self) -> Lists:
         """An inverted file without photos."""

@@ -1,0 +1,23 @@
+"""RootSIFT as visual words with signatures: bags of words with Hamming embedding."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from kinfold.gallery.engines.base import Lists
+from kinfold.gallery.engines.inverted import ListsEngine
+from kinfold.local.bag_of_words import BagOfWords
+from kinfold.local.hamming_embedding import HammingEmbedding
+from kinfold.local.words import VisualWords
+
+
+class BoWEngine(ListsEngine):
+    """Sivic & Zisserman, ICCV 2003; Jegou, Douze & Schmid, ECCV 2008."""
+
+    weight: ClassVar[float] = 0.5
+    name = "bow"
+    lists = BagOfWords
+
+    @classmethod
+    def made(cls, words: VisualWords) -> Lists:
+        return BagOfWords(words, embedding=HammingEmbedding())
