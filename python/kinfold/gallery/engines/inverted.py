@@ -64,8 +64,8 @@ class ListsEngine:
         """So many times what different photos have in common as tells them apart; most of a sample are unlike."""
         lists = self.empty()
         lists.add(photos)
-        similarities = lists.scores(photos[:_ASKED])
-        others = similarities[~np.eye(*similarities.shape, dtype=bool)]
+        # The most alike is the photo itself.
+        others = np.sort(lists.scores(photos[:_ASKED]), axis=1)[:, :-1]
         unlike = float(np.quantile(np.maximum(others, 0), 0.75)) if others.size else 0.0
         return max(_ABOVE_UNLIKE * unlike, 1e-4)
 
