@@ -18,8 +18,7 @@ void residual_sum(const float* const* rows, std::size_t n, const float* centre, 
 }
 
 // Bit j: sum[j] > limit[j], or > 0 where limit is null. Bits from d on are zero.
-bool sign_bits(const float* sum, const float* limit, std::size_t d, std::uint64_t* bits) {
-  bool any = false;
+void sign_bits(const float* sum, const float* limit, std::size_t d, std::uint64_t* bits) {
   for (std::size_t start = 0; start < d; start += 64) {
     const std::size_t count = d - start < 64 ? d - start : 64;
     std::uint64_t word = 0;
@@ -28,26 +27,22 @@ bool sign_bits(const float* sum, const float* limit, std::size_t d, std::uint64_
     for (; j + 16 <= count; j += 16) {
       const __m512 v = _mm512_loadu_ps(sum + start + j), zero = _mm512_setzero_ps();
       const __m512 least = limit ? _mm512_loadu_ps(limit + start + j) : zero;
-      any |= _mm512_cmp_ps_mask(v, zero, _CMP_NEQ_OQ) != 0;
       word |= static_cast<std::uint64_t>(_mm512_cmp_ps_mask(v, least, _CMP_GT_OQ)) << j;
     }
 #elif defined(__AVX2__)
     for (; j + 8 <= count; j += 8) {
       const __m256 v = _mm256_loadu_ps(sum + start + j), zero = _mm256_setzero_ps();
       const __m256 least = limit ? _mm256_loadu_ps(limit + start + j) : zero;
-      any |= _mm256_movemask_ps(_mm256_cmp_ps(v, zero, _CMP_NEQ_OQ)) != 0;
       const int above = _mm256_movemask_ps(_mm256_cmp_ps(v, least, _CMP_GT_OQ));
       word |= static_cast<std::uint64_t>(above) << j;
     }
 #endif
     for (; j < count; ++j) {
       const float v = sum[start + j];
-      any |= v != 0.0f;
       word |= static_cast<std::uint64_t>(v > (limit ? limit[start + j] : 0.0f)) << j;
     }
     bits[start / 64] = word;
   }
-  return any;
 }
 
 }  // namespace kf::KF_LEVEL

@@ -72,18 +72,16 @@ std::size_t aggregate_one(const Assigned& given, std::size_t photo, PartShape sh
     for (; i < n && keys[i] >> 32 == word; ++i)
       members[count++] = given.x + (first + (keys[i] & 0xffffffffu)) * d;
     table.residual_sum(members, count, given.codebook + word * d, d, sum);
-    bool any = false;
     if (shape.width) {
       const float* limit = given.limits ? given.limits + word * d : nullptr;
-      any = table.sign_bits(sum, limit, d,
-                            reinterpret_cast<std::uint64_t*>(parts) + found * shape.width);
+      table.sign_bits(sum, limit, d, reinterpret_cast<std::uint64_t*>(parts) + found * shape.width);
     } else {
       const float norm = std::sqrt(table.inner_product(sum, sum, d));
-      any = norm > 0;
+      if (!(norm > 0)) continue;
       float* out = reinterpret_cast<float*>(parts) + found * d;
-      for (std::size_t j = 0; any && j < d; ++j) out[j] = sum[j] / norm;
+      for (std::size_t j = 0; j < d; ++j) out[j] = sum[j] / norm;
     }
-    if (any) words[found++] = static_cast<std::uint32_t>(word);
+    words[found++] = static_cast<std::uint32_t>(word);
   }
   return found;
 }

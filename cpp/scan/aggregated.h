@@ -47,7 +47,8 @@ struct Assigned {
 };
 
 // Sums of the residuals of each photo's descriptors to each of its words, added in the order of the
-// descriptors; as signs or scaled to length one. Sums of zero are left out.
+// descriptors; as signs or scaled to length one. Sums of zero have signs, but no direction: as
+// vectors they are left out.
 struct Aggregates {
   std::vector<std::int64_t> starts;  // (photos + 1,)
   Buffer<std::uint32_t> word;

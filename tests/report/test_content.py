@@ -52,7 +52,7 @@ def test_pictures_that_are_refused(arguments, message) -> None:
         Picture(*arguments)
 
 
-@pytest.mark.parametrize("score", [float("nan"), float("inf"), "1", None])
+@pytest.mark.parametrize("score", [float("nan"), float("inf"), "1"])
 def test_scores_and_similarities_are_numbers(score, picture) -> None:
     with pytest.raises(ValueError, match="score: expected a number"):
         Result(1, picture(), score)

@@ -6,7 +6,7 @@ import os
 
 from kinfold.io.atomic import write_text
 from kinfold.report.content import Answer, Link, Match, Picture, Result
-from kinfold.report.match_view import badge, inliers, views_of
+from kinfold.report.match_view import badge, inliers, score, views_of
 from kinfold.report.page import Album, facts_list, name, number, sheet, text
 
 __all__ = ["Answer", "Link", "Match", "Picture", "Result", "answer_page", "write_answer"]
@@ -63,7 +63,7 @@ def card(album: Album, result: Result, place: str) -> str:
     return (
         f'<li><a class="card {result.mark or ""}" id="{place}-card" href="#{place}">{figure}'
         f'<span class="line"><span class="rank">{result.rank}</span>{badge(result)}'
-        f'<span class="score">{number(result.score)}</span></span>'
+        f"{score(result)}</span>"
         f'<span class="line">{name(result.picture.name)}</span>'
         f'<span class="line quiet">{inliers(result.match)}{way}</span></a></li>'
     )

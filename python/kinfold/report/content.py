@@ -111,13 +111,14 @@ class Result:
     """One photo of an answer.
 
     rank : from 1
+    score : what it is ranked by; None where nothing is ranked
     chain : the steps from the query to this photo, which is the last of them; empty if not known
     mark : what the ground truth says, if there is one
     """
 
     rank: int
     picture: Picture
-    score: float
+    score: float | None
     match: Match | None = None
     chain: tuple[Link, ...] = ()
     mark: Mark | None = None
@@ -125,7 +126,8 @@ class Result:
     def __post_init__(self) -> None:
         as_count(self.rank, "rank")
         _as_kind(self.picture, "picture", Picture)
-        as_number(self.score, "score")
+        if self.score is not None:
+            as_number(self.score, "score")
         if self.match is not None:
             _as_kind(self.match, "match", Match)
         object.__setattr__(self, "chain", tuple(self.chain))

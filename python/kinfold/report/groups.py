@@ -85,7 +85,7 @@ def _views(album: Album, members: Sequence[Member], at: int) -> str:
     views = []
     for i, member in enumerate(members[1:]):
         assert member.beside is not None
-        result = Result(i + 2, member.picture, float("nan"), member.match)
+        result = Result(i + 2, member.picture, None, member.match)
         before, after = places[i - 1] if i else "", places[i + 1] if i + 1 < len(places) else ""
         views.append(view(album, Answer(member.beside), result, places[i], before, after))
     return "".join(views)

@@ -28,6 +28,11 @@ def inliers(match: Match | None) -> str:
     return f'<span class="inliers">{len(match)} inlier{"" if len(match) == 1 else "s"}</span>'
 
 
+def score(result: Result) -> str:
+    """What a result is ranked by."""
+    return "" if result.score is None else f'<span class="score">{number(result.score)}</span>'
+
+
 def views_of(album: Album, answer: Answer, prefix: str, shown: int) -> str:
     """The views of an answer's first results, each with a way to its neighbours."""
     places = [f"{prefix}{i}" for i in range(min(shown, len(answer.results)))]
@@ -64,7 +69,7 @@ def view(album: Album, answer: Answer, result: Result, place: str, before: str, 
         f'<section class="view" id="{text(place)}" role="dialog" aria-labelledby="{text(place)}-h" '
         f'tabindex="-1"><div class="bar"><h2 id="{text(place)}-h"><span class="rank">{result.rank}</span> '
         f'{name(result.picture.name)}</h2><p class="tags">{badge(result)}{inliers(match)}'
-        f'<span class="score">{number(result.score)}</span></p><nav>{arrows}'
+        f"{score(result)}</p><nav>{arrows}"
         f'<a class="turn close" href="#{text(place)}-card" aria-label="Close">×</a></nav></div>'
         f"{pictures}{note}{chain(album, answer, result)}</section>"
     )
