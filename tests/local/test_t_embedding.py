@@ -54,6 +54,15 @@ def test_sum_aggregation_is_linear(rng: np.random.Generator) -> None:
     np.testing.assert_allclose(parts[0], model.embed(x[:30]).sum(axis=0), rtol=1e-3, atol=1e-3)
 
 
+def test_sums_at_and_beside_centroids(rng: np.random.Generator) -> None:
+    model, x = fitted(rng, aggregation="sum", power=1.0)
+    beside = model.codebook + np.float32(1e-4) * rng.standard_normal((5, 6)).astype(np.float32)
+    for photo in (model.codebook, beside, 100 + x[:9]):
+        got = model._aggregated([photo])[0]
+        expected = model.embed(photo).astype(np.float64).sum(axis=0)
+        np.testing.assert_allclose(got, expected, rtol=1e-3, atol=1e-3 * np.abs(expected).max())
+
+
 def test_the_kernel_is_the_inner_product(rng: np.random.Generator) -> None:
     model, x = fitted(rng, aggregation="sum", power=1.0, normalise=True)
     a, b = model.transform([x[:20], x[20:50]])

@@ -57,6 +57,31 @@ def test_sums_add_up_before_they_are_normalised(rng: np.random.Generator) -> Non
     )
 
 
+def test_several_vocabularies_stand_side_by_side(rng: np.random.Generator) -> None:
+    x = rng.random((400, 12))
+    model = VLAD(7, vocabularies=3, seed=4).fit(x)
+    photos = [rng.random((n, 12)).astype(np.float32) for n in (1, 30, 0)]
+    got = model.transform(photos)
+    assert got.shape == (3, 3 * 84) == (3, model.dim)
+    alone = [VLAD(7, seed=4 + i).fit(x) for i in range(3)]
+    expected = np.concatenate([one.transform(photos) for one in alone], axis=1) / np.sqrt(3)
+    np.testing.assert_allclose(got, expected, atol=1e-6)
+    np.testing.assert_allclose(np.linalg.norm(got[:2], axis=1), 1, rtol=1e-5)
+    # Their inner product is the mean of the vocabularies' kernels (Jegou and Chum 2012, section 4).
+    kernels = [one.transform(photos) @ one.transform(photos).T for one in alone]
+    np.testing.assert_allclose(got @ got.T, np.mean(kernels, axis=0), atol=1e-5)
+    again = VLAD.from_state(model.params(), model.arrays())
+    np.testing.assert_array_equal(again.transform(photos), got)
+
+
+def test_vocabularies_are_whitened_together(rng: np.random.Generator) -> None:
+    x = rng.random((2000, 8)).astype(np.float32)
+    photos = np.split(x, 200)
+    vectors = VLAD(4, vocabularies=4).fit(x).transform(photos)
+    reduced = kf.PCA(16, whiten=0.5).fit(vectors).transform(vectors)
+    np.testing.assert_allclose(np.cov(reduced.T, bias=True), np.eye(16), atol=0.05)
+
+
 def test_nothing_and_descriptors_at_the_centroids_are_zero(rng: np.random.Generator) -> None:
     model = VLAD(3).fit(rng.random((50, 5)))
     got = model.transform([np.empty((0, 5), np.float32), model.codebook, model.codebook[:1]])

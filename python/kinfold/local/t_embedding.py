@@ -19,6 +19,10 @@ AGGREGATIONS = ("democratic", "sum")
 # Descriptors that are embedded at once, and those that the covariance is learnt on.
 _BLOCK = 2048
 _MOST_LEARNT = 50_000
+# Photos whose sums are projected together.
+_PHOTOS = 256
+# Squared distances below this share of the squared lengths are computed without cancellation.
+_NEAR = 1e-6
 
 
 def democratic_weights(
@@ -145,18 +149,19 @@ class TEmbedding:
         return out
 
     def _aggregated(self, photos: Sequence[Any]) -> Vectors:
-        out = np.zeros((len(photos), self._projection.shape[1]), np.float32)
-        for row, photo in enumerate(photos):
-            x = as_vectors(photo, f"photos[{row}]", dim=self.codebook.shape[1], empty=True)
+        rows = [
+            as_vectors(photo, f"photos[{row}]", dim=self.codebook.shape[1], empty=True)
+            for row, photo in enumerate(photos)
+        ]
+        out = np.zeros((len(rows), self._projection.shape[1]), np.float32)
+        if self.aggregation == "sum" and not self.normalise:
+            # Linear: sums are projected, many photos at once, instead of descriptors.
+            for at in range(0, len(rows), _PHOTOS):
+                totals = [self._centred_sum(x) for x in rows[at : at + _PHOTOS]]
+                out[at : at + _PHOTOS] = np.stack(totals) @ self._projection
+            return out
+        for row, x in enumerate(rows):
             if not len(x):
-                continue
-            if self.aggregation == "sum" and not self.normalise:
-                # Linear: the sum is projected once.
-                total = np.zeros(self.codebook.size)
-                for at in range(0, len(x), _BLOCK):
-                    directions = self._directions(x[at : at + _BLOCK])
-                    total += directions.sum(axis=0, dtype=np.float64)
-                out[row] = (total - len(x) * self._mean.astype(np.float64)) @ self._projection
                 continue
             embedded = self.embed(x)
             if self.aggregation == "sum":
@@ -164,6 +169,25 @@ class TEmbedding:
             else:
                 out[row] = democratic_weights(embedded @ embedded.T) @ embedded
         return out
+
+    def _centred_sum(self, x: Vectors) -> Vectors:
+        """The sum of a photo's directions less the mean, (k * d,).
+
+        With w = 1 / |x - c| it is the sum of w x, less c times the sum of w: a product of matrices for each.
+        """
+        rows, words = x.astype(np.float64), self.codebook.astype(np.float64)
+        squares = (rows**2).sum(axis=1)[:, None] + (words**2).sum(axis=1)
+        distances = squares - 2 * rows @ words.T
+        # Too near for a difference of squares: by the difference itself.
+        i, j = np.nonzero(distances < _NEAR * squares)
+        distances[i, j] = ((rows[i] - words[j]) ** 2).sum(axis=1)
+        roots = np.sqrt(distances)
+        weights = np.divide(1.0, roots, out=np.zeros_like(roots), where=roots > 1e-12)
+        total = weights.T @ rows - weights.sum(axis=0)[:, None] * words
+        centred: Vectors = (total.ravel() - len(x) * self._mean.astype(np.float64)).astype(
+            np.float32
+        )
+        return centred
 
     def transform(self, photos: Sequence[Any]) -> Vectors:
         """One vector of length one for each photo, float32 (n, dim or (k - 1) * d).

@@ -24,6 +24,8 @@ class VLAD:
         repeated structures do not dominate
     residual : each residual is scaled to length one first (Delhumeau et al. 2013)
     power : exponent of the signed power law before the final normalisation; 1 for none
+    vocabularies : so many codebooks of k centroids, learnt from different seeds; their vectors stand side by side. They
+        are correlated: reduce them together by a whitening ``PCA`` (Jégou & Chum, ECCV 2012)
     iterations, sample, seed : of the k-means that learns the codebook
     """
 
@@ -36,6 +38,7 @@ class VLAD:
         intra: bool = True,
         residual: bool = False,
         power: float = 1.0,
+        vocabularies: int = 1,
         iterations: int = 15,
         sample: int = 2000,
         seed: int = 0,
@@ -44,6 +47,7 @@ class VLAD:
         self.intra = bool(intra)
         self.residual = bool(residual)
         self.power = as_number(power, "power", least=0.0, most=1.0)
+        self.vocabularies = as_count(vocabularies, "vocabularies", most=256)
         self.iterations = as_count(iterations, "iterations", least=0)
         self.sample = as_count(sample, "sample")
         self.seed = as_count(seed, "seed", least=0)
@@ -54,45 +58,52 @@ class VLAD:
 
     @property
     def codebook(self) -> Vectors:
-        """The centroids, float32 (k, d)."""
+        """The centroids, float32 (k, d); of several vocabularies one after the other (vocabularies * k, d)."""
         if self._codebook is None:
             raise NotTrainedError("VLAD: call fit first")
         return self._codebook
 
     @property
     def dim(self) -> int:
-        """Dimensions of the descriptor: k times those of the local descriptors."""
+        """Dimensions of the descriptor: vocabularies * k times those of the local descriptors."""
         return int(self.codebook.size)
 
     def fit(self, descriptors: Any) -> VLAD:
         """Learn the codebook from local descriptors (n, d), n >= k."""
-        model = KMeans(
-            self.k, iterations=self.iterations, sample=self.sample, seed=self.seed, verbose=False
-        )
-        self._codebook = model.fit(as_vectors(descriptors, "descriptors")).centroids
+        x = as_vectors(descriptors, "descriptors")
+        books = []
+        for seed in range(self.seed, self.seed + self.vocabularies):
+            model = KMeans(
+                self.k, iterations=self.iterations, sample=self.sample, seed=seed, verbose=False
+            )
+            books.append(model.fit(x).centroids)
+        self._codebook = np.concatenate(books)
         return self
 
     def transform(self, photos: Sequence[Any]) -> Vectors:
-        """One vector of length one for each photo: float32 (n, k * d).
+        """One vector of length one for each photo: float32 (n, dim).
 
         photos : for each photo its local descriptors (n_i, d). A photo without any becomes zero.
         """
-        k, d = self.codebook.shape
-        out = np.zeros((len(photos), k * d), np.float32)
+        d = self.codebook.shape[1]
+        books = np.split(self.codebook, self.vocabularies)
+        out = np.zeros((len(photos), self.dim), np.float32)
         for row, photo in enumerate(photos):
             vectors = as_vectors(photo, f"photos[{row}]", dim=d, empty=True)
             if len(vectors):
-                out[row] = self._aggregate(vectors).ravel()
+                parts = [self._aggregate(vectors, book).ravel() for book in books]
+                # Parts are of length one, or zero.
+                out[row] = np.concatenate(parts) / max(np.sqrt(sum(p.any() for p in parts)), 1)
         return out
 
-    def _aggregate(self, vectors: Vectors) -> Vectors:
-        cells, _ = assign(vectors, self.codebook)
-        residuals = vectors - self.codebook[cells]
+    def _aggregate(self, vectors: Vectors, codebook: Vectors) -> Vectors:
+        cells, _ = assign(vectors, codebook)
+        residuals = vectors - codebook[cells]
         if self.residual:
             residuals = _scaled(residuals)
         order = np.argsort(cells, kind="stable")
         used, starts = np.unique(cells[order], return_index=True)
-        sums = np.zeros(self.codebook.shape, np.float64)
+        sums = np.zeros(codebook.shape, np.float64)
         sums[used] = np.add.reduceat(residuals[order].astype(np.float64), starts, axis=0)
         if self.intra:
             sums = _scaled(sums)
@@ -105,7 +116,8 @@ class VLAD:
         """What was chosen."""
         return {
             "k": self.k, "intra": self.intra, "residual": self.residual, "power": self.power,
-            "iterations": self.iterations, "sample": self.sample, "seed": self.seed,
+            "vocabularies": self.vocabularies, "iterations": self.iterations, "sample": self.sample,
+            "seed": self.seed,
         }  # fmt: skip
 
     def arrays(self) -> Arrays:
@@ -115,7 +127,9 @@ class VLAD:
     @classmethod
     def from_state(cls, params: Mapping[str, JSON], arrays: Mapping[str, NDArray[Any]]) -> VLAD:
         """A fitted aggregation from its parts."""
-        names = {"k", "intra", "residual", "power", "iterations", "sample", "seed"}
+        # Files of former versions hold one vocabulary and do not say so.
+        params = {"vocabularies": 1, **params}
+        names = {"k", "intra", "residual", "power", "vocabularies", "iterations", "sample", "seed"}
         check_only(params, names, "parameters")
         check_only(arrays, {"codebook"}, "arrays")
         model = cls(
@@ -123,12 +137,13 @@ class VLAD:
             intra=take_param(params, "intra", bool),
             residual=take_param(params, "residual", bool),
             power=take_param(params, "power", (int, float)),
+            vocabularies=take_param(params, "vocabularies", int),
             iterations=take_param(params, "iterations", int),
             sample=take_param(params, "sample", int),
             seed=take_param(params, "seed", int),
         )
         model._codebook = as_vectors(
-            take(arrays, "codebook", np.float32, (model.k, None)), "codebook"
+            take(arrays, "codebook", np.float32, (model.vocabularies * model.k, None)), "codebook"
         )
         return model
 
