@@ -4,9 +4,9 @@
 
 RootSIFT of 898 photos (at most 1,500 a photo, long side 800), learnt on themselves; of a query with a box, the
 descriptors inside it. AP is Oxford's trapezoid, junk removed. Axes are learnt on the vectors of the photos' halves
-(every other descriptor), of which there are more than photos: for triangulation embedding the rotation before its power law
-("all": as many axes as there are), for the others a centred PCA that is whitened half way. Photos a second: aggregation
-alone, one thread. --large adds 8,064 dimensions, whose training takes minutes.
+(every other descriptor), of which there are more than photos: for triangulation embedding the rotation before its power
+law ("all": as many axes as there are), for the others a centred PCA that is whitened half way. Photos a second:
+aggregation alone, one thread. --large adds 8,064 dimensions, whose training takes minutes.
 """
 
 from __future__ import annotations
