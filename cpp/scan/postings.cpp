@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <bit>
 #include <cmath>
-#include <limits>
 
 #include "core/buffer.h"
 #include "core/error.h"
@@ -240,6 +239,7 @@ const float* sums_of(const PostingPart& part, const PostingQuery& query, const P
     for_lists(lists, query, [&](std::size_t i, std::size_t list) {
       for (auto e = query.starts[i]; e < query.starts[i + 1]; ++e) {
         if (e % 64 == 63) poll_interrupt();
+        if (query.weights[e] == 0) continue;
         score_signatures(lists, list, query.weights[e], query.signatures[e], rule, terms, wide);
       }
     });

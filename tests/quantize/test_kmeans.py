@@ -145,3 +145,19 @@ def test_state_round_trip(rng: np.random.Generator) -> None:
     again = kf.KMeans.from_state(model.params(), model.arrays())
     np.testing.assert_array_equal(again.assign(x), model.assign(x))
     assert again.inertia == model.inertia
+
+
+def test_assignment_by_something_else(rng: np.random.Generator) -> None:
+    x = rng.standard_normal((500, 6)).astype(np.float32)
+    calls = []
+
+    def nearest(vectors: np.ndarray, centroids: np.ndarray):
+        calls.append(len(centroids))
+        return assign(vectors, centroids)
+
+    exact = kf.KMeans(20, iterations=4, verbose=False).fit(x)
+    other = kf.KMeans(20, iterations=4, verbose=False).fit(x, nearest=nearest)
+    np.testing.assert_array_equal(other.centroids, exact.centroids)
+    assert other.inertia_history == exact.inertia_history and calls == [20] * 5
+    with pytest.raises(ValueError, match="^nearest: expected none with mini-batches"):
+        kf.KMeans(20, batch=50).fit(x, nearest=nearest)
