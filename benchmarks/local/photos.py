@@ -38,8 +38,8 @@ def _extracted(known: GroundTruth) -> list[np.ndarray]:
     return found
 
 
-def described() -> tuple[list[np.ndarray], list[np.ndarray]]:
-    """RootSIFT of the photos and of the queries, float32 (n_i, 128) each."""
+def described(step: int = 1) -> tuple[list[np.ndarray], list[np.ndarray]]:
+    """RootSIFT of every step-th photo and of the queries, float32 (n_i, 128) each."""
     known = truth()
     path = CACHE / "sift-by-photo-and-box.npz"
     if not path.exists():
@@ -49,5 +49,6 @@ def described() -> tuple[list[np.ndarray], list[np.ndarray]]:
         np.savez(path, x=np.concatenate(found), starts=starts)
     with np.load(path) as file:
         x, starts = file["x"], file["starts"]
-    each = [root_sift(part) for part in np.split(x, starts[1:-1])]
-    return each[: len(known.imlist)], each[len(known.imlist) :]
+    each, n = np.split(x, starts[1:-1]), len(known.imlist)
+    photos = [root_sift(part) for part in each[:n:step]]
+    return photos, [root_sift(part) for part in each[n:]]
