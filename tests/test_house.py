@@ -22,7 +22,17 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 CPP_FILES = sorted(p for p in CPP.rglob("*") if p.suffix in (".h", ".cpp", ".def"))
 
 OPTIONAL = ("torch", "cv2", "PIL", "scipy", "sklearn", "matplotlib", "h5py")
-NUMERIC_ROOMS = ("base", "io", "evaluate", "transform", "quantize", "index", "graph", "classify")
+NUMERIC_ROOMS = (
+    "base",
+    "io",
+    "evaluate",
+    "transform",
+    "quantize",
+    "index",
+    "graph",
+    "classify",
+    "manifold",
+)
 NOT_ON_NUMERIC_FLOORS = ("torch", "cv2", "PIL")
 
 

@@ -12,6 +12,9 @@
 #include "graph/symmetrize.h"
 
 namespace kf::bind {
+
+void register_manifold(py::module_& m);  // manifold.cpp: the rest of this room
+
 namespace {
 
 // Holds the arrays that a graph::Csr points into.
@@ -140,6 +143,7 @@ void register_graph(py::module_ m) {
   m.def("path", &path, py::arg("starts"), py::arg("neighbours"), py::arg("weights"),
         py::arg("source_ids"), py::arg("source_weights"), py::arg("target"), py::arg("kind"),
         py::arg("gamma"));
+  register_manifold(m);
 }
 
 }  // namespace kf::bind

@@ -52,11 +52,16 @@ _PUBLIC = {
     "KNNClassifier": "kinfold.classify.knn",
     "NBNN": "kinfold.classify.nbnn",
     "LocalNBNN": "kinfold.classify.local_nbnn",
+    "Isomap": "kinfold.manifold.isomap",
+    "KernelPCA": "kinfold.manifold.kernel_pca",
+    "LaplacianEigenmaps": "kinfold.manifold.laplacian",
+    "LocallyLinearEmbedding": "kinfold.manifold.lle",
+    "LocalPCA": "kinfold.manifold.local_pca",
     "Gallery": "kinfold.gallery",
 }
 _ROOMS = (
     "classify", "datasets", "evaluate", "features", "graph", "images", "index", "io", "learn", "local",
-    "quantize",
+    "manifold", "quantize",
     "report", "rerank", "transform",
 )  # fmt: skip
 

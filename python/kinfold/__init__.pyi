@@ -9,6 +9,7 @@ from kinfold import (
     io as io,
     learn as learn,
     local as local,
+    manifold as manifold,
     quantize as quantize,
     report as report,
     rerank as rerank,
@@ -48,6 +49,11 @@ from kinfold.index.proposers.hash_tables import HashTables as HashTables
 from kinfold.index.proposers.kd_forest import KDForest as KDForest
 from kinfold.index.regional import RegionalIndex as RegionalIndex
 from kinfold.io.kin import load as load, save as save
+from kinfold.manifold.isomap import Isomap as Isomap
+from kinfold.manifold.kernel_pca import KernelPCA as KernelPCA
+from kinfold.manifold.laplacian import LaplacianEigenmaps as LaplacianEigenmaps
+from kinfold.manifold.lle import LocallyLinearEmbedding as LocallyLinearEmbedding
+from kinfold.manifold.local_pca import LocalPCA as LocalPCA
 from kinfold.quantize.kmeans import KMeans as KMeans
 from kinfold.quantize.local import LocallyOptimizedPQ as LocallyOptimizedPQ
 from kinfold.quantize.optimized import OPQ as OPQ

@@ -155,6 +155,10 @@ def regional() -> Any:
     return kf.RegionalIndex(2).add([vectors()[:3], vectors()[3:4], vectors()[4:6]])
 
 
+def manifold(name: str, **options: Any) -> Any:
+    return getattr(kf, name)(1, **options).fit(vectors())
+
+
 FACTORIES: dict[str, Callable[[], Any]] = {
     "index.Flat": flat,
     "index.KDTree": kd_tree,
@@ -192,6 +196,11 @@ FACTORIES: dict[str, Callable[[], Any]] = {
     "features.Extractor": extractor,
     "local.VLAD": vlad,
     "graph.KNN": graph,
+    "manifold.Isomap": lambda: manifold("Isomap", n_neighbors=4, landmarks=6),
+    "manifold.KernelPCA": lambda: manifold("KernelPCA", kernel="rbf"),
+    "manifold.LaplacianEigenmaps": lambda: manifold("LaplacianEigenmaps", n_neighbors=4),
+    "manifold.LLE": lambda: manifold("LocallyLinearEmbedding", n_neighbors=4),
+    "manifold.LocalPCA": lambda: manifold("LocalPCA", n_cells=2),
     "gallery.Segment": segment,
     "gallery.Model": model,
 }
@@ -271,6 +280,8 @@ def use(kind: str, thing: Any) -> Any:
         return thing.transform([np.eye(3)])
     if kind in ("local.TEmbedding", "local.Fisher"):
         return thing.transform([vectors()[:4], vectors()[4:]])
+    if kind.startswith("manifold."):
+        return thing.transform(np.eye(2))
     if kind == "graph.KNN":
         return kf.Diffusion(thing, iterations=3).scores([[0, 1]], [[0.9, 0.8]])
     if kind == "gallery.Segment":

@@ -2,9 +2,22 @@
 Sparse neighbour graphs.
 """
 from __future__ import annotations
+import numpy
+import numpy.typing
 import typing
-__all__: list[str] = ['conjugate_gradient', 'path', 'random_walk', 'symmetrize']
+__all__: list[str] = ['Symmetric', 'conjugate_gradient', 'geodesics', 'path', 'random_walk', 'symmetrize']
+class Symmetric:
+    def __init__(self, starts: typing.Any, columns: typing.Any, values: typing.Any) -> None:
+        ...
+    def factorize(self, shift: typing.SupportsFloat | typing.SupportsIndex, most: typing.SupportsInt | typing.SupportsIndex) -> bool:
+        ...
+    def multiply(self, x: typing.Any) -> numpy.typing.NDArray[numpy.float64]:
+        ...
+    def solve(self, x: typing.Any) -> numpy.typing.NDArray[numpy.float64]:
+        ...
 def conjugate_gradient(starts: typing.Any, neighbours: typing.Any, weights: typing.Any, side_starts: typing.Any, side_ids: typing.Any, side_values: typing.Any, alpha: typing.SupportsFloat | typing.SupportsIndex, iterations: typing.SupportsInt | typing.SupportsIndex, tolerance: typing.SupportsFloat | typing.SupportsIndex, start: typing.Any = None) -> tuple[typing.Any, ...]:
+    ...
+def geodesics(starts: typing.Any, neighbours: typing.Any, lengths: typing.Any, side_starts: typing.Any, side_ids: typing.Any, side_values: typing.Any) -> numpy.typing.NDArray[numpy.float32]:
     ...
 def path(starts: typing.Any, neighbours: typing.Any, weights: typing.Any, source_ids: typing.Any, source_weights: typing.Any, target: typing.SupportsInt | typing.SupportsIndex, kind: str, gamma: typing.SupportsFloat | typing.SupportsIndex) -> tuple[typing.Any, ...]:
     ...

@@ -13,7 +13,7 @@ from typing import Any
 from kinfold.base.errors import FileFormatError
 
 # Rooms whose METHODS can be saved; looked up by name so that this floor imports nothing above it.
-ROOMS = ("transform", "quantize", "index", "graph", "local", "features")
+ROOMS = ("transform", "quantize", "index", "graph", "manifold", "local", "features")
 # Kinds that are saved but not chosen by name.
 PARTS = {
     "index.Cells": "kinfold.index.cells:CellIndex",

@@ -1,19 +1,14 @@
-"""What all classifiers share: parameters as scikit-learn keeps them, classes, and state without compiled parts.
-
-scikit-learn itself is never imported before it asks for something of its own.
-"""
+"""What all classifiers share: classes, accuracy, and state without compiled parts."""
 
 from __future__ import annotations
 
-import inspect
-import sys
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from kinfold.base.arrays import Ids
-from kinfold.base.errors import NotTrainedError
+from kinfold.base.estimator import Estimator
 from kinfold.base.extras import require
 from kinfold.base.registry import class_of
 from kinfold.index.factory import index_factory
@@ -22,43 +17,18 @@ from kinfold.index.factory import index_factory
 OPTIONS = ("nprobe", "budget", "refine_factor", "threads")
 
 
-class Classifier:
+class Classifier(Estimator):
     """Parameters, classes and accuracy. A subclass stores its parameters as given and checks them in `fit`.
 
     Attributes
     ----------
     classes_ : the classes, sorted (n_classes,)
-    n_features_in_ : dimension of the vectors
     """
 
     # Attributes that hold indexes: one, or a list with None where there is none.
     _INDEXES: tuple[str, ...] = ("index_",)
 
     classes_: NDArray[Any]
-    n_features_in_: int
-
-    def get_params(self, deep: bool = True) -> dict[str, Any]:
-        """The parameters by name."""
-        names = list(inspect.signature(type(self)).parameters)
-        return {name: getattr(self, name) for name in names}
-
-    def set_params(self, **params: Any) -> Any:
-        """Change parameters; ValueError for one that there is not."""
-        known = self.get_params()
-        for name, value in params.items():
-            if name not in known:
-                raise ValueError(f"{name}: expected one of {', '.join(known)}, got {name!r}")
-            setattr(self, name, value)
-        return self
-
-    def __repr__(self) -> str:
-        defaults = inspect.signature(type(self)).parameters
-        given = (
-            f"{name}={value!r}"
-            for name, value in self.get_params().items()
-            if value is not defaults[name].default and value != defaults[name].default
-        )
-        return f"{type(self).__name__}({', '.join(given)})"
 
     def predict(self, X: Any) -> NDArray[Any]:
         """The class of each."""
@@ -73,10 +43,6 @@ class Classifier:
         """Positions among the sorted classes, which are kept."""
         self.classes_, codes = np.unique(as_labels(y, n), return_inverse=True)
         return codes.reshape(-1).astype(np.int64)
-
-    def _check_fitted(self) -> None:
-        if not self.__sklearn_is_fitted__():
-            raise _not_trained(f"{type(self).__name__}: is not fitted; call fit first")
 
     def __sklearn_is_fitted__(self) -> bool:
         return hasattr(self, "classes_")
@@ -149,17 +115,6 @@ def as_labels(y: Any, n: int) -> NDArray[Any]:
     elif labels.dtype.kind not in "iubUSO":
         raise ValueError(f"y: expected classes, got dtype {labels.dtype}")
     return labels
-
-
-def _not_trained(message: str) -> Exception:
-    """NotTrainedError, which is scikit-learn's NotFittedError as well where that is in use."""
-    theirs = sys.modules.get("sklearn.exceptions")
-    if theirs is None:
-        return NotTrainedError(message)
-    error: Exception = type("NotTrainedError", (NotTrainedError, theirs.NotFittedError), {})(
-        message
-    )
-    return error
 
 
 def _packed(index: Any) -> Any:

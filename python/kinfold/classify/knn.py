@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from kinfold.base.arrays import Vectors, as_choice, as_count, as_vectors
+from kinfold.base.arrays import Vectors, as_choice, as_count
+from kinfold.base.estimator import as_samples
 from kinfold.classify.estimator import Classifier, nearest, trained
 from kinfold.index.base import METRICS
 
@@ -60,7 +61,7 @@ class KNNClassifier(Classifier):
             raise ValueError(
                 'weights: expected "uniform" with the metric "ip", which has no distance'
             )
-        vectors = _as_samples(X)
+        vectors = as_samples(X)
         self._codes = self._learn_classes(y, len(vectors))
         self.index_ = trained(self.spec, vectors, self.metric, self.seed)
         self.index_.add(vectors)
@@ -80,13 +81,7 @@ class KNNClassifier(Classifier):
         return shares
 
     def _votes(self, X: Any) -> NDArray[np.float64]:
-        self._check_fitted()
-        vectors = _as_samples(X)
-        if vectors.shape[1] != self.n_features_in_:
-            raise ValueError(
-                f"X has {vectors.shape[1]} features, but {type(self).__name__} is expecting "
-                f"{self.n_features_in_} features as input"
-            )
+        vectors = self._samples(X)
         k = min(self.n_neighbors, len(self._codes))
         found = nearest(self.index_, vectors, k, self.options)
         weights = self._weights_of(found.distances)
@@ -109,24 +104,3 @@ class KNNClassifier(Classifier):
         same = far == 0
         with np.errstate(divide="ignore"):
             return np.where(same.any(axis=1, keepdims=True), same, 1.0 / far)
-
-
-def _as_samples(X: Any) -> Vectors:
-    """Vectors (n, d) from anything that scikit-learn's users pass; its tests look for some of its words."""
-    if hasattr(X, "toarray"):
-        raise ValueError("X: expected a dense array, got a sparse matrix; X.toarray() makes one")
-    array = np.asarray(X)
-    if array.dtype.kind == "c":
-        raise ValueError("X: expected real numbers. Complex data not supported")
-    if array.dtype.kind == "O":
-        array = array.astype(np.float64)
-    if array.ndim == 1:
-        raise ValueError(
-            f"X: expected vectors (n, d), got shape {array.shape}. Reshape your data: X.reshape(1, -1) "
-            "for one vector, X.reshape(-1, 1) for one dimension"
-        )
-    if array.ndim == 2 and array.shape[1] == 0:
-        raise ValueError(
-            f"X: found array with 0 feature(s) (shape={array.shape}) while a minimum of 1 is required."
-        )
-    return as_vectors(array, "X")

@@ -1,0 +1,151 @@
+"""What follows scikit-learn's conventions: parameters kept as given and checked in `fit`.
+
+scikit-learn itself is never imported before it asks for something of its own.
+"""
+
+from __future__ import annotations
+
+import inspect
+import sys
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from kinfold.base.arrays import Vectors, as_vectors
+from kinfold.base.errors import FileFormatError, NotTrainedError
+from kinfold.base.extras import require
+from kinfold.base.state import JSON, check_only
+
+
+class Estimator:
+    """Parameters by name. A subclass stores them as given and checks them in `fit`.
+
+    Attributes
+    ----------
+    n_features_in_ : dimension of the vectors
+    """
+
+    n_features_in_: int
+
+    def get_params(self, deep: bool = True) -> dict[str, Any]:
+        """The parameters by name."""
+        names = list(inspect.signature(type(self)).parameters)
+        return {name: getattr(self, name) for name in names}
+
+    def set_params(self, **params: Any) -> Any:
+        """Change parameters; ValueError for one that there is not."""
+        known = self.get_params()
+        for name, value in params.items():
+            if name not in known:
+                raise ValueError(f"{name}: expected one of {', '.join(known)}, got {name!r}")
+            setattr(self, name, value)
+        return self
+
+    def __repr__(self) -> str:
+        defaults = inspect.signature(type(self)).parameters
+        given = (
+            f"{name}={value!r}"
+            for name, value in self.get_params().items()
+            if value is not defaults[name].default and value != defaults[name].default
+        )
+        return f"{type(self).__name__}({', '.join(given)})"
+
+    def params(self) -> dict[str, JSON]:
+        return self.get_params()
+
+    @classmethod
+    def _of_params(cls, params: Mapping[str, JSON]) -> Any:
+        """One that is not fitted, from saved parameters. Raises FileFormatError."""
+        names = set(inspect.signature(cls).parameters)
+        check_only(params, names, "parameters")
+        if missing := sorted(names - set(params)):
+            raise FileFormatError(f"parameter '{missing[0]}' is missing")
+        made = cls(**params)
+        try:
+            made._check_params()
+        except ValueError as error:
+            raise FileFormatError(f"{cls.__name__}: {error}") from error
+        return made
+
+    def _check_params(self) -> None:
+        """ValueError for the first parameter that is not sound."""
+        raise NotImplementedError
+
+    def __sklearn_is_fitted__(self) -> bool:
+        return hasattr(self, "n_features_in_")
+
+    def _check_fitted(self) -> None:
+        if not self.__sklearn_is_fitted__():
+            raise not_trained(f"{type(self).__name__}: is not fitted; call fit first")
+
+    def _samples(self, X: Any) -> Vectors:
+        """Vectors of the dimension that was fitted."""
+        self._check_fitted()
+        vectors = as_samples(X)
+        if vectors.shape[1] != self.n_features_in_:
+            raise ValueError(
+                f"X has {vectors.shape[1]} features, but {type(self).__name__} is expecting "
+                f"{self.n_features_in_} features as input"
+            )
+        return vectors
+
+
+class Transformer(Estimator):
+    """An estimator that turns vectors into others."""
+
+    def fit(self, X: Any, y: Any = None) -> Any:
+        """Learn from vectors (n, d); y is ignored."""
+        raise NotImplementedError
+
+    def transform(self, X: Any) -> Any:
+        """What becomes of vectors (n, d)."""
+        raise NotImplementedError
+
+    def fit_transform(self, X: Any, y: Any = None) -> Any:
+        """fit, then transform the same vectors."""
+        return self.fit(X, y).transform(X)
+
+    def __sklearn_tags__(self) -> Any:
+        utils = require("sklearn.utils")
+        return utils.Tags(
+            estimator_type=None,
+            target_tags=utils.TargetTags(required=False),
+            transformer_tags=utils.TransformerTags(preserves_dtype=["float32"]),
+            input_tags=utils.InputTags(),
+        )
+
+
+def as_samples(X: Any, *, least: int = 1) -> Vectors:
+    """At least so many vectors (n, d) from what scikit-learn's users pass; its tests look for some of its words."""
+    if hasattr(X, "toarray"):
+        raise ValueError("X: expected a dense array, got a sparse matrix; X.toarray() makes one")
+    array = np.asarray(X)
+    if array.dtype.kind == "c":
+        raise ValueError("X: expected real numbers. Complex data not supported")
+    if array.dtype.kind == "O":
+        array = array.astype(np.float64)
+    if array.ndim == 1:
+        raise ValueError(
+            f"X: expected vectors (n, d), got shape {array.shape}. Reshape your data: X.reshape(1, -1) "
+            "for one vector, X.reshape(-1, 1) for one dimension"
+        )
+    if array.ndim == 2 and array.shape[1] == 0:
+        raise ValueError(
+            f"X: found array with 0 feature(s) (shape={array.shape}) while a minimum of 1 is required."
+        )
+    vectors = as_vectors(array, "X")
+    if len(vectors) < least:
+        raise ValueError(f"X: expected at least {least} vectors, got n_samples = {len(vectors)}")
+    return vectors
+
+
+def not_trained(message: str) -> Exception:
+    """NotTrainedError, which is scikit-learn's NotFittedError as well where that is in use."""
+    theirs = sys.modules.get("sklearn.exceptions")
+    if theirs is None:
+        return NotTrainedError(message)
+    error: Exception = type("NotTrainedError", (NotTrainedError, theirs.NotFittedError), {})(
+        message
+    )
+    return error

@@ -1,0 +1,173 @@
+"""Kernel PCA: principal components in the space of a kernel."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kinfold.base.arrays import Vectors, as_choice, as_count, as_number
+from kinfold.base.errors import FileFormatError
+from kinfold.base.estimator import Transformer, as_samples
+from kinfold.base.state import JSON, Arrays, check_only, take
+from kinfold.index.base import unit_rows
+from kinfold.manifold.spectrum import centred_spectrum, placed, precision
+
+KERNELS = ("linear", "rbf", "poly", "sigmoid", "cosine", "precomputed")
+_ROWS = 1024
+
+
+class KernelPCA(Transformer):
+    """Projections onto the directions of largest variance in the space whose inner product is a kernel.
+
+    Follows scikit-learn's conventions, and its KernelPCA's answers up to signs.
+
+    Parameters
+    ----------
+    n_components : None for all whose eigenvalue is above rounding
+    kernel : "linear" x.y; "rbf" exp(-gamma |x - y|^2); "poly" (gamma x.y + coef0)^degree;
+        "sigmoid" tanh(gamma x.y + coef0); "cosine"; or "precomputed": fit takes the kernel (n, n), transform (q, n)
+    gamma : one over the dimension if None
+
+    Attributes
+    ----------
+    embedding_ : float32 (n, n_components)
+    eigenvalues_ : float64 (n_components,), falling
+
+    The kernel is held in float32 beyond 1,500 vectors, 4 n^2 bytes; few components of many vectors come from products
+    with it alone.
+    Schoelkopf, Smola & Mueller, Neural Computation 10, 1998.
+    """
+
+    kind: ClassVar[str] = "manifold.KernelPCA"
+
+    embedding_: Vectors
+    eigenvalues_: NDArray[np.float64]
+
+    def __init__(
+        self,
+        n_components: int | None = None,
+        *,
+        kernel: str = "linear",
+        gamma: float | None = None,
+        degree: float = 3,
+        coef0: float = 1,
+    ) -> None:
+        self.n_components = n_components
+        self.kernel = kernel
+        self.gamma = gamma
+        self.degree = degree
+        self.coef0 = coef0
+
+    def fit(self, X: Any, y: Any = None) -> KernelPCA:
+        """Learn from vectors (n, d), at least two, or from their kernel."""
+        self._check_params()
+        vectors = as_samples(X, least=2)
+        n = len(vectors)
+        if self.n_components is not None:
+            as_count(self.n_components, "n_components", most=n)
+        if self.kernel == "precomputed":
+            if vectors.shape[1] != n:
+                raise ValueError(f"X: expected a square kernel (n, n), got shape {vectors.shape}")
+            matrix = np.array(X, precision(n))
+            if not np.allclose(matrix, matrix.T, rtol=1e-4, atol=1e-6 * np.abs(matrix).max()):
+                raise ValueError("X: expected a symmetric kernel")
+            vectors = vectors[:0]
+        else:
+            matrix = self._kernel(vectors, vectors, precision(n))
+        spectrum = centred_spectrum(matrix, n if self.n_components is None else self.n_components)
+        keep = int((spectrum.values > 0).sum()) if self.n_components is None else self.n_components
+        if not keep:
+            raise ValueError("X: expected vectors that are not all the same in the kernel's space")
+        self._vectors, self._means = vectors, spectrum.means
+        self.eigenvalues_ = spectrum.values[:keep]
+        self.embedding_ = np.ascontiguousarray(spectrum.coordinates()[:, :keep])
+        self.n_features_in_ = n if self.kernel == "precomputed" else vectors.shape[1]
+        return self
+
+    def fit_transform(self, X: Any, y: Any = None) -> Vectors:
+        """The projections of the vectors that are fitted, float32 (n, n_components)."""
+        return self.fit(X).embedding_
+
+    def transform(self, X: Any) -> Vectors:
+        """Projections of vectors (q, d), or of their kernel with those that were fitted (q, n)."""
+        vectors = self._samples(X)
+        parts = []
+        for start in range(0, len(vectors), _ROWS):
+            rows = vectors[start : start + _ROWS]
+            if self.kernel != "precomputed":
+                rows = self._kernel(rows, self._vectors, np.float64)
+            parts.append(placed(rows, self._means, self.embedding_, self.eigenvalues_))
+        return np.concatenate(parts)
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.pairwise = self.kernel == "precomputed"
+        return tags
+
+    def arrays(self) -> Arrays:
+        self._check_fitted()
+        return {
+            "vectors": self._vectors,
+            "means": self._means,
+            "eigenvalues": self.eigenvalues_,
+            "embedding": self.embedding_,
+        }
+
+    @classmethod
+    def from_state(
+        cls, params: Mapping[str, JSON], arrays: Mapping[str, NDArray[Any]]
+    ) -> KernelPCA:
+        check_only(arrays, {"vectors", "means", "eigenvalues", "embedding"}, "arrays")
+        made: KernelPCA = cls._of_params(params)
+        made._vectors = take(arrays, "vectors", np.float32, (None, None))
+        made.eigenvalues_ = take(arrays, "eigenvalues", np.float64, (made.n_components,))
+        made.embedding_ = take(arrays, "embedding", np.float32, (None, len(made.eigenvalues_)))
+        n = len(made.embedding_)
+        made._means = take(arrays, "means", np.float64, (n,))
+        stored = 0 if made.kernel == "precomputed" else n
+        if not n or len(made._vectors) != stored or not made._vectors.shape[1]:
+            raise FileFormatError(f"array 'vectors': expected {stored}, got {made._vectors.shape}")
+        made.n_features_in_ = n if made.kernel == "precomputed" else made._vectors.shape[1]
+        return made
+
+    def _check_params(self) -> None:
+        if self.n_components is not None:
+            as_count(self.n_components, "n_components")
+        as_choice(self.kernel, "kernel", KERNELS)
+        if self.gamma is not None:
+            as_number(self.gamma, "gamma", least=0, open=True)
+        as_number(self.degree, "degree", least=1)
+        as_number(self.coef0, "coef0")
+
+    def _kernel(self, x: Vectors, y: Vectors, dtype: Any) -> NDArray[Any]:
+        """The kernel (n, m), some rows at a time."""
+        if self.kernel == "cosine":
+            x, y = unit_rows(x), unit_rows(y)
+        gamma = 1 / y.shape[1] if self.gamma is None else self.gamma
+        x, y = x.astype(dtype, copy=False), y.astype(dtype, copy=False)
+        kernel = np.empty((len(x), len(y)), dtype)
+        lengths = [np.einsum("ij,ij->i", v, v) for v in (x, y)]
+        with np.errstate(over="ignore", invalid="ignore"):
+            for start in range(0, len(x), _ROWS):
+                block = kernel[start : start + _ROWS]
+                np.matmul(x[start : start + _ROWS], y.T, out=block)
+                if self.kernel == "rbf":
+                    block *= -2
+                    block += lengths[0][start : start + _ROWS, None]
+                    block += lengths[1]
+                    np.maximum(block, 0, out=block)
+                    block *= -gamma
+                    np.exp(block, out=block)
+                elif self.kernel in ("poly", "sigmoid"):
+                    block *= gamma
+                    block += self.coef0
+                    if self.kernel == "poly":
+                        np.power(block, self.degree, out=block)
+                    else:
+                        np.tanh(block, out=block)
+        if not np.isfinite(kernel.sum(dtype=np.float64)):
+            raise ValueError("X: expected vectors whose kernel is finite; a smaller gamma may do")
+        return kernel
