@@ -140,12 +140,12 @@ class LocallyLinearEmbedding(Transformer):
 def mixtures(queries: Vectors, vectors: Vectors, lists: Lists, reg: float) -> _Floats:
     """Weights (q, k) of least |x - sum w_j x_j|, each row adding up to one; Roweis & Saul, eq. 1, regularised."""
     weights = np.empty(lists.ids.shape)
-    k = weights.shape[1]
+    k = lists.ids.shape[1]
     for start in range(0, len(queries), _ROWS):
         block = slice(start, start + _ROWS)
         gaps = vectors[lists.ids[block]].astype(np.float64) - queries[block, None]
         gram = gaps @ gaps.transpose(0, 2, 1)
-        trace = np.einsum("qkk->q", gram)
+        trace = np.trace(gram, axis1=1, axis2=2)
         # At least the rounding of the trace: neighbours in one place leave nothing to solve.
         ridge = np.where(trace > 0, max(reg, 1e-12) * trace, max(reg, 1e-12))
         gram[:, np.arange(k), np.arange(k)] += ridge[:, None]

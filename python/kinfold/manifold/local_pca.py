@@ -192,7 +192,7 @@ class LocalPCA(Transformer):
                 members = np.flatnonzero(cells == cell)
                 if not len(members):
                     # An empty cell begins anew at the vector that is stood for worst.
-                    members = errors.argmax(keepdims=True)
+                    members = np.array([errors.argmax()])
                     errors[members] = 0
                 centroids[cell], components[cell] = _subspace(vectors[members], self.n_components)
             cells, errors = self._assign(vectors, centroids, components)

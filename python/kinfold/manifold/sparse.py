@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -37,19 +38,19 @@ def smallest(
     rows = np.repeat(np.arange(n), np.diff(starts))
     shift = _SHIFT * float(np.abs(values[rows == columns]).max(initial=1e-300))
     if matrix.factorize(shift, _MOST_FILL if bound is None else _FILL):
-        solve = matrix.solve
+        inverse: Callable[[_Floats], _Floats] = matrix.solve
     elif bound is None:
         raise ValueError(
             f"X: expected points whose neighbour graph can be factorized; that of these {n} has too many dimensions"
         )
     else:
 
-        def solve(block: _Floats) -> _Floats:
+        def inverse(block: _Floats) -> _Floats:
             return bound * block - matrix.multiply(block)
 
     def product(block: _Floats) -> _Floats:
         block = np.ascontiguousarray(block - null[:, None] * (null @ block))
-        image: _Floats = solve(block)
+        image: _Floats = inverse(block)
         return image - null[:, None] * (null @ image)
 
     _, vectors = leading_of(product, n, k, tolerance=1e-9)
