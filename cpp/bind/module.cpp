@@ -12,6 +12,7 @@ PYBIND11_MODULE(_core, m, pybind11::mod_gil_not_used()) {
   kf::bind::register_cells(scan);
   kf::bind::register_candidates(scan);
   kf::bind::register_hamming(scan);
+  kf::bind::register_regions(scan);
   kf::bind::register_postings(scan);
   kf::bind::register_aggregated(scan);
   kf::bind::register_tree(m.def_submodule("tree", "Trees over points of few dimensions."));

@@ -11,6 +11,7 @@ void register_scan(pybind11::module_ m);
 void register_cells(pybind11::module_ m);
 void register_candidates(pybind11::module_ m);
 void register_hamming(pybind11::module_ m);
+void register_regions(pybind11::module_ m);
 void register_postings(pybind11::module_ m);
 void register_aggregated(pybind11::module_ m);
 void register_tree(pybind11::module_ m);

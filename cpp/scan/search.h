@@ -119,6 +119,19 @@ class ByteFilter {
                   bytes_.padded_d, out, stride);
   }
 
+  // What an integer sum says of a canonical inner product of query i: it is within `margin` of
+  // (sum - constant) * unit; residuals as of begin_chunk.
+  struct Reading {
+    double constant, unit, margin;
+  };
+  Reading reading(std::size_t i) const {
+    const std::size_t q = first_ + i;
+    // Twice the canonical error: for the rounding of what is computed with these numbers, too.
+    const double margin = all_.residual[q] * bytes_.radius + all_.norm[q] * residual_ +
+                          2 * canonical_ * (all_.norm[q] + all_.residual[q]) * largest_norm_;
+    return {all_.constant[q], 1 / all_.inverse[q], margin};
+  }
+
   // The least sum that passes a threshold.
   static std::int32_t least_sum(Threshold threshold) { return threshold; }
 

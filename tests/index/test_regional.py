@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 
 import kinfold as kf
-from kinfold.index import regional
 from kinfold.index.regional import RegionalIndex, cross_match
 from kinfold.transform.normalize import l2_normalize
 
@@ -13,21 +12,107 @@ def items(rng: np.random.Generator, n: int = 40, d: int = 8) -> list[np.ndarray]
     return [l2_normalize(rng.standard_normal((rng.integers(1, 6), d))) for _ in range(n)]
 
 
-def by_loops(query: np.ndarray, item: np.ndarray) -> float:
-    return float(np.mean([max(float(q @ r) for r in item) for q in query]))
+def by_loops(query: np.ndarray, item: np.ndarray, match: str) -> float:
+    best = [max(float(q @ r) for r in item) for q in query]
+    return float(np.mean(best) if match == "mean" else np.max(best))
 
 
-@pytest.mark.parametrize("block", [1, 7, 1 << 14])
-def test_against_loops(block, rng, monkeypatch) -> None:
-    monkeypatch.setattr(regional, "_BLOCK", block)
+@pytest.mark.parametrize("match", ["mean", "best"])
+def test_against_loops(match, rng) -> None:
     base, query = items(rng), items(rng)[0]
     index = RegionalIndex(8).add(base[:10]).add(base[10:])
-    expected = [by_loops(query, item) for item in base]
-    assert np.allclose(index.scores(query), expected, atol=1e-6)
-    assert np.allclose(cross_match(query, index.vectors, index.starts), expected, atol=1e-6)
-    similarities, found = index.search(query, 5)
+    expected = [by_loops(query, item, match) for item in base]
+    assert np.allclose(index.scores(query, match=match), expected, atol=1e-6)
+    one_off = cross_match(query, index.vectors, index.starts, match=match)
+    assert np.allclose(one_off, expected, atol=1e-6)
+    similarities, found = index.search(query, 5, match=match)
     assert (found == np.argsort(-np.array(expected), kind="stable")[:5]).all()
     assert np.allclose(similarities, np.sort(expected)[::-1][:5], atol=1e-6)
+
+
+def canonical(query: np.ndarray, index: RegionalIndex, match: str) -> np.ndarray:
+    """Every pair by the canonical product, one after the other."""
+    product = kf._core.kernels.inner_product
+    scores = []
+    for first, last in zip(index.starts, index.starts[1:]):
+        total, most = 0.0, -np.inf
+        for q in query:
+            best = max(product(q, x) for x in index.vectors[first:last])
+            total, most = total + best, max(most, best)
+        scores.append(total / len(query) if match == "mean" else most)
+    return np.array(scores, np.float32)
+
+
+@pytest.mark.parametrize(
+    "d, regions, scale", [(3, 1, 1.0), (64, 40, 1.0), (130, 21, 300.0), (128, 70, 1e-4)]
+)
+def test_every_filter_level_and_number_of_threads_gives_the_canonical_bits(
+    d, regions, scale, rng
+) -> None:
+    """Clusters, so that many regions are nearly as good as the best; sizes beside the blocks of 32."""
+    centres = l2_normalize(rng.standard_normal((6, d))) * scale
+
+    def draw(count: int) -> np.ndarray:
+        x = centres[rng.integers(6, size=count)] + 0.02 * scale * rng.standard_normal((count, d))
+        return np.ascontiguousarray(x, np.float32)
+
+    index = RegionalIndex(d)
+    for _ in range(3):
+        index.add([draw(rng.integers(1, regions + 1)) for _ in range(70)])
+    index.add([index.vectors[index.starts[5] : index.starts[6]], draw(1500)])  # a tie; a large one
+    query = draw(45)
+    before = kf._core.level()
+    try:
+        for level in kf._core.levels():
+            kf._core.set_level(level)
+            for match in ("mean", "best"):
+                expected = canonical(query, index, match)
+                order = np.argsort(-expected, kind="stable")
+                unfiltered = cross_match(query, index.vectors, index.starts, match=match)
+                assert (unfiltered == expected).all()
+                for threads in (1, 2):
+                    scores = index.scores(query, match=match, threads=threads)
+                    assert (scores == expected).all()
+                    for k in (1, 9, 150, 300):
+                        values, found = index.search(query, k, match=match, threads=threads)
+                        most = min(k, len(index))
+                        assert (found[:most] == order[:most]).all() and (found[most:] == -1).all()
+                        assert (values[:most] == expected[order[:most]]).all()
+    finally:
+        kf._core.set_level(before)
+
+
+def test_numbers_beyond_the_filters_range(rng) -> None:
+    base = [x.astype(np.float32) * np.float32(1e17) for x in items(rng)]
+    index = RegionalIndex(8).add(base).add([np.zeros((2, 8))])
+    for query in (base[3], base[3] * np.float32(1e-36), np.zeros((2, 8), np.float32)):
+        expected = canonical(query, index, "mean")
+        assert (index.scores(query) == expected).all()
+        assert (index.search(query, 4)[1] == np.argsort(-expected, kind="stable")[:4]).all()
+
+
+def test_readers_beside_a_writer(rng) -> None:
+    """Every answer is that of a state that was."""
+    from threading import Thread
+
+    parts, query = [items(rng, 5) for _ in range(40)], items(rng)[0]
+    index, wrong = RegionalIndex(8), []
+    stages = [RegionalIndex(8).add(item for part in parts[:i] for item in part) for i in range(41)]
+    expected = {tuple(stage.scores(query)) for stage in stages}
+
+    def read() -> None:
+        while len(index) < 200:
+            if tuple(index.scores(query)) not in expected:
+                wrong.append(len(index))
+
+    readers = [Thread(target=read) for _ in range(2)]
+    for reader in readers:
+        reader.start()
+    for part in parts:
+        index.add(part)
+    for reader in readers:
+        reader.join()
+    assert not wrong
 
 
 def test_properties(rng) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy
 import numpy.typing
 import typing
-__all__: list[str] = ['ByPhoto', 'ByWord', 'CandidateScan', 'CellScan', 'ExactScan', 'HammingScan', 'Postings', 'ProductCodec', 'RawCodec', 'Segment', 'Structure', 'aggregate', 'all_scores', 'best_scores', 'build_forest', 'fit_bytes', 'merge_postings', 'multi_sequence', 'pack_postings', 'posting_rows']
+__all__: list[str] = ['ByPhoto', 'ByWord', 'CandidateScan', 'CellScan', 'ExactScan', 'HammingScan', 'Postings', 'ProductCodec', 'RawCodec', 'RegionScan', 'Segment', 'Structure', 'aggregate', 'all_scores', 'best_scores', 'build_forest', 'fit_bytes', 'merge_postings', 'multi_sequence', 'pack_postings', 'posting_rows']
 class ExactScan:
     """
     Filters of exact search over vectors that the caller keeps.
@@ -90,6 +90,20 @@ class HammingScan:
     def range_search(self, codes: typing.Any, radius: typing.SupportsInt | typing.SupportsIndex, threads: typing.SupportsInt | typing.SupportsIndex = 0, admitted: typing.Any = None) -> tuple[typing.Any, ...]:
         ...
     def search(self, codes: typing.Any, vectors: typing.Any, k: typing.SupportsInt | typing.SupportsIndex, shortlist: typing.SupportsInt | typing.SupportsIndex, threads: typing.SupportsInt | typing.SupportsIndex = 0, admitted: typing.Any = None) -> tuple[numpy.typing.NDArray[numpy.float32], numpy.typing.NDArray[numpy.int64], int]:
+        ...
+class RegionScan:
+    """
+    Filters of regional matching over vectors that the caller keeps.
+    """
+    def __init__(self, dim: typing.SupportsInt | typing.SupportsIndex, shadow: bool = True) -> None:
+        ...
+    def __len__(self) -> int:
+        ...
+    def append(self, arg0: typing.Any) -> None:
+        ...
+    def scores(self, vectors: typing.Any, starts: typing.Any, query: typing.Any, match: str = 'mean', chosen: typing.Any = None, threads: typing.SupportsInt | typing.SupportsIndex = 0) -> numpy.typing.NDArray[numpy.float32]:
+        ...
+    def search(self, vectors: typing.Any, starts: typing.Any, query: typing.Any, k: typing.SupportsInt | typing.SupportsIndex, match: str = 'mean', threads: typing.SupportsInt | typing.SupportsIndex = 0) -> tuple[numpy.typing.NDArray[numpy.float32], numpy.typing.NDArray[numpy.int64]]:
         ...
 class Postings:
     """

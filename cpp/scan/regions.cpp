@@ -1,0 +1,257 @@
+#include "scan/regions.h"
+
+#include <algorithm>
+#include <cmath>
+#include <mutex>
+
+#include "core/error.h"
+#include "core/threads.h"
+#include "kernels/table.h"
+
+namespace kf::scan {
+namespace {
+
+// Regions of the query that are scanned together, a multiple of 16; vectors that items share a scan
+// of, 128 KiB of sums for both.
+constexpr std::size_t most_queries = 32, most_vectors = 1024;
+
+// Successive items, given by their places in a list.
+struct Run {
+  std::size_t first, last;
+};
+
+// The list in runs of items that lie side by side.
+std::vector<Run> runs_of(const Items& items, const std::int64_t* chosen, std::size_t count) {
+  std::vector<Run> runs;
+  const auto item = [&](std::size_t place) {
+    return chosen ? static_cast<std::size_t>(chosen[place]) : place;
+  };
+  for (std::size_t first = 0, last; first < count; first = last) {
+    const std::int64_t begin = items.starts[item(first)];
+    for (last = first + 1; last < count && item(last) == item(last - 1) + 1; ++last)
+      if (items.starts[item(last) + 1] - begin > static_cast<std::int64_t>(most_vectors)) break;
+    runs.push_back({first, last});
+  }
+  return runs;
+}
+
+// A similarity put together from those of the query's regions, in their order.
+class Total {
+ public:
+  explicit Total(Match match) : match_(match) {}
+  void add(double value) {
+    if (match_ == Match::mean)
+      sum_ += value;
+    else
+      sum_ = first_ ? value : std::max(sum_, value);
+    first_ = false;
+  }
+  float of(std::size_t nq) const {
+    const double value = match_ == Match::mean ? sum_ / static_cast<double>(nq) : sum_;
+    // Overflown products of both signs have no sum.
+    return std::isnan(value) ? -infinity : static_cast<float>(value);
+  }
+
+ private:
+  Match match_;
+  bool first_ = true;
+  double sum_ = 0;
+};
+
+}  // namespace
+
+// One query on its way.
+struct RegionScan::Task {
+  const Items& items;
+  const float* query;
+  std::size_t nq;
+  Match match;
+  bool filtered;
+  Shadow::Queries codes;
+};
+
+RegionScan::RegionScan(std::size_t d, bool shadow) : d_(d) {
+  // 255 * 128 * d must fit 32 bits.
+  if (shadow && d <= 32768) shadow_ = std::make_unique<Shadow>(d, Metric::inner_product);
+}
+
+std::size_t RegionScan::size() const {
+  std::shared_lock lock(mutex_);
+  return n_;
+}
+
+void RegionScan::append(const float* x, std::size_t n) {
+  std::unique_lock lock(mutex_);
+  const auto inner_product = kernels().inner_product;
+  std::vector<double> largest((n + 4095) / 4096, 0.0);
+  parallel_for(n, 4096, [&](std::size_t begin, std::size_t end) {
+    float squared = 0;
+    for (std::size_t i = begin; i < end; ++i)
+      squared = std::max(squared, inner_product(x + i * d_, x + i * d_, d_));
+    largest[begin / 4096] = std::sqrt(static_cast<double>(squared) * (1 + canonical_error(d_)));
+  });
+  for (double norm : largest) largest_norm_ = std::max(largest_norm_, norm);
+  if (shadow_) shadow_->append(x, n);
+  n_ += n;
+}
+
+// Products of huge numbers overflow float32, those of tiny ones vanish in it, and with them every
+// bound.
+bool RegionScan::filters(const float* query, std::size_t nq) const {
+  if (!shadow_ || nq < 1 || !(largest_norm_ > 1e-12 && largest_norm_ < 1e15)) return false;
+  return std::all_of(query, query + nq * d_, [](float v) { return std::abs(v) < 1e15f; });
+}
+
+void RegionScan::score(const Task& task, const std::int64_t* chosen, std::size_t count,
+                       std::size_t threads, float* out) const {
+  const std::vector<Run> runs = runs_of(task.items, chosen, count);
+  const auto inner_product = kernels().inner_product;
+  const auto number = [&](std::size_t place) {
+    return chosen ? static_cast<std::size_t>(chosen[place]) : place;
+  };
+  const auto score_run = [&](const Run& run) {
+    const std::int64_t* starts = task.items.starts + number(run.first);
+    const std::size_t n = run.last - run.first;
+    const std::size_t begin = static_cast<std::size_t>(starts[0]) / 32 * 32;
+    const std::size_t width = static_cast<std::size_t>(starts[n]) - begin;
+    std::vector<Total> totals(n, Total(task.match));
+    if (!task.filtered) {
+      for (std::size_t i = 0; i < n; ++i)
+        for (std::size_t q = 0; q < task.nq; ++q) {
+          float best = -infinity;
+          for (std::int64_t row = starts[i]; row < starts[i + 1]; ++row)
+            best = std::max(
+                best, inner_product(task.query + q * d_,
+                                    task.items.vectors + static_cast<std::size_t>(row) * d_, d_));
+          totals[i].add(static_cast<double>(best));
+        }
+    } else {
+      const std::size_t stride = (width + 31) / 32 * 32;
+      auto* sums = thread_scratch<std::int32_t, RegionScan>(most_queries * stride);
+      float best[most_queries], bounds[most_queries];
+      std::size_t where[most_queries];
+      ByteFilter::Threshold least[most_queries];
+      for (std::size_t first = 0; first < task.nq; first += most_queries) {
+        const std::size_t nq = std::min(most_queries, task.nq - first);
+        ByteFilter filter(shadow_->view(), Metric::inner_product, task.codes, first, nq, d_,
+                          largest_norm_);
+        filter.begin_chunk(begin, begin + width);
+        filter.sums(kernels(), begin, width, sums, stride);
+        for (std::size_t i = 0; i < n; ++i) {
+          const std::size_t from = static_cast<std::size_t>(starts[i]) - begin,
+                            to = static_cast<std::size_t>(starts[i + 1]) - begin;
+          const float* vectors = task.items.vectors + begin * d_;
+          // The region with the largest sum, and whatever could still be nearer.
+          for (std::size_t q = 0; q < nq; ++q) {
+            const std::int32_t* row = sums + q * stride;
+            where[q] = static_cast<std::size_t>(std::max_element(row + from, row + to) - row);
+            best[q] = inner_product(task.query + (first + q) * d_, vectors + where[q] * d_, d_);
+            bounds[q] = -best[q];
+          }
+          filter.thresholds(bounds, least);
+          for (std::size_t q = 0; q < nq; ++q) {
+            const std::int32_t* row = sums + q * stride;
+            for (std::size_t j = from; j < to; ++j)
+              if (row[j] >= least[q] && j != where[q])
+                best[q] = std::max(
+                    best[q], inner_product(task.query + (first + q) * d_, vectors + j * d_, d_));
+            totals[i].add(static_cast<double>(best[q]));
+          }
+        }
+      }
+    }
+    for (std::size_t i = 0; i < n; ++i) out[run.first + i] = totals[i].of(task.nq);
+  };
+  parallel_for(
+      runs.size(), 1, [&](std::size_t run, std::size_t) { score_run(runs[run]); }, threads);
+}
+
+void RegionScan::bounds(const Task& task, std::size_t threads, float* low, float* high) const {
+  const std::vector<Run> runs = runs_of(task.items, nullptr, task.items.n);
+  const auto bound_run = [&](const Run& run) {
+    const std::int64_t* starts = task.items.starts + run.first;
+    const std::size_t n = run.last - run.first;
+    const std::size_t begin = static_cast<std::size_t>(starts[0]) / 32 * 32;
+    const std::size_t width = static_cast<std::size_t>(starts[n]) - begin;
+    const std::size_t stride = (width + 31) / 32 * 32;
+    auto* sums = thread_scratch<std::int32_t, RegionScan>(most_queries * stride);
+    std::vector<Total> least(n, Total(task.match)), most(n, Total(task.match));
+    for (std::size_t first = 0; first < task.nq; first += most_queries) {
+      const std::size_t nq = std::min(most_queries, task.nq - first);
+      ByteFilter filter(shadow_->view(), Metric::inner_product, task.codes, first, nq, d_,
+                        largest_norm_);
+      filter.begin_chunk(begin, begin + width);
+      filter.sums(kernels(), begin, width, sums, stride);
+      for (std::size_t q = 0; q < nq; ++q) {
+        const ByteFilter::Reading reading = filter.reading(q);
+        const std::int32_t* row = sums + q * stride - begin;
+        for (std::size_t i = 0; i < n; ++i) {
+          std::int32_t largest = row[starts[i]];
+          for (std::int64_t j = starts[i] + 1; j < starts[i + 1]; ++j)
+            largest = row[j] > largest ? row[j] : largest;
+          const double product = (static_cast<double>(largest) - reading.constant) * reading.unit;
+          least[i].add(product - reading.margin);
+          most[i].add(product + reading.margin);
+        }
+      }
+    }
+    for (std::size_t i = 0; i < n; ++i) {
+      low[run.first + i] = std::nextafter(least[i].of(task.nq), -infinity);
+      high[run.first + i] = std::nextafter(most[i].of(task.nq), infinity);
+    }
+  };
+  parallel_for(
+      runs.size(), 1, [&](std::size_t run, std::size_t) { bound_run(runs[run]); }, threads);
+}
+
+void RegionScan::scores(const Items& items, const float* query, std::size_t nq, Match match,
+                        const std::int64_t* chosen, std::size_t count, std::size_t threads,
+                        float* out) const {
+  std::shared_lock lock(mutex_);
+  Task task{items, query, nq, match, filters(query, nq), {}};
+  if (task.filtered) task.codes = shadow_->quantize(query, nq);
+  score(task, chosen, count, threads, out);
+}
+
+void RegionScan::search(const Items& items, const float* query, std::size_t nq, Match match,
+                        std::size_t k, std::size_t threads, float* similarities,
+                        std::int64_t* found) const {
+  std::shared_lock lock(mutex_);
+  Task task{items, query, nq, match, filters(query, nq), {}};
+  if (task.filtered) task.codes = shadow_->quantize(query, nq);
+  TopK best(k);
+  std::vector<float> values(items.n);
+  if (!task.filtered || 4 * k > items.n) {
+    score(task, nullptr, items.n, threads, values.data());
+    for (std::size_t i = 0; i < items.n; ++i) best.push({-values[i], static_cast<std::int64_t>(i)});
+  } else {
+    std::vector<float> low(items.n), high(items.n);
+    bounds(task, threads, low.data(), high.data());
+    // The most promising are scored first; their least similarity then dismisses most others.
+    std::vector<std::int64_t> order(items.n), chosen;
+    for (std::size_t i = 0; i < items.n; ++i) order[i] = static_cast<std::int64_t>(i);
+    const auto end = order.begin() + static_cast<std::ptrdiff_t>(k);
+    std::nth_element(order.begin(), end - 1, order.end(), [&](std::int64_t a, std::int64_t b) {
+      return low[static_cast<std::size_t>(a)] > low[static_cast<std::size_t>(b)];
+    });
+    std::sort(order.begin(), end);
+    chosen.assign(order.begin(), end);
+    const auto take = [&] {
+      score(task, chosen.data(), chosen.size(), threads, values.data());
+      for (std::size_t i = 0; i < chosen.size(); ++i) {
+        best.push({-values[i], chosen[i]});
+        high[static_cast<std::size_t>(chosen[i])] = -infinity;  // seen
+      }
+    };
+    take();
+    const float bound = -best.worst();
+    chosen.clear();
+    for (std::size_t i = 0; i < items.n; ++i)
+      if (high[i] >= bound) chosen.push_back(static_cast<std::int64_t>(i));
+    take();
+  }
+  best.write(similarities, found);
+  for (std::size_t i = 0; i < k; ++i) similarities[i] = -similarities[i];
+}
+
+}  // namespace kf::scan
