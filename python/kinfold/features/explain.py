@@ -30,6 +30,45 @@ _EFFECTIVE = 6
 
 
 @dataclass(frozen=True)
+class Seen:
+    """A photo's maps, and how their places lie on it: may stand for the photo in what this module explains."""
+
+    maps: Vectors
+    field: ReceptiveField
+    effective: bool
+    network: tuple[int, int]  # height and width of what the network saw
+    photo: tuple[int, int]  # and of the photo itself
+
+    def boxes(self, places: Any) -> Boxes:
+        """Receptive fields of places (n, 2) in pixels of the photo."""
+        height, width = self.network
+        boxes = self.field.boxes(places, height=height, width=width).astype(np.float64)
+        return boxes * ([self.photo[1] / width, self.photo[0] / height] * 2)
+
+    def strongest(self, channels: Ids) -> Boxes:
+        """Of the places where some channels answer most; the first of equals."""
+        at = self.maps[channels].reshape(len(channels), -1).argmax(axis=1)
+        return self.boxes(np.stack(np.unravel_index(at, self.maps.shape[1:]), axis=1))
+
+
+def see(extractor: Extractor, photo: Any) -> Seen:
+    """A photo, pixels uint8 (H, W, 3) or a file, through the network at its own scale, for several explanations."""
+    if isinstance(photo, Seen):
+        return photo
+    if isinstance(photo, (str, os.PathLike)):
+        width, height = decode(photo, max_side=32).full_size
+    else:
+        height, width = as_pixels(photo).shape[:2]
+    pixels = extractor._prepared(photo)
+    field = receptive_field(extractor.trunk.module)
+    size = (pixels.shape[0], pixels.shape[1])
+    effective = max(field.size) > max(size)
+    if effective:
+        field = ReceptiveField(_shrunk(field.y), _shrunk(field.x))
+    return Seen(extractor.maps(pixels), field, effective, size, (height, width))
+
+
+@dataclass(frozen=True)
 class MatchExplanation:
     """The components that contribute most to the similarity of two photos, the largest first.
 
@@ -75,11 +114,11 @@ def explain_match(
     mean m and projection P, (f(left) - m)_k (P P^T (f(right) - m))_k, over the lengths. For any pooling with one
     number a channel, such as MAC (Tolias, Sicre & Jegou, ICLR 2016) or GeM. Scales but 1 are left out.
 
-    left, right : pixels uint8 (H, W, 3) or files
+    left, right : pixels uint8 (H, W, 3), files, or what ``see`` gives
     Raises ValueError for a pooling without such numbers, or a network without a receptive field.
     """
     count = as_count(components, "components")
-    one, other = _seen(extractor, left), _seen(extractor, right)
+    one, other = see(extractor, left), see(extractor, right)
     f, g = (_pooled(extractor, seen.maps) for seen in (one, other))
     if extractor.whitening is not None:
         mean, projection = (part.astype(np.float64) for part in extractor.whitening.affine())
@@ -98,7 +137,7 @@ def explain_match(
 
 def spatial_weights(extractor: Extractor, photo: Any, *, form: str = "reference") -> Vectors:
     """CroW's weight of each place of a photo's maps: float32 (h, w)."""
-    maps = torch.from_numpy(extractor.maps(photo))[None]
+    maps = torch.from_numpy(see(extractor, photo).maps)[None]
     weights: Vectors = CroW(form).spatial(maps)[0].numpy()
     return weights
 
@@ -112,7 +151,7 @@ def sparse_channels(
     places : at most so many of each, the strongest
     Channels that are silent everywhere are none of them.
     """
-    seen = _seen(extractor, photo)
+    seen = see(extractor, photo)
     weights = CroW(form).channel(torch.from_numpy(seen.maps)[None])[0].numpy()
     alive = seen.maps.max(axis=(1, 2)) > 0
     order = np.argsort(-np.where(alive, weights, -np.inf), kind="stable")
@@ -124,42 +163,6 @@ def sparse_channels(
         at = np.argsort(-values, kind="stable")[: min(most, int((values > 0).sum()))]
         boxes.append(seen.boxes(np.stack(np.unravel_index(at, seen.maps.shape[1:]), axis=1)))
     return SparseChannels(best, weights[best].astype(np.float32), tuple(boxes), seen.effective)
-
-
-@dataclass(frozen=True)
-class _Seen:
-    """A photo's maps, and how their places lie on it."""
-
-    maps: Vectors
-    field: ReceptiveField
-    effective: bool
-    network: tuple[int, int]  # height and width of what the network saw
-    photo: tuple[int, int]  # and of the photo itself
-
-    def boxes(self, places: Any) -> Boxes:
-        """Receptive fields of places (n, 2) in pixels of the photo."""
-        height, width = self.network
-        boxes = self.field.boxes(places, height=height, width=width).astype(np.float64)
-        return boxes * ([self.photo[1] / width, self.photo[0] / height] * 2)
-
-    def strongest(self, channels: Ids) -> Boxes:
-        """Of the places where some channels answer most; the first of equals."""
-        at = self.maps[channels].reshape(len(channels), -1).argmax(axis=1)
-        return self.boxes(np.stack(np.unravel_index(at, self.maps.shape[1:]), axis=1))
-
-
-def _seen(extractor: Extractor, photo: Any) -> _Seen:
-    if isinstance(photo, (str, os.PathLike)):
-        width, height = decode(photo, max_side=32).full_size
-    else:
-        height, width = as_pixels(photo).shape[:2]
-    pixels = extractor._prepared(photo)
-    field = receptive_field(extractor.trunk.module)
-    size = (pixels.shape[0], pixels.shape[1])
-    effective = max(field.size) > max(size)
-    if effective:
-        field = ReceptiveField(_shrunk(field.y), _shrunk(field.x))
-    return _Seen(extractor.maps(pixels), field, effective, size, (height, width))
 
 
 def _shrunk(span: Span) -> Span:

@@ -110,6 +110,10 @@ class Describer:
             parts.append(self._extractor.fingerprint)
         return "+".join(parts)
 
+    def extractor(self, whitening: Any) -> Any:
+        """The network with a whitening, for explanations; None where no network is used."""
+        return None if self._extractor is None else self._extractor.whitened(whitening)
+
     @property
     def side(self) -> int:
         """Photos need not be decoded any larger than this."""

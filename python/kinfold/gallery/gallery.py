@@ -19,6 +19,7 @@ from kinfold.base.threads import get_threads
 from kinfold.evaluate import Evaluation, GroundTruth
 from kinfold.gallery import build
 from kinfold.gallery.describe import Describer, Seconds
+from kinfold.gallery.explain import explainer_of
 from kinfold.gallery.groups import PhotoGroup, groups_of
 from kinfold.gallery.hit import Hit, hit_of
 from kinfold.gallery.judge import judge
@@ -350,8 +351,9 @@ class Gallery:
         chains = [(ids, s) if photos.keys() >= set(ids) else ([], []) for ids, s in chains]
         root = Path(self._store.read().photos or "")
         return page_content(
-            query, hits, chains, photos.__getitem__, root, {**made, **(facts or {})}, truth
-        )
+            query, hits, chains, photos.__getitem__, root, {**made, **(facts or {})}, truth,
+            explainer_of(self.state.model, self._describer_of_queries(), query),
+        )  # fmt: skip
 
     def photo(self, id: int) -> Photo:
         """What is known of a photo. Raises KeyError for an unknown id."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
+from itertools import zip_longest
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,6 +18,7 @@ from kinfold.report.content import Answer, Link, Mark, Match, Picture, Result
 from kinfold.report.groups import Member
 
 if TYPE_CHECKING:
+    from kinfold.gallery.explain import Explainer
     from kinfold.gallery.groups import Pair, PhotoGroup
     from kinfold.gallery.hit import Hit
 
@@ -24,6 +26,8 @@ if TYPE_CHECKING:
 _SIDE = 480
 # Lines that are drawn between two photos; more are a blur and make the page heavy.
 _MOST_LINES = 80
+# Results that the network explains: each takes a pass through it.
+_EXPLAINED = 12
 
 
 @dataclass(frozen=True)
@@ -47,8 +51,12 @@ def page_content(
     root: Path,
     facts: dict[str, str],
     truth: Truth | None,
+    explainer: Explainer | None = None,
 ) -> Answer:
-    """A page's content; photos whose files are gone are shown as grey areas."""
+    """A page's content; photos whose files are gone are shown as grey areas.
+
+    explainer : of the gallery's network; it explains the query and the first results
+    """
     seen: dict[int, Picture] = {}
 
     def picture(id: int) -> Picture:
@@ -57,11 +65,15 @@ def page_content(
         return seen[id]
 
     width, height = query.size
+    paths = [root / photos(hit.id).path for hit in hits[:_EXPLAINED]]
+    components = [] if explainer is None else explainer.components(paths)
     results = []
-    for hit, (ids, similarities) in zip(hits, chains):
+    for hit, (ids, similarities), common in zip_longest(hits, chains, components):
         links = tuple(Link(picture(id), s) for id, s in zip(ids, similarities))
         mark = None if truth is None else truth.mark(hit.id)
-        results.append(Result(hit.rank, picture(hit.id), hit.score, _match(hit), links, mark))
+        results.append(
+            Result(hit.rank, picture(hit.id), hit.score, _match(hit), links, mark, common)
+        )
     return Answer(
         Picture(query.name, thumbnail_jpeg(query.pixels, _SIDE), width, height),
         query.box,
@@ -69,6 +81,7 @@ def page_content(
         f"Photos like {query.name}",
         facts,
         None if truth is None else truth.average_precision,
+        None if explainer is None else explainer.attention(),
     )
 
 

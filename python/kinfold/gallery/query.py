@@ -44,6 +44,23 @@ class Query:
     to_photo: NDArray[np.float64]
     vector: Vectors | None
 
+    @property
+    def area(self) -> Box:
+        """The whole pixels that were described: x0, y0, x1, y1 in the original."""
+        if self.box is None:
+            return 0.0, 0.0, float(self.size[0]), float(self.size[1])
+        x0, y0 = np.floor(self.box[:2]).tolist()
+        x1, y1 = np.ceil(self.box[2:]).tolist()
+        return x0, y0, x1, y1
+
+    @property
+    def crop(self) -> Pixels:
+        """The pixels that were described, as large as they are at hand."""
+        if self.box is None:
+            return self.pixels
+        x0, y0, x1, y1 = (int(side) for side in self.area)
+        return np.ascontiguousarray(self.pixels[y0:y1, x0:x1])
+
 
 def describe_query(source: Any, box: Any, describer: Describer, model: Model) -> Query:
     """Describe a query.

@@ -7,6 +7,7 @@ import os
 from kinfold.io.atomic import write_text
 from kinfold.report.content import Answer, Link, Match, Picture, Result
 from kinfold.report.match_view import badge, inliers, score, views_of
+from kinfold.report.network_view import attention_view
 from kinfold.report.page import Album, facts_list, name, number, sheet, text
 
 __all__ = ["Answer", "Link", "Match", "Picture", "Result", "answer_page", "write_answer"]
@@ -28,7 +29,8 @@ def answer_page(answer: Answer) -> str:
         '<header class="ask"><figure>'
         f"{album.figure(answer.query, f'Query: {answer.query.name}', box=answer.box)}"
         f"<figcaption>Query {name(answer.query.name)}</figcaption></figure>"
-        f"<div><h1>{text(answer.title)}</h1>{_precision(answer)}{facts_list(answer.facts)}</div></header>"
+        f"<div><h1>{text(answer.title)}</h1>{_precision(answer)}{facts_list(answer.facts)}</div>"
+        f"{attention_view(album, answer)}</header>"
     )
     return sheet(answer.title, f"{head}{results_section(album, answer, 'm')}", album)
 

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kinfold.base.arrays import as_array, as_choice, as_count, as_number
+from kinfold.report.seen import Attention, Components
 
 Points = NDArray[np.float64]
 Box = tuple[float, float, float, float]
@@ -114,6 +115,7 @@ class Result:
     score : what it is ranked by; None where nothing is ranked
     chain : the steps from the query to this photo, which is the last of them; empty if not known
     mark : what the ground truth says, if there is one
+    components : what of it a network finds alike, where one was used
     """
 
     rank: int
@@ -122,6 +124,7 @@ class Result:
     match: Match | None = None
     chain: tuple[Link, ...] = ()
     mark: Mark | None = None
+    components: Components | None = None
 
     def __post_init__(self) -> None:
         as_count(self.rank, "rank")
@@ -135,6 +138,8 @@ class Result:
             _as_kind(link, "chain", Link)
         if self.mark is not None:
             as_choice(self.mark, "mark", MARKS)
+        if self.components is not None:
+            _as_kind(self.components, "components", Components)
 
 
 @dataclass(frozen=True)
@@ -144,6 +149,7 @@ class Answer:
     box : x0, y0, x1, y1, the region of the query that was asked for; None for the whole photo
     facts : how the answer was made, in the order in which it is shown
     average_precision : in [0, 1], where the ground truth is known
+    attention : where a network looks in the query, where one was used
     """
 
     query: Picture
@@ -152,9 +158,12 @@ class Answer:
     title: str = "Photos of the same thing"
     facts: dict[str, str] = field(default_factory=dict)
     average_precision: float | None = None
+    attention: Attention | None = None
 
     def __post_init__(self) -> None:
         _as_text(self.title, "title")
+        if self.attention is not None:
+            _as_kind(self.attention, "attention", Attention)
         _as_kind(self.query, "query", Picture)
         object.__setattr__(self, "results", tuple(self.results))
         for result in self.results:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from kinfold.report.content import Answer, Match, Picture, Points, Result
+from kinfold.report.network_view import components_view
 from kinfold.report.page import Album, name, number, path_of, polygon, text
 
 SIGNS = {"ok": ("✓", "match"), "junk": ("~", "junk"), "wrong": ("✕", "wrong")}
@@ -71,7 +72,7 @@ def view(album: Album, answer: Answer, result: Result, place: str, before: str, 
         f'{name(result.picture.name)}</h2><p class="tags">{badge(result)}{inliers(match)}'
         f"{score(result)}</p><nav>{arrows}"
         f'<a class="turn close" href="#{text(place)}-card" aria-label="Close">×</a></nav></div>'
-        f"{pictures}{note}{chain(album, answer, result)}</section>"
+        f"{pictures}{note}{components_view(album, answer, result)}{chain(album, answer, result)}</section>"
     )
 
 

@@ -27,6 +27,11 @@ class CNNEngine:
     def __init__(self, whitening: PCA | None) -> None:
         self._whitening = whitening
 
+    @property
+    def whitening(self) -> PCA | None:
+        """What was learnt, or None where there were too few photos."""
+        return self._whitening
+
     @classmethod
     def learn(cls, segments: Iterable[Segment], settings: Settings) -> CNNEngine:
         """The whitening, on a sample of photos."""

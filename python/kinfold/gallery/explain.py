@@ -1,0 +1,78 @@
+"""Why a gallery's network finds photos alike, as a page shows it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kinfold.base.errors import ImageError
+from kinfold.gallery.engines.cnn import CNNEngine
+from kinfold.report.seen import Attention, Components
+
+if TYPE_CHECKING:
+    from kinfold.gallery.describe import Describer
+    from kinfold.gallery.model import Model
+    from kinfold.gallery.query import Query
+
+# Components of a pair, channels of the query, and places of each, that a page shows.
+_COMPONENTS, _CHANNELS, _PLACES = 6, 10, 12
+# Poolings with one number a channel.
+_POOLINGS = ("mac", "spoc", "gem", "crow")
+
+
+def explainer_of(model: Model, describer: Describer, query: Query) -> Explainer | None:
+    """What explains a query by the gallery's network; None without one, or where channels are not kept apart."""
+    engine = model.engines.get("cnn")
+    if not isinstance(engine, CNNEngine) or describer.settings.pooling not in _POOLINGS:
+        return None
+    return Explainer(describer.extractor(engine.whitening), query)
+
+
+class Explainer:
+    """Explains a query and its results by a network whose pooling gives one number a channel.
+
+    extractor : features.Extractor, with the gallery's whitening
+    """
+
+    def __init__(self, extractor: Any, query: Query) -> None:
+        from kinfold.features.explain import see
+
+        self._extractor, self._query = extractor, query
+        self._seen = see(extractor, query.crop)
+
+    def attention(self) -> Attention:
+        """Where the network looks in the query."""
+        from kinfold.features.explain import sparse_channels, spatial_weights
+
+        found = sparse_channels(self._extractor, self._seen, count=_CHANNELS, places=_PLACES)
+        return Attention(
+            spatial_weights(self._extractor, self._seen), self._query.area, found.channels, found.weights,
+            [self._placed(boxes) for boxes in found.boxes], found.effective,
+        )  # fmt: skip
+
+    def components(self, photos: Iterable[Path]) -> list[Components | None]:
+        """What each photo has in common with the query; None for one that cannot be read."""
+        return [self._components(photo) for photo in photos]
+
+    def _components(self, photo: Path) -> Components | None:
+        from kinfold.features.explain import explain_match
+
+        try:
+            found = explain_match(self._extractor, self._seen, photo, components=_COMPONENTS)
+        except (ImageError, OSError):
+            return None
+        return Components(
+            found.similarity, found.components, found.contributions, self._placed(found.left), found.right,
+            found.effective,
+        )  # fmt: skip
+
+    def _placed(self, boxes: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Boxes of the query's pixels as they were described, in those of the upright original."""
+        x0, y0, x1, y1 = self._query.area
+        height, width = self._query.crop.shape[:2]
+        scale = np.array([(x1 - x0) / width, (y1 - y0) / height] * 2)
+        return boxes * scale + np.array([x0, y0] * 2)
