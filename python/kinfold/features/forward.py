@@ -12,6 +12,7 @@ from kinfold.base.arrays import as_choice
 from kinfold.base.extras import require
 from kinfold.base.threads import get_threads
 from kinfold.features.fuse import fuse
+from kinfold.features.pack import pack
 from kinfold.features.trunk import Trunk
 from kinfold.images.resize import Pixels
 
@@ -28,7 +29,7 @@ PRECISIONS = ("float32", "bfloat16", "float16")
 
 
 class Forward:
-    """Runs a trunk: channels last, batch normalisation folded, in some precision.
+    """Runs a trunk: channels last, batch normalisation folded, on a CPU what follows convolutions within them.
 
     precision : of the network alone; what follows is float32. Descriptors of bfloat16 differ by about a thousandth.
     """
@@ -38,8 +39,11 @@ class Forward:
         self.device = as_device(device)
         self.least_side = trunk.least_side
         self._dtype = getattr(torch, self.precision)
-        self.module = fuse(trunk.module).to(
+        module = fuse(trunk.module).to(
             self.device, dtype=self._dtype, memory_format=torch.channels_last
+        )
+        self.module = (
+            pack(module) if self.device.type == "cpu" and precision != "float16" else module
         )
         self._mean, self._std = (
             torch.tensor(v, dtype=torch.float32, device=self.device).view(1, 3, 1, 1)
