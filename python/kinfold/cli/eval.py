@@ -58,7 +58,8 @@ def run(options: argparse.Namespace) -> int:
         if not options.quiet:
             show(judged.table())
         show(
-            f"mAP {judged.map:.4f}  (engine {engine}, re-ranking {','.join(options.rerank) or 'none'})"
+            f"mAP {judged.map:.4f}  (engine {engine}, re-ranking {','.join(options.rerank) or 'none'}, "
+            f"protocol {options.protocol})"
         )
     return 0
 

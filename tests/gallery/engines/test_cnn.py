@@ -14,6 +14,7 @@ from kinfold.base.local_features import LocalFeatures
 from kinfold.gallery.engines.cnn import CNNEngine
 from kinfold.gallery.segment import Segment
 from kinfold.gallery.settings import Settings
+from kinfold.images.decode import decode
 
 
 def segment(rng: np.random.Generator, n: int, *, network: bool = True) -> Segment:
@@ -53,7 +54,7 @@ def test_what_is_missing_is_said(rng) -> None:
         engine.describe(part.features(0), None)
 
 
-@pytest.mark.parametrize("engine", ["cnn", "both"])
+@pytest.mark.parametrize("engine", ["cnn", "both", "asmk+cnn"])
 def test_galleries_with_real_weights(shared, tmp_path, engine) -> None:
     """Also: the weights are kept in the gallery, and another gallery's model fits."""
     source = shared / "data" / "photos" / "jpg"
@@ -70,5 +71,18 @@ def test_galleries_with_real_weights(shared, tmp_path, engine) -> None:
         for name in names[::3]:
             hits = gallery.search(source / name, top=3, rerank=())
             assert hits[0].path == name and hits[0].score == pytest.approx(1, abs=1e-3)
+        # A box hides what is outside it from every engine, and from the geometry.
+        pixels = decode(source / names[0]).pixels
+        height, width = pixels.shape[:2]
+        box = (width // 4, height // 4, width // 4 + 160, height // 4 + 160)
+        x0, y0, x1, y1 = box
+        other = np.random.default_rng(0).integers(0, 256, pixels.shape, np.uint8)
+        other[y0:y1, x0:x1] = pixels[y0:y1, x0:x1]
+        one, two = (gallery.describe(photo, box=box) for photo in (pixels, other))
+        np.testing.assert_array_equal(one.vector, two.vector)
+        np.testing.assert_array_equal(one.features.positions, two.features.positions)
+        np.testing.assert_array_equal(one.features.descriptors, two.features.descriptors)
+        assert len(one.features) < len(gallery.describe(pixels).features)
+        assert np.abs(one.vector - gallery.describe(pixels).vector).max() > 0.01
         with pytest.raises(ValueError, match="needs a file"):
             Gallery.create(tmp_path / "h.kin", engine=engine)
