@@ -70,7 +70,9 @@ def test_galleries_with_real_weights(shared, tmp_path, engine) -> None:
     with Gallery.open(tmp_path / "g.kin") as gallery:
         for name in names[::3]:
             hits = gallery.search(source / name, top=3, rerank=())
-            assert hits[0].path == name and hits[0].score == pytest.approx(1, abs=1e-3)
+            # What an inverted file adds comes near to one only.
+            off = 0.1 if "asmk" in engine else 1e-3
+            assert hits[0].path == name and hits[0].score == pytest.approx(1, abs=off)
         # A box hides what is outside it from every engine, and from the geometry.
         pixels = decode(source / names[0]).pixels
         height, width = pixels.shape[:2]
