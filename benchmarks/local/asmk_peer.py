@@ -5,8 +5,8 @@
 Real SIFT (OpenCV, at most 1,300 a photo) as RootSIFT, of the 898 photos; more photos' worth are copies of which a
 random nine tenths of the descriptors are kept, whole numbers moved by up to 4. Queries are the query photos. Both
 packages get one codebook and, where *apart from assignment* is said, the same words of every descriptor. The options of
-Kinfold's ASMK are those that the package has: signs not rotated, no idf, five words a descriptor of a query. Times are of
-the processor, one thread.
+Kinfold's ASMK are those that the package has: signs not rotated, no idf, five words a descriptor of a query. Times are
+of the processor, one thread.
 """
 
 from __future__ import annotations
