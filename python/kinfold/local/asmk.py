@@ -365,7 +365,8 @@ class ASMK:
         self.dim  # noqa: B018
         with self._lock:
             lists = self._inverted().merged()
-            self._lists = lists
+            if lists is not self._lists:
+                self._store(self._ids, lists, self._next_id)
             arrays = add_prefix("words", self.words.arrays()) | {
                 "mean": np.asarray(self._mean), "ids": self._ids, "starts": lists.starts,
                 "photo": lists.photo, "parts": lists.parts,
