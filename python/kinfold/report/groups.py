@@ -62,7 +62,7 @@ def _row(album: Album, members: Sequence[Member], at: int) -> str:
     items = "".join(
         f'<li><a class="card small" id="g{at}-{i}-card" href="#g{at}-{i}">'
         f"{album.figure(member.picture, member.picture.name)}"
-        f'<span class="line">{_duplicate(member)}{inliers(member.match)}</span></a></li>'
+        f'<span class="line">{inliers(member.match)}</span>{_duplicate(member)}</a></li>'
         for i, member in enumerate(members[1:])
     )
     figure = album.figure(first, f"Group {at + 1}: {first.name}")
@@ -76,7 +76,8 @@ def _row(album: Album, members: Sequence[Member], at: int) -> str:
 def _duplicate(member: Member) -> str:
     if not member.near_duplicate:
         return ""
-    return '<span class="badge junk"><span aria-hidden="true">≈</span> duplicate</span>'
+    badge = '<span class="badge junk"><span aria-hidden="true">≈</span> duplicate</span>'
+    return f'<span class="line">{badge}</span>'
 
 
 def _views(album: Album, members: Sequence[Member], at: int) -> str:
