@@ -69,7 +69,7 @@ def _row(album: Album, members: Sequence[Member], at: int) -> str:
     return (
         f'<section class="example" aria-labelledby="g{at}-h"><figure>{figure}<figcaption>{name(first.name)}'
         f'</figcaption></figure><div><h3 id="g{at}-h">{len(members)} photos</h3>'
-        f'<ol class="strip">{items}</ol></div></section>'
+        f'<ol class="strip many">{items}</ol></div></section>'
     )
 
 
