@@ -109,9 +109,12 @@ class Terms {
   float table_[known];
 };
 
-// The place of a word among the lists from `from` on; lists.lists where it is not.
+// The place of a word among the lists from `from` on; lists.lists where it is not. Looks ever
+// farther ahead, for a query's words lie near one another.
 std::size_t place_of(const Postings& lists, std::uint32_t word, std::size_t& from) {
-  const std::uint32_t* end = lists.words + lists.lists;
+  std::size_t step = 1;
+  while (from + step < lists.lists && lists.words[from + step] < word) from += step, step *= 2;
+  const std::uint32_t* end = lists.words + std::min(from + step + 1, lists.lists);
   const std::uint32_t* at = std::lower_bound(lists.words + from, end, word);
   from = static_cast<std::size_t>(at - lists.words);
   return at != end && *at == word ? from : lists.lists;
@@ -119,7 +122,7 @@ std::size_t place_of(const Postings& lists, std::uint32_t word, std::size_t& fro
 
 void score_products(Blocks& blocks, float weight, const Terms& terms, float* sums) {
   float own[Terms::known];
-  bool made = false;
+  std::uint32_t made = 0;  // of `own`
   while (blocks.next()) {
     const std::size_t n = blocks.n();
     const std::uint32_t *ids = blocks.ids(), *more = blocks.more();
@@ -127,8 +130,7 @@ void score_products(Blocks& blocks, float weight, const Terms& terms, float* sum
       const float one = weight * terms(0);
       for (std::size_t j = 0; j < n; ++j) sums[ids[j]] += one;
     } else if (blocks.count_bits() <= Terms::known_bits) {
-      for (std::uint32_t i = 0; !made && i < Terms::known; ++i) own[i] = weight * terms(i);
-      made = true;
+      for (; made < 1u << blocks.count_bits(); ++made) own[made] = weight * terms(made);
       for (std::size_t j = 0; j < n; ++j) sums[ids[j]] += own[more[j]];
     } else {
       for (std::size_t j = 0; j < n; ++j) sums[ids[j]] += weight * terms(more[j]);
