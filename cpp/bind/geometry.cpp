@@ -1,13 +1,15 @@
-// Spatial verification of one query against many photos.
+// Matching and spatial verification of one query against many photos.
 
-#include "geometry/verify.h"
-
+#include <memory>
 #include <string>
 #include <vector>
 
 #include "bind/arrays.h"
 #include "bind/registry.h"
 #include "core/threads.h"
+#include "geometry/match.h"
+#include "geometry/verify.h"
+#include "kernels/table.h"
 
 namespace kf::bind {
 namespace {
@@ -22,68 +24,181 @@ geometry::Model model_named(const std::string& name) {
 
 // Keeps a photo's arrays alive while their pointers are in use.
 struct Owned {
-  Array<float> positions, scales, angles;
+  Array<float> positions, scales, angles, shapes;
   geometry::Features features{};
 
   explicit Owned(const py::tuple& parts) {
-    require(parts.size() == 3, "features: expected (positions, scales, angles)");
+    require(parts.size() == 4, "features: expected (positions, scales, angles, shapes)");
     positions = expect<float>(parts[0], "positions", 2);
     scales = expect<float>(parts[1], "scales", 1);
     angles = expect<float>(parts[2], "angles", 1);
     const std::size_t n = rows(positions);
     require(cols(positions) == 2 && rows(scales) == n && rows(angles) == n,
             "features: expected n of each");
-    features = {positions.data(), scales.data(), angles.data(), n};
+    features = {positions.data(), scales.data(), angles.data(), nullptr, n};
+    if (parts[3].is_none()) return;
+    shapes = expect<float>(parts[3], "shapes", 3);
+    require(rows(shapes) == n && shapes.shape(1) == 2 && shapes.shape(2) == 2,
+            "shapes: expected (n, 2, 2)");
+    features.shapes = shapes.data();
   }
 };
+
+void check_pairs(const Array<std::int64_t>& pairs, std::size_t n, std::size_t m) {
+  require(cols(pairs) == 2, "pairs: expected (m, 2)");
+  const std::int64_t* rows_of = pairs.data();
+  for (std::size_t j = 0; j < rows(pairs); ++j)
+    require(rows_of[2 * j] >= 0 && rows_of[2 * j] < static_cast<std::int64_t>(n) &&
+                rows_of[2 * j + 1] >= 0 && rows_of[2 * j + 1] < static_cast<std::int64_t>(m),
+            "pairs: row out of range");
+}
+
+py::list verify_many(const py::tuple& query, const py::list& photos, const py::list& pairs,
+                     const py::object& qualities, const geometry::VerifyOptions& options) {
+  const Owned from(query);
+  require(photos.size() == pairs.size(), "pairs: expected a list for each photo");
+  const bool known = !qualities.is_none();
+  const py::list given = known ? qualities.cast<py::list>() : py::list();
+  require(!known || given.size() == pairs.size(), "qualities: expected a list for each photo");
+  std::vector<Owned> to;
+  std::vector<Array<std::int64_t>> lists;
+  std::vector<Array<float>> quality;
+  for (std::size_t i = 0; i < photos.size(); ++i) {
+    to.emplace_back(photos[i].cast<py::tuple>());
+    lists.push_back(expect<std::int64_t>(pairs[i], "pairs", 2));
+    check_pairs(lists.back(), from.features.n, to.back().features.n);
+    if (!known) continue;
+    quality.push_back(expect<float>(given[i], "qualities", 1));
+    require(rows(quality.back()) == rows(lists.back()), "qualities: expected one for each pair");
+  }
+  std::vector<geometry::Verified> results(to.size());
+  {
+    py::gil_scoped_release release;
+    parallel_for(to.size(), 1, [&](std::size_t i, std::size_t) {
+      results[i] = geometry::verify(from.features, to[i].features, lists[i].data(),
+                                    known ? quality[i].data() : nullptr, rows(lists[i]), options);
+    });
+  }
+  py::list out;
+  for (const geometry::Verified& result : results) {
+    Array<double> matrix(std::vector<py::ssize_t>{3, 3});
+    std::copy(result.matrix.begin(), result.matrix.end(), matrix.mutable_data());
+    out.append(
+        py::make_tuple(matrix, Array<std::int64_t>(static_cast<py::ssize_t>(result.inliers.size()),
+                                                   result.inliers.data())));
+  }
+  return out;
+}
+
+std::vector<const geometry::Coded*> coded_of(const geometry::Coded& query, const py::list& photos) {
+  std::vector<const geometry::Coded*> coded;
+  for (const py::handle& photo : photos) {
+    coded.push_back(&photo.cast<const geometry::Coded&>());
+    require(coded.back()->dim() == query.dim(), "photos: expected codes of the query's dimension");
+  }
+  return coded;
+}
+
+py::list as_arrays(const std::vector<geometry::Pairs>& found) {
+  py::list out;
+  for (const geometry::Pairs& pairs : found) {
+    Array<std::int64_t> array(std::vector<py::ssize_t>{static_cast<py::ssize_t>(pairs.size()), 2});
+    std::int64_t* at = array.mutable_data();
+    for (const auto& [q, p] : pairs) *at++ = q, *at++ = p;
+    out.append(array);
+  }
+  return out;
+}
+
+py::list match_many(const geometry::Coded& query, const py::list& photos, double ratio,
+                    bool mutual) {
+  const auto coded = coded_of(query, photos);
+  std::vector<geometry::Pairs> found(coded.size());
+  {
+    py::gil_scoped_release release;
+    const geometry::Asking asking(query);
+    parallel_for(coded.size(), 1, [&](std::size_t i, std::size_t) {
+      found[i] = asking.match(*coded[i], {ratio, mutual});
+    });
+  }
+  return as_arrays(found);
+}
+
+py::list match_words(const geometry::Coded& query, const py::list& photos,
+                     const py::object& query_words, const py::list& photo_words, std::size_t most,
+                     double ratio, bool mutual) {
+  const auto coded = coded_of(query, photos);
+  const auto asked = expect<std::int64_t>(query_words, "query_words", 2);
+  require(rows(asked) == query.size(), "query_words: expected a row for each feature");
+  require(photo_words.size() == coded.size(), "photo_words: expected words for each photo");
+  std::vector<Array<std::int64_t>> held;
+  for (std::size_t i = 0; i < coded.size(); ++i) {
+    held.push_back(expect<std::int64_t>(photo_words[i], "photo_words", 1));
+    require(rows(held.back()) == coded[i]->size(), "photo_words: expected one for each feature");
+  }
+  std::vector<geometry::Pairs> found(coded.size());
+  {
+    py::gil_scoped_release release;
+    const geometry::Asking asking(query);
+    parallel_for(coded.size(), 1, [&](std::size_t i, std::size_t) {
+      found[i] = asking.match_words(*coded[i], asked.data(), held[i].data(), cols(asked), most,
+                                    {ratio, mutual});
+    });
+  }
+  return as_arrays(found);
+}
 
 }  // namespace
 
 void register_geometry(py::module_ m) {
+  py::class_<geometry::Coded>(m, "Coded")
+      .def(py::init([](const py::object& codes, const py::object& positions) {
+             const auto x = expect<std::uint8_t>(codes, "codes", 2);
+             const auto places = expect<float>(positions, "positions", 2);
+             require(rows(places) == rows(x) && cols(places) == 2,
+                     "positions: expected (n, 2), n as of the codes");
+             require(cols(x) > 0 && cols(x) <= 4096, "codes: expected 1 to 4096 dimensions");
+             py::gil_scoped_release release;
+             return std::make_unique<geometry::Coded>(x.data(), rows(x), cols(x), places.data());
+           }),
+           py::arg("codes"), py::arg("positions"))
+      .def("__len__", &geometry::Coded::size);
+  m.def(
+      "root_codes",
+      [](const py::object& descriptors, float scale) {
+        const auto x = expect<std::uint8_t>(descriptors, "descriptors", 2);
+        Array<std::uint8_t> codes(std::vector<py::ssize_t>{x.shape(0), x.shape(1)});
+        py::gil_scoped_release release;
+        kernels().root_codes(x.data(), rows(x), cols(x), scale, codes.mutable_data());
+        return codes;
+      },
+      py::arg("descriptors"), py::arg("scale"));
+  m.def("match_many", &match_many, py::arg("query"), py::arg("photos"), py::arg("ratio"),
+        py::arg("mutual"));
+  m.def("match_words", &match_words, py::arg("query"), py::arg("photos"), py::arg("query_words"),
+        py::arg("photo_words"), py::arg("most"), py::arg("ratio"), py::arg("mutual"));
   m.def(
       "verify_many",
       [](const py::tuple& query, const py::list& photos, const py::list& pairs,
-         const std::string& model, float coarse, float tolerance, float scale_factor,
-         bool use_angles, std::size_t refined) {
-        const Owned from(query);
-        require(photos.size() == pairs.size(), "pairs: expected a list for each photo");
-        std::vector<Owned> to;
-        std::vector<Array<std::int64_t>> lists;
-        for (std::size_t i = 0; i < photos.size(); ++i) {
-          to.emplace_back(photos[i].cast<py::tuple>());
-          lists.push_back(expect<std::int64_t>(pairs[i], "pairs", 2));
-          const auto& list = lists.back();
-          require(cols(list) == 2, "pairs: expected (m, 2)");
-          for (std::size_t j = 0; j < rows(list); ++j)
-            require(list.at(j, 0) >= 0 &&
-                        list.at(j, 0) < static_cast<std::int64_t>(from.features.n) &&
-                        list.at(j, 1) >= 0 &&
-                        list.at(j, 1) < static_cast<std::int64_t>(to.back().features.n),
-                    "pairs: row out of range");
-        }
-        const geometry::VerifyOptions options{model_named(model), coarse,     tolerance,
-                                              scale_factor,       use_angles, refined};
-        std::vector<geometry::Verified> results(to.size());
-        {
-          py::gil_scoped_release release;
-          parallel_for(to.size(), 1, [&](std::size_t i, std::size_t) {
-            results[i] = geometry::verify(from.features, to[i].features, lists[i].data(),
-                                          rows(lists[i]), options);
-          });
-        }
-        py::list out;
-        for (const geometry::Verified& result : results) {
-          Array<double> matrix(std::vector<py::ssize_t>{3, 3});
-          std::copy(result.matrix.begin(), result.matrix.end(), matrix.mutable_data());
-          out.append(py::make_tuple(
-              matrix, Array<std::int64_t>(static_cast<py::ssize_t>(result.inliers.size()),
-                                          result.inliers.data())));
-        }
-        return out;
+         const py::object& qualities, const std::string& model, float coarse, float tolerance,
+         float scale_factor, bool use_angles, bool mirrored, std::size_t refined, bool sampled,
+         std::uint64_t seed, double confidence, std::size_t samples) {
+        return verify_many(query, photos, pairs, qualities,
+                           {model_named(model),
+                            coarse,
+                            tolerance,
+                            {scale_factor, use_angles, mirrored},
+                            refined,
+                            sampled,
+                            seed,
+                            confidence,
+                            samples});
       },
-      py::arg("query"), py::arg("photos"), py::arg("pairs"), py::arg("model") = "affine",
-      py::arg("coarse") = 20.0f, py::arg("tolerance") = 8.0f, py::arg("scale_factor") = 2.5f,
-      py::arg("use_angles") = true, py::arg("refined") = 8);
+      py::arg("query"), py::arg("photos"), py::arg("pairs"), py::arg("qualities") = py::none(),
+      py::arg("model") = "affine", py::arg("coarse") = 20.0f, py::arg("tolerance") = 8.0f,
+      py::arg("scale_factor") = 2.5f, py::arg("use_angles") = true, py::arg("mirrored") = false,
+      py::arg("refined") = 8, py::arg("sampled") = false, py::arg("seed") = 0,
+      py::arg("confidence") = 0.99, py::arg("samples") = 10'000);
 }
 
 }  // namespace kf::bind

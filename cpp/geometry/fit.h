@@ -1,10 +1,9 @@
 #pragma once
-// Least-squares maps between two sets of points.
+// Maps between two sets of points: from as few as fix them, and by least squares.
 
 #include <array>
 #include <cstddef>
 #include <optional>
-#include <vector>
 
 namespace kf::geometry {
 
@@ -16,24 +15,29 @@ struct Point {
 };
 
 // Similarity of least squared error in the second image (Umeyama 1991, in the plane), without
-// reflection; none for fewer than two points or for points that coincide.
-std::optional<Matrix> fit_similarity(const std::vector<Point>& from, const std::vector<Point>& to);
+// reflection, or with one where `mirrored`; none for fewer than two points or for points that
+// coincide.
+std::optional<Matrix> fit_similarity(const Point* from, const Point* to, std::size_t n,
+                                     bool mirrored = false);
 
 // Affine map of least squared error in the second image; none for fewer than three points or for
-// points on a line. Coordinates are normalised first (Hartley 1997).
-std::optional<Matrix> fit_affine(const std::vector<Point>& from, const std::vector<Point>& to);
+// points on a line.
+std::optional<Matrix> fit_affine(const Point* from, const Point* to, std::size_t n);
 
 // Homography by the normalised direct linear transform (Hartley & Zisserman 2004, algorithm 4.2);
 // none for fewer than four points or a degenerate system.
-std::optional<Matrix> fit_homography(const std::vector<Point>& from, const std::vector<Point>& to);
+std::optional<Matrix> fit_homography(const Point* from, const Point* to, std::size_t n);
 
+// The homography of exactly four correspondences; none where three points of a side lie on a line,
+// or where the horizon would run between the points.
+std::optional<Matrix> homography_of_four(const Point* from, const Point* to);
+
+double determinant(const Matrix& m);
 std::optional<Matrix> inverted(const Matrix& m);
 
-// Where a map takes a point; infinite where it goes through the horizon.
-Point apply(const Matrix& m, Point p);
-
-// A map that a photo of the same rigid thing can undergo: keeps the orientation, changes lengths by
-// less than a factor of ten either way, and is not close to singular at `centre`.
-bool plausible(const Matrix& m, Point centre);
+// A map that a photo of the same rigid thing can undergo: keeps the orientation (or turns it, where
+// `mirrored`), changes lengths by a factor of ten at most, and is not close to singular at
+// `centre`.
+bool plausible(const Matrix& m, Point centre, bool mirrored = false);
 
 }  // namespace kf::geometry

@@ -12,12 +12,19 @@
 
 namespace kf {
 
-// Correspondences from (ax, ay) to (bx, by), n of each, and the logarithm of their ratio of feature
+// Correspondences from (ax, ay) to (bx, by), n of each, and the squared ratio of their features'
 // scales.
 struct TransferSet {
-  const float *ax, *ay, *bx, *by, *log_scale;
-  float scale_slack;  // largest difference of a correspondence's logarithm from the map's
+  const float *ax, *ay, *bx, *by, *area;
   std::size_t n;
+};
+
+// A map of the plane (row-major 3 x 3) with its inverse. Correspondences fit whose ratio of areas,
+// where the map is projective times the cube of its denominator, lies between both limits.
+struct TransferMap {
+  float map[9], inverse[9];
+  float least_area, most_area;
+  bool similarity;  // of positive determinant
 };
 
 // Product codes that lie row by row: m subquantizers of 8 or 4 bits, then perhaps bytes that belong

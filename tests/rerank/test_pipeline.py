@@ -7,7 +7,7 @@ import pytest
 
 from kinfold.base.local_features import LocalFeatures
 from kinfold.graph.knn import KNNGraph
-from kinfold.rerank.pipeline import Answer, Manifold, Spatial
+from kinfold.rerank.pipeline import Answer, Expansion, Manifold, Spatial
 
 IDS = np.array([10, 20, 30, 40, 50, 60])
 
@@ -88,3 +88,24 @@ def test_nothing_in_nothing_out() -> None:
         Manifold(chain(), IDS, k_query=0)
     with pytest.raises(ValueError, match="^top: expected"):
         Spatial(lambda _: QUERY, top=0)
+
+
+def test_expansion_searches_with_what_was_verified(photos: dict[int, LocalFeatures]) -> None:
+    asked: list[int] = []
+
+    def search(local: LocalFeatures) -> tuple[np.ndarray, np.ndarray]:
+        asked.append(len(local))
+        return IDS[::-1].copy(), np.linspace(0.9, 0.1, 6, dtype=np.float32)
+
+    # Shows what photo 40 shows, of which the query knows a part.
+    photos[60] = features(60, photos[40], 0.4)
+    expand = Expansion(search, Spatial(photos.__getitem__), photos.__getitem__)
+    answer = expand(QUERY, first())
+    assert len(asked) == 1 and 60 < asked[0] <= 180
+    assert answer.ids.tolist() == [40, 30, 60, 50, 20, 10]
+    assert set(answer.verified) == set(IDS.tolist()) and (np.diff(answer.scores) < 0).all()
+    # Where spatial verification ran before, it is not done again; where nothing is sure, nothing is added.
+    verified = Spatial(photos.__getitem__)(QUERY, first())
+    assert expand(QUERY, verified).ids.tolist() == answer.ids.tolist()
+    stranger = features(99)
+    assert expand(stranger, first()).ids.tolist() == first().ids.tolist() and len(asked) == 2

@@ -63,3 +63,20 @@ def test_equal_inliers_keep_their_order_and_bad_input(rng: np.random.Generator) 
             spatial_rerank(query, [1], lambda _: twin, **options)
     with pytest.raises(ValueError, match="^ids: expected"):
         spatial_rerank(query, [-1], lambda _: twin)
+
+
+def test_within_a_time(rng: np.random.Generator) -> None:
+    """The first few are always verified; with enough time the answer is that without a limit."""
+    query = photo(rng)
+    photos = {i: photo(rng, query, 0.5) if i % 3 else photo(rng) for i in range(40)}
+    order, verified = spatial_rerank(query, np.arange(40), photos.__getitem__, seconds=0)
+    assert sorted(order.tolist()) == list(range(40))
+    looked = [int(i) for i, v in zip(order, verified) if v is not None]
+    assert sorted(looked) == list(range(16))
+    free, every = spatial_rerank(query, np.arange(40), photos.__getitem__)
+    timed, all_too = spatial_rerank(query, np.arange(40), photos.__getitem__, seconds=1e6)
+    np.testing.assert_array_equal(free, timed)
+    assert all(v is not None for v in every) and len(every) == len(all_too)
+    for bad in (-1, np.nan):
+        with pytest.raises(ValueError, match="^seconds: expected"):
+            spatial_rerank(query, [1], photos.__getitem__, seconds=bad)

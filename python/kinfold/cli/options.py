@@ -6,17 +6,18 @@ import argparse
 import re
 
 STAGES = ("spatial", "diffusion")
+ALL_STAGES = (*STAGES, "expansion")
 
 
 def rerank(text: str) -> tuple[str, ...]:
-    """ "spatial,diffusion" in any order, or "none"."""
+    """ "spatial,diffusion,expansion" or some of them, in any order, or "none"."""
     if text.strip() in ("", "none"):
         return ()
     names = tuple(part.strip() for part in text.split(","))
     for name in names:
-        if name not in STAGES:
+        if name not in ALL_STAGES:
             raise argparse.ArgumentTypeError(
-                f"expected none, spatial, diffusion or both, got {text!r}"
+                f"expected none, or of {', '.join(ALL_STAGES)}, got {text!r}"
             )
     if len(set(names)) < len(names):
         raise argparse.ArgumentTypeError(f"expected each stage once, got {text!r}")
@@ -79,6 +80,17 @@ def shares(text: str) -> tuple[float, ...]:
 _UNITS = {"kb": 1e3, "mb": 1e6, "gb": 1e9, "kib": 1 << 10, "mib": 1 << 20, "gib": 1 << 30}
 
 
+def seconds(text: str) -> float:
+    """A time, 0 or more."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = -1.0
+    if not 0 <= value < float("inf"):
+        raise argparse.ArgumentTypeError(f"expected seconds, 0 or more, got {text!r}")
+    return value
+
+
 def memory(text: str) -> tuple[float, bool]:
     """Bytes, and whether they are of each vector ("64") or of all together ("500MB")."""
     match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([a-z]*)\s*", text.lower())
@@ -93,7 +105,8 @@ def add_rerank(parser: argparse.ArgumentParser) -> None:
     """--rerank and what belongs to it."""
     parser.add_argument(
         "--rerank", type=rerank, default=STAGES, metavar="STAGES",
-        help="second looks in order: spatial, diffusion, both with a comma, or none (default: spatial,diffusion)",
+        help="second looks in order, with commas: spatial, diffusion, expansion (search again with what verified "
+        "photos show of the query), or none (default: spatial,diffusion)",
     )  # fmt: skip
     parser.add_argument(
         "--verify-top", type=count, default=100, metavar="N",

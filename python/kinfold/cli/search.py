@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from kinfold.cli.options import add_rerank, box, count
+from kinfold.cli.options import add_rerank, box, count, seconds
 from kinfold.cli.output import check_writable, show, table, write_json
 
 SUMMARY = "find the photos that show the same thing"
@@ -25,6 +25,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--html", metavar="FILE", help="write the answer as a page to look at")
     add_rerank(parser)
+    parser.add_argument(
+        "--verify-seconds", type=seconds, metavar="S",
+        help="start no further verifications after this time (default: verify all of --verify-top)",
+    )  # fmt: skip
 
 
 def run(options: argparse.Namespace) -> int:
@@ -37,18 +41,21 @@ def run(options: argparse.Namespace) -> int:
     with Gallery.open(options.gallery) as gallery:
         query = gallery.describe(options.query, box=options.box)
         answer = gallery.rank(
-            query, rerank=options.rerank, verify_top=options.verify_top, top=options.top
-        )
+            query, rerank=options.rerank, verify_top=options.verify_top,
+            verify_seconds=options.verify_seconds, top=options.top,
+        )  # fmt: skip
         hits = gallery.hits(query, answer, options.top)
         if options.html:
             from kinfold.report.answer import write_answer
 
             facts = {"Re-ranking": ", ".join(options.rerank) or "none"}
+            if answer.verified:
+                facts["Verified"] = f"{len(answer.verified)} photos"
             write_answer(options.html, gallery.answer(query, answer, hits, facts=facts))
     if options.json:
         value = {
             "gallery": options.gallery, "query": options.query, "box": options.box,
-            "rerank": list(options.rerank), "hits": [hit.to_dict() for hit in hits],
+            "rerank": list(options.rerank), "verified": len(answer.verified), "hits": [hit.to_dict() for hit in hits],
         }  # fmt: skip
         write_json(options.json, value)
     if options.json != "-":
@@ -58,6 +65,8 @@ def run(options: argparse.Namespace) -> int:
                 [hit.path, f"{hit.score:.4f}", "-" if hit.inliers is None else str(hit.inliers)]
             )
         show(table(lines))
+        if options.verify_seconds is not None and not options.quiet:
+            show(f"verified: {len(answer.verified)} photos")
         if options.html and not options.quiet:
             show(f"page: {options.html}")
     return 0 if hits else 1

@@ -13,8 +13,9 @@ from typing import Any
 
 import numpy as np
 
-from kinfold.base.arrays import as_choice, as_count
+from kinfold.base.arrays import Ids, Vectors, as_choice, as_count
 from kinfold.base.errors import GalleryError
+from kinfold.base.local_features import LocalFeatures
 from kinfold.base.threads import get_threads
 from kinfold.evaluate import Evaluation, GroundTruth
 from kinfold.gallery import build
@@ -27,7 +28,7 @@ from kinfold.gallery.lock import writer_lock
 from kinfold.gallery.names import match_names
 from kinfold.gallery.page import Truth, group_content, page_content
 from kinfold.gallery.photos import Photo, PhotoTable
-from kinfold.gallery.query import Query, describe_query
+from kinfold.gallery.query import Query, describe_query, with_features
 from kinfold.gallery.settings import Settings
 from kinfold.gallery.state import Segments, State, read_model, read_segment
 from kinfold.gallery.store import PHOTOS, Manifest, Store
@@ -37,6 +38,8 @@ from kinfold.io.atomic import replace_file
 from kinfold.rerank import pipeline
 
 STAGES = ("spatial", "diffusion")
+# Every second look there is; those above are what a search does unless told otherwise.
+ALL_STAGES = (*STAGES, "expansion")
 
 
 class Gallery:
@@ -238,16 +241,21 @@ class Gallery:
         top: int = 20,
         rerank: Sequence[str] = STAGES,
         verify_top: int = 100,
+        verify_seconds: float | None = None,
     ) -> list[Hit]:
         """The photos of the same thing, best first.
 
         query : path of a photo, or pixels uint8 (H, W, 3)
         box : x0, y0, x1, y1 in pixels of the upright photo, to search with that part alone
-        rerank : "spatial", "diffusion", both in either order, or none
+        rerank : of "spatial", "diffusion" and "expansion" each once, in any order, or none
         verify_top : how many of the first answer are spatially verified
+        verify_seconds : start no further verifications after this time; None for all of them. Given enough time, the
+            answer does not depend on it
         """
         described = self.describe(query, box=box)
-        answer = self.rank(described, rerank=rerank, verify_top=verify_top, top=top)
+        answer = self.rank(
+            described, rerank=rerank, verify_top=verify_top, verify_seconds=verify_seconds, top=top
+        )
         return self.hits(described, answer, top)
 
     def search_many(self, queries: Sequence[Any], **options: Any) -> list[list[Hit]]:
@@ -269,6 +277,7 @@ class Gallery:
         *,
         rerank: Sequence[str] = STAGES,
         verify_top: int = 100,
+        verify_seconds: float | None = None,
         top: int | None = None,
     ) -> pipeline.Answer:
         """Rank photos for a described query; all of them if top is None."""
@@ -284,22 +293,43 @@ class Gallery:
         live = np.array([int(i) in present for i in found.ids], bool)
         answer = pipeline.Answer.first(found.ids[live], found.distances[live])
         for name in names:
-            answer = self.rerank(query, answer, name, verify_top=verify_top)
+            answer = self.rerank(
+                query, answer, name, verify_top=verify_top, verify_seconds=verify_seconds
+            )
         return answer
 
     def rerank(
-        self, query: Query, answer: pipeline.Answer, stage_name: str, *, verify_top: int = 100
+        self,
+        query: Query,
+        answer: pipeline.Answer,
+        stage_name: str,
+        *,
+        verify_top: int = 100,
+        verify_seconds: float | None = None,
     ) -> pipeline.Answer:
         """One more stage on top of an answer."""
         if stage_name == "diffusion":
-            stage: pipeline.Stage = pipeline.Manifold(self.state.graph, self.state.ids)
-        else:
-            # What diffusion reached may be gone from the table since; of what is verified, all is there.
-            photos = self._table.by_ids(answer.ids)
-            live = np.array([int(i) in photos for i in answer.ids], bool)
-            answer = replace(answer, ids=answer.ids[live], scores=answer.scores[live])
-            stage = pipeline.Spatial(lambda id: self._segments.features(photos[id]), top=verify_top)
-        return stage(query.features, answer)
+            return pipeline.Manifold(self.state.graph, self.state.ids)(query.features, answer)
+        # What diffusion reached may be gone from the table since; of what is verified, all is there.
+        photos = self._table.by_ids(self.state.ids if stage_name == "expansion" else answer.ids)
+        live = np.array([int(i) in photos for i in answer.ids], bool)
+        answer = replace(answer, ids=answer.ids[live], scores=answer.scores[live])
+
+        def features(id: int) -> LocalFeatures:
+            return self._segments.features(photos[id])
+
+        spatial = pipeline.Spatial(features, top=verify_top, seconds=verify_seconds)
+        if stage_name == "spatial":
+            return spatial(query.features, answer)
+
+        def search(local: LocalFeatures) -> tuple[Ids, Vectors]:
+            fused = self.state.fused
+            found = fused.search(with_features(query, local, self.state.model), len(fused))
+            there = np.array([int(i) in photos for i in found.ids], bool)
+            return found.ids[there], found.distances[there]
+
+        expand = pipeline.Expansion(search, spatial, features, region=query.region)
+        return expand(query.features, answer)
 
     def hits(self, query: Query, answer: pipeline.Answer, top: int) -> list[Hit]:
         """The first photos of an answer with paths and geometry in pixels of the upright originals."""
@@ -511,7 +541,7 @@ class Gallery:
 
 
 def _checked_stages(rerank: Sequence[str]) -> tuple[str, ...]:
-    names = tuple(as_choice(name, "rerank", STAGES) for name in rerank)
+    names = tuple(as_choice(name, "rerank", ALL_STAGES) for name in rerank)
     if len(set(names)) < len(names):
         raise ValueError(f"rerank: expected each stage once, got {','.join(names)}")
     return names

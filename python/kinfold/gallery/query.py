@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from kinfold.gallery.describe import Describer
 from kinfold.gallery.model import Model
 from kinfold.images.decode import decode
 from kinfold.images.resize import Pixels, as_pixels, fit
+from kinfold.local.verify import project
 
 Box = tuple[float, float, float, float]
 # Boxes smaller than this hold nothing to describe.
@@ -60,6 +61,21 @@ class Query:
             return self.pixels
         x0, y0, x1, y1 = (int(side) for side in self.area)
         return np.ascontiguousarray(self.pixels[y0:y1, x0:x1])
+
+    @property
+    def region(self) -> Box:
+        """What was asked for, in pixels of what was described."""
+        frame = self.area if self.box is None else self.box
+        corners = project(np.reshape(frame, (2, 2)), np.linalg.inv(self.to_photo))
+        x0, y0, x1, y1 = corners.reshape(-1).tolist()
+        return x0, y0, x1, y1
+
+
+def with_features(query: Query, features: LocalFeatures, model: Model) -> Query:
+    """The query with other local features. A network's part of its vector cannot follow: such a vector stays."""
+    if "cnn" in model.engines:
+        return replace(query, features=features)
+    return replace(query, features=features, vector=model.describe(features, None))
 
 
 def describe_query(source: Any, box: Any, describer: Describer, model: Model) -> Query:

@@ -14,6 +14,7 @@ from kinfold.base.arrays import as_array, as_choice, as_count, as_number
 from kinfold.base.local_features import LocalFeatures
 
 MODELS = ("similarity", "affine", "homography")
+HYPOTHESES = ("single", "sampled")
 
 
 @dataclass(frozen=True)
@@ -43,26 +44,41 @@ def verify_many(
     correspondences: Sequence[Any],
     *,
     model: str = "affine",
+    hypotheses: str = "single",
     coarse_tolerance: float = 20.0,
     tolerance: float = 8.0,
     scale_factor: float = 2.5,
     use_angles: bool = True,
+    mirrored: bool = False,
     refined: int = 8,
+    seed: int = 0,
+    confidence: float = 0.99,
+    samples: int = 10_000,
+    qualities: Sequence[Any] | None = None,
 ) -> list[Verification]:
     """Find the map that explains most correspondences between a query and each photo.
 
-    Every correspondence proposes a similarity from the positions, scales and angles of its two features;
-    the ``refined`` best are fitted to their inliers with tolerances shrinking from ``coarse_tolerance`` to
-    ``tolerance`` (pixels, in both images). No random numbers: the same input gives the same answer, in any
-    order and with any number of threads.
+    Hypotheses that explain many are fitted to their inliers by least squares with tolerances shrinking from
+    ``coarse_tolerance`` to ``tolerance`` (pixels, in both images). The same input gives the same answer, in any order
+    of the correspondences and with any number of threads.
 
     correspondences : for each photo int64 (m, 2), rows of the query's and of the photo's features
     model : the most general map that is fitted
-    scale_factor : a correspondence's ratio of scales may differ from the map's by this factor
-    use_angles : False for upright photos: hypotheses then do not rotate
-    Source: Philbin, Chum, Isard, Sivic & Zisserman, CVPR 2007; local optimisation: Chum, Matas & Kittler 2003.
+    hypotheses : "single": each correspondence proposes a similarity from the positions, scales and angles of its two
+        features (an affine map where both photos' features have shapes), all are tried and the ``refined`` best are
+        fitted; nothing is random. "sampled": random samples of as many correspondences as fix the model, 2, 3 or 4,
+        for features without trustworthy scales and angles
+    scale_factor : a correspondence's ratio of scales may differ from the map's by this factor; 1e6 for any
+    use_angles : False for upright photos: hypotheses from single correspondences then do not rotate
+    mirrored : find mirror images, and nothing else; see local.match.mirrored
+    seed, confidence, samples : of "sampled": it stops when a sample without outliers has been drawn with this
+        probability, after so many samples at most
+    qualities : of "sampled": for each photo float (m,), higher for better correspondences, which are drawn first
+    Source: Philbin, Chum, Isard, Sivic & Zisserman, CVPR 2007; Fischler & Bolles 1981; local optimisation: Chum, Matas
+    & Kittler 2003; qualities: Chum & Matas, CVPR 2005.
     """
     as_choice(model, "model", MODELS)
+    as_choice(hypotheses, "hypotheses", HYPOTHESES)
     if len(photos) != len(correspondences):
         raise ValueError(
             f"correspondences: expected one list for each of {len(photos)} photos, got {len(correspondences)}"
@@ -71,11 +87,13 @@ def verify_many(
     others = [_geometry(photo, "photos") for photo in photos]
     lists = [_pairs(pairs, len(query), len(photo)) for pairs, photo in zip(correspondences, photos)]
     results = _core.geometry.verify_many(
-        first, others, lists, model,
+        first, others, lists, _qualities(qualities, lists), model,
         as_number(coarse_tolerance, "coarse_tolerance", least=0.0, most=1e6, open=True),
         as_number(tolerance, "tolerance", least=0.0, most=1e6, open=True),
-        as_number(scale_factor, "scale_factor", least=1.0, most=1e6), bool(use_angles),
-        as_count(refined, "refined"),
+        as_number(scale_factor, "scale_factor", least=1.0, most=1e6), bool(use_angles), bool(mirrored),
+        as_count(refined, "refined"), hypotheses == "sampled", as_count(seed, "seed", least=0, most=(1 << 64) - 1),
+        as_number(confidence, "confidence", least=0.0, most=1 - 1e-12),
+        as_count(samples, "samples", most=1 << 32),
     )  # fmt: skip
     return [
         Verification(len(rows), matrix, pairs[rows])
@@ -83,7 +101,7 @@ def verify_many(
     ]
 
 
-def project(points: Any, matrix: NDArray[np.float64]) -> NDArray[np.float64]:
+def project(points: Any, matrix: NDArray[np.floating[Any]]) -> NDArray[np.float64]:
     """Points (n, 2) under a map (3, 3); infinite beyond its horizon."""
     array = np.asarray(points, np.float64).reshape(-1, 2)
     image = np.column_stack([array, np.ones(len(array))]) @ np.asarray(matrix, np.float64).T
@@ -100,7 +118,7 @@ def outline(
     return project([[x0, y0], [x1, y0], [x1, y1], [x0, y1]], matrix)
 
 
-def _geometry(features: LocalFeatures, name: str) -> tuple[Any, Any, Any]:
+def _geometry(features: LocalFeatures, name: str) -> tuple[Any, Any, Any, Any]:
     parts = (
         np.ascontiguousarray(features.positions, np.float32),
         np.ascontiguousarray(features.scales, np.float32),
@@ -111,7 +129,30 @@ def _geometry(features: LocalFeatures, name: str) -> tuple[Any, Any, Any]:
         raise ValueError(f"{name}: expected positions (n, 2), scales (n,) and angles (n,)")
     if not all(np.isfinite(part).all() for part in parts) or (n and parts[1].min() <= 0):
         raise ValueError(f"{name}: expected finite positions and angles, and scales above 0")
-    return parts
+    if features.shapes is None:
+        return (*parts, None)
+    shapes = np.ascontiguousarray(features.shapes, np.float32)
+    if shapes.shape != (n, 2, 2) or not np.isfinite(shapes).all():
+        raise ValueError(f"{name}: expected finite shapes (n, 2, 2), got shape {shapes.shape}")
+    return (*parts, shapes)
+
+
+def _qualities(qualities: Sequence[Any] | None, lists: Sequence[Any]) -> list[Any] | None:
+    if qualities is None:
+        return None
+    if len(qualities) != len(lists):
+        raise ValueError(
+            f"qualities: expected one list for each of {len(lists)} photos, got {len(qualities)}"
+        )
+    found = []
+    for quality, pairs in zip(qualities, lists):
+        array = np.ascontiguousarray(quality, np.float32)
+        if array.shape != (len(pairs),) or np.isnan(array).any():
+            raise ValueError(
+                f"qualities: expected a number for each of {len(pairs)} correspondences, got shape {array.shape}"
+            )
+        found.append(array)
+    return found
 
 
 def _pairs(pairs: Any, n: int, m: int) -> NDArray[np.int64]:

@@ -14,6 +14,7 @@ from kinfold.graph.diffusion import Diffusion
 from kinfold.graph.knn import KNNGraph
 from kinfold.local.verify import Verification
 from kinfold.rerank.spatial import spatial_rerank
+from kinfold.rerank.spatial_expansion import expand_features
 
 # Fewer inliers prove nothing.
 LEAST_INLIERS = 6
@@ -62,6 +63,7 @@ class Spatial:
 
     get_features : local features of a photo by id
     top : how many of the answer are verified
+    seconds : start no further photos after this time; None for all of ``top``
     least_inliers : fewer prove nothing
     """
 
@@ -70,27 +72,78 @@ class Spatial:
         get_features: Callable[[int], LocalFeatures],
         *,
         top: int = 100,
+        seconds: float | None = None,
         least_inliers: int = LEAST_INLIERS,
     ) -> None:
         self._get_features = get_features
         self._top = as_count(top, "top")
+        self._seconds = seconds
         self._least = as_count(least_inliers, "least_inliers", least=1)
 
     def __call__(self, query: LocalFeatures, answer: Answer) -> Answer:
+        # What an earlier stage verified is known.
+        fresh = np.array([i for i in answer.ids[: self._top] if int(i) not in answer.verified], int)
         order, found = spatial_rerank(
-            query, answer.ids, self._get_features, top=self._top, least_inliers=self._least
+            query, fresh, self._get_features, top=self._top, seconds=self._seconds
         )
-        verified = {int(i): v for i, v in zip(order, found) if v is not None}
-        score = dict(zip(answer.ids.tolist(), answer.scores.tolist()))
+        new = {int(i): v for i, v in zip(order, found) if v is not None}
+        verified = {**answer.verified, **new}
         # Behind the verified ones scores go on as they were; the inliers come on top of the largest.
-        best = max(score.values(), default=0.0)
-        scores = [
-            best + verified[i].inliers
-            if i in verified and verified[i].inliers >= self._least
-            else score[i]
-            for i in order.tolist()
-        ]
-        return replace(answer, ids=order, scores=np.array(scores, np.float32), verified=verified)
+        best = float(answer.scores.max(initial=0))
+        inliers = np.array(
+            [verified[i].inliers if i in verified else 0 for i in answer.ids.tolist()]
+        )
+        passed = np.flatnonzero(inliers >= self._least)
+        first = passed[np.argsort(-inliers[passed], kind="stable")]
+        rows = np.concatenate([first, np.setdiff1d(np.arange(len(answer.ids)), first)])
+        scores = np.where(inliers >= self._least, best + inliers, answer.scores)
+        return replace(
+            answer, ids=answer.ids[rows], scores=scores[rows].astype(np.float32), verified=verified
+        )
+
+
+class Expansion:
+    """A second search, with all that surely verified photos show of what was asked for; then verification again.
+
+    search : local features -> ids and similarities of all photos, best first
+    spatial : verifies; before the search, where no stage did, and what the search brings up
+    region : x0, y0, x1, y1 of the query; what lies outside is not what was asked for
+    most : photos that lend their features
+    Chum, Philbin, Sivic, Isard & Zisserman, ICCV 2007: transformed average query expansion.
+    """
+
+    def __init__(
+        self,
+        search: Callable[[LocalFeatures], tuple[Ids, Vectors]],
+        spatial: Spatial,
+        get_features: Callable[[int], LocalFeatures],
+        *,
+        region: tuple[float, float, float, float] | None = None,
+        most: int = _MOST_SURE,
+    ) -> None:
+        self._search, self._spatial, self._get_features = search, spatial, get_features
+        self._region = region
+        self._most = as_count(most, "most")
+
+    def __call__(self, query: LocalFeatures, answer: Answer) -> Answer:
+        if not answer.verified:
+            answer = self._spatial(query, answer)
+        sure = [i for i in answer.ids.tolist() if _inliers(answer, i) >= SURE_INLIERS]
+        sure = sure[: self._most]
+        if not sure:
+            return answer
+        expanded = expand_features(
+            query,
+            [self._get_features(i) for i in sure],
+            [answer.verified[i] for i in sure],
+            region=self._region,
+        )
+        ids, scores = self._search(expanded)
+        return self._spatial(query, replace(answer, ids=ids, scores=scores))
+
+
+def _inliers(answer: Answer, id: int) -> int:
+    return answer.verified[id].inliers if id in answer.verified else 0
 
 
 class Manifold:
