@@ -2,7 +2,8 @@
 // Dijkstra's algorithm (1959) reaches them from one source nearby, and each passes its sixteen
 // lengths on to its neighbours by vector instructions. For the others that order is almost right;
 // nodes that are improved after their turn are taken again until nothing changes, so the result is
-// exact. Almost every edge is looked at once, 64 bytes for 16 sources, which stay in L2.
+// exact. An edge is looked at 1.6 times on a surface, 3.5 times among digits, 64 bytes for 16
+// sources, which stay in L2.
 
 #include "graph/geodesics.h"
 
@@ -24,6 +25,9 @@ namespace {
 constexpr std::size_t lanes = 16;
 // Sources that share one order of nodes.
 constexpr std::size_t sharing = 4 * lanes;
+// A node that is improved at most so many places behind its turn is taken at once, before the error
+// travels on; if further behind, in the next sweep, lest everything be taken many times.
+constexpr std::size_t step_back = 64;
 constexpr float unreached = std::numeric_limits<float>::infinity();
 
 // Nodes in an order in which neighbours of the graph lie close together: breadth first in balls of
@@ -81,6 +85,7 @@ class Walker {
   explicit Walker(const Csr& graph)
       : graph_(graph),
         order_(graph.n),
+        rank_(graph.n),
         costs_(graph.n),
         pending_(graph.n),
         lengths_(checked_mul(graph.n, lanes)) {}
@@ -128,6 +133,8 @@ class Walker {
     }
     for (std::size_t node = 0; node < graph_.n && found < graph_.n; ++node)
       if (costs_[node] == unreached) order_[found++] = static_cast<std::int32_t>(node);
+    for (std::size_t place = 0; place < graph_.n; ++place)
+      rank_[static_cast<std::size_t>(order_[place])] = static_cast<std::int32_t>(place);
   }
 
   void begin(const RightSides& sources, const std::size_t* sides, std::size_t used) {
@@ -137,21 +144,23 @@ class Walker {
         const auto node = static_cast<std::size_t>(sources.ids[e]);
         float& length = lengths_[node * lanes + lane];
         length = std::min(length, sources.values[e]);
-        pending_[node] = 1;
+        pending_[static_cast<std::size_t>(rank_[node])] = 1;
       }
   }
 
-  // Every node that waits passes its lengths on, in order; whether any waits again.
+  // Nodes that wait pass their lengths on, in order; whether any waits again.
   bool sweep() {
     using Quad __attribute__((vector_size(16), may_alias)) = float;
     using Mask __attribute__((vector_size(16), may_alias)) = std::int32_t;
     constexpr std::size_t quads = lanes / 4;
     bool again = false;
-    // Nodes improved before their turn in this sweep need no other.
-    for (std::size_t at = 0; at < graph_.n; ++at) {
-      const auto node = static_cast<std::size_t>(order_[at]);
-      if (!pending_[node]) continue;
-      pending_[node] = 0;
+    std::size_t visits = 0;
+    for (std::size_t at = 0; at < graph_.n;) {
+      const std::size_t turn = at++;
+      if (!pending_[turn]) continue;
+      if (++visits % 4096 == 0) poll_interrupt();
+      pending_[turn] = 0;
+      const auto node = static_cast<std::size_t>(order_[turn]);
       const auto* own = reinterpret_cast<const Quad*>(lengths_.data() + node * lanes);
       const Quad mine[quads] = {own[0], own[1], own[2], own[3]};
       const auto last = graph_.starts[node + 1];
@@ -170,18 +179,23 @@ class Walker {
         }
         if (better[0] | better[1] | better[2] | better[3]) {
           for (std::size_t q = 0; q < quads; ++q) theirs[q] = least[q];
-          pending_[next] = 1;
+          const auto place = static_cast<std::size_t>(rank_[next]);
+          pending_[place] = 1;
+          if (place > turn) continue;
+          if (turn - place <= step_back)
+            at = std::min(at, place);
+          else
+            again = true;
         }
       }
     }
-    for (const char waits : pending_) again |= waits != 0;
     return again;
   }
 
   const Csr& graph_;
-  std::vector<std::int32_t> order_;
+  std::vector<std::int32_t> order_, rank_;  // nodes in their order, and their places there
   std::vector<float> costs_;
-  std::vector<char> pending_;
+  std::vector<char> pending_;  // by place
   Buffer<float> lengths_;
 };
 
