@@ -2,8 +2,8 @@
 
 python benchmarks/manifold/embeddings.py --data mnist --n 10000 --methods isomap laplacian
 
-CPU time of the process with one thread, wall time with more. Peers run in the same process, once each: the neighbours that
-both need are searched within.
+CPU time of the process with one thread, wall time with more. Peers run in the same process, once each; both search
+their own neighbours.
 """
 
 from __future__ import annotations

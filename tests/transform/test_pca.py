@@ -203,7 +203,7 @@ def test_bad_input() -> None:
         {"shrinkage": "some"},
     ):
         with pytest.raises(ValueError, match=next(iter(arguments))):
-            PCA(**arguments)
+            PCA(**arguments).fit(np.eye(9))
     with pytest.raises(NotTrainedError, match="fit"):
         PCA().transform(np.zeros((1, 2)))
     with pytest.raises(NotTrainedError):
@@ -232,3 +232,52 @@ def test_affine_is_what_transform_does(rng) -> None:
     mean, projection = pca.affine()
     assert mean.shape == (6,) and projection.shape == (6, 4)
     assert np.allclose((x - mean) @ projection, pca.transform(x), atol=1e-5)
+
+
+def test_pieces_equal_the_whole(rng) -> None:
+    x = data(400, 12, rng)
+    whole, pca = PCA(6, whiten=True, shrinkage=0.1).fit(x), PCA(6, whiten=True, shrinkage=0.1)
+    for piece in np.split(x, [1, 10, 390]):
+        assert pca.partial_fit(piece) is pca
+    assert np.allclose(whole.components, pca.components, atol=1e-6)
+    assert np.allclose(whole.transform(x), pca.transform(x), atol=1e-5)
+    pca.partial_fit(x[:5])  # it goes on after it was used
+    assert np.allclose(pca.variances, PCA(6, shrinkage=0.1).fit(np.r_[x, x[:5]]).variances)
+    with pytest.raises(ValueError, match="is expecting 12 features"):
+        pca.partial_fit(x[:, :3])
+    with pytest.raises(ValueError, match="cannot go on"):
+        pca.fit(x).partial_fit(x)
+    with pytest.raises(ValueError, match="expected at least 2 vectors"):
+        _ = PCA(1).partial_fit(x[:1]).components
+    with pytest.raises(ValueError, match="shrinkage: expected a number for partial_fit"):
+        PCA(shrinkage="ledoit-wolf").partial_fit(x)
+
+
+@pytest.mark.parametrize(("n", "d"), [(500, 60), (60, 500), (300, 300)])
+def test_randomized_equals_exact(n, d, rng) -> None:
+    x = data(n, d, rng)
+    exact = PCA(5, whiten=True).fit(x)
+    pca = PCA(5, whiten=True, solver="randomized", seed=3).fit(x)
+    assert np.allclose(pca.variances, exact.variances, rtol=1e-4)
+    assert np.isclose(pca.total_variance, exact.total_variance, rtol=1e-5)
+    assert np.allclose(pca.components, exact.components, atol=2e-3)
+    assert np.allclose(pca.components @ pca.components.T, np.eye(5), atol=1e-5)
+    again = PCA(5, whiten=True, solver="randomized", seed=3).fit(x)
+    assert (again.components == pca.components).all()
+    with pytest.raises(ValueError, match="shrinkage: expected a number"):
+        PCA(solver="randomized", shrinkage="ledoit-wolf").fit(x)
+    with pytest.raises(ValueError, match="solver: "):
+        PCA(solver="fast").fit(x)
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("solver", ["exact", "randomized"])
+def test_scikit_learn_accepts_it(solver) -> None:
+    checks = pytest.importorskip("sklearn.utils.estimator_checks")
+    checks.check_estimator(
+        PCA(1, solver=solver),
+        expected_failed_checks={
+            "check_fit2d_predict1d": "one vector is taken for one vector",
+            "check_fit_score_takes_y": "what was fitted whole is not continued by pieces",
+        },
+    )

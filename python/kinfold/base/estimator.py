@@ -61,8 +61,8 @@ class Estimator:
         check_only(params, names, "parameters")
         if missing := sorted(names - set(params)):
             raise FileFormatError(f"parameter '{missing[0]}' is missing")
-        made = cls(**params)
         try:
+            made = cls(**params)
             made._check_params()
         except ValueError as error:
             raise FileFormatError(f"{cls.__name__}: {error}") from error
@@ -86,7 +86,7 @@ class Estimator:
         if vectors.shape[1] != self.n_features_in_:
             raise ValueError(
                 f"X has {vectors.shape[1]} features, but {type(self).__name__} is expecting "
-                f"{self.n_features_in_} features as input"
+                f"{self.n_features_in_} features as input: vectors of dimension {self.n_features_in_}"
             )
         return vectors
 
@@ -120,11 +120,12 @@ def as_samples(X: Any, *, least: int = 1) -> Vectors:
     """At least so many vectors (n, d) from what scikit-learn's users pass; its tests look for some of its words."""
     if hasattr(X, "toarray"):
         raise ValueError("X: expected a dense array, got a sparse matrix; X.toarray() makes one")
-    array = np.asarray(X)
-    if array.dtype.kind == "c":
-        raise ValueError("X: expected real numbers. Complex data not supported")
-    if array.dtype.kind == "O":
-        array = array.astype(np.float64)
+    array = X if hasattr(X, "detach") else np.asarray(X)  # tensors are for as_vectors
+    if isinstance(array, np.ndarray):
+        if array.dtype.kind == "c":
+            raise ValueError("X: expected real numbers. Complex data not supported")
+        if array.dtype.kind == "O":
+            array = array.astype(np.float64)
     if array.ndim == 1:
         raise ValueError(
             f"X: expected vectors (n, d), got shape {array.shape}. Reshape your data: X.reshape(1, -1) "

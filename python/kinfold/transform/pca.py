@@ -9,17 +9,23 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kinfold import _core
-from kinfold.base.arrays import Vectors, as_count, as_number, as_vectors
-from kinfold.base.errors import FileFormatError, NotTrainedError
-from kinfold.base.state import JSON, Arrays, check_only, take, take_param
+from kinfold.base.arrays import Vectors, as_choice, as_count, as_number, as_vectors
+from kinfold.base.errors import FileFormatError
+from kinfold.base.estimator import Transformer, as_samples, not_trained
+from kinfold.base.random import generator
+from kinfold.base.state import JSON, Arrays, check_only, take
 from kinfold.transform.eigen import leading
 from kinfold.transform.moments import Moments
 
 _Matrix = NDArray[np.float64]
 _ROWS = 4096
+SOLVERS = ("exact", "randomized")
+# Of the randomized solver: directions beyond those asked for, and products with the covariance.
+_MORE = 10
+_ROUNDS = 7
 
 
-class PCA:
+class PCA(Transformer):
     """Project onto the directions of largest variance, and optionally even the variances out.
 
     The covariance is divided by n. Of each component the entry of largest magnitude is positive. Where there
@@ -36,6 +42,11 @@ class PCA:
         or "ledoit-wolf" for the share that Ledoit & Wolf (2004) derive from the data. Worth it where n is
         small beside d: sample variances of the weak directions are then far too small, and whitening
         blows up their noise. Components stay the same.
+    solver : "exact"; or "randomized" (Halko, Martinsson & Tropp, SIAM Review 2011, algorithms 4.4 and 5.1): few
+        components of large matrices from products with the vectors alone, without covariance or Gram matrix
+    seed : of the randomized solver
+
+    Follows scikit-learn's conventions. `partial_fit` learns from vectors that come in pieces, exactly.
 
     Attributes
     ----------
@@ -47,6 +58,14 @@ class PCA:
 
     kind: ClassVar[str] = "transform.PCA"
 
+    _mean: Vectors | None = None
+    _components: Vectors
+    _variances: _Matrix
+    _total: float
+    # Of partial_fit: what came so far, and whether the components are behind it.
+    _moments: Moments | None = None
+    _stale = False
+
     def __init__(
         self,
         dim: int | None = None,
@@ -54,32 +73,30 @@ class PCA:
         whiten: bool | float = False,
         floor: float = 1e-6,
         shrinkage: float | str = 0.0,
+        solver: str = "exact",
+        seed: int = 0,
     ) -> None:
-        self.dim = None if dim is None else as_count(dim, "dim")
-        self.exponent = (
-            0.5 * whiten
-            if isinstance(whiten, (bool, np.bool_))
-            else as_number(whiten, "whiten", least=0, most=1)
-        )
-        self.floor = as_number(floor, "floor", least=0, most=1)
-        self.shrinkage: float | str = (
-            shrinkage
-            if isinstance(shrinkage, str) and shrinkage == "ledoit-wolf"
-            else as_number(shrinkage, "shrinkage", least=0, most=1)
-        )
-        self._mean: Vectors | None = None
-        self._components: Vectors = np.empty((0, 0), np.float32)
-        self._variances: _Matrix = np.empty(0)
-        self._total = 0.0
+        self.dim = dim
+        self.whiten = whiten
+        self.floor = floor
+        self.shrinkage = shrinkage
+        self.solver = solver
+        self.seed = seed
 
-    def __repr__(self) -> str:
-        return f"PCA(dim={self.dim}, whiten={self.exponent}, shrinkage={self.shrinkage!r})"
+    @property
+    def exponent(self) -> float:
+        """Variances are divided out to this power: 0.5 is full whitening."""
+        return (
+            0.5 * self.whiten if isinstance(self.whiten, (bool, np.bool_)) else float(self.whiten)
+        )
 
     @property
     def mean(self) -> Vectors:
         """The mean of the vectors that were fitted, float32 (d,)."""
+        if self._stale and self._moments is not None:
+            self._from_moments(self._moments)
         if self._mean is None:
-            raise NotTrainedError("PCA: call fit first")
+            raise not_trained("PCA: call fit first")
         return self._mean
 
     @property
@@ -108,26 +125,49 @@ class PCA:
         powers = np.where(variances > 0, variances, 1) ** -self.exponent
         return powers.astype(np.float32)
 
-    def fit(self, x: Any) -> PCA:
+    def fit(self, X: Any, y: Any = None) -> PCA:
         """Learn from vectors (n, d), at least two, and more than dim of them."""
-        vectors = as_vectors(x, "x")
+        self._check_params()
+        vectors = as_samples(X)
         n, d = vectors.shape
         keep = self._checked_dim(n, d)
-        if n > d:
-            moments = Moments(d)
-            moments.add(vectors)
-            mean, matrix = moments.mean, moments.covariance()
-            variances, components = leading(matrix, keep)
-        else:
-            mean = vectors.mean(axis=0, dtype=np.float64)
-            centred = vectors - mean
-            matrix = centred @ centred.T / n
-            variances, weights = leading(matrix, keep)
-            components = _directions(centred, weights, variances)
         share = self.shrinkage
-        if isinstance(share, str):
-            share = _ledoit_wolf(vectors, mean, matrix)
-        self._adopt(mean, components, variances, float(np.trace(matrix)), share)
+        if self.solver == "randomized":
+            mean, components, variances, total = _randomized(vectors, keep, generator(self.seed))
+        else:
+            if n > d:
+                moments = Moments(d)
+                moments.add(vectors)
+                mean, matrix = moments.mean, moments.covariance()
+                variances, components = leading(matrix, keep)
+            else:
+                mean = vectors.mean(axis=0, dtype=np.float64)
+                centred = vectors - mean
+                matrix = centred @ centred.T / n
+                variances, weights = leading(matrix, keep)
+                components = _directions(centred, weights, variances)
+            total = float(np.trace(matrix))
+            if isinstance(share, str):
+                share = _ledoit_wolf(vectors, mean, matrix)
+        self._adopt(mean, components, variances, total, float(share))
+        self._moments = None
+        return self
+
+    def partial_fit(self, X: Any, y: Any = None) -> PCA:
+        """Learn from vectors (n, d) and all those of the calls before; the same as fit on all of them.
+
+        What was learnt by `fit` or loaded cannot be continued: ValueError. Memory 8 d^2 bytes, which are not saved.
+        """
+        self._check_params()
+        if isinstance(self.shrinkage, str):
+            raise ValueError("shrinkage: expected a number for partial_fit, got ledoit-wolf")
+        vectors = as_samples(X)
+        if self._moments is None:
+            if self._mean is not None:
+                raise ValueError("partial_fit: what was fitted whole, or loaded, cannot go on")
+            self._moments, self.n_features_in_ = Moments(vectors.shape[1]), vectors.shape[1]
+        self._moments.add(self._samples(vectors))
+        self._stale = True
         return self
 
     def fit_chunks(self, chunks: Iterable[Any]) -> PCA:
@@ -136,6 +176,7 @@ class PCA:
             raise ValueError(
                 "shrinkage: expected a number when fitting chunks; ledoit-wolf needs all vectors at once"
             )
+        self._check_params()
         moments: Moments | None = None
         for chunk in chunks:
             dim = None if moments is None else len(moments.mean)
@@ -145,20 +186,16 @@ class PCA:
             moments.add(vectors)
         if moments is None:
             raise ValueError("chunks: expected at least one array of vectors, got none")
-        d = len(moments.mean)
-        keep = self._checked_dim(moments.count, d)
-        matrix = moments.covariance()
-        variances, components = leading(matrix, keep)
-        self._adopt(moments.mean, components, variances, float(np.trace(matrix)), self.shrinkage)
+        self._from_moments(moments)
+        self._moments = None
         return self
-
-    def fit_transform(self, x: Any) -> Vectors:
-        """fit, then transform the same vectors."""
-        return self.fit(x).transform(x)
 
     def transform(self, x: Any) -> Vectors:
         """Vectors (n, d), or one (d,), to float32 (n, dim) or (dim,)."""
-        vectors = as_vectors(x, "x", dim=len(self.mean), empty=True, one=True)
+        d = len(self.mean)
+        x = x if hasattr(x, "detach") else np.asarray(x)  # tensors are for as_vectors
+        many = x.ndim == 2 and len(x) > 0
+        vectors = self._samples(x) if many else as_vectors(x, "x", dim=d, empty=True, one=True)
         mean, projection = self.affine()
         projected: Vectors = _core.quantize.linear(vectors, mean, projection, None)
         return projected[0] if np.ndim(x) == 1 else projected
@@ -193,27 +230,39 @@ class PCA:
     def from_state(cls, params: Mapping[str, JSON], arrays: Mapping[str, NDArray[Any]]) -> PCA:
         check_only(params, {"dim", "whiten", "floor", "shrinkage"}, "parameters")
         check_only(arrays, {"mean", "components", "variances", "total_variance"}, "arrays")
-        try:
-            pca = cls(
-                take_param(params, "dim", (int, type(None))),
-                whiten=take_param(params, "whiten", float),
-                floor=take_param(params, "floor", float),
-                shrinkage=take_param(params, "shrinkage", (float, str)),
-            )
-        except ValueError as error:
-            raise FileFormatError(f"PCA: {error}") from error
+        pca: PCA = cls._of_params({"solver": "exact", "seed": 0, **params})
         mean = take(arrays, "mean", np.float32, (None,))
         components = take(arrays, "components", np.float32, (pca.dim, len(mean)))
         pca._variances = take(arrays, "variances", np.float64, (len(components),))
         pca._total = float(take(arrays, "total_variance", np.float64, (1,))[0])
         if not len(components) or not (np.isfinite(pca._variances) & (pca._variances >= 0)).all():
             raise FileFormatError("array 'variances': expected finite numbers >= 0, at least one")
-        pca._mean, pca._components = mean, components
+        pca._mean, pca._components, pca.n_features_in_ = mean, components, len(mean)
         return pca
+
+    def _check_params(self) -> None:
+        if self.dim is not None:
+            as_count(self.dim, "dim")
+        as_number(self.whiten, "whiten", least=0, most=1)
+        as_number(self.floor, "floor", least=0, most=1)
+        as_choice(self.solver, "solver", SOLVERS)
+        as_count(self.seed, "seed", least=0)
+        if self.shrinkage != "ledoit-wolf":
+            as_number(self.shrinkage, "shrinkage", least=0, most=1)
+        elif self.solver == "randomized":
+            raise ValueError("shrinkage: expected a number for the randomized solver")
+
+    def _from_moments(self, moments: Moments) -> None:
+        keep = self._checked_dim(moments.count, len(moments.mean))
+        matrix = moments.covariance()
+        variances, components = leading(matrix, keep)
+        self._adopt(
+            moments.mean, components, variances, float(np.trace(matrix)), float(self.shrinkage)
+        )
 
     def _checked_dim(self, n: int, d: int) -> int:
         if n < 2:
-            raise ValueError(f"x: expected at least 2 vectors, got {n}")
+            raise ValueError(f"x: expected at least 2 vectors, got n_samples = {n}")
         most = min(n - 1, d)
         if self.dim is not None and self.dim > most:
             raise ValueError(
@@ -232,6 +281,8 @@ class PCA:
         self._variances = (1 - share) * np.maximum(variances, 0) + share * (total / d)
         self._components = np.ascontiguousarray(components * signs[:, None], dtype=np.float32)
         self._mean = mean.astype(np.float32)
+        self.n_features_in_ = d
+        self._stale = False
 
 
 def _directions(centred: _Matrix, weights: _Matrix, variances: _Matrix) -> _Matrix:
@@ -251,6 +302,29 @@ def _directions(centred: _Matrix, weights: _Matrix, variances: _Matrix) -> _Matr
         return components
     # Weak directions lose orthogonality in the product: restored, strongest first.
     return np.linalg.qr(components.T)[0].T
+
+
+def _randomized(
+    vectors: Vectors, k: int, random: np.random.Generator
+) -> tuple[_Matrix, _Matrix, _Matrix, float]:
+    """Mean, components (k, d), variances and total variance, from products with the centred vectors alone."""
+    n, d = vectors.shape
+    mean = vectors.mean(axis=0, dtype=np.float64)
+    total = float(vectors.var(axis=0, dtype=np.float64).sum())
+
+    def along(basis: _Matrix) -> _Matrix:
+        return (vectors @ basis.astype(np.float32)).astype(np.float64) - mean @ basis
+
+    def back(images: _Matrix) -> _Matrix:
+        sums = (vectors.T @ images.astype(np.float32)).astype(np.float64)
+        return sums - np.outer(mean, images.sum(axis=0))
+
+    width = min(k + _MORE, n - 1, d)
+    basis = np.linalg.qr(back(random.standard_normal((n, width))))[0]
+    for _ in range(_ROUNDS):
+        basis = np.linalg.qr(back(np.linalg.qr(along(basis))[0]))[0]
+    _, singular, rotation = np.linalg.svd(along(basis), full_matrices=False)
+    return mean, (basis @ rotation.T)[:, :k].T, singular[:k] ** 2 / n, total
 
 
 def _ledoit_wolf(vectors: Vectors, mean: _Matrix, matrix: _Matrix) -> float:
