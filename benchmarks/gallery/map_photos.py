@@ -154,7 +154,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument(
         "--engines", nargs="+",
-        default=["asmk", "vlad", "tembedding", "cnn", "asmk+vlad", "vlad+cnn", "asmk+cnn"],
+        default=["asmk", "bow", "vlad", "tembedding", "cnn", "asmk+vlad", "vlad+cnn", "asmk+cnn"],
     )  # fmt: skip
     parser.add_argument("--network", default="squeezenet1_1")
     parser.add_argument("--threads", type=int, default=1)

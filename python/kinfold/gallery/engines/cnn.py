@@ -21,7 +21,8 @@ from kinfold.transform.pca import PCA
 class CNNEngine:
     """Radenovic, Tolias & Chum, PAMI 2019, with whitening learnt without labels."""
 
-    weight: ClassVar[float] = 0.15
+    # Beside sets of local features as much as these.
+    weight: ClassVar[float] = 0.85
     raw: ClassVar[str | None] = "network"
 
     def __init__(self, whitening: PCA | None) -> None:
