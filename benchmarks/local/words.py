@@ -1,6 +1,6 @@
 """Codebooks of up to a million words: assignment exactly and through k-d trees, and the ways of learning.
 
-    python benchmarks/local/words.py [--words 65536 262144 1048576] [--learn 8192]
+    python benchmarks/local/words.py [--words 65536 262144 1048576] [--learn 4096]
 
 SIFT of real photos. *iteration*: of k-means over as many descriptors as the set has, from the time of an assignment
 and of the trees' construction. CPU time, one thread.
@@ -37,7 +37,9 @@ def main() -> None:
     """Print the tables."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--words", type=int, nargs="+", default=[65536, 262144, 1048576])
-    parser.add_argument("--learn", type=int, default=8192, help="words of the second table")
+    parser.add_argument(
+        "--learn", type=int, default=4096, help="words of the second table: a square, for the tree"
+    )
     parser.add_argument("--level", choices=_core.levels(), default=_core.level())
     arguments = parser.parse_args()
     kf.set_threads(1)

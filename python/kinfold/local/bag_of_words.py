@@ -179,7 +179,7 @@ class BagOfWords:
         with self._lock:
             self._trained = True
             self._frozen, self._version = None, 0
-            self._replace(_State((), 0))
+            self._state = _State((), 0)
         return self
 
     def bag(self, descriptors: Any, multiple: int = 1) -> Bag:
@@ -226,7 +226,7 @@ class BagOfWords:
             for begin, end in _pieces([len(a) for a in arrays]):
                 segment = self._sealed(arrays[begin:end], new[begin:end])
                 segments = settled([*segments, segment])
-            self._replace(_State(segments, max(state.next_id, int(new.max()) + 1)))
+            self._state = _State(segments, max(state.next_id, int(new.max()) + 1))
             return new
 
     def _sealed(self, photos: Sequence[Vectors], ids: Ids) -> Segment:
@@ -253,13 +253,13 @@ class BagOfWords:
                 removed += len(rows)
                 segments.append(segment.without(rows) if len(rows) else segment)
             if removed:
-                self._replace(_State(settled(segments), self._state.next_id))
+                self._state = _State(settled(segments), self._state.next_id)
             return removed
 
     def compact(self) -> BagOfWords:
         """Bring segments together and drop what was removed; additions do so by and by."""
         with self._lock:
-            self._replace(_State(compacted(self._state.segments), self._state.next_id))
+            self._state = _State(compacted(self._state.segments), self._state.next_id)
         return self
 
     def ordered(self, ids: Any) -> BagOfWords:
@@ -287,7 +287,7 @@ class BagOfWords:
                     order[mine] = at + np.searchsorted(kept, part[mine] - first)
                     at += len(kept)
                 remade.append(merged(pieces, order))
-            self._replace(_State(tuple(remade), self._state.next_id))
+            self._state = _State(tuple(remade), self._state.next_id)
         return self
 
     def freeze(self) -> BagOfWords:
@@ -298,9 +298,6 @@ class BagOfWords:
             self._frozen = self._ready().idf
             self._version += 1
         return self
-
-    def _replace(self, state: _State) -> None:
-        self._state = state
 
     # --- what words weigh ------------------------------------------------------------------------------
 
