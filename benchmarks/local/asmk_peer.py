@@ -55,7 +55,7 @@ class GivenWords(VisualWords):
         self.known, self.at = known, 0
 
     def assign(self, descriptors: np.ndarray, multiple: int = 1) -> tuple[np.ndarray, np.ndarray]:
-        found = self.known[self.at : self.at + len(descriptors), :multiple]
+        found = np.ascontiguousarray(self.known[self.at : self.at + len(descriptors), :multiple])
         self.at += len(descriptors)
         return found, found
 
