@@ -3,8 +3,8 @@
     python benchmarks/local/asmk_peer.py [--photos 1000] [--words 16384] [--level avx2]
 
 Real SIFT (OpenCV, at most 1,300 a photo) as RootSIFT, of the 898 photos; more photos' worth are copies of which a
-random nine tenths of the descriptors are kept, whole numbers moved by up to 4. Queries are the query photos. Both
-packages get one codebook and, where *apart from assignment* is said, the same words of every descriptor. The options of
+random nine tenths of the descriptors are kept. Queries are the query photos. Both packages get one codebook and, where
+*apart from assignment* is said, the same words of every descriptor. The options of
 Kinfold's ASMK are those that the package has: signs not rotated, no idf, five words a descriptor of a query. Times are
 of the processor, one thread.
 """
@@ -87,15 +87,16 @@ def sift() -> tuple[list[np.ndarray], list[np.ndarray]]:
         return parts[: int(file["photos"])], parts[int(file["photos"]) :]
 
 
-def photos_worth(photos: list[np.ndarray], count: int) -> Iterator[np.ndarray]:
-    """RootSIFT of so many photos: the real ones, then copies that are cut and moved."""
+def photos_worth(
+    photos: list[np.ndarray], words: VisualWords, count: int
+) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """RootSIFT of so many photos with their words: the real ones, then copies that are cut."""
     random = np.random.default_rng(0)
+    known = [words.assign(root_sift(photo))[0].astype(np.int32) for photo in photos[:count]]
     for at in range(count):
-        own = photos[at % len(photos)]
-        if at >= len(photos):
-            own = own[random.random(len(own)) < 0.9].astype(np.int16)
-            own = (own + random.integers(-4, 5, own.shape, dtype=np.int16)).clip(0, 255)
-        yield root_sift(own.astype(np.uint8))
+        own, of = photos[at % len(photos)], known[at % len(photos)]
+        keep = random.random(len(own)) < (0.9 if at >= len(photos) else 2)
+        yield root_sift(own[keep]), of[keep].astype(np.int64)
 
 
 def learnt(photos: list[np.ndarray], k: int) -> VisualWords:
@@ -124,8 +125,8 @@ def peer_of(words: VisualWords) -> tuple[codebook.Codebook, kernel.ASMKKernel]:
 
 def package_order(parts: np.ndarray) -> np.ndarray:
     """Signs as the package packs them: 32-bit words, the first component at the highest bit."""
-    bits = np.unpackbits(parts.view(np.uint8), axis=1, bitorder="little")
-    return np.packbits(bits, axis=1).view(">u4").astype(np.uint32)
+    reverse = np.packbits(np.unpackbits(np.arange(256, dtype=np.uint8)[:, None], axis=1)[:, ::-1])
+    return reverse[parts.view(np.uint8)].view(">u4").astype(np.uint32)
 
 
 def filled(model: ASMK) -> inverted_file.IVF:
@@ -216,6 +217,7 @@ def main() -> None:
     parser.add_argument("--photos", type=int, default=1000)
     parser.add_argument("--words", type=int, default=16384)
     parser.add_argument("--queries", type=int, default=20)
+    parser.add_argument("--no-assignment", action="store_true", help="leave its table out")
     parser.add_argument("--level", choices=_core.levels())
     arguments = parser.parse_args()
     kf.set_threads(1)
@@ -229,17 +231,20 @@ def main() -> None:
     print(
         f"asmk {getattr(asmk, '__version__', '0.1.1')}, faiss {faiss.__version__}, {_core.level()}\n"
     )
-    assignment(words, queries, query_sift)
+    if not arguments.no_assignment:
+        assignment(words, queries, query_sift)
 
     # Indexing, apart from assignment: batches of 100 photos, words given.
     model, spent, size = model_of(words), 0.0, 0
     batch: list[np.ndarray] = []
-    for at, photo in enumerate(photos_worth(photos, arguments.photos), 1):
+    of: list[np.ndarray] = []
+    for at, (photo, found) in enumerate(photos_worth(photos, words, arguments.photos), 1):
         batch.append(photo)
+        of.append(found)
         size += len(photo)
         if len(batch) < 100 and at < arguments.photos:
             continue
-        known, _ = words.assign(np.concatenate(batch), 1)
+        known = np.concatenate(of)
         model.words = GivenWords(words, known)
         start = clock()
         model.add(batch)
@@ -259,7 +264,7 @@ def main() -> None:
                 assert n == ivf.counts[word]
                 if n:
                     assert np.array_equal(ours.ivf_vecs[word], ivf.ivf_vecs[word][:n])
-        batch = []
+        batch, of = [], []
     known, _ = words.assign(np.concatenate(queries), MULTIPLE)
     given = GivenWords(words, known)
     model.words = given
