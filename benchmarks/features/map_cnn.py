@@ -1,7 +1,7 @@
 """mAP of network descriptors on the real photos of `../shared/data/photos`.
 
     python benchmarks/features/map_cnn.py [--networks squeezenet1_1 mobilenet_v2] [--p 3 2] [--whiten 0.25 0.5]
-    python benchmarks/features/map_cnn.py --table methods [--no-windows]
+    python benchmarks/features/map_cnn.py --table methods [--methods MAC R-MAC] [--no-windows]
 
 The second compares methods, see methods.py beside; the first looks at GeM in detail.
 
@@ -140,6 +140,7 @@ def main() -> None:
     parser.add_argument("--whiten", nargs="+", type=float, default=[0.25, 0.5])
     parser.add_argument("--max-side", type=int, default=640)
     parser.add_argument("--table", choices=["gem", "methods"], default="gem")
+    parser.add_argument("--methods", nargs="+", help="beginnings of their names, such as R-MAC")
     parser.add_argument("--no-windows", action="store_true", help="leave out the dearest method")
     arguments = parser.parse_args()
     if not PHOTOS.exists():
@@ -148,11 +149,17 @@ def main() -> None:
     if arguments.table == "methods":
         print(f"{'network':14}{'method':30}{'dim':>6}{COLUMNS}")
         cuts = [cut for seed in range(CUTS) for cut in halves(truth, seed)]
+
+        def named(method: str) -> bool:
+            if arguments.no_windows and method.startswith("windows"):
+                return False
+            return not arguments.methods or method.startswith(tuple(arguments.methods))
+
         for name in arguments.networks:
             weights = SHARED / "weights" / f"{name}.safetensors"
             for line in methods.table(
                 weights, truth, cuts, lambda: photos(truth), CACHE, arguments.max_side,
-                not arguments.no_windows,
+                named,
             ):  # fmt: skip
                 print(f"{name:14}{line}", flush=True)
         return
