@@ -16,7 +16,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--html", metavar="FILE", help="write the groups as a page to look at")
     parser.add_argument(
         "--least-inliers", type=count, metavar="N",
-        help="correspondences that two photos of the same thing have at least (default: 15)",
+        help="correspondences that two photos of the same thing have at least (default: 12)",
     )  # fmt: skip
 
 

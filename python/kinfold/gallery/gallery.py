@@ -400,7 +400,7 @@ class Gallery:
         return [None if path is None else photos[path] for path in paths]
 
     def groups(
-        self, *, least_inliers: int = 15, bridge: float = 30.0, verbose: bool = True
+        self, *, least_inliers: int = 12, bridge: float = 24.0, verbose: bool = True
     ) -> list[PhotoGroup]:
         """Sets of at least two photos of the same thing, the largest first.
 
