@@ -9,6 +9,7 @@
 #include "graph/csr.h"
 #include "graph/random_walk.h"
 #include "graph/shortest_paths.h"
+#include "graph/sliced.h"
 #include "graph/symmetrize.h"
 
 namespace kf::bind {
@@ -44,15 +45,22 @@ Array<T> adopt(std::vector<T>&& values) {
   return Array<T>(static_cast<py::ssize_t>(owner->size()), owner->data(), free);
 }
 
-using Solve = void (*)(const graph::Csr&, const graph::RightSides&, const graph::FlowOptions&,
+using Solve = void (*)(const graph::Sliced&, const graph::RightSides&, const graph::FlowOptions&,
                        const float*, float*, const graph::FlowReport&);
 
+graph::Sliced sliced(const py::object& starts, const py::object& neighbours,
+                     const py::object& weights, bool halves) {
+  const GraphArrays arrays(starts, neighbours, weights);
+  const py::gil_scoped_release release;
+  const graph::Csr csr = arrays.view();
+  graph::check(csr);
+  return {csr, halves ? graph::Storage::halves : graph::Storage::floats};
+}
+
 template <Solve solve>
-py::tuple flow(const py::object& starts, const py::object& neighbours, const py::object& weights,
-               const py::object& side_starts, const py::object& side_ids,
+py::tuple flow(const graph::Sliced& self, const py::object& side_starts, const py::object& side_ids,
                const py::object& side_values, double alpha, std::size_t iterations,
                double tolerance, const py::object& first_guess) {
-  const GraphArrays arrays(starts, neighbours, weights);
   const auto s = expect<std::int64_t>(side_starts, "side_starts", 1);
   const auto i = expect<std::int32_t>(side_ids, "side_ids", 1);
   const auto v = expect<float>(side_values, "side_values", 1);
@@ -61,17 +69,16 @@ py::tuple flow(const py::object& starts, const py::object& neighbours, const py:
   require(alpha >= 0 && alpha < 1, "alpha: expected a number in [0, 1)");
   require(tolerance >= 0, "tolerance: expected a number >= 0");
   require(iterations <= 100000, "iterations: expected at most 100000");
-  const graph::Csr csr = arrays.view();
   const graph::RightSides sides{rows(s) - 1, rows(i), s.data(), i.data(), v.data()};
-
+  const std::size_t n = self.nodes();
   Array<float> guess;
   if (!first_guess.is_none()) {
     guess = expect<float>(first_guess, "start", 2);
-    require(rows(guess) == sides.count && cols(guess) == csr.n,
+    require(rows(guess) == sides.count && cols(guess) == n,
             "start: expected a row a query, a column a node");
   }
   const auto count = static_cast<py::ssize_t>(sides.count);
-  Array<float> out({count, static_cast<py::ssize_t>(csr.n)});
+  Array<float> out({count, static_cast<py::ssize_t>(n)});
   Array<std::int32_t> taken(count);
   Array<double> residuals(count), history({static_cast<py::ssize_t>(iterations) + 1, count});
   const graph::FlowReport report{taken.mutable_data(), residuals.mutable_data(),
@@ -80,11 +87,23 @@ py::tuple flow(const py::object& starts, const py::object& neighbours, const py:
   float* scores = out.mutable_data();
   {
     const py::gil_scoped_release release;
-    graph::check(csr);
-    graph::check(sides, csr.n);
-    solve(csr, sides, {alpha, iterations, tolerance}, guessed, scores, report);
+    graph::check(sides, n);
+    solve(self, sides, {alpha, iterations, tolerance}, guessed, scores, report);
   }
   return py::make_tuple(out, taken, residuals, history);
+}
+
+Array<float> multiply(const graph::Sliced& self, const py::object& x) {
+  const auto in = expect<float>(x, "x", 2);
+  require(cols(in) == self.nodes(), "x: expected a column a node");
+  Array<float> out({in.shape(0), in.shape(1)});
+  float* written = out.mutable_data();
+  const std::size_t count = rows(in);
+  {
+    const py::gil_scoped_release release;
+    graph::multiply(self, in.data(), count, written);
+  }
+  return out;
 }
 
 py::tuple symmetrize(const py::object& ids, const py::object& weights, std::size_t k,
@@ -132,14 +151,18 @@ py::tuple path(const py::object& starts, const py::object& neighbours, const py:
 void register_graph(py::module_ m) {
   m.def("symmetrize", &symmetrize, py::arg("ids"), py::arg("weights"), py::arg("k"),
         py::arg("reciprocal"));
-  m.def("conjugate_gradient", &flow<graph::conjugate_gradient>, py::arg("starts"),
-        py::arg("neighbours"), py::arg("weights"), py::arg("side_starts"), py::arg("side_ids"),
-        py::arg("side_values"), py::arg("alpha"), py::arg("iterations"), py::arg("tolerance"),
-        py::arg("start") = py::none());
-  m.def("random_walk", &flow<graph::random_walk>, py::arg("starts"), py::arg("neighbours"),
-        py::arg("weights"), py::arg("side_starts"), py::arg("side_ids"), py::arg("side_values"),
-        py::arg("alpha"), py::arg("iterations"), py::arg("tolerance"),
-        py::arg("start") = py::none());
+  py::class_<graph::Sliced>(m, "FlowGraph", "A graph as solvers read it: ordered, in slices.")
+      .def(py::init(&sliced), py::arg("starts"), py::arg("neighbours"), py::arg("weights"),
+           py::arg("halves") = false)
+      .def("__len__", &graph::Sliced::nodes)
+      .def_property_readonly("nbytes", &graph::Sliced::bytes)
+      .def("multiply", &multiply, py::arg("x"))
+      .def("conjugate_gradient", &flow<graph::conjugate_gradient>, py::arg("side_starts"),
+           py::arg("side_ids"), py::arg("side_values"), py::arg("alpha"), py::arg("iterations"),
+           py::arg("tolerance"), py::arg("start") = py::none())
+      .def("random_walk", &flow<graph::random_walk>, py::arg("side_starts"), py::arg("side_ids"),
+           py::arg("side_values"), py::arg("alpha"), py::arg("iterations"), py::arg("tolerance"),
+           py::arg("start") = py::none());
   m.def("path", &path, py::arg("starts"), py::arg("neighbours"), py::arg("weights"),
         py::arg("source_ids"), py::arg("source_weights"), py::arg("target"), py::arg("kind"),
         py::arg("gamma"));

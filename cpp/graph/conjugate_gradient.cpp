@@ -2,68 +2,62 @@
 // symmetric positive definite with eigenvalues in [1, (1 + alpha) / (1 - alpha)] (Iscen et al.,
 // CVPR 2017, eq. 7). Inside, (I - alpha W) z = y is solved and f = (1 - alpha) z: same iterates,
 // same relative residuals. Vectors are float32, inner products float64. An iteration reads the
-// graph once and six vectors.
+// graph once, reads vectors eight times and writes four.
 
 #include "graph/conjugate_gradient.h"
 
 #include <cmath>
 #include <limits>
-#include <vector>
 
 #include "core/buffer.h"
 #include "core/checked.h"
-#include "core/threads.h"
 #include "graph/interleave.h"
 #include "graph/pulse.h"
+#include "kernels/table.h"
 
 namespace kf::graph {
 namespace {
 
-// Up to Width systems at once; the state of each column is its own.
-template <std::size_t Width>
+// Up to `width` systems at once; the state of each column is its own.
 class Solver {
  public:
-  Solver(const Csr& graph, const FlowOptions& options)
+  Solver(const Sliced& graph, const FlowOptions& options, std::size_t width)
       : graph_(graph),
-        alpha_(static_cast<float>(options.alpha)),
+        view_(graph.view()),
+        kernels_(kernels()),
         options_(options),
-        blocks_(reduction_blocks(graph.n)),
-        at_a_time_(blocks_at_a_time(graph, Width)),
-        partial_(checked_mul(blocks_, Width)) {
-    for (auto* v : {&z_, &r_, &p_, &q_}) v->assign(checked_mul(graph.n, Width), 0.0f);
+        width_(width),
+        sums_(graph.rows(), width) {
+    for (auto* v : {&z_, &r_, &p_, &q_}) v->assign(checked_mul(graph.rows(), width), 0.0f);
   }
 
   void solve(const RightSides& sides, std::size_t first, std::size_t used, const float* start,
              float* out, const FlowReport& report) {
-    const std::size_t n = graph_.n;
-    double norm[Width], rr[Width], curvature[Width];
-    scatter<Width>(sides, first, used, r_.data());
-    sum_over_rows(norm, [&](std::size_t i, double* sum) {
-      for (std::size_t c = 0; c < Width; ++c) sum[c] += square(r_[i * Width + c]);
-    });
-    for (double& value : norm) value = std::sqrt(value);
+    double norm[widest], rr[widest], curvature[widest], before[widest];
+    scatter(graph_, sides, first, used, width_, r_.data());
+    const float none[widest] = {};
+    subtract(none, norm);
+    for (std::size_t c = 0; c < width_; ++c) rr[c] = norm[c];
     if (start) {
-      join<Width>(start + first * n, n, used, static_cast<float>(1 / (1 - options_.alpha)),
-                  z_.data());
-      apply(z_.data());
-      for (std::size_t i = 0; i < n * Width; ++i) r_[i] -= q_[i];
+      join(graph_, start + first * graph_.nodes(), used, width_,
+           static_cast<float>(1 / (1 - options_.alpha)), z_.data());
+      apply(z_.data(), curvature);
+      float whole[widest];
+      std::fill_n(whole, widest, 1.0f);
+      subtract(whole, rr);
     }
     p_ = r_;
-    sum_over_rows(rr, [&](std::size_t i, double* sum) {
-      for (std::size_t c = 0; c < Width; ++c) sum[c] += square(r_[i * Width + c]);
-    });
 
-    bool active[Width] = {};
-    double residual[Width] = {};
+    bool active[widest] = {};
     const auto judge = [&](std::size_t iteration) {
       bool any = false;
       for (std::size_t c = 0; c < used; ++c) {
         if (iteration > 0 && !active[c]) continue;
-        residual[c] = norm[c] > 0 ? std::sqrt(rr[c]) / norm[c] : 0.0;
-        report.history[iteration * sides.count + first + c] = residual[c];
+        const double residual = norm[c] > 0 ? std::sqrt(rr[c] / norm[c]) : 0.0;
+        report.history[iteration * sides.count + first + c] = residual;
         report.iterations[first + c] = static_cast<std::int32_t>(iteration);
-        report.residuals[first + c] = residual[c];
-        active[c] = residual[c] > options_.tolerance;
+        report.residuals[first + c] = residual;
+        active[c] = residual > options_.tolerance;
         any |= active[c];
       }
       return any;
@@ -73,107 +67,66 @@ class Solver {
     bool any = judge(0);
     for (std::size_t iteration = 1; any && iteration <= options_.iterations; ++iteration) {
       pulse();
-      sum_over_products(curvature);
-      float step[Width] = {};
-      for (std::size_t c = 0; c < used; ++c) {
+      apply(p_.data(), curvature);
+      float step[widest] = {}, beta[widest] = {};
+      for (std::size_t c = 0; c < width_; ++c) {
+        before[c] = rr[c];
         // Also false for NaN: a damaged graph ends the column, not the process.
         active[c] = active[c] && curvature[c] > 0;
         if (active[c]) step[c] = static_cast<float>(rr[c] / curvature[c]);
       }
-      double before[Width];
-      for (std::size_t c = 0; c < Width; ++c) before[c] = rr[c];
-      sum_over_rows(rr, [&](std::size_t i, double* sum) {
-        float *z = &z_[i * Width], *r = &r_[i * Width];
-        const float *p = &p_[i * Width], *q = &q_[i * Width];
-        for (std::size_t c = 0; c < Width; ++c) {
-          z[c] += step[c] * p[c];
-          r[c] -= step[c] * q[c];
-          sum[c] += square(r[c]);
-        }
-      });
+      subtract(step, rr);
       any = judge(iteration);
-      float beta[Width] = {};
       for (std::size_t c = 0; c < used; ++c)
         if (active[c]) beta[c] = static_cast<float>(rr[c] / before[c]);
-      parallel_for(blocks_, at_a_time_, [&](std::size_t begin, std::size_t end) {
-        for (std::size_t i = begin * reduction_rows; i < std::min(end * reduction_rows, n); ++i)
-          for (std::size_t c = 0; c < Width; ++c)
-            p_[i * Width + c] = r_[i * Width + c] + beta[c] * p_[i * Width + c];
+      for_each_block(graph_, width_, [&](std::size_t row, std::size_t rows, std::size_t) {
+        const std::size_t at = row * width_;
+        kernels_.flow_direction(&r_[at], &p_[at], &z_[at], rows, width_, step, beta);
       });
     }
-    part<Width>(z_.data(), n, used, static_cast<float>(1 - options_.alpha), out + first * n);
+    part(graph_, z_.data(), used, width_, static_cast<float>(1 - options_.alpha),
+         out + first * graph_.nodes());
   }
 
  private:
-  static double square(float x) { return static_cast<double>(x) * static_cast<double>(x); }
-
-  // total := the sum over all rows of what add(i, sum) adds to sum.
-  template <class Add>
-  void sum_over_rows(double* total, Add&& add) {
-    parallel_for(blocks_, at_a_time_, [&](std::size_t begin, std::size_t end) {
-      for (std::size_t b = begin; b < end; ++b) {
-        double sum[Width] = {};
-        for (std::size_t i = b * reduction_rows; i < std::min((b + 1) * reduction_rows, graph_.n);
-             ++i)
-          add(i, sum);
-        for (std::size_t c = 0; c < Width; ++c) partial_[b * Width + c] = sum[c];
-      }
+  // q := (I - alpha W) x, dots := x . q.
+  void apply(const float* x, double* dots) {
+    const auto alpha = static_cast<float>(options_.alpha);
+    for_each_block(graph_, width_, [&](std::size_t row, std::size_t rows, std::size_t b) {
+      const std::size_t slice = row / Sliced::lanes;
+      float* q = &q_[row * width_];
+      kernels_.sliced_product(view_, x, width_, slice, slice + rows / Sliced::lanes, q);
+      kernels_.flow_apply(x + row * width_, q, rows, width_, alpha, sums_.block(b));
     });
-    add_partials(total);
+    sums_.total(dots);
   }
 
-  // q := (I - alpha W) p, total := p . q.
-  void sum_over_products(double* total) {
-    apply(p_.data());
-    add_partials(total);
-  }
-
-  // q := (I - alpha W) x, partial := x . q in each block.
-  void apply(const float* x) {
-    parallel_for(blocks_, at_a_time_, [&](std::size_t begin, std::size_t end) {
-      for (std::size_t b = begin; b < end; ++b) {
-        double sum[Width] = {};
-        const std::size_t rows = std::min((b + 1) * reduction_rows, graph_.n);
-        multiply_rows<Width>(graph_, x, b * reduction_rows, rows,
-                             [&](std::size_t i, const float* product) {
-                               subtract(x + i * Width, product, &q_[i * Width], sum);
-                             });
-        for (std::size_t c = 0; c < Width; ++c) partial_[b * Width + c] = sum[c];
-      }
+  // r := r - step q, squares := r . r.
+  void subtract(const float* step, double* squares) {
+    for_each_block(graph_, width_, [&](std::size_t row, std::size_t rows, std::size_t b) {
+      const std::size_t at = row * width_;
+      kernels_.flow_residual(&q_[at], &r_[at], rows, width_, step, sums_.block(b));
     });
+    sums_.total(squares);
   }
 
-  // q := x - alpha * product, sum += x * q, for one row. Nothing overlaps.
-  void subtract(const float* __restrict x, const float* __restrict product, float* __restrict q,
-                double* __restrict sum) const {
-    const float alpha = alpha_;
-    for (std::size_t c = 0; c < Width; ++c) q[c] = x[c] - alpha * product[c];
-    for (std::size_t c = 0; c < Width; ++c)
-      sum[c] += static_cast<double>(x[c]) * static_cast<double>(q[c]);
-  }
-
-  void add_partials(double* total) {
-    for (std::size_t c = 0; c < Width; ++c) total[c] = 0;
-    for (std::size_t b = 0; b < blocks_; ++b)
-      for (std::size_t c = 0; c < Width; ++c) total[c] += partial_[b * Width + c];
-  }
-
-  const Csr& graph_;
-  float alpha_;
+  const Sliced& graph_;
+  SlicedView view_;
+  const KernelTable& kernels_;
   FlowOptions options_;
-  std::size_t blocks_, at_a_time_;
-  std::vector<double> partial_;
+  std::size_t width_;
+  BlockSums sums_;
   Buffer<float> z_, r_, p_, q_;
 };
 
 }  // namespace
 
-void conjugate_gradient(const Csr& graph, const RightSides& sides, const FlowOptions& options,
+void conjugate_gradient(const Sliced& graph, const RightSides& sides, const FlowOptions& options,
                         const float* start, float* out, const FlowReport& report) {
-  for (std::size_t i = 0; i < (options.iterations + 1) * sides.count; ++i)
-    report.history[i] = std::numeric_limits<double>::quiet_NaN();
-  by_width(sides.count, [&]<std::size_t Width>(std::size_t first, std::size_t used) {
-    Solver<Width>(graph, options).solve(sides, first, used, start, out, report);
+  std::fill_n(report.history, (options.iterations + 1) * sides.count,
+              std::numeric_limits<double>::quiet_NaN());
+  by_width(sides.count, [&](std::size_t first, std::size_t used, std::size_t width) {
+    Solver(graph, options, width).solve(sides, first, used, start, out, report);
   });
 }
 

@@ -5,6 +5,7 @@
 #include <cstdint>
 
 #include "graph/csr.h"
+#include "graph/sliced.h"
 
 namespace kf::graph {
 
@@ -24,7 +25,7 @@ struct FlowReport {
 
 // Solves for all right-hand sides. start (count, n) may be null: a first guess of f. out is (count,
 // n).
-void conjugate_gradient(const Csr& graph, const RightSides& sides, const FlowOptions& options,
+void conjugate_gradient(const Sliced& graph, const RightSides& sides, const FlowOptions& options,
                         const float* start, float* out, const FlowReport& report);
 
 }  // namespace kf::graph

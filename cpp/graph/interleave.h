@@ -1,67 +1,106 @@
 #pragma once
-// Vectors side by side: (n, Width), so that one neighbour's values of all vectors lie together.
+// Vectors side by side: (rows, Width), so that one neighbour's values of all vectors lie together.
+// Callers see vectors by node, solvers by place.
 
 #include <algorithm>
 #include <cstddef>
+#include <vector>
 
+#include "core/checked.h"
 #include "core/threads.h"
 #include "graph/csr.h"
+#include "graph/sliced.h"
 
 namespace kf::graph {
 
-// x (n, Width) := right-hand sides first to first + used; the rest zero. x is zero before.
-template <std::size_t Width>
-void scatter(const RightSides& sides, std::size_t first, std::size_t used, float* x) {
+// The most vectors that are handled together.
+constexpr std::size_t widest = 32;
+
+// x (rows, width) := right-hand sides first to first + used; the rest zero. x is zero before.
+inline void scatter(const Sliced& graph, const RightSides& sides, std::size_t first,
+                    std::size_t used, std::size_t width, float* x) {
+  const std::int32_t* places = graph.places().data();
   for (std::size_t c = 0; c < used; ++c)
     for (auto e = sides.starts[first + c]; e < sides.starts[first + c + 1]; ++e)
-      x[static_cast<std::size_t>(sides.ids[e]) * Width + c] += sides.values[e];
+      x[static_cast<std::size_t>(places[sides.ids[e]]) * width + c] += sides.values[e];
 }
 
-constexpr std::size_t copy_rows = 1 << 14;
-
-// out (used, n) := scale * x (n, Width), transposed.
-template <std::size_t Width>
-void part(const float* x, std::size_t n, std::size_t used, float scale, float* out) {
-  parallel_for(n, copy_rows, [&](std::size_t begin, std::size_t end) {
-    constexpr std::size_t tile = 16;
+// Calls copy(vector, node, entry of x (rows, width)) for all nodes of `used` vectors, a tile of
+// nodes at a time.
+template <class Copy>
+void for_each_entry(const Sliced& graph, std::size_t used, std::size_t width, Copy&& copy) {
+  constexpr std::size_t block = 1 << 14, tile = 16;
+  const std::int32_t* places = graph.places().data();
+  parallel_for(graph.nodes(), block, [&](std::size_t begin, std::size_t end) {
     for (std::size_t at = begin; at < end; at += tile)
       for (std::size_t c = 0; c < used; ++c)
         for (std::size_t i = at; i < std::min(at + tile, end); ++i)
-          out[c * n + i] = scale * x[i * Width + c];
+          copy(c, i, static_cast<std::size_t>(places[i]) * width + c);
   });
 }
 
-// x (n, Width) := scale * in (used, n), transposed.
-template <std::size_t Width>
-void join(const float* in, std::size_t n, std::size_t used, float scale, float* x) {
-  parallel_for(n, copy_rows, [&](std::size_t begin, std::size_t end) {
-    constexpr std::size_t tile = 16;
-    for (std::size_t at = begin; at < end; at += tile)
-      for (std::size_t c = 0; c < used; ++c)
-        for (std::size_t i = at; i < std::min(at + tile, end); ++i)
-          x[i * Width + c] = scale * in[c * n + i];
+// out (used, nodes) := scale * x.
+inline void part(const Sliced& graph, const float* x, std::size_t used, std::size_t width,
+                 float scale, float* out) {
+  const std::size_t n = graph.nodes();
+  for_each_entry(graph, used, width, [=](std::size_t c, std::size_t i, std::size_t entry) {
+    out[c * n + i] = scale * x[entry];
   });
 }
 
-// Calls solve.template operator()<Width>(first, used) for all right-hand sides, in the widest
-// groups that are not mostly empty.
+// x := scale * in (used, nodes).
+inline void join(const Sliced& graph, const float* in, std::size_t used, std::size_t width,
+                 float scale, float* x) {
+  const std::size_t n = graph.nodes();
+  for_each_entry(graph, used, width, [=](std::size_t c, std::size_t i, std::size_t entry) {
+    x[entry] = scale * in[c * n + i];
+  });
+}
+
+// Calls solve(first, used, width) for all right-hand sides, in the widest groups that are not
+// mostly empty.
 template <class Solve>
 void by_width(std::size_t count, Solve&& solve) {
   for (std::size_t first = 0; first < count;) {
-    const std::size_t left = count - first;
-    const std::size_t used = std::min<std::size_t>(left, 32);
-    if (used > 16)
-      solve.template operator()<32>(first, used);
-    else if (used > 8)
-      solve.template operator()<16>(first, used);
-    else if (used > 4)
-      solve.template operator()<8>(first, used);
-    else if (used > 1)
-      solve.template operator()<4>(first, used);
-    else
-      solve.template operator()<1>(first, used);
+    const std::size_t used = std::min(count - first, widest);
+    std::size_t width = used > 1 ? 4 : 1;
+    while (width < used) width *= 2;
+    solve(first, used, width);
     first += used;
   }
 }
+
+// Sums over rows are taken in blocks of this many and then over the blocks in order, so that they
+// do not depend on the number of threads, nor on how many vectors are handled together.
+constexpr std::size_t block_rows = 1024, block_slices = block_rows / Sliced::lanes;
+
+// Calls body(first row, rows, number of the block) for all blocks, in parallel.
+template <class Body>
+void for_each_block(const Sliced& graph, std::size_t width, Body&& body) {
+  const std::size_t rows = graph.rows(), blocks = (rows + block_rows - 1) / block_rows;
+  // Enough work to be worth handing out, a few milliseconds at most.
+  const std::size_t work = (graph.entries() / (rows + 1) + 4) * block_rows * width;
+  parallel_for(blocks, 1 + (std::size_t{1} << 18) / work, [&](std::size_t begin, std::size_t end) {
+    for (std::size_t b = begin; b < end; ++b)
+      body(b * block_rows, std::min(block_rows, rows - b * block_rows), b);
+  });
+}
+
+// Sums of a few columns, block by block.
+class BlockSums {
+ public:
+  BlockSums(std::size_t rows, std::size_t width)
+      : width_(width), partial_(checked_mul((rows + block_rows - 1) / block_rows, width)) {}
+  double* block(std::size_t b) { return partial_.data() + b * width_; }
+  void total(double* out) const {
+    std::fill_n(out, width_, 0.0);
+    for (std::size_t at = 0; at < partial_.size(); at += width_)
+      for (std::size_t c = 0; c < width_; ++c) out[c] += partial_[at + c];
+  }
+
+ private:
+  std::size_t width_;
+  std::vector<double> partial_;
+};
 
 }  // namespace kf::graph

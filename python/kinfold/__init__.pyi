@@ -37,6 +37,11 @@ from kinfold.classify.nbnn import NBNN as NBNN
 from kinfold.gallery import Gallery as Gallery
 from kinfold.graph.diffusion import Diffusion as Diffusion
 from kinfold.graph.knn import KNNGraph as KNNGraph
+from kinfold.graph.offline import OfflineDiffusion as OfflineDiffusion
+from kinfold.graph.random_walk import RandomWalk as RandomWalk
+from kinfold.graph.regional import RegionalDiffusion as RegionalDiffusion
+from kinfold.graph.spectral import SpectralRanking as SpectralRanking
+from kinfold.graph.truncated import TruncatedDiffusion as TruncatedDiffusion
 from kinfold.index.candidates import CandidateIndex as CandidateIndex
 from kinfold.index.cells import CellIndex as CellIndex
 from kinfold.index.coarse.multi import multi_sequence as multi_sequence

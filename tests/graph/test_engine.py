@@ -28,6 +28,19 @@ def valid() -> dict[str, Any]:
     }
 
 
+GRAPH = ("starts", "neighbours", "weights")
+
+
+def conjugate_gradient(**arguments: Any) -> Any:
+    graph = _core.graph.FlowGraph(*(arguments.pop(name) for name in GRAPH))
+    return graph.conjugate_gradient(**arguments)
+
+
+def random_walk(**arguments: Any) -> Any:
+    graph = _core.graph.FlowGraph(*(arguments.pop(name) for name in GRAPH))
+    return graph.random_walk(**arguments)
+
+
 CHANGES = [
     ("starts", np.array([0, 1, 3], I64)),
     ("starts", np.array([1, 1, 2], I64)),
@@ -65,7 +78,7 @@ CHANGES = [
 ]
 
 
-@pytest.mark.parametrize("solve", [_core.graph.conjugate_gradient, _core.graph.random_walk])
+@pytest.mark.parametrize("solve", [conjugate_gradient, random_walk])
 @pytest.mark.parametrize(("name", "value"), CHANGES)
 def test_flows_refuse(solve: Any, name: str, value: Any) -> None:
     assert np.isfinite(solve(**valid())[0]).all()
@@ -73,7 +86,16 @@ def test_flows_refuse(solve: Any, name: str, value: Any) -> None:
         solve(**{**valid(), name: value})
 
 
-@pytest.mark.parametrize("solve", [_core.graph.conjugate_gradient, _core.graph.random_walk])
+@pytest.mark.parametrize("x", [np.zeros((1, 3), F32), np.zeros(2, F32), np.zeros((1, 2))])
+def test_multiply_refuses(x: Any) -> None:
+    graph = _core.graph.FlowGraph(*(valid()[name] for name in GRAPH))
+    assert graph.multiply(np.array([[2, 3]], F32)).tolist() == [[3, 2]]
+    assert graph.multiply(np.empty((0, 2), F32)).shape == (0, 2)
+    with pytest.raises(ValueError, match="x: expected"):
+        graph.multiply(x)
+
+
+@pytest.mark.parametrize("solve", [conjugate_gradient, random_walk])
 def test_no_queries_and_no_nodes(solve: Any) -> None:
     none = {
         "side_starts": np.zeros(1, I64),
@@ -86,7 +108,7 @@ def test_no_queries_and_no_nodes(solve: Any) -> None:
     assert solve(**{**valid(), **bare, **empty})[0].shape == (3, 0)
 
 
-@pytest.mark.parametrize("solve", [_core.graph.conjugate_gradient, _core.graph.random_walk])
+@pytest.mark.parametrize("solve", [conjugate_gradient, random_walk])
 @given(seed=st.integers(0, 10_000))
 def test_any_weights_end_in_an_answer(solve: Any, seed: int) -> None:
     """Weights are payload: NaN, infinity, negative or lopsided, the call returns."""
@@ -136,7 +158,7 @@ def test_symmetrize_of_nothing() -> None:
 @pytest.mark.parametrize(
     ("name", "value"),
     [
-        *(change for change in CHANGES if change[0] in ("starts", "neighbours", "weights")),
+        *(change for change in CHANGES if change[0] in GRAPH),
         ("source_ids", np.array([2], I64)),
         ("source_ids", np.array([-1], I64)),
         ("source_ids", np.array([0, 1], I64)),
@@ -149,7 +171,7 @@ def test_symmetrize_of_nothing() -> None:
     ],
 )
 def test_path_refuses(name: str, value: Any) -> None:
-    arguments = {key: valid()[key] for key in ("starts", "neighbours", "weights")}
+    arguments = {key: valid()[key] for key in GRAPH}
     arguments.update(
         source_ids=np.array([0], I64), source_weights=np.array([1], F32),
         target=1, kind="bottleneck", gamma=3.0,

@@ -63,6 +63,12 @@ def graph() -> Any:
     return kf.KNNGraph.build(_random().random((6, 3)), 3)
 
 
+def offline() -> Any:
+    return kf.OfflineDiffusion.build(
+        graph(), [[0, 1, 2], [1, 0, -1], [2, 3, 0], [3, 2, 5], [4, 1, 0], [5, 3, 2]]
+    )
+
+
 def segment() -> Any:
     from kinfold.gallery.segment import Segment
 
@@ -201,6 +207,8 @@ FACTORIES: dict[str, Callable[[], Any]] = {
     "manifold.LaplacianEigenmaps": lambda: manifold("LaplacianEigenmaps", n_neighbors=4),
     "manifold.LLE": lambda: manifold("LocallyLinearEmbedding", n_neighbors=4),
     "manifold.LocalPCA": lambda: manifold("LocalPCA", n_cells=2),
+    "graph.Offline": offline,
+    "graph.Spectral": lambda: kf.SpectralRanking.fit(graph(), 2),
     "gallery.Segment": segment,
     "gallery.Model": model,
 }
@@ -284,6 +292,8 @@ def use(kind: str, thing: Any) -> Any:
         return thing.transform(np.eye(2))
     if kind == "graph.KNN":
         return kf.Diffusion(thing, iterations=3).scores([[0, 1]], [[0.9, 0.8]])
+    if kind in ("graph.Offline", "graph.Spectral"):
+        return thing.scores([[0, 1]], [[0.9, 0.8]]), *thing.rank([[2, 4]], [[0.7, 0.6]], k=4)
     if kind == "gallery.Segment":
         return tuple(thing.features(row).descriptors for row in range(len(thing)))
     if kind == "gallery.Model":

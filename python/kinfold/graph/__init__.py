@@ -2,4 +2,6 @@
 
 METHODS: dict[str, str] = {
     "KNN": "kinfold.graph.knn:KNNGraph",
+    "Offline": "kinfold.graph.offline:OfflineDiffusion",
+    "Spectral": "kinfold.graph.spectral:SpectralRanking",
 }

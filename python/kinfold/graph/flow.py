@@ -5,10 +5,12 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import numpy as np
 from numpy.typing import NDArray
 
+from kinfold import _core
 from kinfold.base.arrays import Vectors, as_array, as_choice, as_count, as_number, as_vectors
 from kinfold.base.ranking import Neighbours
 from kinfold.graph.knn import KNNGraph
@@ -16,6 +18,12 @@ from kinfold.graph.query_vector import RULES, QueryVectors, query_vectors
 
 # Queries that are scored at once when only a ranking is wanted: bounds the memory, fills the registers.
 _BLOCK = 32
+
+STORAGES = ("float32", "float16")
+# Of each graph and storage: the weights that it was made of, and the system.
+_SYSTEMS: WeakKeyDictionary[KNNGraph, dict[str, tuple[Vectors, _core.graph.FlowGraph]]] = (
+    WeakKeyDictionary()
+)
 
 
 @dataclass(frozen=True)
@@ -34,7 +42,46 @@ class Solution:
     history: NDArray[np.float64]
 
 
-class Flow(ABC):
+class Scorer(ABC):
+    """Scores of all nodes from the neighbours of a query, and the ranking by them."""
+
+    @abstractmethod
+    def _scores(self, lists: NDArray[Any], values: NDArray[Any]) -> Vectors:
+        """float32 (q, n), of lists and values that have a row a query."""
+
+    def scores(self, ids: Any, similarities: Any = None) -> Vectors:
+        """Scores of all nodes, float32 (q, n), or (n,) for one query.
+
+        ids : int (q, k), or (q, points, k) for queries of several points; -1 past the end of a list.
+            Or the Neighbours of a search by "ip" or "cosine", which hold the similarities too
+        similarities : float32, the same shape    of the query to these nodes, before the power gamma
+        """
+        lists, values, one = as_batch(ids, similarities)
+        scores = self._scores(lists, values)
+        return scores[0] if one else scores
+
+    def rank(self, ids: Any, similarities: Any = None, k: int = 100) -> Neighbours:
+        """The k nodes of the largest scores: scores (q, k), descending, and ids; one query gives (k,).
+
+        Arguments as of scores.
+
+        Ties go to the smaller id. Nodes that the flow does not reach have score 0; past the number
+        of nodes the ids are -1 and the scores -inf.
+        """
+        lists, values, one = as_batch(ids, similarities)
+        k = as_count(k, "k")
+        best = np.full((len(lists), k), -np.inf, np.float32)
+        nodes = np.full((len(lists), k), -1, np.int64)
+        for first in range(0, len(lists), _BLOCK):
+            block = slice(first, first + _BLOCK)
+            for row, scores in enumerate(self._scores(lists[block], values[block]), first):
+                order = largest(scores, k)
+                nodes[row, : len(order)] = order
+                best[row, : len(order)] = scores[order]
+        return Neighbours(best[0], nodes[0]) if one else Neighbours(best, nodes)
+
+
+class Flow(Scorer):
     """Scores flow from the neighbours of a query over the normalised graph."""
 
     def __init__(
@@ -45,17 +92,15 @@ class Flow(ABC):
         iterations: int,
         tolerance: float = 1e-6,
         query_vector: str = "formula",
+        storage: str = "float32",
     ) -> None:
-        if not isinstance(graph, KNNGraph):
-            raise ValueError(f"graph: expected a KNNGraph, got {type(graph).__name__}")
-        self.graph = graph
-        self.alpha = as_number(alpha, "alpha", least=0, most=1)
-        if self.alpha == 1:
-            raise ValueError("alpha: expected a number in [0, 1), got 1: the system is singular")
+        self.graph = as_graph(graph)
+        self.alpha = as_alpha(alpha)
         self.iterations = as_count(iterations, "iterations", most=100_000)
         self.tolerance = as_number(tolerance, "tolerance", least=0)
         self.query_vector = as_choice(query_vector, "query_vector", RULES)
-        self._weights = graph.normalised()
+        self.storage = as_choice(storage, "storage", STORAGES)
+        self._system = flow_graph(graph, self.storage)
 
     @abstractmethod
     def _run(self, sides: QueryVectors, start: Vectors | None) -> Any:
@@ -64,12 +109,10 @@ class Flow(ABC):
     def solve(self, ids: Any, similarities: Any = None, *, start: Any = None) -> Solution:
         """Scores of all nodes, and the convergence.
 
-        ids : int (q, k), or (q, points, k) for queries of several points; -1 past the end of a list.
-            Or the Neighbours of a search by "ip" or "cosine", which hold the similarities too
-        similarities : float32, the same shape    of the query to these nodes, before the power gamma
+        ids, similarities : as of scores
         start : float32 (q, n)                    a first guess of the scores
         """
-        lists, values = _lists(ids, similarities)
+        lists, values = as_lists(ids, similarities)
         sides = query_vectors(self.graph, lists, values, rule=self.query_vector)
         if start is not None:
             start = as_vectors(start, "start", dim=len(self.graph))
@@ -79,34 +122,38 @@ class Flow(ABC):
                 )
         return Solution(*self._run(sides, start))
 
-    def scores(self, ids: Any, similarities: Any = None) -> Vectors:
-        """Scores of all nodes, float32 (q, n), or (n,) for one query; see solve."""
-        lists, values, one = _batch(ids, similarities)
-        scores = self.solve(lists, values).scores
-        return scores[0] if one else scores
-
-    def rank(self, ids: Any, similarities: Any = None, k: int = 100) -> Neighbours:
-        """The k nodes of the largest scores: scores (q, k), descending, and ids; one query gives (k,).
-
-        Arguments as of solve.
-
-        Ties go to the smaller id. Nodes that the flow does not reach have score 0; past the number
-        of nodes the ids are -1 and the scores -inf.
-        """
-        lists, values, one = _batch(ids, similarities)
-        k = as_count(k, "k")
-        best = np.full((len(lists), k), -np.inf, np.float32)
-        nodes = np.full((len(lists), k), -1, np.int64)
-        for first in range(0, len(lists), _BLOCK):
-            block = slice(first, first + _BLOCK)
-            for row, scores in enumerate(self.solve(lists[block], values[block]).scores, first):
-                order = _largest(scores, k)
-                nodes[row, : len(order)] = order
-                best[row, : len(order)] = scores[order]
-        return Neighbours(best[0], nodes[0]) if one else Neighbours(best, nodes)
+    def _scores(self, lists: NDArray[Any], values: NDArray[Any]) -> Vectors:
+        return self.solve(lists, values).scores
 
 
-def _lists(ids: Any, similarities: Any) -> tuple[NDArray[Any], NDArray[Any]]:
+def as_graph(graph: Any) -> KNNGraph:
+    """The argument, if it is a graph."""
+    if not isinstance(graph, KNNGraph):
+        raise ValueError(f"graph: expected a KNNGraph, got {type(graph).__name__}")
+    return graph
+
+
+def as_alpha(alpha: Any) -> float:
+    """A number in [0, 1)."""
+    value = as_number(alpha, "alpha", least=0, most=1)
+    if value == 1:
+        raise ValueError("alpha: expected a number in [0, 1), got 1: the system is singular")
+    return value
+
+
+def flow_graph(graph: KNNGraph, storage: str = "float32") -> _core.graph.FlowGraph:
+    """The normalised graph as the solvers read it; made once for a graph and kept while it lives."""
+    weights = graph.normalised()
+    kept = _SYSTEMS.setdefault(graph, {})
+    if storage not in kept or kept[storage][0] is not weights:
+        system = _core.graph.FlowGraph(
+            graph.starts, graph.neighbours, weights, storage == "float16"
+        )
+        kept[storage] = weights, system
+    return kept[storage][1]
+
+
+def as_lists(ids: Any, similarities: Any) -> tuple[NDArray[Any], NDArray[Any]]:
     """Lists and similarities of one shape, from two arrays or from a search."""
     if similarities is None:
         if not isinstance(ids, Neighbours):
@@ -120,13 +167,13 @@ def _lists(ids: Any, similarities: Any) -> tuple[NDArray[Any], NDArray[Any]]:
     return lists, values
 
 
-def _batch(ids: Any, similarities: Any) -> tuple[NDArray[Any], NDArray[Any], bool]:
+def as_batch(ids: Any, similarities: Any) -> tuple[NDArray[Any], NDArray[Any], bool]:
     """Lists of one query (k,) become (1, k)."""
-    lists, values = _lists(ids, similarities)
+    lists, values = as_lists(ids, similarities)
     return (lists[None], values[None], True) if lists.ndim == 1 else (lists, values, False)
 
 
-def _largest(scores: Vectors, k: int) -> NDArray[np.int64]:
+def largest(scores: Vectors, k: int) -> NDArray[np.int64]:
     """Positions of the k largest, descending, ties by position."""
     if k < len(scores):
         least = np.partition(scores, len(scores) - k)[len(scores) - k]

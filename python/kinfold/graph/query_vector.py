@@ -2,15 +2,43 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from dataclasses import dataclass
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from kinfold.base.arrays import Ids, Vectors, as_array, as_choice
-from kinfold.graph.knn import KNNGraph
+from kinfold.graph.knn import weigh
 
 RULES = ("formula", "reference")
+
+
+class Weigher(Protocol):
+    """What a query needs to know of a graph: a KNNGraph, or the Nodes that it leaves behind."""
+
+    @property
+    def gamma(self) -> float: ...
+
+    def __len__(self) -> int: ...
+
+    def weigh(self, similarities: Any) -> Vectors: ...
+
+
+@dataclass(frozen=True)
+class Nodes:
+    """How many nodes a graph had, and how it turned similarities into weights."""
+
+    count: int
+    gamma: float
+    metric: str
+
+    def __len__(self) -> int:
+        return self.count
+
+    def weigh(self, similarities: Any) -> Vectors:
+        """max(s, 0) ** gamma; cosines are cut at 1."""
+        return weigh(as_array(similarities, "similarities"), self.gamma, self.metric)
 
 
 class QueryVectors(NamedTuple):
@@ -22,7 +50,7 @@ class QueryVectors(NamedTuple):
 
 
 def query_vectors(
-    graph: KNNGraph, ids: Any, similarities: Any, *, rule: str = "formula"
+    graph: Weigher, ids: Any, similarities: Any, *, rule: str = "formula"
 ) -> QueryVectors:
     """y_i = sum over the points q of a query of s(q, x_i) where x_i is a neighbour of q.
 
@@ -66,7 +94,7 @@ def query_vectors(
 
 
 def _sum(
-    graph: KNNGraph, ids: NDArray[Any], similarities: Vectors, k: int, rule: str
+    graph: Weigher, ids: NDArray[Any], similarities: Vectors, k: int, rule: str
 ) -> tuple[NDArray[Any], Vectors]:
     """One query's nodes, ascending, and their weights."""
     nodes, position = np.unique(ids, return_inverse=True)

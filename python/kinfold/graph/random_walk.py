@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from kinfold import _core
 from kinfold.base.arrays import Vectors
 from kinfold.graph.flow import Flow
 from kinfold.graph.knn import KNNGraph
@@ -39,13 +38,4 @@ class RandomWalk(Flow):
         )
 
     def _run(self, sides: QueryVectors, start: Vectors | None) -> Any:
-        return _core.graph.random_walk(
-            self.graph.starts,
-            self.graph.neighbours,
-            self._weights,
-            *sides,
-            self.alpha,
-            self.iterations,
-            self.tolerance,
-            start,
-        )
+        return self._system.random_walk(*sides, self.alpha, self.iterations, self.tolerance, start)

@@ -1,0 +1,239 @@
+"""Diffusion made beforehand: what flows from each node is kept, a query adds up a few such rows."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kinfold.base.arrays import Ids, Vectors, as_array, as_choice, as_count, as_ids, as_number
+from kinfold.base.errors import FileFormatError
+from kinfold.base.ranking import Neighbours
+from kinfold.base.state import JSON, Arrays, check_only, check_range, check_starts, take, take_param
+from kinfold.graph.diffusion import Diffusion
+from kinfold.graph.flow import Scorer, as_alpha, as_batch, as_graph, largest
+from kinfold.graph.knn import METRICS, KNNGraph
+from kinfold.graph.query_vector import Nodes, query_vectors
+from kinfold.graph.truncated import diffuse, subgraph
+
+# Columns that are solved at once where no neighbourhood is given.
+_BLOCK = 32
+
+
+class OfflineDiffusion(Scorer):
+    """Diffusion from each node, truncated, kept as sparse rows; a query is a sum of its neighbours' rows.
+
+    Made by ``build``. A query takes the time of adding k_query rows, whatever the size of the database;
+    memory is 8 bytes for each of the ``keep`` entries of a row. Scores agree with Diffusion up to what
+    the neighbourhood and ``keep`` cut off.
+
+    starts : int64 (n + 1,)
+    ids : int32 (entries,)       nodes that row i reaches, ascending, in starts[i]:starts[i + 1]
+    values : float32 (entries,)  their scores
+
+    Yang, Hinami, Matsui, Ly & Satoh, AAAI 2019, of which this is the form for queries outside the graph.
+    """
+
+    kind: ClassVar[str] = "graph.Offline"
+
+    def __init__(
+        self, starts: Ids, ids: NDArray[np.int32], values: Vectors, *,
+        alpha: float, gamma: float, metric: str, keep: int, iterations: int, tolerance: float,
+    ) -> None:  # fmt: skip
+        self.starts, self.ids, self.values = starts, ids, values
+        self.alpha = as_alpha(alpha)
+        self.keep = as_count(keep, "keep")
+        self.iterations = as_count(iterations, "iterations", most=100_000)
+        self.tolerance = as_number(tolerance, "tolerance", least=0)
+        gamma = as_number(gamma, "gamma", least=0, open=True)
+        self.nodes = Nodes(len(starts) - 1, gamma, as_choice(metric, "metric", METRICS))
+
+    @classmethod
+    def build(
+        cls,
+        graph: KNNGraph,
+        neighbourhoods: Any = None,
+        *,
+        keep: int = 1000,
+        alpha: float = 0.99,
+        iterations: int = 20,
+        tolerance: float = 1e-6,
+    ) -> OfflineDiffusion:
+        """Diffuse from every node.
+
+        neighbourhoods : int (n, size)   the nodes nearest to each node by plain similarity, to which its
+            diffusion is confined; -1 past the end. Without, each diffusion runs over the whole graph
+        keep : so many of the largest scores of a node are kept
+        """
+        as_graph(graph)
+        empty = cls(
+            np.zeros(1, np.int64), np.empty(0, np.int32), np.empty(0, np.float32), alpha=alpha,
+            gamma=graph.gamma, metric=graph.metric, keep=keep, iterations=iterations, tolerance=tolerance,
+        )  # fmt: skip
+        return empty.updated(graph, np.arange(len(graph)), neighbourhoods)
+
+    def updated(self, graph: KNNGraph, nodes: Any, neighbourhoods: Any = None) -> OfflineDiffusion:
+        """Rows of some nodes made anew, for a graph that has changed there or has grown.
+
+        graph : KNNGraph              the graph as it is now, of at least as many nodes
+        nodes : int (m,)              whose rows are made: the new nodes, and those near them
+        neighbourhoods : int (m, size)    of these nodes, as of build
+        The other rows stay, and know nothing of the change. New nodes without a row have an empty one.
+        """
+        as_graph(graph)
+        nodes = as_ids(nodes, "nodes")
+        if (graph.gamma, graph.metric) != (self.nodes.gamma, self.nodes.metric):
+            raise ValueError(
+                f"graph: expected gamma={self.nodes.gamma:g} and metric {self.nodes.metric}, "
+                f"got {graph.gamma:g} and {graph.metric}"
+            )
+        if len(graph) < len(self.nodes):
+            raise ValueError(f"graph: expected at least {len(self.nodes)} nodes, got {len(graph)}")
+        if nodes.size and nodes.max() >= len(graph):
+            raise ValueError(f"nodes: expected nodes below {len(graph)}, got {nodes.max()}")
+        lists = None if neighbourhoods is None else as_array(neighbourhoods, "neighbourhoods")
+        if lists is not None and (
+            lists.ndim != 2 or lists.dtype.kind not in "iu" or len(lists) != len(nodes)
+        ):
+            raise ValueError(
+                f"neighbourhoods: expected ids ({len(nodes)}, size), got {lists.dtype} of shape {lists.shape}"
+            )
+        if lists is not None and lists.size and (lists.max() >= len(graph) or lists.min() < -1):
+            raise ValueError(f"neighbourhoods: expected nodes from 0 to {len(graph) - 1} or -1")
+        rows: dict[int, tuple[NDArray[np.int32], Vectors]] = {}
+        if lists is None:
+            self._whole(graph, nodes, rows)
+        else:
+            self._confined(graph, nodes, lists, rows)
+        counts = np.zeros(len(graph), np.int64)
+        counts[: len(self.nodes)] = np.diff(self.starts)
+        for node, (ids, _) in rows.items():
+            counts[node] = len(ids)
+        starts = np.concatenate([[0], np.cumsum(counts)])
+        ids, values = np.empty(starts[-1], np.int32), np.empty(starts[-1], np.float32)
+        for node in range(len(graph)):
+            into = slice(starts[node], starts[node + 1])
+            if node in rows:
+                ids[into], values[into] = rows[node]
+            elif node < len(self.nodes):
+                kept = slice(self.starts[node], self.starts[node + 1])
+                ids[into], values[into] = self.ids[kept], self.values[kept]
+        return type(self)(starts, ids, values, **self.params())
+
+    def _whole(self, graph: KNNGraph, nodes: Ids, rows: dict[int, Any]) -> None:
+        """Rows by diffusion over the whole graph."""
+        flow = Diffusion(
+            graph, alpha=self.alpha, iterations=self.iterations, tolerance=self.tolerance
+        )
+        for first in range(0, len(nodes), _BLOCK):
+            block = nodes[first : first + _BLOCK]
+            scores = flow.scores(block[:, None], np.ones((len(block), 1), np.float32))
+            for node, row in zip(block, scores):
+                rows[int(node)] = self._kept(np.arange(len(graph)), row)
+
+    def _confined(
+        self, graph: KNNGraph, nodes: Ids, lists: NDArray[Any], rows: dict[int, Any]
+    ) -> None:
+        """Rows by diffusion within the nodes' neighbourhoods."""
+        for node, members in zip(nodes, lists):
+            near = np.unique(np.append(members[members >= 0], node)).astype(np.int64)
+            scores = diffuse(
+                subgraph(graph, near), np.searchsorted(near, [node]), np.ones(1),
+                self.alpha, self.iterations, self.tolerance,
+            )  # fmt: skip
+            rows[int(node)] = self._kept(near, scores)
+
+    def _kept(self, nodes: Ids, scores: Vectors) -> tuple[NDArray[np.int32], Vectors]:
+        """The largest scores above 0, by ascending node."""
+        order = np.sort(largest(scores, self.keep))
+        order = order[scores[order] > 0]
+        return nodes[order].astype(np.int32), scores[order]
+
+    def _scores(self, lists: NDArray[Any], values: NDArray[Any]) -> Vectors:
+        sides = query_vectors(self.nodes, lists, values)
+        scores = np.zeros((len(lists), len(self.nodes)), np.float32)
+        for row in range(len(lists)):
+            nodes, sums = self._sum(sides.ids, sides.weights, sides.starts[row : row + 2])
+            scores[row, nodes] = sums
+        return scores
+
+    def rank(self, ids: Any, similarities: Any = None, k: int = 100) -> Neighbours:
+        """The k nodes of the largest scores: scores (q, k), descending, and ids; one query gives (k,).
+
+        Arguments as of scores. Only nodes that a row reaches are ranked: past them the ids are -1 and the
+        scores -inf.
+        """
+        lists, values, one = as_batch(ids, similarities)
+        k = as_count(k, "k")
+        sides = query_vectors(self.nodes, lists, values)
+        best = np.full((len(lists), k), -np.inf, np.float32)
+        found = np.full((len(lists), k), -1, np.int64)
+        for row in range(len(lists)):
+            nodes, sums = self._sum(sides.ids, sides.weights, sides.starts[row : row + 2])
+            order = largest(sums, k)
+            found[row, : len(order)] = nodes[order]
+            best[row, : len(order)] = sums[order]
+        return Neighbours(best[0], found[0]) if one else Neighbours(best, found)
+
+    def _sum(self, ids: NDArray[Any], weights: Vectors, span: Ids) -> tuple[Ids, Vectors]:
+        """One query's nodes, ascending, and their scores: the weighted sum of its neighbours' rows."""
+        entries = [
+            (slice(self.starts[node], self.starts[node + 1]), weight)
+            for node, weight in zip(ids[span[0] : span[1]], weights[span[0] : span[1]])
+        ]
+        if not entries:
+            return np.empty(0, np.int64), np.empty(0, np.float32)
+        nodes, place = np.unique(
+            np.concatenate([self.ids[row] for row, _ in entries]), return_inverse=True
+        )
+        parts = np.concatenate([self.values[row] * weight for row, weight in entries])
+        return nodes.astype(np.int64), np.bincount(
+            place, weights=parts, minlength=len(nodes)
+        ).astype(np.float32)
+
+    def __len__(self) -> int:
+        return len(self.nodes)
+
+    def params(self) -> dict[str, JSON]:
+        return {
+            "alpha": self.alpha,
+            "gamma": self.nodes.gamma,
+            "iterations": self.iterations,
+            "keep": self.keep,
+            "metric": self.nodes.metric,
+            "tolerance": self.tolerance,
+        }
+
+    def arrays(self) -> Arrays:
+        return {"starts": self.starts, "ids": self.ids, "values": self.values}
+
+    @classmethod
+    def from_state(
+        cls, params: Mapping[str, JSON], arrays: Mapping[str, NDArray[Any]]
+    ) -> OfflineDiffusion:
+        check_only(
+            params, {"alpha", "gamma", "iterations", "keep", "metric", "tolerance"}, "parameter"
+        )
+        check_only(arrays, {"starts", "ids", "values"}, "array")
+        ids = take(arrays, "ids", np.int32, (None,))
+        starts = take(arrays, "starts", np.int64, (None,))
+        check_starts(starts, len(ids), "starts")
+        check_range(ids, len(starts) - 1, "ids")
+        try:
+            return cls(
+                starts,
+                ids,
+                take(arrays, "values", np.float32, (len(ids),)),
+                alpha=take_param(params, "alpha", (int, float)),
+                gamma=take_param(params, "gamma", (int, float)),
+                iterations=take_param(params, "iterations", int),
+                keep=take_param(params, "keep", int),
+                metric=take_param(params, "metric", str),
+                tolerance=take_param(params, "tolerance", (int, float)),
+            )
+        except FileFormatError:
+            raise
+        except ValueError as error:
+            raise FileFormatError(str(error)) from error

@@ -1,0 +1,123 @@
+"""Diffusion within a neighbourhood of the query: the cost does not grow with the graph."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kinfold import _core
+from kinfold.base.arrays import Ids, as_choice, as_count, as_number
+from kinfold.base.ranking import Neighbours
+from kinfold.graph.flow import as_alpha, as_batch, as_graph, largest
+from kinfold.graph.knn import KNNGraph
+from kinfold.graph.query_vector import RULES, query_vectors
+
+
+class TruncatedDiffusion:
+    """Diffusion on the graph of the nodes that are nearest to the query by plain similarity alone.
+
+    graph : KNNGraph of the whole database
+    k_query : the diffusion starts from so many of the nearest
+    alpha, iterations, tolerance, query_vector : as of Diffusion
+
+    Degrees are those within the neighbourhood. A query costs what its neighbourhood has edges, whatever
+    the size of the database. Iscen, Tolias, Avrithis, Furon & Chum, CVPR 2017, section 4.3.
+    """
+
+    def __init__(
+        self,
+        graph: KNNGraph,
+        *,
+        k_query: int = 10,
+        alpha: float = 0.99,
+        iterations: int = 20,
+        tolerance: float = 1e-6,
+        query_vector: str = "formula",
+    ) -> None:
+        self.graph = as_graph(graph)
+        self.k_query = as_count(k_query, "k_query")
+        self.alpha = as_alpha(alpha)
+        self.iterations = as_count(iterations, "iterations", most=100_000)
+        self.tolerance = as_number(tolerance, "tolerance", least=0)
+        self.query_vector = as_choice(query_vector, "query_vector", RULES)
+
+    def rank(self, ids: Any, similarities: Any = None, k: int = 100) -> Neighbours:
+        """The k nodes of the largest scores: scores (q, k), descending, and ids; one query gives (k,).
+
+        ids : int (q, m), or (q, points, m) for queries of several points    the neighbourhood, nearest
+            first, some 1,000 to 10,000; -1 past the end of a list. Or the Neighbours of a search
+        similarities : float32, the same shape    of the query to these nodes, before the power gamma
+
+        Nodes outside the neighbourhood are not ranked: past its size the ids are -1 and the scores -inf.
+        """
+        lists, values, one = as_batch(ids, similarities)
+        k = as_count(k, "k")
+        best = np.full((len(lists), k), -np.inf, np.float32)
+        nodes = np.full((len(lists), k), -1, np.int64)
+        sides = query_vectors(
+            self.graph,
+            lists[..., : self.k_query],
+            values[..., : self.k_query],
+            rule=self.query_vector,
+        )
+        for row, members in enumerate(lists):
+            near = np.unique(members[members >= 0]).astype(np.int64)
+            if len(near) == 0:
+                continue
+            if near[-1] >= len(self.graph):
+                raise ValueError(
+                    f"ids: expected nodes from 0 to {len(self.graph) - 1} or -1, got {near[-1]}"
+                )
+            part = subgraph(self.graph, near)
+            its = slice(sides.starts[row], sides.starts[row + 1])
+            scores = diffuse(
+                part,
+                np.searchsorted(near, sides.ids[its]),
+                sides.weights[its],
+                self.alpha,
+                self.iterations,
+                self.tolerance,
+            )
+            order = largest(scores, k)
+            nodes[row, : len(order)] = near[order]
+            best[row, : len(order)] = scores[order]
+        return Neighbours(best[0], nodes[0]) if one else Neighbours(best, nodes)
+
+
+def subgraph(graph: KNNGraph, nodes: Ids) -> KNNGraph:
+    """The graph among some nodes, ascending: node i of it is nodes[i]."""
+    lengths = graph.starts[nodes + 1] - graph.starts[nodes]
+    ends = np.cumsum(lengths)
+    entries = np.arange(ends[-1]) + np.repeat(graph.starts[nodes] - ends + lengths, lengths)
+    named = graph.neighbours[entries]
+    place = np.minimum(np.searchsorted(nodes, named), len(nodes) - 1)
+    kept = nodes[place] == named
+    rows = np.repeat(np.arange(len(nodes)), lengths)[kept]
+    starts = np.concatenate([[0], np.cumsum(np.bincount(rows, minlength=len(nodes)))])
+    return KNNGraph(
+        starts, place[kept].astype(np.int32), graph.weights[entries[kept]],
+        gamma=graph.gamma, metric=graph.metric, k=graph.k, reciprocal=graph.reciprocal,
+    )  # fmt: skip
+
+
+def diffuse(
+    graph: KNNGraph,
+    nodes: NDArray[Any],
+    weights: NDArray[Any],
+    alpha: float,
+    iterations: int,
+    tolerance: float,
+) -> NDArray[np.float32]:
+    """Scores of all nodes from one right-hand side, on a graph that is used once."""
+    system = _core.graph.FlowGraph(graph.starts, graph.neighbours, graph.normalised())
+    scores: NDArray[np.float32] = system.conjugate_gradient(
+        np.array([0, len(nodes)]),
+        nodes.astype(np.int32),
+        np.asarray(weights, np.float32),
+        alpha,
+        iterations,
+        tolerance,
+    )[0][0]
+    return scores
