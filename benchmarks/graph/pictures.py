@@ -12,9 +12,9 @@ import argparse
 from pathlib import Path
 
 import numpy as np
-from kinfold.datasets.manifolds import two_moons, two_spirals
 
 import kinfold as kf
+from kinfold.datasets.manifolds import two_moons, two_spirals
 from kinfold.report.manifold_plot import write_rankings
 
 FRAMES = 10
