@@ -18,11 +18,13 @@ class Weigher(Protocol):
     """What a query needs to know of a graph: a KNNGraph, or the Nodes that it leaves behind."""
 
     @property
-    def gamma(self) -> float: ...
+    def gamma(self) -> float:
+        """The power that turns similarities into weights."""
 
     def __len__(self) -> int: ...
 
-    def weigh(self, similarities: Any) -> Vectors: ...
+    def weigh(self, similarities: Any) -> Vectors:
+        """Similarities to weights."""
 
 
 @dataclass(frozen=True)
