@@ -1,0 +1,82 @@
+"""Pictures of embeddings: a roll unrolled, digits, the poses of objects.
+
+python benchmarks/manifold/pictures.py FOLDER
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import numpy as np
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+import data
+import kinfold as kf
+from kinfold.datasets.manifolds import swiss_roll
+from kinfold.report.embedding import write_embeddings
+
+
+def roll(folder: Path) -> None:
+    """The roll, what unrolls it, and what does not; neighbours that reach across its turns."""
+    sample = swiss_roll(1500)
+    models = {
+        "Isomap, k = 8": kf.Isomap(2, n_neighbors=8),
+        "Isomap, k = 60": kf.Isomap(2, n_neighbors=60),
+        "LLE, k = 12": kf.LocallyLinearEmbedding(2, n_neighbors=12),
+        "eigenmaps, k = 10": kf.LaplacianEigenmaps(2, n_neighbors=10),
+        "kernel PCA, rbf": kf.KernelPCA(2, kernel="rbf", gamma=0.01),
+        "PCA": kf.PCA(2),
+    }
+    panels = {"the roll": sample.points}
+    for name, model in models.items():
+        panels[name] = model.fit_transform(sample.points)
+        if isinstance(model, kf.Isomap):
+            print(f"{name}: residual variance {model.residual_variance_:.4f}")
+    write_embeddings(folder / "roll.png", panels, sample.coordinates[:, 0])
+
+
+def poses(folder: Path) -> None:
+    """72 views of each object by Isomap, coloured by angle: how near to a circle they come."""
+    views = np.load(data.SHARED / "coil20" / "coil20.npz")["images"].astype(np.float32) / 255
+    small = views.reshape(20, 72, 32, 4, 32, 4).mean(axis=(3, 5)).reshape(20, 72, -1)
+    planes = [kf.Isomap(2, n_neighbors=4).fit_transform(x) for x in small]
+    whole = 0
+    for plane in planes:
+        centred = plane - plane.mean(axis=0)
+        angle = np.unwrap(np.arctan2(centred[:, 1], centred[:, 0]))
+        whole += abs(abs(angle[-1] - angle[0]) - 2 * np.pi) < 0.6
+    print(f"once round in order of pose: {whole} of 20 objects")
+    panels = {f"object {i + 1}": planes[i] for i in (0, 3, 7, 12, 18)}
+    write_embeddings(folder / "poses.png", panels, np.arange(72.0) * 5)
+
+
+def cells() -> None:
+    """Mean squared error of 2,000 noisy points of an arc and of digits: global PCA against local."""
+    sys.path.insert(0, str(Path(__file__).parent))
+    from embeddings import mnist
+
+    x = mnist(12_000)
+    learn, held = x[:10_000], x[10_000:]
+    for p in (5, 10):
+        pca = kf.PCA(p).fit(learn)
+        gaps = held - pca.inverse_transform(pca.transform(held))
+        figures = {"PCA": float((gaps**2).sum(axis=1).mean())}
+        for distance in ("euclidean", "reconstruction"):
+            model = kf.LocalPCA(p, n_cells=20, distance=distance, iterations=15).fit(learn)
+            figures[f"local PCA, {distance}"] = -model.score(held)
+        print(f"digits, {p} components:", {name: round(f, 2) for name, f in figures.items()})
+
+
+def main() -> None:
+    folder = Path(sys.argv[1])
+    folder.mkdir(parents=True, exist_ok=True)
+    roll(folder)
+    if data.SHARED.exists():
+        poses(folder)
+        cells()
+
+
+if __name__ == "__main__":
+    main()
