@@ -5,12 +5,14 @@
 
 #include "bind/arrays.h"
 #include "bind/registry.h"
+#include "graph/communities.h"
 #include "graph/conjugate_gradient.h"
 #include "graph/csr.h"
 #include "graph/random_walk.h"
 #include "graph/shortest_paths.h"
 #include "graph/sliced.h"
 #include "graph/symmetrize.h"
+#include "scan/nn_descent.h"
 
 namespace kf::bind {
 
@@ -106,12 +108,13 @@ Array<float> multiply(const graph::Sliced& self, const py::object& x) {
   return out;
 }
 
+template <class Id>
 py::tuple symmetrize(const py::object& ids, const py::object& weights, std::size_t k,
                      bool reciprocal) {
-  const auto i = expect<std::int64_t>(ids, "ids", 2);
+  const auto i = expect<Id>(ids, "ids", 2);
   const auto w = expect<float>(weights, "weights", 2);
   require(rows(i) == rows(w) && cols(i) == cols(w), "weights: expected the shape of ids");
-  const graph::NeighbourLists lists{rows(i), cols(i), i.data(), w.data()};
+  const graph::NeighbourLists<Id> lists{rows(i), cols(i), i.data(), w.data()};
   graph::OwnedCsr built;
   {
     const py::gil_scoped_release release;
@@ -146,11 +149,72 @@ py::tuple path(const py::object& starts, const py::object& neighbours, const py:
   return py::make_tuple(adopt(std::move(found.ids)), adopt(std::move(found.weights)));
 }
 
+// Runs over a graph without the interpreter's lock.
+template <class Run>
+auto over(const GraphArrays& arrays, Run&& run) {
+  const graph::Csr csr = arrays.view();
+  const py::gil_scoped_release release;
+  graph::check(csr);
+  return run(csr);
+}
+
+Array<std::int64_t> components(const py::object& starts, const py::object& neighbours,
+                               const py::object& weights, float least) {
+  return adopt(over({starts, neighbours, weights},
+                    [&](const graph::Csr& csr) { return graph::components(csr, least); }));
+}
+
+Array<std::int64_t> communities(const py::object& starts, const py::object& neighbours,
+                                const py::object& weights, double resolution, std::uint64_t seed) {
+  require(resolution >= 0, "resolution: expected a number >= 0");
+  return adopt(over({starts, neighbours, weights}, [&](const graph::Csr& csr) {
+    return graph::communities(csr, resolution, seed);
+  }));
+}
+
+double modularity(const py::object& starts, const py::object& neighbours, const py::object& weights,
+                  const py::object& labels, double resolution) {
+  const auto l = expect<std::int64_t>(labels, "labels", 1);
+  require(static_cast<std::size_t>(l.size()) + 1 == py::len(starts),
+          "labels: expected one for each node");
+  const std::int64_t* of = l.data();
+  return over({starts, neighbours, weights},
+              [&](const graph::Csr& csr) { return graph::modularity(csr, of, resolution); });
+}
+
+py::tuple nn_descent(const py::object& x, const std::string& metric, std::size_t k,
+                     std::uint64_t seed, std::size_t trees, std::size_t sample, std::size_t rounds,
+                     double least_change) {
+  const auto v = expect<float>(x, "x", 2);
+  require(cols(v) > 0 && k > 0, "x: expected at least one dimension, k at least 1");
+  require(metric == "l2" || metric == "ip", "metric: expected l2 or ip");
+  require(trees > 0 && sample > 0, "trees: expected at least one tree and a sample");
+  const auto width = static_cast<py::ssize_t>(k);
+  Array<float> distances({v.shape(0), width});
+  Array<std::int32_t> ids({v.shape(0), width});
+  float* d = distances.mutable_data();
+  std::int32_t* i = ids.mutable_data();
+  std::size_t taken = 0;
+  {
+    const py::gil_scoped_release release;
+    taken = scan::nn_descent(v.data(), rows(v), cols(v),
+                             metric == "l2" ? scan::Metric::l2 : scan::Metric::inner_product, k,
+                             {seed, trees, sample, rounds, least_change}, d, i);
+  }
+  return py::make_tuple(distances, ids, taken);
+}
+
 }  // namespace
 
 void register_graph(py::module_ m) {
-  m.def("symmetrize", &symmetrize, py::arg("ids"), py::arg("weights"), py::arg("k"),
-        py::arg("reciprocal"));
+  m.def(
+      "symmetrize",
+      [](const py::object& ids, const py::object& weights, std::size_t k, bool reciprocal) {
+        return py::isinstance<Array<std::int32_t>>(ids)
+                   ? symmetrize<std::int32_t>(ids, weights, k, reciprocal)
+                   : symmetrize<std::int64_t>(ids, weights, k, reciprocal);
+      },
+      py::arg("ids"), py::arg("weights"), py::arg("k"), py::arg("reciprocal"));
   py::class_<graph::Sliced>(m, "FlowGraph", "A graph as solvers read it: ordered, in slices.")
       .def(py::init(&sliced), py::arg("starts"), py::arg("neighbours"), py::arg("weights"),
            py::arg("halves") = false)
@@ -166,6 +230,16 @@ void register_graph(py::module_ m) {
   m.def("path", &path, py::arg("starts"), py::arg("neighbours"), py::arg("weights"),
         py::arg("source_ids"), py::arg("source_weights"), py::arg("target"), py::arg("kind"),
         py::arg("gamma"));
+  const scan::DescentOptions usual;
+  m.def("nn_descent", &nn_descent, py::arg("x"), py::arg("metric"), py::arg("k"), py::arg("seed"),
+        py::arg("trees") = usual.trees, py::arg("sample") = usual.sample,
+        py::arg("rounds") = usual.rounds, py::arg("least_change") = usual.least_change);
+  m.def("components", &components, py::arg("starts"), py::arg("neighbours"), py::arg("weights"),
+        py::arg("least"));
+  m.def("communities", &communities, py::arg("starts"), py::arg("neighbours"), py::arg("weights"),
+        py::arg("resolution"), py::arg("seed"));
+  m.def("modularity", &modularity, py::arg("starts"), py::arg("neighbours"), py::arg("weights"),
+        py::arg("labels"), py::arg("resolution"));
   register_manifold(m);
 }
 

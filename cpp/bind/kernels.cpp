@@ -106,6 +106,40 @@ void register_kernels(py::module_ m) {
                                                    cols(x), t.data(), hits.data());
     return as_array(hits, found);
   });
+  m.def("filter_pairs_u8", [](const py::object& queries, const py::object& codes,
+                              const py::object& bias, const py::object& query_thresholds,
+                              const py::object& query_offsets, const py::object& point_thresholds) {
+    ByteOperands in(queries, codes, bias);
+    const auto t = expect<std::int32_t>(query_thresholds, "query_thresholds", 1);
+    const auto o = expect<std::int32_t>(query_offsets, "query_offsets", 1);
+    const auto p = expect<std::int32_t>(point_thresholds, "point_thresholds", 1);
+    require(rows(t) == rows(in.queries) && rows(o) == rows(t) && rows(p) == rows(in.codes),
+            "thresholds: expected one for each query and point");
+    std::vector<std::uint32_t> hits(rows(t) * rows(in.codes));
+    const std::size_t found = kernels().filter_pairs_u8(
+        in.queries.data(), in.scratch.data(), rows(t), in.codes.data(), in.bias.data(),
+        rows(in.codes) / 16, cols(in.codes), t.data(), o.data(), p.data(), hits.data());
+    return as_array(hits, found);
+  });
+  m.def(
+      "filter_pairs_f32", [](const py::object& queries, const py::object& points,
+                             const py::object& bias, const py::object& query_thresholds,
+                             const py::object& query_offsets, const py::object& point_thresholds) {
+        const auto q = expect<float>(queries, "queries", 3), x = expect<float>(points, "points", 2);
+        const auto b = expect<float>(bias, "bias", 1);
+        const auto t = expect<float>(query_thresholds, "query_thresholds", 1);
+        const auto o = expect<float>(query_offsets, "query_offsets", 1);
+        const auto p = expect<float>(point_thresholds, "point_thresholds", 1);
+        require(cols(q) == cols(x) && q.shape(2) == 16, "queries: expected (groups, d, 16)");
+        require(rows(b) == rows(x) && rows(x) < 65536 && rows(p) == rows(x) &&
+                    rows(t) == 16 * rows(q) && rows(o) == rows(t),
+                "points: expected a bias and a threshold each, queries' padded");
+        std::vector<std::uint32_t> hits(rows(t) * rows(x));
+        const std::size_t found =
+            kernels().filter_pairs_f32(q.data(), rows(t), x.data(), b.data(), rows(x), cols(x),
+                                       t.data(), o.data(), p.data(), hits.data());
+        return as_array(hits, found);
+      });
   m.def("encode_u8", [](const py::object& x, const py::object& centre, float scale) {
     const auto v = expect<float>(x, "x", 1), c = expect<float>(centre, "centre", 1);
     require(v.size() == c.size() && scale > 0,

@@ -1,6 +1,7 @@
 // Exact search over arrays that Python owns.
 
 #include "scan/exact.h"
+#include "scan/self_join.h"
 
 #include <string>
 
@@ -48,6 +49,43 @@ struct Inputs {
   }
 };
 
+scan::Metric metric_named(const std::string& name) {
+  require(name == "l2" || name == "ip", "metric: expected l2 or ip");
+  return name == "l2" ? scan::Metric::l2 : scan::Metric::inner_product;
+}
+
+py::tuple self_join(const py::object& x, const std::string& metric, std::size_t k,
+                    const std::string& filter, std::size_t threads) {
+  const auto v = expect<float>(x, "x", 2);
+  require(cols(v) > 0 && k > 0, "x: expected at least one dimension, k at least 1");
+  const scan::Metric chosen = metric_named(metric);
+  const scan::Filter wish = filter_named(filter);
+  const py::ssize_t n = v.shape(0), width = static_cast<py::ssize_t>(k);
+  Array<float> distances({n, width});
+  Array<std::int32_t> ids({n, width});
+  float* d = distances.mutable_data();
+  std::int32_t* i = ids.mutable_data();
+  {
+    const py::gil_scoped_release release;
+    scan::self_join(v.data(), rows(v), cols(v), chosen, k, wish, threads, d, i);
+  }
+  return py::make_tuple(distances, ids);
+}
+
+Array<float> list_values(const py::object& x, const std::string& metric, const py::object& ids) {
+  const auto v = expect<float>(x, "x", 2);
+  const auto i = expect<std::int32_t>(ids, "ids", 2);
+  require(rows(v) == rows(i), "ids: expected one list for each row");
+  const scan::Metric chosen = metric_named(metric);
+  Array<float> distances({i.shape(0), i.shape(1)});
+  float* out = distances.mutable_data();
+  {
+    const py::gil_scoped_release release;
+    scan::list_values(v.data(), rows(v), cols(v), chosen, i.data(), cols(i), out);
+  }
+  return distances;
+}
+
 }  // namespace
 
 void register_scan(py::module_ m) {
@@ -55,9 +93,7 @@ void register_scan(py::module_ m) {
                               "Filters of exact search over vectors that the caller keeps.")
       .def(py::init([](std::size_t d, const std::string& metric, bool shadow) {
              require(d > 0, "dim: expected at least 1");
-             require(metric == "l2" || metric == "ip", "metric: expected l2 or ip");
-             return new scan::ExactScan(
-                 d, metric == "l2" ? scan::Metric::l2 : scan::Metric::inner_product, shadow);
+             return new scan::ExactScan(d, metric_named(metric), shadow);
            }),
            py::arg("dim"), py::arg("metric"), py::arg("shadow") = true)
       .def("append",
@@ -110,6 +146,9 @@ void register_scan(py::module_ m) {
           },
           py::arg("base"), py::arg("queries"), py::arg("radius"), py::arg("ids") = py::none(),
           py::arg("alive") = py::none(), py::arg("filter") = "auto", py::arg("threads") = 0);
+  m.def("self_join", &self_join, py::arg("x"), py::arg("metric"), py::arg("k"),
+        py::arg("filter") = "auto", py::arg("threads") = 0);
+  m.def("list_values", &list_values, py::arg("x"), py::arg("metric"), py::arg("ids"));
 }
 
 }  // namespace kf::bind

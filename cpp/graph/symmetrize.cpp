@@ -31,7 +31,9 @@ std::vector<std::size_t> running_sum(const std::vector<std::size_t>& counts) {
 }
 
 // A row's first k ids other than itself, ascending.
-void cut(const NeighbourLists& lists, std::size_t row, std::size_t k, std::vector<Edge>& edges) {
+template <class Id>
+void cut(const NeighbourLists<Id>& lists, std::size_t row, std::size_t k,
+         std::vector<Edge>& edges) {
   edges.clear();
   for (std::size_t at = row * lists.width; at < (row + 1) * lists.width && edges.size() < k; ++at) {
     const std::int64_t id = lists.ids[at];
@@ -49,7 +51,8 @@ void cut(const NeighbourLists& lists, std::size_t row, std::size_t k, std::vecto
                             std::to_string(row));
 }
 
-Adjacency own_lists(const NeighbourLists& lists, std::size_t k) {
+template <class Id>
+Adjacency own_lists(const NeighbourLists<Id>& lists, std::size_t k) {
   const std::size_t most = std::min(k, lists.width);
   std::vector<Edge> slots(checked_mul(lists.n, most));
   std::vector<std::size_t> counts(lists.n);
@@ -109,7 +112,8 @@ void merge(const Adjacency& own, const Adjacency& other, std::size_t row, bool r
 
 }  // namespace
 
-OwnedCsr symmetrize(const NeighbourLists& lists, std::size_t k, bool reciprocal) {
+template <class Id>
+OwnedCsr symmetrize(const NeighbourLists<Id>& lists, std::size_t k, bool reciprocal) {
   if (lists.n >= static_cast<std::size_t>(std::numeric_limits<std::int32_t>::max()))
     throw InvalidArgument("ids: expected fewer than 2**31 rows");
   const Adjacency own = own_lists(lists, k), other = transpose(own);
@@ -134,5 +138,8 @@ OwnedCsr symmetrize(const NeighbourLists& lists, std::size_t k, bool reciprocal)
   });
   return graph;
 }
+
+template OwnedCsr symmetrize(const NeighbourLists<std::int32_t>&, std::size_t, bool);
+template OwnedCsr symmetrize(const NeighbourLists<std::int64_t>&, std::size_t, bool);
 
 }  // namespace kf::graph

@@ -8,9 +8,10 @@
 namespace kf::graph {
 
 // Lists of `width` ids and weights, nearest first; -1 where a list is short.
+template <class Id>
 struct NeighbourLists {
   std::size_t n = 0, width = 0;
-  const std::int64_t* ids = nullptr;
+  const Id* ids = nullptr;
   const float* weights = nullptr;
 };
 
@@ -24,6 +25,7 @@ struct OwnedCsr {
 // lists hold the other (reciprocal) or either does; its weight is the larger of the two. Weights
 // that are not positive make no edge. Neighbours ascend in each row. Throws InvalidArgument for an
 // id outside the graph or twice in a list.
-OwnedCsr symmetrize(const NeighbourLists& lists, std::size_t k, bool reciprocal);
+template <class Id>
+OwnedCsr symmetrize(const NeighbourLists<Id>& lists, std::size_t k, bool reciprocal);
 
 }  // namespace kf::graph

@@ -1,5 +1,6 @@
 // Float32 filter of exact search: the pairs (query, point) with <query, point> + bias >=
-// threshold(query), up to rounding, which the caller's thresholds allow for.
+// threshold(query), up to rounding, which the caller's thresholds allow for; or, for a set joined
+// with itself, those that matter to either side.
 //
 // queries     float32, packed (ceil(nq / 16), d, 16): 16 queries side by side
 // points      float32 (n, d), as stored; each number is broadcast to 16 queries, so nothing is
@@ -7,6 +8,7 @@
 // up; n < 65536 Bound: d fused multiply-adds a pair. 24 accumulators hide the latency of two FMA
 // ports.
 
+#include "kernels/pair_bounds.h"
 #include "kernels/table.h"
 #include "simd/vec.h"
 
@@ -19,6 +21,7 @@ constexpr int width = 16, most_points = 6;
 inline Lanes load(const float* p) { return _mm512_loadu_ps(p); }
 inline Lanes splat(float x) { return _mm512_set1_ps(x); }
 inline Lanes multiply_add(Lanes a, Lanes b, Lanes c) { return _mm512_fmadd_ps(a, b, c); }
+inline Lanes add(Lanes a, Lanes b) { return _mm512_add_ps(a, b); }
 inline unsigned at_least(Lanes a, Lanes b) { return _mm512_cmp_ps_mask(a, b, _CMP_GE_OQ); }
 constexpr int most_lanes = 4;
 #elif defined(__AVX2__)
@@ -27,6 +30,7 @@ constexpr int width = 8, most_points = 6;
 inline Lanes load(const float* p) { return _mm256_loadu_ps(p); }
 inline Lanes splat(float x) { return _mm256_set1_ps(x); }
 inline Lanes multiply_add(Lanes a, Lanes b, Lanes c) { return _mm256_fmadd_ps(a, b, c); }
+inline Lanes add(Lanes a, Lanes b) { return _mm256_add_ps(a, b); }
 inline unsigned at_least(Lanes a, Lanes b) {
   return static_cast<unsigned>(_mm256_movemask_ps(_mm256_cmp_ps(a, b, _CMP_GE_OQ)));
 }
@@ -42,6 +46,10 @@ inline Lanes multiply_add(const Lanes& a, const Lanes& b, Lanes c) {
   for (int i = 0; i < 4; ++i) c.v[i] += a.v[i] * b.v[i];
   return c;
 }
+inline Lanes add(Lanes a, const Lanes& b) {
+  for (int i = 0; i < 4; ++i) a.v[i] += b.v[i];
+  return a;
+}
 inline unsigned at_least(const Lanes& a, const Lanes& b) {
   unsigned mask = 0;
   for (int i = 0; i < 4; ++i) mask |= static_cast<unsigned>(a.v[i] >= b.v[i]) << i;
@@ -50,12 +58,28 @@ inline unsigned at_least(const Lanes& a, const Lanes& b) {
 constexpr int most_lanes = 4;
 #endif
 
+// Which lanes of a point's sums reach the thresholds; lanes are the queries from `first` on.
+struct Thresholds {
+  const float* thresholds;
+  unsigned test(Lanes sums, std::size_t first, std::size_t) const {
+    return at_least(sums, load(thresholds + first));
+  }
+};
+struct EitherSide {
+  PairBounds<float> bounds;
+  unsigned test(Lanes sums, std::size_t first, std::size_t point) const {
+    return at_least(sums, load(bounds.query_thresholds + first)) |
+           at_least(add(sums, load(bounds.query_offsets + first)),
+                    splat(bounds.point_thresholds[point]));
+  }
+};
+
 // `Points` points against `Groups` vectors of queries; the vectors of one query group lie 16 floats
 // apart in k.
-template <int Points, int Groups>
+template <int Points, int Groups, class Test>
 inline std::size_t scan_block(const float* const* queries, std::uint32_t first, const float* points,
                               const float* bias, std::uint32_t point, std::size_t d,
-                              const float* thresholds, std::uint32_t* hits) {
+                              const Test& test, std::uint32_t* hits) {
   Lanes sums[Points][Groups];
   for (int p = 0; p < Points; ++p)
     for (int g = 0; g < Groups; ++g) sums[p][g] = splat(bias[p]);
@@ -69,35 +93,34 @@ inline std::size_t scan_block(const float* const* queries, std::uint32_t first, 
   }
   std::size_t found = 0;
   for (int g = 0; g < Groups; ++g) {
-    const Lanes threshold = load(thresholds + width * g);
-    for (int p = 0; p < Points; ++p)
-      for (unsigned mask = at_least(sums[p][g], threshold); mask; mask &= mask - 1)
-        hits[found++] = (first + static_cast<std::uint32_t>(width * g + __builtin_ctz(mask)))
-                            << 16 |
-                        (point + static_cast<std::uint32_t>(p));
+    const std::uint32_t query = first + static_cast<std::uint32_t>(width * g);
+    for (int p = 0; p < Points; ++p) {
+      const std::uint32_t at = point + static_cast<std::uint32_t>(p);
+      for (unsigned mask = test.test(sums[p][g], query, at); mask; mask &= mask - 1)
+        hits[found++] = (query + static_cast<std::uint32_t>(__builtin_ctz(mask))) << 16 | at;
+    }
   }
   return found;
 }
 
-template <int Groups>
+template <int Groups, class Test>
 inline std::size_t scan_points(const float* const* queries, std::uint32_t first,
                                const float* points, const float* bias, std::size_t n, std::size_t d,
-                               const float* thresholds, std::uint32_t* hits) {
+                               const Test& test, std::uint32_t* hits) {
   std::size_t found = 0, i = 0;
   for (; i + most_points <= n; i += most_points)
-    found +=
-        scan_block<most_points, Groups>(queries, first, points + i * d, bias + i,
-                                        static_cast<std::uint32_t>(i), d, thresholds, hits + found);
+    found += scan_block<most_points, Groups>(queries, first, points + i * d, bias + i,
+                                             static_cast<std::uint32_t>(i), d, test, hits + found);
   for (; i < n; ++i)
     found += scan_block<1, Groups>(queries, first, points + i * d, bias + i,
-                                   static_cast<std::uint32_t>(i), d, thresholds, hits + found);
+                                   static_cast<std::uint32_t>(i), d, test, hits + found);
   return found;
 }
 
-}  // namespace
-
-std::size_t filter_f32(const float* queries, std::size_t nq, const float* points, const float* bias,
-                       std::size_t n, std::size_t d, const float* thresholds, std::uint32_t* hits) {
+template <class Test>
+inline std::size_t scan(const float* queries, std::size_t nq, const float* points,
+                        const float* bias, std::size_t n, std::size_t d, const Test& test,
+                        std::uint32_t* hits) {
   const std::size_t vectors = (nq + 15) / 16 * 16 / width;
   std::size_t found = 0;
   for (std::size_t v = 0; v < vectors; v += most_lanes) {
@@ -108,20 +131,34 @@ std::size_t filter_f32(const float* queries, std::size_t nq, const float* points
       groups[count] = queries + query / 16 * 16 * d + query % 16;
     }
     const auto first = static_cast<std::uint32_t>(v * width);
-    const float* bounds = thresholds + first;
     if (count == most_lanes) {
-      found += scan_points<most_lanes>(groups, first, points, bias, n, d, bounds, hits + found);
+      found += scan_points<most_lanes>(groups, first, points, bias, n, d, test, hits + found);
       continue;
     }
     int g = 0;
     for (; g + 2 <= count; g += 2)
       found += scan_points<2>(groups + g, first + static_cast<std::uint32_t>(width * g), points,
-                              bias, n, d, bounds + width * g, hits + found);
+                              bias, n, d, test, hits + found);
     if (g < count)
       found += scan_points<1>(groups + g, first + static_cast<std::uint32_t>(width * g), points,
-                              bias, n, d, bounds + width * g, hits + found);
+                              bias, n, d, test, hits + found);
   }
   return found;
+}
+
+}  // namespace
+
+std::size_t filter_f32(const float* queries, std::size_t nq, const float* points, const float* bias,
+                       std::size_t n, std::size_t d, const float* thresholds, std::uint32_t* hits) {
+  return scan(queries, nq, points, bias, n, d, Thresholds{thresholds}, hits);
+}
+
+std::size_t filter_pairs_f32(const float* queries, std::size_t nq, const float* points,
+                             const float* bias, std::size_t n, std::size_t d,
+                             const float* query_thresholds, const float* query_offsets,
+                             const float* point_thresholds, std::uint32_t* hits) {
+  const EitherSide test{{query_thresholds, query_offsets, point_thresholds}};
+  return scan(queries, nq, points, bias, n, d, test, hits);
 }
 
 }  // namespace kf::KF_LEVEL

@@ -17,6 +17,24 @@ struct Hits {
   }
 };
 
+struct PairHits {
+  PairBounds<std::int32_t> bounds;
+  std::uint32_t* out;
+  std::size_t found = 0;
+
+  void take(std::uint32_t query, std::uint32_t point, __m256i sums) {
+    const __m256i offset = _mm256_set1_epi32(bounds.query_offsets[query]);
+    const __m256i points =
+        _mm256_loadu_si256(reinterpret_cast<const __m256i*>(bounds.point_thresholds + point));
+    const __m256i below = _mm256_and_si256(
+        _mm256_cmpgt_epi32(_mm256_set1_epi32(bounds.query_thresholds[query]), sums),
+        _mm256_cmpgt_epi32(points, _mm256_add_epi32(sums, offset)));
+    unsigned mask = ~static_cast<unsigned>(_mm256_movemask_ps(_mm256_castsi256_ps(below))) & 0xffu;
+    for (; mask; mask &= mask - 1)
+      out[found++] = query << 16 | (point + static_cast<std::uint32_t>(__builtin_ctz(mask)));
+  }
+};
+
 struct Sums {
   std::int32_t* sums;
   std::size_t stride;

@@ -16,6 +16,22 @@ struct Hits {
   }
 };
 
+struct PairHits {
+  PairBounds<std::int32_t> bounds;
+  std::uint32_t* out;
+  std::size_t found = 0;
+
+  void take(std::uint32_t query, std::uint32_t point, __m512i sums) {
+    const __m512i offset = _mm512_set1_epi32(bounds.query_offsets[query]);
+    unsigned mask =
+        _mm512_cmpge_epi32_mask(sums, _mm512_set1_epi32(bounds.query_thresholds[query])) |
+        _mm512_cmpge_epi32_mask(_mm512_add_epi32(sums, offset),
+                                _mm512_loadu_si512(bounds.point_thresholds + point));
+    for (; mask; mask &= mask - 1)
+      out[found++] = query << 16 | (point + static_cast<std::uint32_t>(__builtin_ctz(mask)));
+  }
+};
+
 struct Sums {
   std::int32_t* sums;
   std::size_t stride;

@@ -30,6 +30,13 @@ struct TileHits : Hits {
   }
 };
 
+struct TilePairHits : PairHits {
+  void take(std::uint32_t query, std::uint32_t point, __m512i low, __m512i high) {
+    PairHits::take(query, point, low);
+    PairHits::take(query, point + 16, high);
+  }
+};
+
 struct TileSums : Sums {
   void take(std::uint32_t query, std::uint32_t point, __m512i low, __m512i high) {
     Sums::take(query, point, low);

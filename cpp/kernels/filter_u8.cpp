@@ -1,6 +1,7 @@
 // Integer filter of exact search: finds the pairs (query, point) with
 //     sum_j queries[j] * codes[j] + bias >= threshold(query),
-// all in exact 32-bit integer arithmetic, so every level finds the same pairs.
+// or, for a set joined with itself, those that matter to either side; all in exact 32-bit integer
+// arithmetic, so every level finds the same pairs.
 //
 // queries      int8 (nq, d), nq a multiple of 16, rows beyond the last query zero
 // scratch      int16 (nq, d): room for levels without 8-bit products
@@ -12,6 +13,7 @@
 // equal tiles Bound: d multiply-adds a pair; one byte a dimension and point from memory, shared by
 // all queries.
 
+#include "kernels/pair_bounds.h"
 #include "kernels/table.h"
 #include "simd/vec.h"
 
@@ -37,6 +39,19 @@ struct Hits {
   void take(std::uint32_t query, std::uint32_t point, const std::int32_t* sums) {
     for (std::uint32_t p = 0; p < 16; ++p)
       if (sums[p] >= thresholds[query]) out[found++] = query << 16 | (point + p);
+  }
+};
+
+struct PairHits {
+  PairBounds<std::int32_t> bounds;
+  std::uint32_t* out;
+  std::size_t found = 0;
+
+  void take(std::uint32_t query, std::uint32_t point, const std::int32_t* sums) {
+    for (std::uint32_t p = 0; p < 16; ++p)
+      if (sums[p] >= bounds.query_thresholds[query] ||
+          sums[p] + bounds.query_offsets[query] >= bounds.point_thresholds[point + p])
+        out[found++] = query << 16 | (point + p);
   }
 };
 
@@ -117,6 +132,24 @@ std::size_t filter_u8(const std::int8_t* queries, std::int16_t* scratch, std::si
 #endif
   Hits sink{thresholds, hits};
   scan(queries, scratch, used, codes, bias, blocks, d, sink);
+  return sink.found;
+}
+
+std::size_t filter_pairs_u8(const std::int8_t* queries, std::int16_t* scratch, std::size_t nq,
+                            const std::uint8_t* codes, const std::int32_t* bias, std::size_t blocks,
+                            std::size_t d, const std::int32_t* query_thresholds,
+                            const std::int32_t* query_offsets, const std::int32_t* point_thresholds,
+                            std::uint32_t* hits) {
+  const PairBounds<std::int32_t> bounds{query_thresholds, query_offsets, point_thresholds};
+#if KF_LEVEL_RANK >= 4
+  if (nq % 16 == 0) {
+    TilePairHits sink{{bounds, hits}};
+    scan_tiles(queries, nq, codes, bias, blocks, d, sink);
+    return sink.found;
+  }
+#endif
+  PairHits sink{bounds, hits};
+  scan(queries, scratch, nq, codes, bias, blocks, d, sink);
   return sink.found;
 }
 

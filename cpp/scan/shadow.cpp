@@ -20,12 +20,9 @@ bool all_bytes(const float* x, std::size_t count) {
   return true;
 }
 
-struct Encoded {
-  double residual, length, norm,
-      sum;  // ||x - x^||, ||x - centre||, ||x^||^2 in code units, sum of the codes
-};
+}  // namespace
 
-// Norms rounded up: float32 sums of d terms are within (d / 32 + 8) * 2^-24, and each difference
+// Float32 sums of d terms are within (d / 32 + 8) * 2^-24, and each difference
 // was rounded once by 2^-24 of its length.
 Encoded encode(const KernelTable& table, const float* x, const float* centre, float scale,
                std::size_t d, std::int8_t* codes) {
@@ -36,8 +33,6 @@ Encoded encode(const KernelTable& table, const float* x, const float* centre, fl
   return {std::sqrt(static_cast<double>(totals[0]) * sums) + length * 0x1p-22,
           length * (1 + 0x1p-22), static_cast<double>(totals[2]), static_cast<double>(totals[3])};
 }
-
-}  // namespace
 
 Shadow::Shadow(std::size_t d, Metric metric)
     : d_(d), padded_d_(pad_dimension(d)), metric_(metric) {}

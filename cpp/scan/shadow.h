@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "core/buffer.h"
+#include "kernels/table.h"
 
 namespace kf::scan {
 
@@ -34,6 +35,14 @@ struct Bytes {
     return static_cast<double>(worst);
   }
 };
+
+// One vector in 8 bits. Norms are rounded up.
+struct Encoded {
+  double residual, length, norm,
+      sum;  // ||x - x^||, ||x - centre||, ||x^||^2 in code units, sum of the codes
+};
+Encoded encode(const KernelTable& table, const float* x, const float* centre, float scale,
+               std::size_t d, std::int8_t* codes);
 
 // Tiles of at most 64 dimensions, all equal.
 inline std::size_t pad_dimension(std::size_t d) {

@@ -48,6 +48,7 @@ _PUBLIC = {
     "PCA": "kinfold.transform.pca",
     "LearnedWhitening": "kinfold.transform.learned_whitening",
     "KNNGraph": "kinfold.graph.knn",
+    "KNNLists": "kinfold.graph.lists",
     "Diffusion": "kinfold.graph.diffusion",
     "OfflineDiffusion": "kinfold.graph.offline",
     "RandomWalk": "kinfold.graph.random_walk",

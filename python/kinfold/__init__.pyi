@@ -37,6 +37,7 @@ from kinfold.classify.nbnn import NBNN as NBNN
 from kinfold.gallery import Gallery as Gallery
 from kinfold.graph.diffusion import Diffusion as Diffusion
 from kinfold.graph.knn import KNNGraph as KNNGraph
+from kinfold.graph.lists import KNNLists as KNNLists
 from kinfold.graph.offline import OfflineDiffusion as OfflineDiffusion
 from kinfold.graph.random_walk import RandomWalk as RandomWalk
 from kinfold.graph.regional import RegionalDiffusion as RegionalDiffusion

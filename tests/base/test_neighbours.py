@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from kinfold.base.neighbours import exact_neighbours
+from kinfold import _core, use_threads
+from kinfold.base.neighbours import exact_neighbours, other_neighbours, self_neighbours
 
 
 @pytest.mark.parametrize("metric", ["l2", "ip"])
@@ -46,3 +47,62 @@ def test_no_queries() -> None:
 def test_bad_arguments(queries, base, k, metric, words) -> None:
     with pytest.raises(ValueError, match=words):
         exact_neighbours(queries, base, k, metric=metric)
+
+
+def join_case(name: str) -> np.ndarray:
+    rng = np.random.default_rng(len(name))
+    clusters = 3 * rng.normal(size=(30, 33))[rng.integers(30, size=1300)]
+    x = (clusters + rng.normal(size=(1300, 33))).astype(np.float32)
+    if name == "bytes":
+        return rng.integers(0, 40, x.shape).astype(np.float32)
+    if name == "unit":
+        x /= np.linalg.norm(x, axis=1, keepdims=True)
+        x[700] = 0
+    if name == "duplicates":
+        x[::2] = x[0]
+    if name == "huge":
+        x *= np.float32(1e18)
+    if name == "tiny":
+        x *= np.float32(1e-20)
+    if name == "heavy tails":
+        x *= rng.pareto(1.0, (1300, 1)).astype(np.float32)
+    return x
+
+
+@pytest.mark.parametrize("name", ["plain", "bytes", "unit", "duplicates", "heavy tails"])
+@pytest.mark.parametrize("metric", ["l2", "ip"])
+def test_a_set_joined_with_itself(name: str, metric: str, level: str) -> None:
+    x = join_case(name)
+    expected = other_neighbours(x, x, np.arange(len(x)), 12, metric=metric)
+    for filter in ("auto", "u8", "f32"):
+        distances, ids = _core.scan.self_join(x, metric, 12, filter)
+        np.testing.assert_array_equal(ids, expected.ids, err_msg=filter)
+        sign = 1 if metric == "l2" else -1
+        np.testing.assert_array_equal(sign * distances, expected.distances)
+
+
+@pytest.mark.parametrize("name", ["huge", "tiny"])
+def test_a_join_beyond_the_filters(name: str) -> None:
+    x = join_case(name)[:600]
+    found = self_neighbours(x, 5)
+    expected = other_neighbours(x, x, np.arange(600), 5)
+    np.testing.assert_array_equal(found.ids, expected.ids)
+
+
+@pytest.mark.parametrize("n", [1, 2, 15, 16, 17, 33, 512, 513, 1024, 1029])
+def test_joins_of_all_sizes(n: int) -> None:
+    x = join_case("plain")[:n]
+    for k in (7, 2 * n) if n < 40 else (7,):
+        found = self_neighbours(x, k)
+        expected = other_neighbours(x, x, np.arange(n), k)
+        np.testing.assert_array_equal(found.ids, expected.ids)
+        np.testing.assert_array_equal(found.distances, expected.distances)
+
+
+def test_a_join_does_not_depend_on_threads(threads: int) -> None:
+    x = np.random.default_rng(3).random((4000, 9)).astype(np.float32)
+    found = self_neighbours(x, 6)
+    with use_threads(1):
+        one = self_neighbours(x, 6)
+    np.testing.assert_array_equal(found.ids, one.ids)
+    np.testing.assert_array_equal(found.distances, one.distances)

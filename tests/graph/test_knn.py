@@ -324,3 +324,22 @@ def test_path_refuses(
 ) -> None:
     with pytest.raises(ValueError, match=message):
         path_graph.path(*arguments, **options)
+
+
+def test_row_sums(rng: np.random.Generator, islands: KNNGraph, oracle: Any) -> None:
+    """D^-1/2 W D^-1/2 keeps the roots of the degrees; degrees are row sums; isolated rows are zero."""
+    for graph in (KNNGraph.build(rng.normal(size=(200, 8)), 12, reciprocal=False), islands):
+        degrees = graph.degrees()
+        assert np.allclose(oracle.weights(graph).sum(1), degrees, rtol=1e-6)
+        plain = KNNGraph(graph.starts, graph.neighbours, graph.normalised())
+        root = np.sqrt(degrees)
+        assert np.allclose(oracle.weights(plain) @ root, root, atol=1e-5)
+    assert degrees[80] == 0
+
+
+def test_parallel_edges_add_up() -> None:
+    """A graph given in rows may hold an edge twice: it weighs both, and takes no part in a path twice."""
+    graph = KNNGraph([0, 2, 5, 6], [1, 1, 0, 0, 2, 1], [0.2, 0.3, 0.2, 0.3, 0.5, 0.5], gamma=1)
+    assert graph.degrees() == pytest.approx([0.5, 1.0, 0.5])
+    assert graph.path([0], 2).ids.tolist() == [0, 1, 2]
+    assert graph.path([0], 2).similarities == pytest.approx([0.3, 0.5])

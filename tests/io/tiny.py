@@ -69,6 +69,10 @@ def offline() -> Any:
     )
 
 
+def lists() -> Any:
+    return kf.KNNLists.build(_random().random((6, 3)), 3)
+
+
 def segment() -> Any:
     from kinfold.gallery.segment import Segment
 
@@ -209,6 +213,7 @@ FACTORIES: dict[str, Callable[[], Any]] = {
     "manifold.LocalPCA": lambda: manifold("LocalPCA", n_cells=2),
     "graph.Offline": offline,
     "graph.Spectral": lambda: kf.SpectralRanking.fit(graph(), 2),
+    "graph.KNNLists": lists,
     "gallery.Segment": segment,
     "gallery.Model": model,
 }
@@ -294,6 +299,9 @@ def use(kind: str, thing: Any) -> Any:
         return kf.Diffusion(thing, iterations=3).scores([[0, 1]], [[0.9, 0.8]])
     if kind in ("graph.Offline", "graph.Spectral"):
         return thing.scores([[0, 1]], [[0.9, 0.8]]), *thing.rank([[2, 4]], [[0.7, 0.6]], k=4)
+    if kind == "graph.KNNLists":
+        more = thing.insert(_random().random((6, 3)), np.eye(3))
+        return more.ids, more.similarities
     if kind == "gallery.Segment":
         return tuple(thing.features(row).descriptors for row in range(len(thing)))
     if kind == "gallery.Model":

@@ -98,6 +98,53 @@ def test_encoding_says_what_it_lost(level: str, d: int, rng: np.random.Generator
         assert np.all(np.abs(codes[~inside].astype(int)) >= 126)
 
 
+@pytest.mark.parametrize("d", [4, 16, 72, 128, 192])
+@pytest.mark.parametrize("nq", [16, 32, 48])
+def test_pairs_for_either_side_are_exact(
+    level: str, d: int, nq: int, rng: np.random.Generator
+) -> None:
+    n = 64
+    queries = rng.integers(-128, 128, (nq, d)).astype(np.int8)
+    codes = rng.integers(0, 256, (n, d), dtype=np.uint8)
+    bias = rng.integers(-100_000, 100_000, n).astype(np.int32)
+    offsets = rng.integers(-100_000, 100_000, nq).astype(np.int32)
+    sums = queries.astype(np.int64) @ codes.T.astype(np.int64) + bias
+    both = sums + offsets[:, None]
+    of_queries = np.quantile(sums, 0.95, axis=1).astype(np.int32)
+    of_points = np.quantile(both, 0.95, axis=0).astype(np.int32)
+    of_queries[0] = of_points[0] = np.iinfo(np.int32).max
+    hits = _core.kernels.filter_pairs_u8(
+        queries, blocked(codes), bias, of_queries, offsets, of_points
+    )
+    expected = (sums >= of_queries[:, None]) | (both >= of_points)
+    assert pairs(hits) == set(zip(*(a.tolist() for a in np.nonzero(expected))))
+    assert len(hits) < nq * n / 4
+
+
+@pytest.mark.parametrize("d", [1, 16, 33, 128])
+@pytest.mark.parametrize(("nq", "n"), [(16, 5), (48, 13), (80, 64)])
+def test_float_pairs_for_either_side_within_rounding(
+    level: str, d: int, nq: int, n: int, rng: np.random.Generator
+) -> None:
+    queries = rng.standard_normal((nq, d)).astype(np.float32)
+    points = rng.standard_normal((n, d)).astype(np.float32)
+    bias = rng.standard_normal(n).astype(np.float32)
+    offsets = rng.standard_normal(nq).astype(np.float32)
+    packed = np.ascontiguousarray(queries.reshape(nq // 16, 16, d).swapaxes(1, 2))
+    sums = queries.astype(np.float64) @ points.T.astype(np.float64) + bias
+    both = sums + offsets[:, None]
+    of_queries = np.quantile(sums, 0.9, axis=1).astype(np.float32)
+    of_points = np.quantile(both, 0.9, axis=0).astype(np.float32)
+    hits = pairs(
+        _core.kernels.filter_pairs_f32(packed, points, bias, of_queries, offsets, of_points)
+    )
+    norms = np.linalg.norm(queries, axis=1)[:, None] * np.linalg.norm(points, axis=1)
+    slack = (d + 8) * 2.0**-23 * (norms + np.abs(bias) + np.abs(offsets[:, None]))
+    gap = np.maximum(sums - of_queries[:, None], both - of_points)
+    for q, i in zip(*np.nonzero(np.abs(gap) > slack)):
+        assert ((q, i) in hits) == (gap[q, i] > 0)
+
+
 def test_filters_never_read_past_the_end(level: str, guarded: Callable[..., np.ndarray]) -> None:
     for d in (4, 16, 64, 128, 192):
         for nq in (16, 32, 48):
@@ -107,6 +154,11 @@ def test_filters_never_read_past_the_end(level: str, guarded: Callable[..., np.n
             thresholds = guarded(np.full(nq, d, np.int32))
             assert len(_core.kernels.filter_u8(queries, codes, bias, thresholds)) == 32 * nq
             assert (_core.kernels.best_u8(queries, codes, bias) == d).all()
+            of_points = guarded(np.full(32, d, np.int32))
+            both = _core.kernels.filter_pairs_u8(
+                queries, codes, bias, thresholds, guarded(np.zeros(nq, np.int32)), of_points
+            )
+            assert len(both) == 32 * nq
     for d in (1, 5, 16, 33):
         for n in (1, 6, 7):
             packed = guarded(np.ones((2, d, 16), np.float32))
@@ -114,6 +166,11 @@ def test_filters_never_read_past_the_end(level: str, guarded: Callable[..., np.n
             bias = guarded(np.zeros(n, np.float32))
             thresholds = guarded(np.zeros(32, np.float32))
             assert len(_core.kernels.filter_f32(packed, 32, points, bias, thresholds)) == 32 * n
+            of_points, offsets = (guarded(np.zeros(m, np.float32)) for m in (n, 32))
+            both = _core.kernels.filter_pairs_f32(
+                packed, points, bias, thresholds, offsets, of_points
+            )
+            assert len(both) == 32 * n
             x = guarded(np.ones(d, np.float32))
             codes, _ = _core.kernels.encode_u8(x, x, 1.0)
             assert not codes.any()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy
 import numpy.typing
 import typing
-__all__: list[str] = ['at_least', 'best_u8', 'bytes_to_floats', 'decode_blocks', 'encode_u8', 'filter_f32', 'filter_product', 'filter_u8', 'group_max', 'halves_to_floats', 'hamming_within', 'inner_product', 'kd_partition', 'multiply', 'product_distances', 'product_rows', 'products_at_least', 'row_sums', 'squared_l2', 'sums_product', 'sums_u8', 'table_bytes', 'unpack_bits', 'unpack_ids']
+__all__: list[str] = ['at_least', 'best_u8', 'bytes_to_floats', 'decode_blocks', 'encode_u8', 'filter_f32', 'filter_pairs_f32', 'filter_pairs_u8', 'filter_product', 'filter_u8', 'group_max', 'halves_to_floats', 'hamming_within', 'inner_product', 'kd_partition', 'multiply', 'product_distances', 'product_rows', 'products_at_least', 'row_sums', 'squared_l2', 'sums_product', 'sums_u8', 'table_bytes', 'unpack_bits', 'unpack_ids']
 def at_least(arg0: typing.Any, arg1: typing.SupportsInt | typing.SupportsIndex) -> numpy.typing.NDArray[numpy.uint32]:
     ...
 def best_u8(arg0: typing.Any, arg1: typing.Any, arg2: typing.Any) -> numpy.typing.NDArray[numpy.int32]:
@@ -17,6 +17,10 @@ def decode_blocks(arg0: typing.Any, arg1: typing.Any, arg2: typing.Any, arg3: ty
 def encode_u8(arg0: typing.Any, arg1: typing.Any, arg2: typing.SupportsFloat | typing.SupportsIndex) -> tuple[numpy.typing.NDArray[numpy.int8], numpy.typing.NDArray[numpy.float32]]:
     ...
 def filter_f32(arg0: typing.Any, arg1: typing.SupportsInt | typing.SupportsIndex, arg2: typing.Any, arg3: typing.Any, arg4: typing.Any) -> numpy.typing.NDArray[numpy.uint32]:
+    ...
+def filter_pairs_f32(arg0: typing.Any, arg1: typing.Any, arg2: typing.Any, arg3: typing.Any, arg4: typing.Any, arg5: typing.Any) -> numpy.typing.NDArray[numpy.uint32]:
+    ...
+def filter_pairs_u8(arg0: typing.Any, arg1: typing.Any, arg2: typing.Any, arg3: typing.Any, arg4: typing.Any, arg5: typing.Any) -> numpy.typing.NDArray[numpy.uint32]:
     ...
 def filter_product(arg0: typing.Any, arg1: typing.SupportsInt | typing.SupportsIndex, arg2: typing.SupportsInt | typing.SupportsIndex, arg3: typing.Any, arg4: typing.SupportsInt | typing.SupportsIndex, arg5: typing.SupportsInt | typing.SupportsIndex) -> numpy.typing.NDArray[numpy.uint32]:
     ...

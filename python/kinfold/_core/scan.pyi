@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy
 import numpy.typing
 import typing
-__all__: list[str] = ['ByPhoto', 'ByWord', 'CandidateScan', 'CellScan', 'ExactScan', 'HammingScan', 'Postings', 'ProductCodec', 'RawCodec', 'RegionScan', 'Segment', 'Structure', 'aggregate', 'all_scores', 'best_scores', 'build_forest', 'fit_bytes', 'merge_postings', 'multi_sequence', 'pack_postings', 'posting_rows']
+__all__: list[str] = ['ByPhoto', 'ByWord', 'CandidateScan', 'CellScan', 'ExactScan', 'HammingScan', 'Postings', 'ProductCodec', 'RawCodec', 'RegionScan', 'Segment', 'Structure', 'aggregate', 'all_scores', 'best_scores', 'build_forest', 'fit_bytes', 'list_values', 'merge_postings', 'multi_sequence', 'pack_postings', 'posting_rows', 'self_join']
 class ExactScan:
     """
     Filters of exact search over vectors that the caller keeps.
@@ -167,6 +167,8 @@ def fit_bytes(x: typing.Any, metric: str, filter: bool) -> tuple[numpy.typing.ND
     """
     Centre and scale of 8-bit copies, which filter or answer.
     """
+def list_values(x: typing.Any, metric: str, ids: typing.Any) -> numpy.typing.NDArray[numpy.float32]:
+    ...
 def merge_postings(segments: list) -> tuple[typing.Any, ...]:
     """
     Pairs of Postings and their photos' new rows (2**32 - 1: none) as the lists of one.
@@ -179,4 +181,6 @@ def pack_postings(words: typing.Any, photos: typing.Any, counts: typing.Any, sig
     """
     Lists: words, starts, offsets, bytes, signatures or None.
     """
+def self_join(x: typing.Any, metric: str, k: typing.SupportsInt | typing.SupportsIndex, filter: str = 'auto', threads: typing.SupportsInt | typing.SupportsIndex = 0) -> tuple[typing.Any, ...]:
+    ...
 posting_rows: int = 131072

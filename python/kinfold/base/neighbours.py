@@ -28,3 +28,34 @@ def exact_neighbours(
     scan.append(points)
     distances, rows = scan.search(points, vectors, as_count(k, "k", most=1 << 24), threads=threads)
     return Neighbours(distances if metric == "l2" else np.negative(distances), rows)
+
+
+def other_neighbours(
+    queries: Any, base: Any, own: Any, k: int, *, metric: str = "l2", threads: int = 0
+) -> Neighbours:
+    """The k rows of ``base`` nearest to each query but for the query's own row, exactly.
+
+    own : int64 (n,)    the row of base that each query is
+    Otherwise as exact_neighbours.
+    """
+    found = exact_neighbours(queries, base, as_count(k, "k") + 1, metric=metric, threads=threads)
+    itself = found.ids == np.asarray(own, np.int64)[:, None]
+    # Among duplicates it may not be in its own list: then the last goes.
+    itself[~itself.any(axis=1), -1] = True
+    n = len(itself)
+    return Neighbours(found.distances[~itself].reshape(n, k), found.ids[~itself].reshape(n, k))
+
+
+def self_neighbours(x: Any, k: int, *, metric: str = "l2", threads: int = 0) -> Neighbours:
+    """The k nearest others of each row of ``x``, exactly; ties by ascending row.
+
+    The result of other_neighbours for all rows, every pair looked at once: half the work or less.
+    """
+    as_choice(metric, "metric", ("l2", "ip"))
+    points = as_vectors(x, "x")
+    distances, rows = _core.scan.self_join(
+        points, metric, as_count(k, "k", most=1 << 24), threads=threads
+    )
+    return Neighbours(
+        distances if metric == "l2" else np.negative(distances), rows.astype(np.int64)
+    )

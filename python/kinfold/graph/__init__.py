@@ -4,4 +4,5 @@ METHODS: dict[str, str] = {
     "KNN": "kinfold.graph.knn:KNNGraph",
     "Offline": "kinfold.graph.offline:OfflineDiffusion",
     "Spectral": "kinfold.graph.spectral:SpectralRanking",
+    "KNNLists": "kinfold.graph.lists:KNNLists",
 }

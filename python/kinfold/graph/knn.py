@@ -17,10 +17,8 @@ from kinfold.base.arrays import (
     as_count,
     as_ids,
     as_number,
-    as_vectors,
 )
 from kinfold.base.errors import FileFormatError
-from kinfold.base.neighbours import exact_neighbours
 from kinfold.base.state import (
     JSON,
     Arrays,
@@ -30,9 +28,8 @@ from kinfold.base.state import (
     take,
     take_param,
 )
-from kinfold.index.base import unit_rows
+from kinfold.graph.lists import METRICS, KNNLists
 
-METRICS = ("cosine", "ip")
 _MOST_NODES = np.iinfo(np.int32).max
 
 # The kind of path, and what its steps cost.
@@ -111,24 +108,30 @@ class KNNGraph:
         gamma: float = 3.0,
         metric: str = "cosine",
         reciprocal: bool = True,
+        method: str = "exact",
+        index: Any = None,
+        seed: int = 0,
+        **search: Any,
     ) -> KNNGraph:
-        """The graph of the exact nearest neighbours of each vector among the others.
+        """The graph of the nearest neighbours of each vector among the others.
 
         x : float32 (n, d)
         k : length of the neighbour lists, the vector itself not counted
         metric : "cosine" or "ip" (inner product)
         reciprocal : keep an edge only where each end is among the k nearest of the other; else
             where either is
+        method, index, seed, search : how neighbours are found, see KNNLists.build
         """
-        vectors = as_vectors(x, "x")
-        k = as_count(k, "k")
-        as_choice(metric, "metric", METRICS)
-        if metric == "cosine":
-            vectors = unit_rows(vectors)
-        # One more, for the vector itself; among duplicates it may not be in its own list.
-        found = exact_neighbours(vectors, vectors, min(k + 1, len(vectors)), metric="ip")
+        lists = KNNLists.build(x, k, metric=metric, method=method, index=index, seed=seed, **search)
+        return cls.from_lists(lists, gamma=gamma, reciprocal=reciprocal)
+
+    @classmethod
+    def from_lists(
+        cls, lists: KNNLists, *, gamma: float = 3.0, reciprocal: bool = True
+    ) -> KNNGraph:
+        """The graph of neighbour lists that are kept up to date."""
         return cls.from_neighbours(
-            found.ids, found.distances, k=k, gamma=gamma, metric=metric, reciprocal=reciprocal
+            lists.ids, lists.similarities, gamma=gamma, metric=lists.metric, reciprocal=reciprocal
         )
 
     @classmethod
@@ -157,7 +160,7 @@ class KNNGraph:
         lists = as_array(ids, "ids")
         if lists.ndim != 2 or lists.dtype.kind not in "iu" or lists.size == 0:
             raise ValueError(f"ids: expected ids (n, k), got {lists.dtype} of shape {lists.shape}")
-        lists = np.ascontiguousarray(lists, np.int64)
+        lists = np.ascontiguousarray(lists, np.int32 if lists.dtype == np.int32 else np.int64)
         if n is not None and as_count(n, "n") != len(lists):
             raise ValueError(f"ids: expected {n} lists, one an item, got {len(lists)}")
         k = lists.shape[1] if k is None else as_count(k, "k")

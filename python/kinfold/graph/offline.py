@@ -14,7 +14,8 @@ from kinfold.base.ranking import Neighbours
 from kinfold.base.state import JSON, Arrays, check_only, check_range, check_starts, take, take_param
 from kinfold.graph.diffusion import Diffusion
 from kinfold.graph.flow import Scorer, as_alpha, as_batch, as_graph, largest
-from kinfold.graph.knn import METRICS, KNNGraph
+from kinfold.graph.knn import KNNGraph
+from kinfold.graph.lists import METRICS
 from kinfold.graph.query_vector import Nodes, query_vectors
 from kinfold.graph.truncated import diffuse, subgraph
 

@@ -13,7 +13,8 @@ from kinfold.base.errors import FileFormatError
 from kinfold.base.state import JSON, Arrays, check_only, take, take_param
 from kinfold.graph.eigen import largest_eigenpairs
 from kinfold.graph.flow import Scorer, as_alpha, as_graph
-from kinfold.graph.knn import METRICS, KNNGraph
+from kinfold.graph.knn import KNNGraph
+from kinfold.graph.lists import METRICS
 from kinfold.graph.query_vector import Nodes, query_vectors
 
 

@@ -9,6 +9,7 @@ import numpy as np
 from kinfold.base.arrays import Ids, Vectors, as_array, as_count
 from kinfold.base.ranking import Ranking
 from kinfold.graph.diffusion import Diffusion
+from kinfold.graph.flow import Flow
 from kinfold.graph.knn import GraphPath, KNNGraph
 
 
@@ -35,11 +36,18 @@ def diffusion_rerank(
     the first answer; then what else the first answer held, in its order, with score 0.
     Iscen et al., CVPR 2017 (k_query = 10, alpha = 0.99, at most 20 iterations).
     """
+    diffusion = Diffusion(graph, alpha=alpha, iterations=iterations, tolerance=tolerance)
+    return flow_rerank(diffusion, ids, similarities, k_query=k_query, k=k)
+
+
+def flow_rerank(
+    flow: Flow, ids: Any, similarities: Any, *, k_query: int = 10, k: int | None = None
+) -> Ranking:
+    """The same with any flow on a graph: a Diffusion or a RandomWalk with its own settings."""
     lists, values = _lists(ids, similarities)
     k_query = as_count(k_query, "k_query")
     k = lists.shape[1] if k is None else as_count(k, "k")
-    diffusion = Diffusion(graph, alpha=alpha, iterations=iterations, tolerance=tolerance)
-    scores, nodes = diffusion.rank(lists[:, :k_query], values[:, :k_query], k)
+    scores, nodes = flow.rank(lists[:, :k_query], values[:, :k_query], k)
     reached = (nodes >= 0) & (scores > 0)
     for row, (kept, first) in enumerate(zip(reached, lists)):
         found = nodes[row, kept]

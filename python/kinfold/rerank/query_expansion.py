@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from kinfold.base.arrays import Ids, Vectors, as_array, as_count, as_number, as_vectors
-from kinfold.base.neighbours import exact_neighbours
+from kinfold.base.neighbours import self_neighbours
 from kinfold.index.base import unit_rows
 
 
@@ -54,13 +54,10 @@ def database_augmentation(base: Any, *, top: int = 10, alpha: float = 0.0) -> Ve
     """
     top, alpha = as_count(top, "top", least=0), as_number(alpha, "alpha", least=0)
     points = unit_rows(as_vectors(base, "base"))
-    n = len(points)
-    width = min(top + 1, n)
-    found = exact_neighbours(points, points, width, metric="ip").ids
-    # Each vector's own row leaves its list; among duplicates it may not be there, then the last does.
-    own = found == np.arange(n)[:, None]
-    own[~own.any(axis=1), -1] = True
-    return _expand(points, points, found[~own].reshape(n, width - 1), alpha)
+    if top == 0 or len(points) == 1:
+        return points
+    lists = self_neighbours(points, min(top, len(points) - 1), metric="ip").ids
+    return _expand(points, points, lists, alpha)
 
 
 def _expand(queries: Vectors, points: Vectors, lists: Ids, alpha: float) -> Vectors:

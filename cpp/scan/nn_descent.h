@@ -1,0 +1,27 @@
+#pragma once
+// Approximate neighbour lists of millions of vectors: neighbours of neighbours are likely
+// neighbours (Dong, Moses & Li, WWW 2011).
+
+#include <cstddef>
+#include <cstdint>
+
+#include "scan/exact.h"
+
+namespace kf::scan {
+
+struct DescentOptions {
+  std::uint64_t seed = 0;
+  std::size_t trees = 4;    // whose leaves give the first lists
+  std::size_t sample = 20;  // new and old neighbours, and as many that name the row, of each join
+  std::size_t rounds = 12;
+  double least_change = 0.002;  // the share of entries not joined yet at which it ends
+};
+
+// The k nearest others of each row that are found, by the canonical value, ascending, ties by the
+// smaller row; +inf and -1 past the end. Inner products come negated. distances and ids: (n, k).
+// Returns the rounds taken. The result depends on the options and on nothing else: lists of one
+// round are joined, and what a list keeps of all candidates does not depend on their order.
+std::size_t nn_descent(const float* x, std::size_t n, std::size_t d, Metric metric, std::size_t k,
+                       const DescentOptions& options, float* distances, std::int32_t* ids);
+
+}  // namespace kf::scan

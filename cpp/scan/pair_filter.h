@@ -1,0 +1,152 @@
+#pragma once
+// Filters for pairs of one set of vectors: which pairs may matter to either of the two? Every row
+// has a bound, the canonical value (squared distance, or inner product negated) beyond which
+// nothing matters to it.
+
+#include <cmath>
+#include <cstddef>
+#include <cstdint>
+#include <limits>
+#include <vector>
+
+#include "core/buffer.h"
+#include "core/threads.h"
+#include "kernels/table.h"
+#include "scan/search.h"
+
+namespace kf::scan {
+
+// Whose values these are.
+struct Rows {
+  const float* x;  // (n, d)
+  std::size_t n, d;
+  Metric metric;
+  double largest_norm, mean_norm;  // root mean square
+};
+
+Rows rows_of(const float* x, std::size_t n, std::size_t d, Metric metric);
+
+// Canonical values of rows.
+class PairScorer {
+ public:
+  explicit PairScorer(const Rows& rows)
+      : rows_(rows),
+        sign_(rows.metric == Metric::l2 ? 1.0f : -1.0f),
+        value_(rows.metric == Metric::l2 ? kernels().squared_l2 : kernels().inner_product) {}
+  float operator()(std::size_t a, std::size_t b) const {
+    return sign_ * value_(rows_.x + a * rows_.d, rows_.x + b * rows_.d, rows_.d);
+  }
+  void prefetch(std::size_t row) const {
+    const char* next = reinterpret_cast<const char*>(rows_.x + row * rows_.d);
+    for (std::size_t byte = 0; byte < rows_.d * sizeof(float) && byte < 1024; byte += 64)
+      __builtin_prefetch(next + byte);
+  }
+
+ private:
+  Rows rows_;
+  float sign_;
+  float (*value_)(const float*, const float*, std::size_t);
+};
+
+// How far apart, squared, two rows are at most whose canonical value is within a bound. For inner
+// products ||x - y||^2 = ||x||^2 + ||y||^2 - 2 <x, y>: near enough where the norms are alike.
+inline double squared_reach(const Rows& rows, float bound) {
+  const double value = static_cast<double>(bound);
+  const double canonical = canonical_error(rows.d);
+  if (rows.metric == Metric::l2)
+    return (value > 0 ? value : 0) * (1 + canonical) + vanished(rows.d);
+  const double most = rows.largest_norm * rows.largest_norm;
+  const double reach = 2 * (most + value) + 4 * canonical * most;
+  return (reach > 0 ? reach : 0) + vanished(rows.d);
+}
+
+// 8-bit codes a of all rows about one centre. With V = <a, b> - ||a||^2 / 2 - ||b||^2 / 2, which is
+// -||a - b||^2 / 2, the triangle inequality says which V a pair within a bound has at least.
+class PairBytes {
+ public:
+  using Threshold = std::int32_t;
+  static constexpr Threshold never = std::numeric_limits<Threshold>::max();
+
+  // Place p holds the row order[p]; order may be null.
+  PairBytes(const Rows& rows, const std::uint32_t* order);
+
+  std::size_t padded_d() const { return padded_d_; }
+  const std::int8_t* codes(std::size_t place) const { return codes_.data() + place * padded_d_; }
+  // -||a||^2 / 2, rounded up.
+  std::int32_t bias(std::size_t place) const { return bias_[place]; }
+  // What turns <a, b + 128> + bias(b) into V.
+  std::int32_t offset(std::size_t place) const { return offset_[place]; }
+  float residual(std::size_t place) const { return residual_[place]; }
+
+  // The least V of a pair of this place within a squared reach; `other`: the largest residual on
+  // the other side.
+  Threshold least(std::size_t place, double squared_reach, float other) const {
+    if (!(squared_reach < std::numeric_limits<double>::max()))
+      return std::numeric_limits<Threshold>::min();
+    const double reach = (std::sqrt(squared_reach) + static_cast<double>(residual_[place]) +
+                          static_cast<double>(other)) *
+                         inverse_;
+    const double value = -reach * reach / 2 * (1 + 1e-12) - 2;
+    return value > -2147483648.0 ? static_cast<Threshold>(value)
+                                 : std::numeric_limits<Threshold>::min();
+  }
+  // The same for the sum without the place's own offset.
+  Threshold least_sum(std::size_t place, Threshold least) const {
+    const std::int64_t sum = static_cast<std::int64_t>(least) - offset_[place];
+    if (least == std::numeric_limits<Threshold>::min() || sum < least_threshold)
+      return least_threshold;
+    return static_cast<Threshold>(sum < never - 1 ? sum : never - 1);
+  }
+
+ private:
+  static constexpr Threshold least_threshold = std::numeric_limits<Threshold>::min();
+
+  std::size_t padded_d_;
+  double inverse_ = 0;
+  Buffer<std::int8_t> codes_;
+  std::vector<std::int32_t> bias_, offset_;
+  std::vector<float> residual_;
+};
+
+// Puts the codes of one of 16 points where the integer filters look for them: (padded_d / 4, 16,
+// 4).
+inline void interleave(const std::int8_t* codes, std::size_t padded_d, std::size_t point,
+                       std::uint8_t* block) {
+  std::uint8_t* out = block + 4 * point;
+  for (std::size_t j = 0; j < padded_d; j += 4) {
+    std::uint32_t four;
+    __builtin_memcpy(&four, codes + j, 4);
+    four ^= 0x80808080u;  // + 128
+    __builtin_memcpy(out + 16 * j, &four, 4);
+  }
+}
+
+// The same in float32: V = <x, y> + bias(x) + bias(y), the bias nothing for inner products.
+class PairFloats {
+ public:
+  using Threshold = float;
+  static constexpr Threshold never = infinity;
+
+  PairFloats(const Rows& rows, const std::uint32_t* order);
+
+  float bias(std::size_t place) const { return bias_[place]; }
+  Threshold least(std::size_t place, float bound) const {
+    if (bound == infinity) return -infinity;
+    const double value = static_cast<double>(bound);
+    const double limit =
+        rows_.metric == Metric::l2
+            ? -((value > 0 ? value : 0) * (1 + canonical_error(rows_.d)) + vanished(rows_.d)) / 2
+            : -value;
+    return std::nextafter(static_cast<float>(limit - static_cast<double>(slack_[place])),
+                          -infinity);
+  }
+  Threshold least_sum(std::size_t place, Threshold least) const {
+    return std::nextafter(least - bias_[place], -infinity);
+  }
+
+ private:
+  Rows rows_;
+  std::vector<float> bias_, slack_;
+};
+
+}  // namespace kf::scan

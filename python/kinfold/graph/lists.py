@@ -1,0 +1,227 @@
+"""The nearest neighbours of each item among the others: what graphs are made of, as items come and go."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kinfold import _core
+from kinfold.base.arrays import (
+    Ids,
+    Vectors,
+    as_array,
+    as_choice,
+    as_count,
+    as_ids,
+    as_vectors,
+)
+from kinfold.base.errors import FileFormatError
+from kinfold.base.neighbours import exact_neighbours, other_neighbours
+from kinfold.base.state import JSON, Arrays, check_only, take, take_param
+from kinfold.index.base import unit_rows
+from kinfold.index.factory import index_factory
+
+METRICS = ("cosine", "ip")
+METHODS = ("exact", "nn-descent")
+
+_Int32 = NDArray[np.int32]
+
+
+class KNNLists:
+    """The k most similar others of each item, best first; ties by the smaller id.
+
+    ids : int32 (n, k)             -1 where there are fewer than k others
+    similarities : float32 (n, k)  cosines or inner products, canonical to the bit; 0 where there are fewer
+    Vectors are not kept: ``insert`` and ``remove`` are given them again. Lists never change; what these
+    return are new lists, equal to those of a rebuild where the old lists were exact.
+    """
+
+    kind: ClassVar[str] = "graph.KNNLists"
+
+    def __init__(self, ids: Any, similarities: Any, *, metric: str = "cosine") -> None:
+        self.metric = as_choice(metric, "metric", METRICS)
+        lists, values = as_array(ids, "ids"), as_array(similarities, "similarities")
+        if lists.ndim != 2 or lists.dtype.kind not in "iu" or lists.shape[1] == 0:
+            raise ValueError(f"ids: expected ids (n, k), got {lists.dtype} of shape {lists.shape}")
+        if values.shape != lists.shape:
+            raise ValueError(
+                f"similarities: expected the shape of ids {lists.shape}, got {values.shape}"
+            )
+        if lists.size and (lists.min() < -1 or lists.max() >= len(lists)):
+            raise ValueError(
+                f"ids: expected ids from 0 to {len(lists) - 1} or -1, "
+                f"got {lists.min() if lists.min() < -1 else lists.max()}"
+            )
+        self.ids: _Int32 = np.ascontiguousarray(lists, np.int32)
+        self.similarities: Vectors = np.ascontiguousarray(values, np.float32)
+        if not np.isfinite(self.similarities).all():
+            raise ValueError("similarities: expected finite numbers, got NaN or infinity")
+
+    @classmethod
+    def build(
+        cls,
+        x: Any,
+        k: int = 50,
+        *,
+        metric: str = "cosine",
+        method: str = "exact",
+        index: Any = None,
+        seed: int = 0,
+        **search: Any,
+    ) -> KNNLists:
+        """The neighbours of each vector among the others.
+
+        x : float32 (n, d)
+        metric : "cosine" or "ip" (inner product)
+        method : "exact", or "nn-descent": approximate, for millions of vectors (Dong, Moses & Li, WWW
+            2011); the result depends on the seed, not on the threads
+        index : search in this index instead: a description such as "IVF1024,SQ8", trained here, or an
+            index that holds the rows of x under their numbers; ``search`` are options of its search,
+            such as nprobe=16. Similarities are those of the vectors, whatever the index compares
+        """
+        vectors = _vectors(x, "x", as_choice(metric, "metric", METRICS))
+        k = as_count(k, "k")
+        as_choice(method, "method", METHODS)
+        if index is not None:
+            return cls(*_valued(vectors, _ask(vectors, k, index, seed, search), k), metric=metric)
+        if search:
+            raise ValueError(f"{next(iter(search))}: expected an index that takes it")
+        if method == "exact":
+            distances, ids = _core.scan.self_join(vectors, "ip", k)
+        else:
+            seed = as_count(seed, "seed", least=0)
+            distances, ids, _ = _core.graph.nn_descent(vectors, "ip", k, seed)
+        return cls(ids, np.where(ids >= 0, -distances, 0), metric=metric)
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    @property
+    def k(self) -> int:
+        """Length of the lists."""
+        return int(self.ids.shape[1])
+
+    def insert(self, x: Any, new: Any) -> KNNLists:
+        """The lists with more items, numbered after the present ones.
+
+        x : float32 (n, d)      the vectors of the present items
+        new : float32 (m, d)    those of the new ones
+        The new items are searched for among all, and enter the lists of those that they are nearer to
+        than the last: m (2 n + m) similarities.
+        """
+        old = self._matching(x)
+        more = _vectors(new, "new", self.metric, dim=old.shape[1])
+        n, m, k = len(old), len(more), self.k
+        found = exact_neighbours(old, more, min(k, m), metric="ip")
+        ids, values = self.ids.copy(), self.similarities.copy()
+        last = np.where(ids[:, -1] >= 0, values[:, -1], -np.inf)
+        # New numbers are larger: a tie does not displace who is there.
+        rows = np.flatnonzero(found.distances[:, 0] > last)
+        both = np.concatenate([ids[rows], found.ids[rows].astype(np.int32) + np.int32(n)], axis=1)
+        scores = np.concatenate(
+            [np.where(ids[rows] >= 0, values[rows], -np.inf), found.distances[rows]], axis=1
+        )
+        best = np.argsort(-scores, axis=1, kind="stable")[:, :k]
+        ids[rows] = np.take_along_axis(both, best, axis=1)
+        values[rows] = np.where(ids[rows] >= 0, np.take_along_axis(scores, best, axis=1), 0)
+        own = other_neighbours(
+            more, np.concatenate([old, more]), np.arange(n, n + m), k, metric="ip"
+        )
+        return KNNLists(
+            np.concatenate([ids, own.ids.astype(np.int32)]),
+            np.concatenate([values, np.where(own.ids >= 0, own.distances, 0)]),
+            metric=self.metric,
+        )
+
+    def remove(self, x: Any, rows: Any) -> KNNLists:
+        """The lists without some items; those that remain are numbered anew, in their order.
+
+        x : float32 (n, d)    the vectors of the present items
+        rows : int64 (m,)     the items that go
+        Items that lose a neighbour are searched for again, and no others.
+        """
+        vectors = self._matching(x)
+        gone = as_ids(rows, "rows")
+        if gone.size and gone.max() >= len(vectors):
+            raise ValueError(f"rows: expected items below {len(vectors)}, got {gone.max()}")
+        kept = np.ones(len(vectors), bool)
+        kept[gone] = False
+        remaining = np.ascontiguousarray(vectors[kept])
+        number = np.where(kept, np.cumsum(kept) - 1, -1).astype(np.int32)
+        lists = self.ids[kept]
+        lost = ((lists >= 0) & ~kept[lists]).any(axis=1)
+        ids = np.where(lists >= 0, number[lists], np.int32(-1))
+        values = self.similarities[kept]
+        again = np.flatnonzero(lost)
+        if again.size:
+            found = other_neighbours(
+                np.ascontiguousarray(remaining[again]), remaining, again, self.k, metric="ip"
+            )
+            ids[again] = found.ids
+            values[again] = np.where(found.ids >= 0, found.distances, 0)
+        return KNNLists(ids, values, metric=self.metric)
+
+    def params(self) -> dict[str, JSON]:
+        return {"metric": self.metric}
+
+    def arrays(self) -> Arrays:
+        return {"ids": self.ids, "similarities": self.similarities}
+
+    @classmethod
+    def from_state(cls, params: Mapping[str, JSON], arrays: Mapping[str, NDArray[Any]]) -> KNNLists:
+        check_only(params, {"metric"}, "parameter")
+        check_only(arrays, {"ids", "similarities"}, "array")
+        ids = take(arrays, "ids", np.int32, (None, None))
+        similarities = take(arrays, "similarities", np.float32, ids.shape)
+        try:
+            return cls(ids, similarities, metric=take_param(params, "metric", str))
+        except FileFormatError:
+            raise
+        except ValueError as error:
+            raise FileFormatError(str(error)) from error
+
+    def _matching(self, x: Any) -> Vectors:
+        vectors = _vectors(x, "x", self.metric)
+        if len(vectors) != len(self):
+            raise ValueError(f"x: expected {len(self)} vectors, one an item, got {len(vectors)}")
+        return vectors
+
+
+def _vectors(x: Any, name: str, metric: str, *, dim: int | None = None) -> Vectors:
+    vectors = as_vectors(x, name, dim=dim)
+    return unit_rows(vectors) if metric == "cosine" else vectors
+
+
+def _ask(vectors: Vectors, k: int, index: Any, seed: int, search: dict[str, Any]) -> _Int32:
+    """What an index finds, the items themselves taken out."""
+    if isinstance(index, str):
+        index = index_factory(index, vectors.shape[1], metric="ip", seed=seed, verbose=False)
+        if hasattr(index, "train"):
+            index.train(vectors)
+        index.add(vectors)
+    n = len(vectors)
+    ids: Ids = index.search(vectors, min(k + 1, n), **search).ids
+    if ids.size and ids.max() >= n:
+        raise ValueError(f"index: expected the rows of x alone, below {n}, found id {ids.max()}")
+    # The item itself goes wherever it stands; where it is not there, nothing is lost by the cut.
+    ids = np.where(ids == np.arange(n)[:, None], -1, ids)
+    return ids.astype(np.int32)
+
+
+def _valued(vectors: Vectors, ids: _Int32, k: int) -> tuple[_Int32, Vectors]:
+    """Lists of k ids, best first, with their canonical similarities."""
+    distances = _core.scan.list_values(vectors, "ip", np.ascontiguousarray(ids, np.int32))
+    ids = np.where(ids >= 0, ids, np.iinfo(np.int32).max)
+    order = np.lexsort((ids, distances), axis=1)[:, :k]
+    ids = np.take_along_axis(ids, order, axis=1)
+    values = -np.take_along_axis(distances, order, axis=1)
+    missing = np.isinf(values)
+    ids[missing], values[missing] = -1, 0
+    if ids.shape[1] < k:
+        room = ((0, 0), (0, k - ids.shape[1]))
+        ids = np.pad(ids, room, constant_values=-1)
+        values = np.pad(values, room)
+    return ids, values
