@@ -48,12 +48,11 @@ STAGES = {
 }
 
 
-def described(folder: Path, weights: Path, truth: GroundTruth) -> Path:
+def described(folder: Path, weights: Path, files: list[str]) -> Path:
     """A gallery of the network, whose segments hold all that any engine needs."""
     path = folder / "cnn.kin"
     if not path.exists():
         with Gallery.create(path, engine="cnn", weights=weights) as gallery:
-            files = [f"{name}.jpg" for name in truth.imlist]
             changes = gallery.update(PHOTOS / "jpg", files=files, verbose=False)
             spent = {stage: s / len(files) * 1e3 for stage, s in changes.seconds.items()}
             print("describe, ms a photo:", {k: round(v, 1) for k, v in spent.items()}, flush=True)
@@ -77,19 +76,18 @@ def other(source: Path, engine: str) -> Path:
     return target
 
 
-def alone(source: Path, engine: str) -> tuple[Path, float]:
-    """A gallery of one engine, and the seconds that it took to learn and index."""
-    path = source.with_name(f"{engine}.kin")
-    if path.exists():
-        return path, float("nan")
+def alone(source: Path, engine: str, files: list[str]) -> float:
+    """A gallery of one engine beside the source: the seconds that it took to learn and index."""
+    if source.with_name(f"{engine}.kin").exists():
+        return float("nan")
     start = time.process_time()
     with Gallery.open(other(source, engine)) as gallery:
-        gallery.update(verbose=False)
-    return path, time.process_time() - start
+        gallery.update(files=files, verbose=False)
+    return time.process_time() - start
 
 
 def together(source: Path, engine: str) -> Path:
-    """A gallery of several engines out of those of each alone."""
+    """The gallery of one engine, or one of several out of those of each alone."""
     path = source.with_name(f"{engine}.kin")
     if path.exists():
         return path
@@ -167,18 +165,22 @@ def main() -> None:
     truth = GroundTruth.from_json(PHOTOS / "ground_truth.json")
     weights = SHARED / "weights" / f"{arguments.network}.safetensors"
     figures = []
+    seconds: dict[str, float] = {}
     with tempfile.TemporaryDirectory() as fresh:
         folder = arguments.keep or Path(fresh)
         folder.mkdir(exist_ok=True)
-        source = described(folder, weights, truth)
+        files = [f"{name}.jpg" for name in truth.imlist]
+        source = described(folder, weights, files)
         print(
             heading(["engine", *STAGES, "B/photo", "index ms", "query ms", "+ both ms"]), flush=True
         )
         for engine in arguments.engines:
             names = engines_of(engine)
-            made = {name: alone(source, name) for name in names}
-            path = made[names[0]][0] if len(names) == 1 else together(source, engine)
-            spent = sum(seconds for _, seconds in made.values()) / len(truth.imlist) * 1e3
+            for name in names:
+                if name not in seconds:
+                    seconds[name] = alone(source, name, files)
+            path = together(source, engine)
+            spent = sum(seconds[name] for name in names) / len(files) * 1e3
             with Gallery.open(path) as gallery:
                 judged = gallery.evaluate_ways(truth, list(STAGES.values()))
                 times = [query_ms(gallery, truth, ways) for ways in ((), ("spatial", "diffusion"))]
