@@ -53,7 +53,10 @@ class Store:
         self.folder = folder
 
     def create(self, settings: Settings) -> Manifest:
-        """Make the folder and an empty manifest. Raises GalleryError where something else is there."""
+        """Make the folder. Raises GalleryError where something else is there.
+
+        Returns an empty manifest, to be written when all else is there: a folder with one can be opened.
+        """
         if self.folder.exists() and not self.folder.is_dir():
             raise GalleryError(f"{self.folder}: is a file, not a gallery")
         if self.folder.is_dir() and self._foreign():
@@ -63,9 +66,7 @@ class Store:
         self.folder.mkdir(parents=True, exist_ok=True)
         for name in _PARTS:
             (self.folder / name).mkdir(exist_ok=True)
-        manifest = Manifest(settings)
-        self.write(manifest)
-        return manifest
+        return Manifest(settings)
 
     def _foreign(self) -> bool:
         """Whether the folder holds what no interrupted creation leaves."""
