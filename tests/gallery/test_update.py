@@ -273,7 +273,7 @@ print("done")
 
 @pytest.mark.parametrize(
     ("point", "count"),
-    [("segment", 1), ("segment", 3), ("insert", 2), ("insert", 13), ("manifest", 1), ("manifest", 2), ("manifest", 4),
+    [("segment", 1), ("segment", 3), ("insert", 2), ("insert", 13), ("manifest", 1), ("manifest", 2), ("manifest", 3),
      ("sweep", 1), ("rename", 1), ("rename", 4), ("rename", 8)],
 )  # fmt: skip
 def test_killed_runs_are_resumed(photos, tmp_path, point, count) -> None:

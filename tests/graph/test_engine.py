@@ -132,7 +132,7 @@ def test_any_weights_end_in_an_answer(solve: Any, seed: int) -> None:
 @pytest.mark.parametrize(
     ("ids", "weights"),
     [
-        (np.zeros((2, 1), I32), np.ones((2, 1), F32)),
+        (np.zeros((2, 1), np.int16), np.ones((2, 1), F32)),
         (np.zeros((2, 1), I64), np.ones((2, 2), F32)),
         (np.zeros(2, I64), np.ones(2, F32)),
         (np.full((2, 1), 2, I64), np.ones((2, 1), F32)),
