@@ -45,6 +45,7 @@ STAGES = {
     "+ spatial": ("spatial",),
     "+ diffusion": ("diffusion",),
     "+ spatial, diffusion": ("spatial", "diffusion"),
+    "+ spatial, expansion, diffusion": ("spatial", "expansion", "diffusion"),
 }
 
 
