@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "core/checked.h"
 #include "core/error.h"
 #include "core/topk.h"
 
@@ -34,6 +35,32 @@ Array<T> expect(const py::object& object, const char* name, py::ssize_t rank) {
 inline std::size_t rows(const py::array& a) { return static_cast<std::size_t>(a.shape(0)); }
 inline std::size_t cols(const py::array& a) { return static_cast<std::size_t>(a.shape(1)); }
 
+inline void require(bool condition, const char* message) {
+  if (!condition) throw InvalidArgument(message);
+}
+
+// The k best of each query, to be filled by a search: distances and ids, (queries, k).
+template <class T = float>
+struct Nearest {
+  Nearest(std::size_t queries, std::size_t k) : Nearest(shape(queries, k)) {}
+
+  Array<T> distances;
+  Array<std::int64_t> ids;
+  // Taken while the interpreter's lock is held.
+  T* distance;
+  std::int64_t* id;
+
+ private:
+  explicit Nearest(const std::vector<py::ssize_t>& shape)
+      : distances(shape), ids(shape), distance(distances.mutable_data()), id(ids.mutable_data()) {}
+
+  static std::vector<py::ssize_t> shape(std::size_t queries, std::size_t k) {
+    require(k > 0, "k: expected at least 1");
+    checked_mul(checked_mul(queries, k), sizeof(std::int64_t));
+    return {static_cast<py::ssize_t>(queries), static_cast<py::ssize_t>(k)};
+  }
+};
+
 // Lists of neighbours one after the other: starts, distances, ids.
 inline py::tuple pack_lists(const std::vector<std::vector<Neighbour>>& lists) {
   Array<std::int64_t> starts(static_cast<py::ssize_t>(lists.size() + 1));
@@ -52,10 +79,6 @@ inline py::tuple pack_lists(const std::vector<std::vector<Neighbour>>& lists) {
       ids.mutable_data()[at++] = item.id;
     }
   return py::make_tuple(starts, distances, ids);
-}
-
-inline void require(bool condition, const char* message) {
-  if (!condition) throw InvalidArgument(message);
 }
 
 }  // namespace kf::bind

@@ -225,20 +225,13 @@ void register_candidates(py::module_ m) {
           [](const BoundScan& self, const py::object& queries, const py::object& keys,
              std::size_t k, std::size_t checks, std::size_t threads, const py::object& admitted) {
             const Inputs in(self, queries, keys, checks, threads, admitted);
-            require(k > 0, "k: expected at least 1");
-            checked_mul(checked_mul(in.query.n, k), sizeof(std::int64_t));
-            const std::vector<py::ssize_t> shape{static_cast<py::ssize_t>(in.query.n),
-                                                 static_cast<py::ssize_t>(k)};
-            Array<float> distances(shape);
-            Array<std::int64_t> ids(shape);
-            float* values = distances.mutable_data();
-            std::int64_t* found = ids.mutable_data();
+            const Nearest found(in.query.n, k);
             scan::CandidateStats stats;
             {
               py::gil_scoped_release release;
-              stats = self.scan->search(in.query, k, values, found);
+              stats = self.scan->search(in.query, k, found.distance, found.id);
             }
-            return py::make_tuple(distances, ids, statistics(stats));
+            return py::make_tuple(found.distances, found.ids, statistics(stats));
           },
           py::arg("queries"), py::arg("keys"), py::arg("k"), py::arg("checks"),
           py::arg("threads") = 0, py::arg("admitted") = py::none())

@@ -346,22 +346,15 @@ void register_cells(py::module_ m) {
              std::size_t k, std::size_t shortlist, std::size_t nprobe, std::size_t budget,
              std::size_t threads, const py::object& admitted) {
             const QueryArrays in(self, queries, original, nprobe, budget, threads, admitted);
-            require(k > 0, "k: expected at least 1");
-            checked_mul(checked_mul(in.query.n, k), sizeof(std::int64_t));
-            const std::vector<py::ssize_t> shape{static_cast<py::ssize_t>(in.query.n),
-                                                 static_cast<py::ssize_t>(k)};
-            Array<float> distances(shape);
-            Array<std::int64_t> ids(shape);
-            float* d = distances.mutable_data();
-            std::int64_t* i = ids.mutable_data();
+            const Nearest found(in.query.n, k);
             scan::CellStats stats;
             {
               py::gil_scoped_release release;
-              std::fill_n(d, in.query.n * k, scan::infinity);
-              std::fill_n(i, in.query.n * k, std::int64_t{-1});
-              self.scan->search(in.query, k, shortlist, d, i, stats);
+              std::fill_n(found.distance, in.query.n * k, scan::infinity);
+              std::fill_n(found.id, in.query.n * k, std::int64_t{-1});
+              self.scan->search(in.query, k, shortlist, found.distance, found.id, stats);
             }
-            return py::make_tuple(distances, ids, statistics(stats));
+            return py::make_tuple(found.distances, found.ids, statistics(stats));
           },
           py::arg("queries"), py::arg("original"), py::arg("k"), py::arg("shortlist"),
           py::arg("nprobe"), py::arg("budget") = 0, py::arg("threads") = 0,

@@ -81,20 +81,13 @@ void register_hamming(py::module_ m) {
              std::size_t k, std::size_t shortlist, std::size_t threads,
              const py::object& admitted) {
             const Inputs in(self, codes, vectors, threads, admitted);
-            require(k > 0, "k: expected at least 1");
-            checked_mul(checked_mul(in.query.n, k), sizeof(std::int64_t));
-            const std::vector<py::ssize_t> shape{static_cast<py::ssize_t>(in.query.n),
-                                                 static_cast<py::ssize_t>(k)};
-            Array<float> distances(shape);
-            Array<std::int64_t> ids(shape);
-            float* d = distances.mutable_data();
-            std::int64_t* i = ids.mutable_data();
+            const Nearest found(in.query.n, k);
             std::size_t scored;
             {
               py::gil_scoped_release release;
-              scored = self.scan->search(in.query, k, shortlist, d, i);
+              scored = self.scan->search(in.query, k, shortlist, found.distance, found.id);
             }
-            return py::make_tuple(distances, ids, scored);
+            return py::make_tuple(found.distances, found.ids, scored);
           },
           py::arg("codes"), py::arg("vectors"), py::arg("k"), py::arg("shortlist"),
           py::arg("threads") = 0, py::arg("admitted") = py::none())

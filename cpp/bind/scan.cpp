@@ -113,19 +113,13 @@ void register_scan(py::module_ m) {
             const Inputs in(self, vectors, ids, alive, queries);
             const scan::Filter chosen = filter_named(filter);
             const std::size_t nq = rows(in.queries);
-            require(k > 0, "k: expected at least 1");
-            checked_mul(checked_mul(nq, k), sizeof(std::int64_t));
-            const auto shape =
-                std::vector<py::ssize_t>{static_cast<py::ssize_t>(nq), static_cast<py::ssize_t>(k)};
-            Array<float> distances(shape);
-            Array<std::int64_t> found(shape);
-            float* d = distances.mutable_data();
-            std::int64_t* f = found.mutable_data();
+            const Nearest found(nq, k);
             {
               py::gil_scoped_release release;
-              self.search(in.base, in.queries.data(), nq, k, chosen, threads, d, f);
+              self.search(in.base, in.queries.data(), nq, k, chosen, threads, found.distance,
+                          found.id);
             }
-            return py::make_tuple(distances, found);
+            return py::make_tuple(found.distances, found.ids);
           },
           py::arg("base"), py::arg("queries"), py::arg("k"), py::arg("ids") = py::none(),
           py::arg("alive") = py::none(), py::arg("filter") = "auto", py::arg("threads") = 0)

@@ -83,24 +83,17 @@ void register_kd_tree(py::module_& m, const char* name) {
              double bound, std::size_t threads) {
             const auto queries = expect<T>(x, "x", 2);
             require(cols(queries) == self.dimension(), "x: wrong dimension");
-            require(k > 0, "k: expected at least 1");
             require(eps >= 0, "eps: expected a number >= 0");
             require(bound >= 0, "distance_upper_bound: expected a number >= 0");
             const tree::NearestOptions options{k, norm_of(p), eps, bound, threads};
-            checked_mul(checked_mul(rows(queries), k), sizeof(std::int64_t));
-            const auto nq = static_cast<py::ssize_t>(rows(queries));
-            const std::vector<py::ssize_t> shape{nq, static_cast<py::ssize_t>(k)};
-            Array<T> distances(shape);
-            Array<std::int64_t> ids(shape);
-            Array<std::uint32_t> leaves(nq);
-            T* d = distances.mutable_data();
-            std::int64_t* i = ids.mutable_data();
+            const Nearest<T> found(rows(queries), k);
+            Array<std::uint32_t> leaves(static_cast<py::ssize_t>(rows(queries)));
             std::uint32_t* l = leaves.mutable_data();
             {
               const py::gil_scoped_release release;
-              self.nearest(queries.data(), rows(queries), options, d, i, l);
+              self.nearest(queries.data(), rows(queries), options, found.distance, found.id, l);
             }
-            return py::make_tuple(distances, ids, leaves);
+            return py::make_tuple(found.distances, found.ids, leaves);
           },
           py::arg("x"), py::arg("k"), py::arg("p"), py::arg("eps"), py::arg("bound"),
           py::arg("threads"))

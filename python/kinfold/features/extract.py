@@ -138,14 +138,7 @@ class Extractor:
 
     def _whiten(self, whitening: Any) -> None:
         self.whitening = whitening
-        self.dim: int = self._raw_dim
-        if whitening is not None:
-            mean, projection = whitening.affine()
-            if len(mean) != self._raw_dim:
-                raise ValueError(
-                    f"whitening: expected one of {self._raw_dim} dimensions, got {len(mean)}"
-                )
-            self.dim = projection.shape[1]
+        self.dim = whitened_dim(whitening, self._raw_dim)
         self.fingerprint = self._fingerprint()
 
     def _fingerprint(self) -> str:
@@ -284,6 +277,19 @@ class Extractor:
             )
         except (ValueError, TypeError) as error:
             raise FileFormatError(f"Extractor: {error}") from error
+
+
+def whitened_dim(whitening: Any, dim: int) -> int:
+    """Dimensions of descriptors of ``dim`` after a whitening, or after None.
+
+    Raises ValueError where the whitening is of others.
+    """
+    if whitening is None:
+        return dim
+    mean, projection = whitening.affine()
+    if len(mean) != dim:
+        raise ValueError(f"whitening: expected one of {dim} dimensions, got {len(mean)}")
+    return int(projection.shape[1])
 
 
 def _whitening(chosen: JSON, arrays: Mapping[str, NDArray[Any]]) -> Any:

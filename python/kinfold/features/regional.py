@@ -13,7 +13,7 @@ from kinfold.base.arrays import Vectors, as_choice, as_count, as_number
 from kinfold.base.extras import require
 from kinfold.base.progress import progress
 from kinfold.features.batches import by_size, windows
-from kinfold.features.extract import Extractor
+from kinfold.features.extract import Extractor, whitened_dim
 from kinfold.features.forward import inference, unit
 from kinfold.features.pool.regions import Regions
 from kinfold.images.resize import Pixels, resize
@@ -91,14 +91,7 @@ class RegionalExtractor:
 
     def _whiten(self, whitening: Any) -> None:
         self.whitening = whitening
-        self.dim: int = self._raw_dim
-        if whitening is not None:
-            mean, projection = whitening.affine()
-            if len(mean) != self._raw_dim:
-                raise ValueError(
-                    f"whitening: expected one of {self._raw_dim} dimensions, got {len(mean)}"
-                )
-            self.dim = projection.shape[1]
+        self.dim = whitened_dim(whitening, self._raw_dim)
 
     def whitened(self, whitening: Any) -> RegionalExtractor:
         """The same extractor with another whitening, or None, fitted on what it gives without."""
