@@ -24,7 +24,7 @@ import cv2
 import numpy as np
 
 import kinfold as kf
-from data import SHARED
+from data import CACHE, SHARED
 from kinfold import _core
 from kinfold.base.local_features import LocalFeatures
 from kinfold.base.ranking import Ranking
@@ -104,9 +104,11 @@ METHODS: dict[str, Callable[[list[Pair], float], list[Found]]] = {
         model="homography", hypotheses="sampled", samples=2000
     ),
     "OpenCV estimateAffinePartial2D, RANSAC": by_opencv(cv2.estimateAffinePartial2D, cv2.RANSAC, 2),
-    "OpenCV findHomography, RANSAC": by_opencv(cv2.findHomography, cv2.RANSAC, 4),
-    "OpenCV findHomography, USAC_ACCURATE": by_opencv(cv2.findHomography, cv2.USAC_ACCURATE, 4),
-    "OpenCV findHomography, USAC_MAGSAC": by_opencv(cv2.findHomography, cv2.USAC_MAGSAC, 4),
+    "OpenCV estimateAffine2D, USAC_MAGSAC": by_opencv(cv2.estimateAffine2D, cv2.USAC_MAGSAC, 3),
+    **{
+        f"OpenCV findHomography, {name}": by_opencv(cv2.findHomography, getattr(cv2, name), 4)
+        for name in ("RANSAC", "USAC_DEFAULT", "USAC_FAST", "USAC_ACCURATE", "USAC_MAGSAC")
+    },
 }
 
 
@@ -160,22 +162,27 @@ def table_planted(rounds: int) -> None:
 
 
 def described() -> tuple[GroundTruth, list[LocalFeatures], list[LocalFeatures]]:
-    """Features of the photos and of the queries."""
+    """Features of the photos and of the queries, cropped to their boxes; kept in the cache folder."""
     truth = GroundTruth.from_json(PHOTOS / "ground_truth.json")
-    sift = SIFT(max_features=1500, contrast_threshold=0.01, max_side=SIDE)
-
-    def read(name: str) -> np.ndarray:
-        return decode(PHOTOS / "jpg" / f"{name}.jpg").pixels
-
-    photos = [sift.extract(fit(read(name), SIDE)) for name in truth.imlist]
-    queries = []
-    for name, known in zip(truth.qimlist, truth.gnd):
-        pixels = read(name)
-        if known.get("bbx") is not None:
-            x0, y0, x1, y1 = (max(0, int(side)) for side in known["bbx"])
-            pixels = np.ascontiguousarray(pixels[y0:y1, x0:x1])
-        queries.append(sift.extract(fit(pixels, SIDE)))
-    return truth, photos, queries
+    parts = ("positions", "scales", "angles", "descriptors")
+    path = CACHE / "local-features-cropped.npz"
+    if not path.exists():
+        sift = SIFT(max_features=1500, contrast_threshold=0.01, max_side=SIDE)
+        boxes = [None] * len(truth.imlist) + [known.get("bbx") for known in truth.gnd]
+        found = []
+        for name, box in zip((*truth.imlist, *truth.qimlist), boxes):
+            pixels = decode(PHOTOS / "jpg" / f"{name}.jpg").pixels
+            if box is not None:
+                x0, y0, x1, y1 = (max(0, int(side)) for side in box)
+                pixels = np.ascontiguousarray(pixels[y0:y1, x0:x1])
+            found.append(sift.extract(fit(pixels, SIDE)))
+        CACHE.mkdir(parents=True, exist_ok=True)
+        arrays = {part: np.concatenate([getattr(f, part) for f in found]) for part in parts}
+        np.savez(path, counts=[len(f) for f in found], **arrays)
+    with np.load(path) as file:
+        cuts = np.cumsum(file["counts"])[:-1]
+        each = [LocalFeatures(*of) for of in zip(*(np.split(file[part], cuts) for part in parts))]
+    return truth, each[: len(truth.imlist)], each[len(truth.imlist) :]
 
 
 def chosen(truth: GroundTruth) -> list[tuple[int, int, bool]]:

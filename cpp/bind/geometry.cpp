@@ -1,5 +1,7 @@
 // Matching and spatial verification of one query against many photos.
 
+#include <algorithm>
+#include <cmath>
 #include <memory>
 #include <string>
 #include <vector>
@@ -22,41 +24,61 @@ geometry::Model model_named(const std::string& name) {
                         "'");
 }
 
+bool finite(const float* x, std::size_t n) {
+  return std::all_of(x, x + n, [](float v) { return std::isfinite(v); });
+}
+
 // Keeps a photo's arrays alive while their pointers are in use.
 struct Owned {
   Array<float> positions, scales, angles, shapes;
   geometry::Features features{};
 
-  explicit Owned(const py::tuple& parts) {
+  Owned(const py::tuple& parts, const std::string& name) {
     require(parts.size() == 4, "features: expected (positions, scales, angles, shapes)");
-    positions = expect<float>(parts[0], "positions", 2);
-    scales = expect<float>(parts[1], "scales", 1);
-    angles = expect<float>(parts[2], "angles", 1);
+    const auto check = [&](bool right, const char* message) {
+      if (!right) throw InvalidArgument(name + ": expected " + message);
+    };
+    for (std::size_t i = 0; i < 3; ++i)
+      check(py::isinstance<Array<float>>(parts[i]), "float32 arrays");
+    positions = parts[0].cast<Array<float>>();
+    scales = parts[1].cast<Array<float>>();
+    angles = parts[2].cast<Array<float>>();
+    check(positions.ndim() == 2 && cols(positions) == 2 && scales.ndim() == 1 &&
+              angles.ndim() == 1 && rows(scales) == rows(positions) &&
+              rows(angles) == rows(positions),
+          "positions (n, 2), scales (n,) and angles (n,)");
     const std::size_t n = rows(positions);
-    require(cols(positions) == 2 && rows(scales) == n && rows(angles) == n,
-            "features: expected n of each");
+    check(finite(positions.data(), 2 * n) && finite(scales.data(), n) && finite(angles.data(), n) &&
+              std::all_of(scales.data(), scales.data() + n, [](float s) { return s > 0; }),
+          "finite positions and angles, and scales above 0");
     features = {positions.data(), scales.data(), angles.data(), nullptr, n};
     if (parts[3].is_none()) return;
-    shapes = expect<float>(parts[3], "shapes", 3);
-    require(rows(shapes) == n && shapes.shape(1) == 2 && shapes.shape(2) == 2,
-            "shapes: expected (n, 2, 2)");
+    check(py::isinstance<Array<float>>(parts[3]), "float32 arrays");
+    shapes = parts[3].cast<Array<float>>();
+    check(shapes.ndim() == 3 && rows(shapes) == n && shapes.shape(1) == 2 && shapes.shape(2) == 2 &&
+              finite(shapes.data(), 4 * n),
+          "finite shapes (n, 2, 2)");
     features.shapes = shapes.data();
   }
 };
 
 void check_pairs(const Array<std::int64_t>& pairs, std::size_t n, std::size_t m) {
-  require(cols(pairs) == 2, "pairs: expected (m, 2)");
+  require(cols(pairs) == 2, "correspondences: expected (m, 2)");
   const std::int64_t* rows_of = pairs.data();
+  bool within = true;
   for (std::size_t j = 0; j < rows(pairs); ++j)
-    require(rows_of[2 * j] >= 0 && rows_of[2 * j] < static_cast<std::int64_t>(n) &&
-                rows_of[2 * j + 1] >= 0 && rows_of[2 * j + 1] < static_cast<std::int64_t>(m),
-            "pairs: row out of range");
+    within &= static_cast<std::uint64_t>(rows_of[2 * j]) < n &&
+              static_cast<std::uint64_t>(rows_of[2 * j + 1]) < m;
+  if (!within)
+    throw InvalidArgument("correspondences: expected rows below " + std::to_string(n) + " and " +
+                          std::to_string(m));
 }
 
+// For each photo the map, and the rows of the query's and of the photo's features that it explains.
 py::list verify_many(const py::tuple& query, const py::list& photos, const py::list& pairs,
                      const py::object& qualities, const geometry::VerifyOptions& options) {
-  const Owned from(query);
-  require(photos.size() == pairs.size(), "pairs: expected a list for each photo");
+  const Owned from(query, "query");
+  require(photos.size() == pairs.size(), "correspondences: expected a list for each photo");
   const bool known = !qualities.is_none();
   const py::list given = known ? qualities.cast<py::list>() : py::list();
   require(!known || given.size() == pairs.size(), "qualities: expected a list for each photo");
@@ -64,8 +86,8 @@ py::list verify_many(const py::tuple& query, const py::list& photos, const py::l
   std::vector<Array<std::int64_t>> lists;
   std::vector<Array<float>> quality;
   for (std::size_t i = 0; i < photos.size(); ++i) {
-    to.emplace_back(photos[i].cast<py::tuple>());
-    lists.push_back(expect<std::int64_t>(pairs[i], "pairs", 2));
+    to.emplace_back(photos[i].cast<py::tuple>(), "photos");
+    lists.push_back(expect<std::int64_t>(pairs[i], "correspondences", 2));
     check_pairs(lists.back(), from.features.n, to.back().features.n);
     if (!known) continue;
     quality.push_back(expect<float>(given[i], "qualities", 1));
@@ -80,12 +102,15 @@ py::list verify_many(const py::tuple& query, const py::list& photos, const py::l
     });
   }
   py::list out;
-  for (const geometry::Verified& result : results) {
+  for (std::size_t i = 0; i < results.size(); ++i) {
     Array<double> matrix(std::vector<py::ssize_t>{3, 3});
-    std::copy(result.matrix.begin(), result.matrix.end(), matrix.mutable_data());
-    out.append(
-        py::make_tuple(matrix, Array<std::int64_t>(static_cast<py::ssize_t>(result.inliers.size()),
-                                                   result.inliers.data())));
+    std::copy(results[i].matrix.begin(), results[i].matrix.end(), matrix.mutable_data());
+    const auto n = static_cast<py::ssize_t>(results[i].inliers.size());
+    Array<std::int64_t> inliers(std::vector<py::ssize_t>{n, 2});
+    std::int64_t* at = inliers.mutable_data();
+    for (const std::int64_t row : results[i].inliers)
+      at = std::copy_n(lists[i].data() + 2 * row, 2, at);
+    out.append(py::make_tuple(matrix, inliers));
   }
   return out;
 }

@@ -7,7 +7,6 @@
 #include <cstdint>
 #include <numeric>
 #include <optional>
-#include <utility>
 #include <vector>
 
 #include "core/random.h"
@@ -55,7 +54,7 @@ struct Candidate {
 class Refinement {
  public:
   Refinement(const Scene& scene, const VerifyOptions& options)
-      : scene_(scene), options_(options), errors_(scene.size()) {}
+      : scene_(scene), options_(options), errors_(scene.padded()) {}
 
   // The best of the maps that a start leads to, itself included. Starts that come to inliers which
   // were fitted before end there: what follows is known.
@@ -68,11 +67,11 @@ class Refinement {
       const float share = static_cast<float>(stage) / (shrinking - 1);
       const float tolerance =
           options_.coarse_tolerance + share * (options_.tolerance - options_.coarse_tolerance);
-      scene_.inliers(errors_.data(), tolerance, &rows_);
+      gather(tolerance);
       if (rows_.size() < Estimator::sample || met_before(10 * Estimator::sample + stage)) break;
-      const auto [a, b] = gathered();
-      const auto fitted = Estimator::fit(a, b, rows_.size(), scene_.mirrored());
-      if (!fitted || !plausible(*fitted, centre(a, rows_.size()), scene_.mirrored())) break;
+      const auto fitted = Estimator::fit(from_.data(), to_.data(), rows_.size(), scene_.mirrored());
+      if (!fitted || !plausible(*fitted, centre(from_.data(), rows_.size()), scene_.mirrored()))
+        break;
       const Candidate next{*fitted, score(*fitted)};
       if (next.score.better_than(best.score))
         best = next;
@@ -85,9 +84,31 @@ class Refinement {
   // Of a map; its errors are then the present ones.
   Score score(const Matrix& m) {
     scene_.errors(m, errors_.data());
-    return scene_.inliers(errors_.data(), options_.tolerance, &rows_);
+    scene_.settle(std::max(options_.tolerance, options_.coarse_tolerance), errors_.data());
+    constexpr std::size_t lanes = 8;  // an addition waits for the one before: several sums
+    const float limit = options_.tolerance * options_.tolerance;
+    std::int32_t counts[lanes] = {};
+    float costs[lanes] = {};
+    for (std::size_t i = 0; i < errors_.size(); i += lanes)
+      for (std::size_t lane = 0; lane < lanes; ++lane) {
+        const float error = errors_[i + lane];
+        counts[lane] += error <= limit ? 1 : 0;
+        costs[lane] += error <= limit ? error : 0.0f;
+      }
+    Score score;
+    for (std::size_t lane = 0; lane < lanes; ++lane) {
+      score.count += static_cast<std::size_t>(counts[lane]);
+      score.cost += static_cast<double>(costs[lane]);
+    }
+    return score;
   }
-  const std::vector<std::uint32_t>& rows() const { return rows_; }
+
+  // The inliers of a map, ascending.
+  const std::vector<std::uint32_t>& inliers(const Matrix& m) {
+    score(m);
+    gather(options_.tolerance);
+    return rows_;
+  }
 
   // How many a map explains, each correspondence counted.
   std::size_t count(const Matrix& m) {
@@ -105,14 +126,21 @@ class Refinement {
   }
 
  private:
-  std::pair<const Point*, const Point*> gathered() {
-    from_.resize(rows_.size());
-    to_.resize(rows_.size());
-    for (std::size_t k = 0; k < rows_.size(); ++k) {
+  // Correspondences whose present errors are within the tolerance, and where they lie.
+  void gather(float tolerance) {
+    rows_.resize(errors_.size());
+    std::size_t n = 0;
+    for (std::size_t i = 0; i < errors_.size(); ++i) {
+      rows_[n] = static_cast<std::uint32_t>(i);
+      n += errors_[i] <= tolerance * tolerance ? 1u : 0u;
+    }
+    rows_.resize(n);
+    from_.resize(n);
+    to_.resize(n);
+    for (std::size_t k = 0; k < n; ++k) {
       from_[k] = scene_.from()[rows_[k]];
       to_[k] = scene_.to()[rows_[k]];
     }
-    return {from_.data(), to_.data()};
   }
 
   bool met_before(std::size_t stage) {

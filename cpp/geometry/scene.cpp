@@ -6,6 +6,8 @@
 #include <limits>
 #include <tuple>
 
+#include "core/radix.h"
+
 namespace kf::geometry {
 namespace {
 
@@ -44,6 +46,15 @@ class Places {
   std::vector<std::uint32_t> numbers_, held_;
 };
 
+// Whole vectors: no kernel has a rest to do one by one.
+std::size_t up(std::size_t n) { return (n + 15) / 16 * 16; }
+
+bool same(Point a, Point b) { return a.x == b.x && a.y == b.y; }
+
+bool is_similarity(const Matrix& m) {
+  return m[6] == 0 && m[7] == 0 && m[0] == m[4] && m[1] == -m[3];
+}
+
 Point middle(const std::vector<Point>& points) {
   Point sum{0, 0};
   for (const Point& p : points) sum.x += p.x, sum.y += p.y;
@@ -59,10 +70,9 @@ Scene::Scene(const Features& query, const Features& photo, const std::int64_t* p
       order_(m),
       from_(m),
       to_(m),
-      values_(5 * m),
+      values_(5 * up(m)),
       from_place_(m),
       to_place_(m),
-      contested_(m),
       frames_(m) {
   const auto key = [&](std::uint32_t i) {
     const std::int64_t q = pairs[2 * i], p = pairs[2 * i + 1];
@@ -71,14 +81,14 @@ Scene::Scene(const Features& query, const Features& photo, const std::int64_t* p
                            query.angles[q], photo.angles[p], q, p);
   };
   // By the first coordinate, which rarely ties, then by all there is.
-  std::vector<std::uint64_t> keys(m);
+  std::vector<std::uint64_t> keys(2 * m);
   for (std::size_t i = 0; i < m; ++i)
     keys[i] = std::uint64_t{ordered(query.positions[2 * pairs[2 * i]])} << 32 | i;
-  std::sort(keys.begin(), keys.end());
-  for (std::size_t i = 0; i < m; ++i) order_[i] = static_cast<std::uint32_t>(keys[i]);
+  const std::uint64_t* sorted = radix_sort(keys.data(), keys.data() + m, m, 32, 64);
+  for (std::size_t i = 0; i < m; ++i) order_[i] = static_cast<std::uint32_t>(sorted[i]);
   for (std::size_t i = 0; i < m;) {
     std::size_t end = i + 1;
-    while (end < m && keys[end] >> 32 == keys[i] >> 32) ++end;
+    while (end < m && sorted[end] >> 32 == sorted[i] >> 32) ++end;
     if (end - i > 1)
       std::sort(order_.begin() + static_cast<std::ptrdiff_t>(i),
                 order_.begin() + static_cast<std::ptrdiff_t>(end),
@@ -86,13 +96,15 @@ Scene::Scene(const Features& query, const Features& photo, const std::int64_t* p
     i = end;
   }
 
-  Places froms(m), tos(m);
+  const std::size_t stride = up(m);
+  Places tos(m);
   for (std::size_t i = 0; i < m; ++i) {
     const std::int64_t q = pairs[2 * order_[i]], p = pairs[2 * order_[i] + 1];
     const float *a = query.positions + 2 * q, *b = photo.positions + 2 * p;
     from_[i] = {static_cast<double>(a[0]), static_cast<double>(a[1])};
     to_[i] = {static_cast<double>(b[0]), static_cast<double>(b[1])};
-    from_place_[i] = froms.number(a[0], a[1]);
+    // The order puts equal positions of the query side by side.
+    if (i > 0) from_place_[i] = from_place_[i - 1] + (same(from_[i - 1], from_[i]) ? 0u : 1u);
     to_place_[i] = tos.number(b[0], b[1]);
     const double ratio =
         static_cast<double>(photo.scales[p]) / static_cast<double>(query.scales[q]);
@@ -125,11 +137,12 @@ Scene::Scene(const Features& query, const Features& photo, const std::int64_t* p
       else
         frames_[i] = {c, -d, d, c};
     }
-    values_[4 * m + i] = static_cast<float>(area);
+    values_[4 * stride + i] = static_cast<float>(area);
   }
-  for (std::size_t i = 0; i < m; ++i) {
-    contested_[i] = froms.shared(from_place_[i]) || tos.shared(to_place_[i]);
-    any_contested_ = any_contested_ || contested_[i];
+  for (std::uint32_t i = 0; i < m; ++i) {
+    const bool before = i > 0 && from_place_[i - 1] == from_place_[i];
+    const bool after = i + 1 < m && from_place_[i + 1] == from_place_[i];
+    if (before || after || tos.shared(to_place_[i])) contested_.push_back(i);
   }
 
   // Near their origin, coordinates lose little as floats.
@@ -139,12 +152,12 @@ Scene::Scene(const Features& query, const Features& photo, const std::int64_t* p
     from_[i].x -= from_origin_.x, from_[i].y -= from_origin_.y;
     to_[i].x -= to_origin_.x, to_[i].y -= to_origin_.y;
     values_[i] = static_cast<float>(from_[i].x);
-    values_[m + i] = static_cast<float>(from_[i].y);
-    values_[2 * m + i] = static_cast<float>(to_[i].x);
-    values_[3 * m + i] = static_cast<float>(to_[i].y);
+    values_[stride + i] = static_cast<float>(from_[i].y);
+    values_[2 * stride + i] = static_cast<float>(to_[i].x);
+    values_[3 * stride + i] = static_cast<float>(to_[i].y);
   }
   const float* v = values_.data();
-  set_ = {v, v + m, v + 2 * m, v + 3 * m, v + 4 * m, m};
+  set_ = {v, v + stride, v + 2 * stride, v + 3 * stride, v + 4 * stride, stride};
 }
 
 Matrix Scene::in_images(const Matrix& m) const {
@@ -169,15 +182,15 @@ Matrix Scene::from_one(std::size_t i) const {
           0,    1};
 }
 
-bool Scene::prepare(const Matrix& m, TransferMap* out) const {
+bool Scene::prepare(const Matrix& m, bool both_ways, TransferMap* out) const {
   const double area = std::abs(determinant(m));
   if (!(area > 1e-12) || !std::isfinite(area)) return false;
-  out->similarity = m[6] == 0 && m[7] == 0 && m[0] == m[4] && m[1] == -m[3];
-  const auto inverse = inverted(m);
-  if (!inverse) return false;
-  for (std::size_t k = 0; k < 9; ++k) {
-    out->map[k] = static_cast<float>(m[k]);
-    out->inverse[k] = static_cast<float>((*inverse)[k]);
+  out->similarity = is_similarity(m);
+  for (std::size_t k = 0; k < 9; ++k) out->map[k] = static_cast<float>(m[k]);
+  if (both_ways) {
+    const auto inverse = inverted(m);
+    if (!inverse) return false;
+    for (std::size_t k = 0; k < 9; ++k) out->inverse[k] = static_cast<float>((*inverse)[k]);
   }
   const double factor = static_cast<double>(options_.scale_factor);
   out->least_area = static_cast<float>(area / (factor * factor));
@@ -187,47 +200,45 @@ bool Scene::prepare(const Matrix& m, TransferMap* out) const {
 
 void Scene::counts(const std::vector<Matrix>& maps, float tolerance, std::uint32_t* out) const {
   std::vector<TransferMap> prepared(maps.size());
-  for (std::size_t i = 0; i < maps.size(); ++i)
-    if (!prepare(maps[i], &prepared[i])) prepared[i] = {{}, {}, 1, 0, false};  // explains nothing
+  for (std::size_t i = 0; i < maps.size(); ++i) {
+    const bool both_ways = !is_similarity(maps[i]);  // else the way back is not asked for
+    if (!prepare(maps[i], both_ways, &prepared[i]))
+      prepared[i] = {{}, {}, 1, 0, false};  // explains nothing
+  }
   kernels().transfer_counts(set_, prepared.data(), prepared.size(), tolerance * tolerance, out);
 }
 
 void Scene::errors(const Matrix& m, float* out) const {
   TransferMap map;
-  if (!prepare(m, &map))
-    std::fill_n(out, size(), huge);
+  if (!prepare(m, true, &map))
+    std::fill_n(out, padded(), huge);
   else if (m[6] == 0 && m[7] == 0)
     kernels().transfer_errors(set_, map, out);
   else
     kernels().transfer_errors_projective(set_, map, out);
 }
 
-Score Scene::inliers(const float* errors, float tolerance, std::vector<std::uint32_t>* rows) const {
-  const float limit = tolerance * tolerance;
-  rows->resize(size());
-  std::size_t count = 0;
-  for (std::size_t i = 0; i < size(); ++i) {
-    (*rows)[count] = static_cast<std::uint32_t>(i);
-    count += errors[i] <= limit ? 1u : 0u;
+void Scene::settle(float tolerance, float* errors) const {
+  if (contested_.empty()) return;
+  struct Rivals;
+  struct Taken;
+  auto* rivals = thread_scratch<std::uint64_t, Rivals>(contested_.size());
+  std::size_t n = 0;
+  // Bits of floats that are not negative are in their order.
+  for (const std::uint32_t i : contested_)
+    if (errors[i] <= tolerance * tolerance)
+      rivals[n++] = std::uint64_t{std::bit_cast<std::uint32_t>(errors[i])} << 32 | i;
+  std::sort(rivals, rivals + n);
+  auto* taken = thread_scratch<std::uint8_t, Taken>(2 * size());
+  std::fill_n(taken, 2 * size(), std::uint8_t{0});
+  for (std::size_t k = 0; k < n; ++k) {
+    const auto i = static_cast<std::uint32_t>(rivals[k]);
+    std::uint8_t &from = taken[from_place_[i]], &to = taken[size() + to_place_[i]];
+    if (from | to)
+      errors[i] = huge;
+    else
+      from = to = 1;
   }
-  rows->resize(count);
-  if (any_contested_) {
-    std::vector<std::uint32_t> rivals;
-    for (std::uint32_t i : *rows)
-      if (contested_[i]) rivals.push_back(i);
-    std::sort(rivals.begin(), rivals.end(), [&](std::uint32_t i, std::uint32_t j) {
-      return std::tie(errors[i], i) < std::tie(errors[j], j);
-    });
-    std::vector<std::uint8_t> from_taken(size()), to_taken(size()), lost(size());
-    for (std::uint32_t i : rivals) {
-      lost[i] = from_taken[from_place_[i]] || to_taken[to_place_[i]];
-      if (!lost[i]) from_taken[from_place_[i]] = to_taken[to_place_[i]] = 1;
-    }
-    std::erase_if(*rows, [&](std::uint32_t i) { return lost[i] != 0; });
-  }
-  Score score{rows->size(), 0};
-  for (std::uint32_t i : *rows) score.cost += static_cast<double>(errors[i]);
-  return score;
 }
 
 }  // namespace kf::geometry

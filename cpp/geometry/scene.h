@@ -41,7 +41,7 @@ class Scene {
   Scene(const Features& query, const Features& photo, const std::int64_t* pairs, std::size_t m,
         const SceneOptions& options);
 
-  std::size_t size() const { return set_.n; }
+  std::size_t size() const { return order_.size(); }
   std::size_t input_row(std::size_t i) const { return order_[i]; }
   const Point* from() const { return from_.data(); }
   const Point* to() const { return to_.data(); }
@@ -57,16 +57,18 @@ class Scene {
   // How many correspondences each affine map explains; each correspondence is counted.
   void counts(const std::vector<Matrix>& maps, float tolerance, std::uint32_t* out) const;
 
-  // Squared errors of all correspondences, the larger of both images; huge where scales disagree.
+  // Squared errors of all correspondences, the larger of both images; huge where scales disagree,
+  // and in the padding. Room for padded() floats.
   void errors(const Matrix& m, float* out) const;
+  std::size_t padded() const { return set_.n; }
 
-  // Correspondences within the tolerance, ascending. Each feature of either image occurs at most
-  // once, best first served; a position that several features share (several orientations) counts
-  // as one feature.
-  Score inliers(const float* errors, float tolerance, std::vector<std::uint32_t>* rows) const;
+  // Each feature of either image keeps one of its correspondences within the tolerance, best first
+  // served; the errors of others become huge. A position that several features share (several
+  // orientations) counts as one feature. The choice is the same for all smaller tolerances.
+  void settle(float tolerance, float* errors) const;
 
  private:
-  bool prepare(const Matrix& m, TransferMap* out) const;
+  bool prepare(const Matrix& m, bool both_ways, TransferMap* out) const;
 
   SceneOptions options_;
   std::vector<std::uint32_t> order_;
@@ -74,10 +76,9 @@ class Scene {
   Point from_origin_{}, to_origin_{};
   Buffer<float> values_;
   std::vector<std::uint32_t> from_place_, to_place_;  // equal where positions are
-  std::vector<std::uint8_t> contested_;               // shares a place with another correspondence
-  bool any_contested_ = false;
-  std::vector<std::array<double, 4>> frames_;  // linear part of from_one
-  TransferSet set_{};
+  std::vector<std::uint32_t> contested_;              // share a place with another correspondence
+  std::vector<std::array<double, 4>> frames_;         // linear part of from_one
+  TransferSet set_{};                                 // padded with what fits no map
 };
 
 }  // namespace kf::geometry

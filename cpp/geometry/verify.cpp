@@ -38,10 +38,8 @@ Candidate best_of_singles(const Scene& scene, const VerifyOptions& options) {
     }
     const Candidate affine = refinement.refined<AffineEstimator>(maps[i]);
     take(affine);
-    if (options.model == Model::homography && affine.score.count >= enough) {
-      refinement.score(affine.matrix);
+    if (options.model == Model::homography && affine.score.count >= enough)
       take(refinement.refined<HomographyEstimator>(affine.matrix));
-    }
   }
   return best;
 }
@@ -76,11 +74,11 @@ Verified verify(const Features& query, const Features& photo, const std::int64_t
   if (!std::all_of(matrix.begin(), matrix.end(), [](double v) { return std::isfinite(v); }))
     return result;
   result.matrix = matrix;
+  std::vector<std::uint8_t> fits(m);
   Refinement last(scene, options);
-  last.score(best.matrix);
-  for (const std::uint32_t i : last.rows())
-    result.inliers.push_back(static_cast<std::int64_t>(scene.input_row(i)));
-  std::sort(result.inliers.begin(), result.inliers.end());
+  for (const std::uint32_t i : last.inliers(best.matrix)) fits[scene.input_row(i)] = 1;
+  for (std::size_t i = 0; i < m; ++i)
+    if (fits[i]) result.inliers.push_back(static_cast<std::int64_t>(i));
   return result;
 }
 

@@ -8,6 +8,7 @@
 
 #include "core/checked.h"
 #include "core/error.h"
+#include "core/radix.h"
 #include "core/threads.h"
 #include "tree/kd_order.h"
 
@@ -45,18 +46,6 @@ T rounded_up(double x) {
   if (x > most) return std::numeric_limits<T>::infinity();
   const T y = static_cast<T>(x);
   return static_cast<double>(y) < x ? std::nextafter(y, std::numeric_limits<T>::infinity()) : y;
-}
-
-// Sorts rows by the 24 lower bits of their codes, eight at a time.
-void radix_sort(std::vector<std::uint64_t>& items) {
-  std::vector<std::uint64_t> other(items.size());
-  for (unsigned shift = 32; shift < 56; shift += 8) {
-    std::size_t starts[257] = {};
-    for (const std::uint64_t item : items) ++starts[(item >> shift & 255) + 1];
-    for (std::size_t i = 1; i < 257; ++i) starts[i] += starts[i - 1];
-    for (const std::uint64_t item : items) other[starts[item >> shift & 255]++] = item;
-    items.swap(other);
-  }
 }
 
 }  // namespace
@@ -182,8 +171,9 @@ std::vector<std::uint32_t> KdTree<T>::visiting_order(const T* queries, std::size
       items[i] = code << 32 | i;
     }
   });
-  radix_sort(items);
-  for (std::size_t i = 0; i < nq; ++i) order[i] = static_cast<std::uint32_t>(items[i]);
+  std::vector<std::uint64_t> spare(nq);
+  const std::uint64_t* sorted = radix_sort(items.data(), spare.data(), nq, 32, 56);
+  for (std::size_t i = 0; i < nq; ++i) order[i] = static_cast<std::uint32_t>(sorted[i]);
   return order;
 }
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import operator
 from collections.abc import Iterable
 from typing import Any
@@ -133,7 +134,7 @@ def as_number(
     except (TypeError, ValueError, OverflowError):
         raise ValueError(f"{name}: expected a number, got {x!r}") from None
     inside = least < value < most if open else least <= value <= most
-    if not (np.isfinite(value) and inside):
+    if not (math.isfinite(value) and inside):
         brackets = "()" if open else "[]"
         raise ValueError(
             f"{name}: expected a number in {brackets[0]}{least:g}, {most:g}{brackets[1]}, got {x!r}"

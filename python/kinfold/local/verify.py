@@ -83,11 +83,9 @@ def verify_many(
         raise ValueError(
             f"correspondences: expected one list for each of {len(photos)} photos, got {len(correspondences)}"
         )
-    first = _geometry(query, "query")
-    others = [_geometry(photo, "photos") for photo in photos]
-    lists = [_pairs(pairs, len(query), len(photo)) for pairs, photo in zip(correspondences, photos)]
+    lists = [_pairs(pairs) for pairs in correspondences]
     results = _core.geometry.verify_many(
-        first, others, lists, _qualities(qualities, lists), model,
+        _geometry(query), [_geometry(photo) for photo in photos], lists, _qualities(qualities, lists), model,
         as_number(coarse_tolerance, "coarse_tolerance", least=0.0, most=1e6, open=True),
         as_number(tolerance, "tolerance", least=0.0, most=1e6, open=True),
         as_number(scale_factor, "scale_factor", least=1.0, most=1e6), bool(use_angles), bool(mirrored),
@@ -95,10 +93,7 @@ def verify_many(
         as_number(confidence, "confidence", least=0.0, most=1 - 1e-12),
         as_count(samples, "samples", most=1 << 32),
     )  # fmt: skip
-    return [
-        Verification(len(rows), matrix, pairs[rows])
-        for (matrix, rows), pairs in zip(results, lists)
-    ]
+    return [Verification(len(pairs), matrix, pairs) for matrix, pairs in results]
 
 
 def project(points: Any, matrix: NDArray[np.floating[Any]]) -> NDArray[np.float64]:
@@ -118,23 +113,10 @@ def outline(
     return project([[x0, y0], [x1, y0], [x1, y1], [x0, y1]], matrix)
 
 
-def _geometry(features: LocalFeatures, name: str) -> tuple[Any, Any, Any, Any]:
-    parts = (
-        np.ascontiguousarray(features.positions, np.float32),
-        np.ascontiguousarray(features.scales, np.float32),
-        np.ascontiguousarray(features.angles, np.float32),
-    )
-    n = len(parts[0])
-    if parts[0].shape != (n, 2) or parts[1].shape != (n,) or parts[2].shape != (n,):
-        raise ValueError(f"{name}: expected positions (n, 2), scales (n,) and angles (n,)")
-    if not all(np.isfinite(part).all() for part in parts) or (n and parts[1].min() <= 0):
-        raise ValueError(f"{name}: expected finite positions and angles, and scales above 0")
-    if features.shapes is None:
-        return (*parts, None)
-    shapes = np.ascontiguousarray(features.shapes, np.float32)
-    if shapes.shape != (n, 2, 2) or not np.isfinite(shapes).all():
-        raise ValueError(f"{name}: expected finite shapes (n, 2, 2), got shape {shapes.shape}")
-    return (*parts, shapes)
+def _geometry(features: LocalFeatures) -> tuple[Any, Any, Any, Any]:
+    """As the engine takes them, which looks at shapes and numbers."""
+    parts = (features.positions, features.scales, features.angles, features.shapes)
+    return tuple(x if x is None else np.ascontiguousarray(x, np.float32) for x in parts)  # type: ignore[return-value]
 
 
 def _qualities(qualities: Sequence[Any] | None, lists: Sequence[Any]) -> list[Any] | None:
@@ -155,11 +137,8 @@ def _qualities(qualities: Sequence[Any] | None, lists: Sequence[Any]) -> list[An
     return found
 
 
-def _pairs(pairs: Any, n: int, m: int) -> NDArray[np.int64]:
+def _pairs(pairs: Any) -> NDArray[np.int64]:
     array = as_array(pairs, "correspondences") if np.size(pairs) else np.empty((0, 2), np.int64)
     if array.ndim != 2 or array.shape[1] != 2 or array.dtype.kind not in "iu":
         raise ValueError(f"correspondences: expected whole numbers (m, 2), got shape {array.shape}")
-    rows = np.ascontiguousarray(array, np.int64)
-    if len(rows) and (rows.min() < 0 or rows[:, 0].max() >= n or rows[:, 1].max() >= m):
-        raise ValueError(f"correspondences: expected rows below {n} and {m}")
-    return rows
+    return np.ascontiguousarray(array, np.int64)
