@@ -4,12 +4,14 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <type_traits>
 #include <vector>
 
 #include "core/checked.h"
 #include "core/threads.h"
 #include "graph/csr.h"
 #include "graph/sliced.h"
+#include "kernels/table.h"
 
 namespace kf::graph {
 
@@ -70,28 +72,55 @@ void by_width(std::size_t count, Solve&& solve) {
   }
 }
 
-// Sums over rows are taken in blocks of this many and then over the blocks in order, so that they
-// do not depend on the number of threads, nor on how many vectors are handled together.
-constexpr std::size_t block_rows = 1024, block_slices = block_rows / Sliced::lanes;
-
-// Calls body(first row, rows, number of the block) for all blocks, in parallel.
+// Calls body(first row, rows, number of the window) for all windows, in parallel. Sums over rows
+// are taken window by window and then over the windows in order, so that they do not depend on the
+// number of threads, nor on how many vectors are handled together.
 template <class Body>
-void for_each_block(const Sliced& graph, std::size_t width, Body&& body) {
-  const std::size_t rows = graph.rows(), blocks = (rows + block_rows - 1) / block_rows;
+void for_each_window(const Sliced& graph, std::size_t width, Body&& body) {
+  const std::size_t rows = graph.rows();
   // Enough work to be worth handing out, a few milliseconds at most.
-  const std::size_t work = (graph.entries() / (rows + 1) + 4) * block_rows * width;
-  parallel_for(blocks, 1 + (std::size_t{1} << 18) / work, [&](std::size_t begin, std::size_t end) {
-    for (std::size_t b = begin; b < end; ++b)
-      body(b * block_rows, std::min(block_rows, rows - b * block_rows), b);
-  });
+  const std::size_t work = (graph.entries() / (rows + 1) + 4) * Sliced::window * width;
+  parallel_for(graph.windows(), 1 + (std::size_t{1} << 18) / work,
+               [&](std::size_t begin, std::size_t end) {
+                 for (std::size_t w = begin; w < end; ++w) {
+                   const std::size_t row = w * Sliced::window;
+                   body(row, std::min(Sliced::window, rows - row), w);
+                 }
+               });
 }
 
-// Sums of a few columns, block by block.
-class BlockSums {
+// out := W x, then body as of for_each_window while a window's rows are at hand. One vector goes
+// through the matrix block by block, so that its part of x stays near; several go window by window,
+// so that their sums do.
+template <class Number, class Body>
+void for_each_product(const Sliced& graph, const Number* x, std::size_t width, float* out,
+                      Body&& body) {
+  const SlicedView view = graph.view();
+  const KernelTable& kernel = kernels();
+  const auto multiply = [&](std::size_t block, std::size_t row, std::size_t rows, std::size_t w) {
+    float* to = out + row * width;
+    if (graph.blocks() > 1 && block == 0) std::fill_n(to, rows * width, 0.0f);
+    const auto [first, last] = graph.slices(block, w);
+    if constexpr (std::is_same_v<Number, float>)
+      kernel.sliced_product(view, x, width, first, last, to);
+    else
+      kernel.sliced_product_half(view, x, width, first, last, to);
+  };
+  const std::size_t passes = width == 1 ? graph.blocks() : 1, last = passes - 1;
+  for (std::size_t pass = 0; pass < passes; ++pass)
+    for_each_window(graph, width, [&](std::size_t row, std::size_t rows, std::size_t w) {
+      const std::size_t end = width == 1 ? pass + 1 : graph.blocks();
+      for (std::size_t block = pass; block < end; ++block) multiply(block, row, rows, w);
+      if (pass == last) body(row, rows, w);
+    });
+}
+
+// Sums of a few columns, window by window.
+class WindowSums {
  public:
-  BlockSums(std::size_t rows, std::size_t width)
-      : width_(width), partial_(checked_mul((rows + block_rows - 1) / block_rows, width)) {}
-  double* block(std::size_t b) { return partial_.data() + b * width_; }
+  WindowSums(const Sliced& graph, std::size_t width)
+      : width_(width), partial_(checked_mul(graph.windows(), width)) {}
+  double* window(std::size_t w) { return partial_.data() + w * width_; }
   void total(double* out) const {
     std::fill_n(out, width_, 0.0);
     for (std::size_t at = 0; at < partial_.size(); at += width_)

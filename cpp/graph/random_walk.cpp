@@ -6,8 +6,8 @@
 #include <cmath>
 #include <limits>
 
-#include "core/buffer.h"
 #include "core/checked.h"
+#include "core/huge.h"
 #include "graph/interleave.h"
 #include "graph/pulse.h"
 #include "kernels/table.h"
@@ -19,10 +19,9 @@ void walk(const Sliced& graph, const RightSides& sides, const FlowOptions& optio
           const float* start, float* out, const FlowReport& report, std::size_t first,
           std::size_t used, std::size_t width) {
   const std::size_t size = checked_mul(graph.rows(), width), n = graph.nodes();
-  const SlicedView view = graph.view();
   const KernelTable& kernel = kernels();
-  Buffer<float> y(size, 0.0f), f(size, 0.0f), product(size, 0.0f);
-  BlockSums changes(graph.rows(), width), lengths(graph.rows(), width);
+  HugeBuffer<float> y(size, 0.0f), f(size, 0.0f), product(size, 0.0f);
+  WindowSums changes(graph, width), lengths(graph, width);
   scatter(graph, sides, first, used, width, y.data());
   if (start) join(graph, start + first * n, used, width, 1.0f, f.data());
 
@@ -37,15 +36,12 @@ void walk(const Sliced& graph, const RightSides& sides, const FlowOptions& optio
   bool any = true;
   for (std::size_t step = 1; any && step <= options.iterations; ++step) {
     pulse();
-    for_each_block(graph, width, [&](std::size_t row, std::size_t rows, std::size_t) {
-      const std::size_t slice = row / Sliced::lanes;
-      kernel.sliced_product(view, f.data(), width, slice, slice + rows / Sliced::lanes,
-                            &product[row * width]);
-    });
-    for_each_block(graph, width, [&](std::size_t row, std::size_t rows, std::size_t b) {
+    for_each_product(graph, f.data(), width, product.data(),
+                     [](std::size_t, std::size_t, std::size_t) {});
+    for_each_window(graph, width, [&](std::size_t row, std::size_t rows, std::size_t w) {
       const std::size_t at = row * width;
-      kernel.flow_walk(&product[at], &y[at], &f[at], rows, width, alpha, restart, changes.block(b),
-                       lengths.block(b));
+      kernel.flow_walk(&product[at], &y[at], &f[at], rows, width, alpha, restart, changes.window(w),
+                       lengths.window(w));
     });
     double change[widest], length[widest];
     changes.total(change);

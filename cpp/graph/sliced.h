@@ -4,9 +4,10 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <utility>
 #include <vector>
 
-#include "core/buffer.h"
+#include "core/huge.h"
 #include "graph/csr.h"
 #include "kernels/sliced.h"
 
@@ -17,28 +18,46 @@ enum class Storage { floats, halves };
 
 // Made once a graph; any number of threads may use it at once. A vector over the graph has `rows`
 // entries: node i stands at places()[i], places that no node has hold 0.
+//
+// Rows come in windows, columns in blocks whose part of one vector stays in the second cache. Of
+// each block and window the rows that have entries there are sorted by their number. A row's sum
+// runs by rising column, whatever the blocks.
 class Sliced {
  public:
   Sliced(const Csr& graph, Storage storage);
 
   std::size_t nodes() const { return place_.size(); }
-  std::size_t rows() const { return lanes * (starts_.size() - 1); }
+  std::size_t rows() const { return rows_; }
+  std::size_t windows() const { return (rows_ + window - 1) / window; }
+  std::size_t blocks() const { return blocks_; }
   const std::vector<std::int32_t>& places() const { return place_; }
   std::size_t bytes() const;
   std::size_t entries() const { return static_cast<std::size_t>(starts_.back()); }
+  // First and last slice of a window's rows in a block of columns.
+  std::pair<std::size_t, std::size_t> slices(std::size_t block, std::size_t w) const {
+    const std::size_t at = block * windows() + w;
+    return {first_[at], first_[at + 1]};
+  }
   SlicedView view() const;
 
-  static constexpr std::size_t lanes = 16;
+  static constexpr std::size_t lanes = 16, window = 1024, block_columns = std::size_t{1} << 18;
 
  private:
-  void fill(const Csr& graph, const std::vector<std::int32_t>& order);
+  struct Run;
+  std::vector<Run> runs(const Csr& graph, std::size_t w) const;
+  void fill(const Csr& graph, std::size_t w);
 
-  std::vector<std::int32_t> place_, bases_;
-  std::vector<std::int64_t> starts_, places_;
-  Buffer<std::uint16_t> columns_;
-  Buffer<float> floats_;
-  Buffer<std::uint16_t> halves_;
   Storage storage_;
+  std::size_t rows_, blocks_;
+  std::vector<std::int32_t> order_, place_;
+  std::vector<std::size_t> first_;
+  std::vector<std::int64_t> starts_;
+  std::vector<std::int32_t> bases_;
+  std::vector<std::uint8_t> broad_;
+  HugeBuffer<std::uint16_t> row_of_, columns_;
+  HugeBuffer<std::uint32_t> above_;
+  HugeBuffer<float> floats_;
+  HugeBuffer<std::uint16_t> halves_;
 };
 
 // out (count, nodes) := W x for each row of x (count, nodes).

@@ -1,8 +1,9 @@
 // What conjugate gradients and random walks do to vectors between products: `width` vectors side by
 // side, (rows, width), sixteen rows at a time. Sums are of products of floats, which are exact in
 // double, in 16 lanes by the row's place and then one tree: the same bits at every level and for
-// any width. Bound by memory: 8 bytes an entry read or written twice.
+// any width. Bound by memory.
 
+#include "kernels/half.h"
 #include "kernels/table.h"
 #include "simd/vec.h"
 
@@ -43,40 +44,69 @@ struct Sums {
   }
 };
 
-template <std::size_t Width>
-void apply(const float* __restrict x, float* __restrict q, std::size_t rows, float alpha,
-           double* dots) {
-  Sums<Width> sums;
-  for (std::size_t at = 0; at < rows * Width; at += sums.size)
-    for (std::size_t t = 0; t < sums.size; ++t) {
-      q[at + t] = fused(-alpha, q[at + t], x[at + t]);
-      sums.value[t] += product(x[at + t], q[at + t]);
+// Directions are floats or halves; calculations are in floats.
+inline void widen(const float* in, float* out, std::size_t n) { __builtin_memcpy(out, in, 4 * n); }
+inline void narrow(const float* in, float* out, std::size_t n) { __builtin_memcpy(out, in, 4 * n); }
+
+template <std::size_t Width, class Number>
+void start(const float* __restrict r, Number* __restrict d, std::size_t rows, const float* scale,
+           double* rr, double* rd) {
+  const Tile<Width> scales(scale);
+  Sums<Width> squares, slopes;
+  float next[scales.size];
+  for (std::size_t at = 0; at < rows * Width; at += scales.size) {
+    for (std::size_t t = 0; t < scales.size; ++t) next[t] = scales.value[t] * r[at + t];
+    narrow(next, d + at, scales.size);
+    widen(d + at, next, scales.size);
+    for (std::size_t t = 0; t < scales.size; ++t) {
+      squares.value[t] += product(r[at + t], r[at + t]);
+      slopes.value[t] += product(r[at + t], next[t]);
     }
-  sums.total(dots);
+  }
+  squares.total(rr);
+  slopes.total(rd);
 }
 
-template <std::size_t Width>
-void residual(const float* __restrict q, float* __restrict r, std::size_t rows, const float* step,
-              double* dots) {
-  const Tile<Width> steps(step);
-  Sums<Width> sums;
-  for (std::size_t at = 0; at < rows * Width; at += sums.size)
-    for (std::size_t t = 0; t < sums.size; ++t) {
-      r[at + t] = fused(-steps.value[t], q[at + t], r[at + t]);
-      sums.value[t] += product(r[at + t], r[at + t]);
+template <std::size_t Width, class Number>
+void apply(const Number* __restrict d, float* __restrict q, std::size_t rows, float alpha,
+           double* dq, double* qq) {
+  Sums<Width> curves, squares;
+  float now[curves.size];
+  for (std::size_t at = 0; at < rows * Width; at += curves.size) {
+    widen(d + at, now, curves.size);
+    for (std::size_t t = 0; t < curves.size; ++t) {
+      q[at + t] = fused(-alpha, q[at + t], now[t]);
+      curves.value[t] += product(now[t], q[at + t]);
+      squares.value[t] += product(q[at + t], q[at + t]);
     }
-  sums.total(dots);
+  }
+  curves.total(dq);
+  squares.total(qq);
 }
 
-template <std::size_t Width>
-void direction(const float* __restrict r, float* __restrict p, float* __restrict z,
-               std::size_t rows, const float* step, const float* beta) {
-  const Tile<Width> steps(step), betas(beta);
-  for (std::size_t at = 0; at < rows * Width; at += steps.size)
+template <std::size_t Width, class Number>
+void update(const float* __restrict q, float* __restrict r, Number* __restrict d,
+            float* __restrict z, std::size_t rows, const float* step, const float* scale,
+            const float* beta, double* rr, double* rd) {
+  const Tile<Width> steps(step), scales(scale), betas(beta);
+  Sums<Width> squares, slopes;
+  float next[steps.size];
+  for (std::size_t at = 0; at < rows * Width; at += steps.size) {
+    widen(d + at, next, steps.size);
     for (std::size_t t = 0; t < steps.size; ++t) {
-      z[at + t] = fused(steps.value[t], p[at + t], z[at + t]);
-      p[at + t] = fused(betas.value[t], p[at + t], r[at + t]);
+      z[at + t] = fused(steps.value[t], next[t], z[at + t]);
+      r[at + t] = fused(-steps.value[t], q[at + t], r[at + t]);
+      next[t] = fused(betas.value[t], next[t], scales.value[t] * r[at + t]);
     }
+    narrow(next, d + at, steps.size);
+    widen(d + at, next, steps.size);
+    for (std::size_t t = 0; t < steps.size; ++t) {
+      squares.value[t] += product(r[at + t], r[at + t]);
+      slopes.value[t] += product(r[at + t], next[t]);
+    }
+  }
+  squares.total(rr);
+  slopes.total(rd);
 }
 
 template <std::size_t Width>
@@ -118,19 +148,39 @@ inline void by_width(std::size_t width, const Run& run) {
 
 }  // namespace
 
-void flow_apply(const float* x, float* product, std::size_t rows, std::size_t width, float alpha,
-                double* dots) {
-  by_width(width, [&]<std::size_t Width>() { apply<Width>(x, product, rows, alpha, dots); });
+void flow_start(const float* r, float* d, std::size_t rows, std::size_t width, const float* scale,
+                double* rr, double* rd) {
+  by_width(width, [&]<std::size_t Width>() { start<Width>(r, d, rows, scale, rr, rd); });
 }
 
-void flow_residual(const float* q, float* r, std::size_t rows, std::size_t width, const float* step,
-                   double* dots) {
-  by_width(width, [&]<std::size_t Width>() { residual<Width>(q, r, rows, step, dots); });
+void flow_start_half(const float* r, std::uint16_t* d, std::size_t rows, std::size_t width,
+                     const float* scale, double* rr, double* rd) {
+  by_width(width, [&]<std::size_t Width>() { start<Width>(r, d, rows, scale, rr, rd); });
 }
 
-void flow_direction(const float* r, float* p, float* z, std::size_t rows, std::size_t width,
-                    const float* step, const float* beta) {
-  by_width(width, [&]<std::size_t Width>() { direction<Width>(r, p, z, rows, step, beta); });
+void flow_apply(const float* d, float* q, std::size_t rows, std::size_t width, float alpha,
+                double* dq, double* qq) {
+  by_width(width, [&]<std::size_t Width>() { apply<Width>(d, q, rows, alpha, dq, qq); });
+}
+
+void flow_apply_half(const std::uint16_t* d, float* q, std::size_t rows, std::size_t width,
+                     float alpha, double* dq, double* qq) {
+  by_width(width, [&]<std::size_t Width>() { apply<Width>(d, q, rows, alpha, dq, qq); });
+}
+
+void flow_update(const float* q, float* r, float* d, float* z, std::size_t rows, std::size_t width,
+                 const float* step, const float* scale, const float* beta, double* rr, double* rd) {
+  by_width(width, [&]<std::size_t Width>() {
+    update<Width>(q, r, d, z, rows, step, scale, beta, rr, rd);
+  });
+}
+
+void flow_update_half(const float* q, float* r, std::uint16_t* d, float* z, std::size_t rows,
+                      std::size_t width, const float* step, const float* scale, const float* beta,
+                      double* rr, double* rd) {
+  by_width(width, [&]<std::size_t Width>() {
+    update<Width>(q, r, d, z, rows, step, scale, beta, rr, rd);
+  });
 }
 
 void flow_walk(const float* product, const float* y, float* f, std::size_t rows, std::size_t width,
