@@ -34,56 +34,56 @@ void check_rising(const Array<std::int64_t>& starts, std::size_t n) {
           "starts: expected to end with the number of parts");
 }
 
-scan::PartShape shape_of(const py::object& parts, std::size_t n, const void** data,
-                         std::vector<py::object>& keep) {
+// Parts in groups, each part with an item below `items`.
+struct Groups {
+  std::size_t count = 0;
   scan::PartShape shape;
+  const std::int64_t* starts = nullptr;
+  const std::uint32_t* item = nullptr;
+  const void* parts = nullptr;
+};
+
+Groups groups_of(const py::object& starts, const py::object& item, std::size_t items,
+                 const py::object& parts, const char* name, std::vector<py::object>& keep) {
+  Groups groups;
+  const auto first = expect<std::int64_t>(starts, "starts", 1);
+  const auto held = expect<std::uint32_t>(item, name, 1);
+  const std::size_t n = rows(held);
+  check_rising(first, n);
+  require(n < (std::size_t{1} << 32), "parts: expected fewer than 2^32");
+  for (std::size_t i = 0; i < n; ++i)
+    if (held.data()[i] >= items) throw InvalidArgument(std::string(name) + ": out of range");
+  keep = {starts, item};
+  groups.count = rows(first) - 1;
+  groups.starts = first.data();
+  groups.item = held.data();
   if (py::isinstance<Array<std::uint64_t>>(parts)) {
-    const auto codes = expect<std::uint64_t>(parts, "parts", 2);
-    shape.width = cols(codes);
-    *data = data_of<std::uint64_t>(parts, "parts", 2, checked_mul(n, shape.width), keep);
+    groups.shape.width = cols(expect<std::uint64_t>(parts, "parts", 2));
+    groups.parts =
+        data_of<std::uint64_t>(parts, "parts", 2, checked_mul(n, groups.shape.width), keep);
   } else {
-    const auto vectors = expect<float>(parts, "parts", 2);
-    shape.d = cols(vectors);
-    *data = data_of<float>(parts, "parts", 2, checked_mul(n, shape.d), keep);
+    groups.shape.d = cols(expect<float>(parts, "parts", 2));
+    groups.parts = data_of<float>(parts, "parts", 2, checked_mul(n, groups.shape.d), keep);
   }
-  require(shape.bytes() > 0, "parts: expected at least one column");
-  return shape;
+  require(groups.shape.bytes() > 0, "parts: expected at least one column");
+  return groups;
 }
 
 std::unique_ptr<BoundPhotos> make_photos(std::size_t words, const py::object& starts,
                                          const py::object& word, const py::object& parts) {
   auto bound = std::make_unique<BoundPhotos>();
-  scan::ByPhoto& p = bound->photos;
-  const auto first = expect<std::int64_t>(starts, "starts", 1);
-  const auto held = expect<std::uint32_t>(word, "word", 1);
-  check_rising(first, rows(held));
-  for (std::size_t i = 0; i < rows(held); ++i)
-    require(held.data()[i] < words, "word: out of range");
+  const Groups g = groups_of(starts, word, words, parts, "word", bound->keep);
   bound->words = words;
-  bound->keep = {starts, word};
-  p.photos = rows(first) - 1;
-  p.starts = first.data();
-  p.word = held.data();
-  p.shape = shape_of(parts, rows(held), &p.parts, bound->keep);
+  bound->photos = {g.shape, g.count, g.starts, g.item, g.parts};
   return bound;
 }
 
 std::unique_ptr<BoundWords> make_words(std::size_t photos, const py::object& starts,
                                        const py::object& photo, const py::object& parts) {
   auto bound = std::make_unique<BoundWords>();
-  scan::ByWord& l = bound->lists;
-  const auto first = expect<std::int64_t>(starts, "starts", 1);
-  const auto holders = expect<std::uint32_t>(photo, "photo", 1);
-  check_rising(first, rows(holders));
-  require(rows(first) > 1, "starts: expected at least one word");
-  for (std::size_t i = 0; i < rows(holders); ++i)
-    require(holders.data()[i] < photos, "photo: out of range");
-  bound->keep = {starts, photo};
-  l.words = rows(first) - 1;
-  l.photos = photos;
-  l.starts = first.data();
-  l.photo = holders.data();
-  l.shape = shape_of(parts, rows(holders), &l.parts, bound->keep);
+  const Groups g = groups_of(starts, photo, photos, parts, "photo", bound->keep);
+  require(g.count > 0, "starts: expected at least one word");
+  bound->lists = {g.shape, g.count, photos, g.starts, g.item, g.parts};
   return bound;
 }
 
@@ -142,19 +142,29 @@ py::tuple aggregate(const py::object& x, const py::object& starts, const py::obj
       Array<std::uint32_t>(static_cast<py::ssize_t>(found.word.size()), found.word.data()), parts);
 }
 
-py::tuple merged(const BoundWords& self, const BoundPhotos& more) {
+py::tuple merged(const BoundWords& self, const BoundPhotos& more, const py::object& number) {
   check_alike(self, more);
   const scan::ByWord& l = self.lists;
-  const std::size_t n = l.size() + more.photos.size();
+  const auto called = expect<std::uint32_t>(number, "number", 1);
+  require(rows(called) == l.photos + more.photos.photos, "number: expected one a photo");
+  std::uint32_t kept = 0;
+  for (std::size_t p = 0; p < rows(called); ++p)
+    if (called.data()[p] != scan::dropped_photo)
+      require(called.data()[p] == kept++, "number: expected 0, 1, ... for those that are kept");
   Array<std::int64_t> starts(static_cast<py::ssize_t>(l.words + 1));
+  std::int64_t* to_starts = starts.mutable_data();
+  {
+    py::gil_scoped_release release;
+    scan::merged_starts(l, more.photos, called.data(), to_starts);
+  }
+  const auto n = static_cast<std::size_t>(to_starts[l.words]);
   Array<std::uint32_t> photo(static_cast<py::ssize_t>(n));
   py::array parts = parts_array(n, l.shape);
-  std::int64_t* to_starts = starts.mutable_data();
   std::uint32_t* to_photo = photo.mutable_data();
   void* to_parts = parts.mutable_data();
   {
     py::gil_scoped_release release;
-    scan::merge(l, more.photos, to_starts, to_photo, to_parts);
+    scan::merge(l, more.photos, called.data(), to_starts, to_photo, to_parts);
   }
   return py::make_tuple(starts, photo, parts);
 }
@@ -174,50 +184,113 @@ py::tuple photo_by_photo(const BoundWords& self) {
   return py::make_tuple(starts, word, parts);
 }
 
-Array<double> totals(const BoundWords& self, const BoundPhotos& more, const py::object& weights) {
+Array<std::int64_t> holders(const BoundWords& self, const BoundPhotos& more,
+                            const py::object& alive) {
   check_alike(self, more);
+  std::vector<py::object> keep;
+  const auto* living =
+      data_of<std::uint8_t>(alive, "alive", 1, self.lists.photos + more.photos.photos, keep);
+  Array<std::int64_t> out(static_cast<py::ssize_t>(self.lists.words));
+  std::int64_t* to = out.mutable_data();
+  py::gil_scoped_release release;
+  std::fill_n(to, self.lists.words, std::int64_t{0});
+  scan::count_holders(self.lists, more.photos, living, to);
+  return out;
+}
+
+Array<float> weights_of(const py::object& weights, std::size_t words) {
   const auto of = expect<float>(weights, "weights", 1);
-  require(rows(of) == self.lists.words, "weights: expected one a word");
+  require(rows(of) == words, "weights: expected one a word");
+  return of;
+}
+
+Array<double> totals(const BoundPhotos& self, const py::object& weights) {
+  const auto of = weights_of(weights, self.words);
+  Array<double> out(static_cast<py::ssize_t>(self.photos.photos));
+  double* to = out.mutable_data();
+  py::gil_scoped_release release;
+  std::fill_n(to, self.photos.photos, 0.0);
+  scan::total_weights(self.photos, of.data(), to);
+  return out;
+}
+
+Array<double> all_totals(const BoundWords& self, const BoundPhotos& more,
+                         const py::object& weights) {
+  check_alike(self, more);
+  const auto of = weights_of(weights, self.lists.words);
   Array<double> out(static_cast<py::ssize_t>(self.lists.photos + more.photos.photos));
   double* to = out.mutable_data();
   py::gil_scoped_release release;
   std::fill_n(to, self.lists.photos + more.photos.photos, 0.0);
-  scan::total_weights(self.lists, more.photos, of.data(), to);
+  scan::total_weights(self.lists, of.data(), to);
+  scan::total_weights(more.photos, of.data(), to + self.lists.photos);
   return out;
 }
 
+// What all_scores and best_scores are asked.
+struct Asked {
+  std::vector<py::object> keep;
+  scan::Scored given;
+
+  Asked(const BoundWords& self, const BoundPhotos& more, const BoundPhotos& queries,
+        const py::object& weights, const py::object& table, float alpha, float tau,
+        const py::object& query_factor, const py::object& factor) {
+    check_alike(self, more);
+    check_alike(self, queries);
+    given.lists = self.lists;
+    given.more = more.photos;
+    given.queries = queries.photos;
+    given.weights = weights_of(weights, self.lists.words).data();
+    keep.push_back(weights);
+    given.by.alpha = alpha;
+    given.by.tau = tau;
+    const std::size_t entries = 64 * self.lists.shape.width + 1;
+    given.by.table = data_of<float>(table, "table", 1, entries, keep);
+    require(!self.lists.shape.width || given.by.table, "table: expected one with codes");
+    if (given.by.table)
+      for (std::size_t i = 0; i < entries; ++i)
+        if (given.by.table[i] != 0.0f) given.by.limit = static_cast<std::int32_t>(i) + 1;
+    given.query_factor =
+        data_of<float>(query_factor, "query_factor", 1, queries.photos.photos, keep);
+    given.factor = data_of<float>(factor, "factor", 1, given.photos(), keep);
+    require(given.query_factor && given.factor, "factor: expected one a photo");
+  }
+};
+
 Array<float> scores(const BoundWords& self, const BoundPhotos& more, const BoundPhotos& queries,
                     const py::object& weights, const py::object& table, float alpha, float tau,
-                    std::size_t threads) {
-  check_alike(self, more);
-  check_alike(self, queries);
-  const scan::ByWord& l = self.lists;
-  const auto of = expect<float>(weights, "weights", 1);
-  require(rows(of) == l.words, "weights: expected one a word");
-  std::vector<py::object> keep;
-  scan::Selectivity by{nullptr, 0, alpha, tau};
-  const std::size_t entries = 64 * l.shape.width + 1;
-  by.table = data_of<float>(table, "table", 1, entries, keep);
-  require(!l.shape.width || by.table, "table: expected one with codes");
-  if (by.table)
-    for (std::size_t i = 0; i < entries; ++i)
-      if (by.table[i] != 0.0f) by.limit = static_cast<std::int32_t>(i) + 1;
-  const std::size_t photos = l.photos + more.photos.photos, n = queries.photos.photos;
-  Array<float> out(
-      std::vector<py::ssize_t>{static_cast<py::ssize_t>(n), static_cast<py::ssize_t>(photos)});
+                    const py::object& query_factor, const py::object& factor, std::size_t threads) {
+  const Asked asked(self, more, queries, weights, table, alpha, tau, query_factor, factor);
+  const std::size_t n = queries.photos.photos;
+  checked_mul(n, asked.given.photos());
+  Array<float> out(std::vector<py::ssize_t>{static_cast<py::ssize_t>(n),
+                                            static_cast<py::ssize_t>(asked.given.photos())});
   float* to = out.mutable_data();
+  py::gil_scoped_release release;
+  scan::all_scores(asked.given, threads, to);
+  return out;
+}
+
+py::tuple best(const BoundWords& self, const BoundPhotos& more, const BoundPhotos& queries,
+               const py::object& weights, const py::object& table, float alpha, float tau,
+               const py::object& query_factor, const py::object& factor, const py::object& ids,
+               const py::object& alive, std::size_t k, std::size_t threads) {
+  Asked asked(self, more, queries, weights, table, alpha, tau, query_factor, factor);
+  const std::size_t n = queries.photos.photos, photos = asked.given.photos();
+  const auto* known = data_of<std::int64_t>(ids, "ids", 1, photos, asked.keep);
+  require(known, "ids: expected one a photo");
+  const auto* living = data_of<std::uint8_t>(alive, "alive", 1, photos, asked.keep);
+  checked_mul(n, k);
+  const std::vector<py::ssize_t> shape{static_cast<py::ssize_t>(n), static_cast<py::ssize_t>(k)};
+  Array<float> distances(shape);
+  Array<std::int64_t> found(shape);
+  float* to = distances.mutable_data();
+  std::int64_t* to_ids = found.mutable_data();
   {
     py::gil_scoped_release release;
-    std::fill_n(to, n * photos, 0.0f);
-    parallel_for(
-        n, 1,
-        [&](std::size_t from, std::size_t end) {
-          for (std::size_t q = from; q < end; ++q)
-            scan::score(l, more.photos, queries.photos, q, of.data(), by, to + q * photos);
-        },
-        threads);
+    scan::best_scores(asked.given, known, living, k, threads, to, to_ids);
   }
-  return out;
+  return py::make_tuple(distances, found);
 }
 
 }  // namespace
@@ -229,17 +302,27 @@ void register_aggregated(py::module_ m) {
         "each photo, parts (n, .).");
   py::class_<BoundPhotos>(m, "ByPhoto", "What photos hold of visual words, photo by photo.")
       .def(py::init(&make_photos), py::arg("words"), py::arg("starts"), py::arg("word"),
-           py::arg("parts"));
+           py::arg("parts"))
+      .def("totals", &totals, py::arg("weights"), "Sums of the weights of each photo's words.");
   py::class_<BoundWords>(m, "ByWord", "What photos hold of visual words, word by word.")
       .def(py::init(&make_words), py::arg("photos"), py::arg("starts"), py::arg("photo"),
            py::arg("parts"))
-      .def("merged", &merged, py::arg("more"), "With more photos: starts, photo, parts.")
+      .def("merged", &merged, py::arg("more"), py::arg("number"),
+           "With more photos and without those that are dropped: starts, photo, parts. number "
+           "uint32: "
+           "of each photo that is kept, the new one; of others 2^32 - 1.")
       .def("by_photo", &photo_by_photo, "Photo by photo: starts, word, parts.")
-      .def("totals", &totals, py::arg("more"), py::arg("weights"),
+      .def("holders", &holders, py::arg("more"), py::arg("alive"),
+           "How many photos hold each word; of those that are alive, if that is told.")
+      .def("totals", &all_totals, py::arg("more"), py::arg("weights"),
            "Sums of the weights of each photo's words.")
       .def("scores", &scores, py::arg("more"), py::arg("queries"), py::arg("weights"),
-           py::arg("table"), py::arg("alpha"), py::arg("tau"), py::arg("threads") = 0,
-           "(queries, photos), without normalisation.");
+           py::arg("table"), py::arg("alpha"), py::arg("tau"), py::arg("query_factor"),
+           py::arg("factor"), py::arg("threads") = 0, "(queries, photos).")
+      .def("best", &best, py::arg("more"), py::arg("queries"), py::arg("weights"), py::arg("table"),
+           py::arg("alpha"), py::arg("tau"), py::arg("query_factor"), py::arg("factor"),
+           py::arg("ids"), py::arg("alive"), py::arg("k"), py::arg("threads") = 0,
+           "The k largest scores of each query, negated, with their ids.");
 }
 
 }  // namespace kf::bind

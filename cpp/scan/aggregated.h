@@ -56,15 +56,25 @@ struct Aggregates {
 };
 Aggregates aggregate(const Assigned& given, PartShape shape, std::size_t threads);
 
-// The lists with the photos of `more` behind those that they hold: starts (words + 1,), photo and
-// parts have room for both.
-void merge(const ByWord& lists, const ByPhoto& more, std::int64_t* starts, std::uint32_t* photo,
-           void* parts);
+// What becomes of photos: number[photo] is the new one of a photo of the lists or, behind them, of
+// `more`, ascending; or it is dropped.
+constexpr std::uint32_t dropped_photo = 0xffffffff;
+
+// The lists with the photos of `more` and without those that are dropped. First where each word's
+// begin, starts (words + 1,); then, with room for so many, photo and parts.
+void merged_starts(const ByWord& lists, const ByPhoto& more, const std::uint32_t* number,
+                   std::int64_t* starts);
+void merge(const ByWord& lists, const ByPhoto& more, const std::uint32_t* number,
+           const std::int64_t* starts, std::uint32_t* photo, void* parts);
 // The lists photo by photo: starts (photos + 1,), word and parts have room for all.
 void by_photo(const ByWord& lists, std::int64_t* starts, std::uint32_t* word, void* parts);
 
-// Adds the weights of each photo's words to totals (lists.photos + more.photos,), words ascending.
-void total_weights(const ByWord& lists, const ByPhoto& more, const float* weights, double* totals);
+// Adds how many photos hold each word to held (words,): those that are alive (null: all).
+void count_holders(const ByWord& lists, const ByPhoto& more, const std::uint8_t* alive,
+                   std::int64_t* held);
+// Adds the weights of each photo's words to totals, words ascending.
+void total_weights(const ByPhoto& photos, const float* weights, double* totals);
+void total_weights(const ByWord& lists, const float* weights, double* totals);
 
 // How a likeness u counts: sign(u) |u|^alpha above tau.
 struct Selectivity {
@@ -73,9 +83,25 @@ struct Selectivity {
   float alpha = 3, tau = 0;
 };
 
-// Adds to scores (lists.photos + more.photos,) what photo q of the queries has in common with each:
-// sums over common words, ascending, of weights (words,) times selectivity.
-void score(const ByWord& lists, const ByPhoto& more, const ByPhoto& queries, std::size_t q,
-           const float* weights, const Selectivity& by, float* scores);
+// What a query has in common with each photo: sums over common words, ascending, of weights
+// (words,) times selectivity. Times its own factor (queries,) and the photos' (photos,) that is a
+// score.
+struct Scored {
+  ByWord lists;
+  ByPhoto more;  // photos behind them
+  ByPhoto queries;
+  const float* weights = nullptr;
+  Selectivity by;
+  const float* query_factor = nullptr;
+  const float* factor = nullptr;
+  std::size_t photos() const { return lists.photos + more.photos; }
+};
+
+// All scores (queries, photos).
+void all_scores(const Scored& asked, std::size_t threads, float* scores);
+// The k largest of the photos that are alive (null: all), negated, ties by ascending id; +inf and
+// -1 where there are fewer.
+void best_scores(const Scored& asked, const std::int64_t* ids, const std::uint8_t* alive,
+                 std::size_t k, std::size_t threads, float* distances, std::int64_t* found);
 
 }  // namespace kf::scan

@@ -9,6 +9,7 @@
 #include "core/threads.h"
 #include "core/topk.h"
 #include "kernels/table.h"
+#include "scan/best_products.h"
 
 namespace kf::scan {
 namespace {
@@ -226,7 +227,6 @@ namespace {
 
 // Queries that are answered together: their best photos of each segment are held.
 constexpr std::size_t together = 16;
-constexpr std::size_t looked_at = 1024;
 
 // Sums of a query over a segment, word by word, in the thread's memory.
 const float* sums_of(const PostingPart& part, const PostingQuery& query, const PostingRule& rule) {
@@ -267,21 +267,6 @@ const float* factors(const PostingPart& part, const PostingRule& rule) {
   return rule.match == Match::product ? part.inverse : ones.data();
 }
 
-void keep_best(const PostingPart& part, const float* sums, const float* factor, TopK& best) {
-  const KernelTable& table = kernels();
-  std::uint32_t rows[looked_at];
-  for (std::size_t at = 0; at < part.lists.rows; at += looked_at) {
-    const std::size_t n = std::min(looked_at, part.lists.rows - at);
-    const std::size_t found =
-        table.products_at_least(sums + at, factor + at, n, -best.worst(), rows);
-    for (std::size_t j = 0; j < found; ++j) {
-      const std::size_t row = at + rows[j];
-      if (part.admitted && !part.admitted[row]) continue;
-      best.push({-(sums[row] * factor[row]), part.ids[row]});
-    }
-  }
-}
-
 }  // namespace
 
 void all_scores(const std::vector<PostingPart>& parts, const std::vector<PostingQuery>& queries,
@@ -315,7 +300,8 @@ void best_scores(const std::vector<PostingPart>& parts, const std::vector<Postin
           for (std::size_t task = from; task < to; ++task) {
             const PostingPart& part = parts[task % parts.size()];
             const float* sums = sums_of(part, queries[at + task / parts.size()], rule);
-            keep_best(part, sums, factors(part, rule), best[task]);
+            keep_best_products(sums, factors(part, rule), part.lists.rows, part.ids, part.admitted,
+                               best[task]);
           }
         },
         threads);

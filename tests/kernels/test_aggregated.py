@@ -34,7 +34,8 @@ def test_nothing_is_read_beyond_the_arrays(
     table = np.where(np.arange(64 * parts.shape[1] + 1) < d / 2, rng.random(), 0)
     apart = (above[1:] != above[0]).sum(axis=1)
     got = lists.scores(
-        none, query, np.array([3], np.float32), guarded(table.astype(np.float32)), 3, 0
-    )
+        none, query, np.array([3], np.float32), guarded(table.astype(np.float32)), 3, 0,
+        np.ones(1, np.float32), guarded(np.ones(count, np.float32)),
+    )  # fmt: skip
     expected = np.float32(3) * table.astype(np.float32)[apart]
     np.testing.assert_array_equal(got[0, photo], expected)

@@ -136,6 +136,39 @@ def test_adding_and_removing(rng: np.random.Generator) -> None:
 
 
 @pytest.mark.parametrize("binarize", ["zero", "none"])
+@pytest.mark.parametrize("recent", [False, True])
+@pytest.mark.parametrize("gone", [[3, 7, 29], list(range(0, 30, 2)), list(range(30))])
+def test_what_was_removed_leaves_no_trace(
+    binarize: str, recent: bool, gone: list[int], rng: np.random.Generator
+) -> None:
+    """Photos that are passed over in the lists, or dropped from them, are as if they had never been there."""
+    whole, photos = built(rng, binarize=binarize)
+    kept = np.setdiff1d(np.arange(30), gone)
+    model, again = (ASMK.from_state(whole.params(), whole.arrays()) for _ in range(2))
+    again.remove(again.ids)
+    if recent:
+        model.remove(model.ids)
+        model.add(photos, ids=whole.ids)
+    assert (len(model._inverted().recent) > 0) == recent
+    again.add([photos[i] for i in kept], ids=kept)
+    assert model.remove([*gone[1:], 1000]) == len(gone) - 1
+    assert (model._inverted().alive is not None) == (len(gone) < 8)
+    assert model.remove(gone) == 1
+    more = photos_of(rng, 4, 12)
+    for _ in range(2):
+        assert model.ids.tolist() == again.ids.tolist() and len(model) == len(again)
+        np.testing.assert_array_equal(model.scores(photos), again.scores(photos))
+        for a, b in zip(model.search(photos[:9], 40), again.search(photos[:9], 40)):
+            np.testing.assert_array_equal(a, b)
+        for a, b in zip(model.neighbours(4), again.neighbours(4)):
+            np.testing.assert_array_equal(a, b)
+        # And with photos that come after.
+        again.add(more, ids=model.add(more))
+    for name in ("ids", "starts", "photo", "parts"):
+        np.testing.assert_array_equal(model.arrays()[name], again.arrays()[name])
+
+
+@pytest.mark.parametrize("binarize", ["zero", "none"])
 def test_lists_do_not_tell_how_they_grew(
     binarize: str, rng: np.random.Generator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -195,6 +228,21 @@ def test_empty_photos_and_bursts(rng: np.random.Generator) -> None:
     assert ids[1, 0] == 101
     one = model.search(photos[3], 5)
     np.testing.assert_array_equal(one.ids, model.search([photos[3]], 5).ids[0])
+
+
+def test_a_search_is_the_best_of_the_scores(rng: np.random.Generator) -> None:
+    """Queries alone, together, and so many that they are answered in groups; d = 128 has a kernel of its own."""
+    for d, tau in ((128, 0.0), (128, -0.5), (12, 0.0)):
+        model, photos = built(rng, d, tau=tau, multiple=2)
+        model.remove([4, 9])
+        queries = [photos[i % 30] for i in range(70)]
+        scores = model.scores(queries)
+        similarities, ids = model.search(queries, 5)
+        order = np.lexsort((np.broadcast_to(model.ids, scores.shape), -scores), axis=1)[:, :5]
+        np.testing.assert_array_equal(similarities, np.take_along_axis(scores, order, axis=1))
+        np.testing.assert_array_equal(ids, model.ids[order])
+        for at in (0, 37):
+            np.testing.assert_array_equal(model.scores([queries[at]])[0], scores[at])
 
 
 def test_answers_do_not_depend_on_threads_or_levels(

@@ -129,23 +129,35 @@ class ByPhoto:
     """
     def __init__(self, words: typing.SupportsInt | typing.SupportsIndex, starts: typing.Any, word: typing.Any, parts: typing.Any) -> None:
         ...
+    def totals(self, weights: typing.Any) -> numpy.typing.NDArray[numpy.float64]:
+        """
+        Sums of the weights of each photo's words.
+        """
 class ByWord:
     """
     What photos hold of visual words, word by word.
     """
     def __init__(self, photos: typing.SupportsInt | typing.SupportsIndex, starts: typing.Any, photo: typing.Any, parts: typing.Any) -> None:
         ...
+    def best(self, more: ByPhoto, queries: ByPhoto, weights: typing.Any, table: typing.Any, alpha: typing.SupportsFloat | typing.SupportsIndex, tau: typing.SupportsFloat | typing.SupportsIndex, query_factor: typing.Any, factor: typing.Any, ids: typing.Any, alive: typing.Any, k: typing.SupportsInt | typing.SupportsIndex, threads: typing.SupportsInt | typing.SupportsIndex = 0) -> tuple[typing.Any, ...]:
+        """
+        The k largest scores of each query, negated, with their ids.
+        """
     def by_photo(self) -> tuple[typing.Any, ...]:
         """
         Photo by photo: starts, word, parts.
         """
-    def merged(self, more: ByPhoto) -> tuple[typing.Any, ...]:
+    def holders(self, more: ByPhoto, alive: typing.Any) -> numpy.typing.NDArray[numpy.int64]:
         """
-        With more photos: starts, photo, parts.
+        How many photos hold each word; of those that are alive, if that is told.
         """
-    def scores(self, more: ByPhoto, queries: ByPhoto, weights: typing.Any, table: typing.Any, alpha: typing.SupportsFloat | typing.SupportsIndex, tau: typing.SupportsFloat | typing.SupportsIndex, threads: typing.SupportsInt | typing.SupportsIndex = 0) -> numpy.typing.NDArray[numpy.float32]:
+    def merged(self, more: ByPhoto, number: typing.Any) -> tuple[typing.Any, ...]:
         """
-        (queries, photos), without normalisation.
+        With more photos and without those that are dropped: starts, photo, parts. number uint32: of each photo that is kept, the new one; of others 2^32 - 1.
+        """
+    def scores(self, more: ByPhoto, queries: ByPhoto, weights: typing.Any, table: typing.Any, alpha: typing.SupportsFloat | typing.SupportsIndex, tau: typing.SupportsFloat | typing.SupportsIndex, query_factor: typing.Any, factor: typing.Any, threads: typing.SupportsInt | typing.SupportsIndex = 0) -> numpy.typing.NDArray[numpy.float32]:
+        """
+        (queries, photos).
         """
     def totals(self, more: ByPhoto, weights: typing.Any) -> numpy.typing.NDArray[numpy.float64]:
         """

@@ -24,7 +24,7 @@ from kinfold.base.state import (
     take,
     take_param,
 )
-from kinfold.local.inverted_file import Held, InvertedFile
+from kinfold.local.inverted_file import Held, InvertedFile, Rule
 from kinfold.local.words import VisualWords
 from kinfold.transform.rotation import Rotation
 
@@ -37,12 +37,14 @@ _ROWS = 64
 
 
 class _Ready(NamedTuple):
-    """What a search reads: the present photos with the weights of words and photos."""
+    """What a search reads: the present photos with the weights of words and photos.
+
+    ids : of all rows of the lists, those that were removed too
+    """
 
     ids: Ids
     lists: InvertedFile
-    idf: Vectors
-    norms: Vectors
+    rule: Rule
 
 
 class ASMK:
@@ -270,7 +272,13 @@ class ASMK:
                 if self.idf:
                     held = np.maximum(lists.holders(), 1)
                     idf = np.log(max(photos, 1) / held).astype(np.float32)
-                self._ready = _Ready(self._ids, lists, idf, self._norms(lists.totals(idf)))
+                table = None if self.binarize == "none" else self._selectivity()
+                norms = self._norms(lists.totals(idf))
+                ids = self._ids
+                if lists.alive is not None:
+                    ids = np.full(lists.rows, -1, np.int64)
+                    ids[lists.alive != 0] = self._ids
+                self._ready = _Ready(ids, lists, Rule(idf, table, self.alpha, self.tau, norms))
             return self._ready
 
     def _norms(self, totals: NDArray[np.float64]) -> Vectors:
@@ -287,13 +295,18 @@ class ASMK:
         return self.aggregate(queries, self.multiple, name="queries", threads=threads)
 
     def _scores(self, present: _Ready, queries: Held, threads: int) -> Vectors:
-        scores = present.lists.scores(
-            queries, present.idf, None if self.binarize == "none" else self._selectivity(),
-            alpha=self.alpha, tau=self.tau, threads=as_count(threads, "threads", least=0, most=1024),
-        )  # fmt: skip
-        scores *= self._norms(queries.totals(present.idf))[:, None]
-        scores *= present.norms
-        return scores
+        factors = self._norms(queries.totals(present.rule.weights))
+        return present.lists.scores(queries, present.rule, factors, _threads(threads))
+
+    def _best(self, present: _Ready, queries: Held, ids: Ids, k: int, threads: int) -> Neighbours:
+        """The k best photos of each query by what these hold, called by ids, one a row of the lists."""
+        have = min(k, len(present.lists))
+        factors = self._norms(queries.totals(present.rule.weights))
+        best = present.lists.best(queries, present.rule, factors, ids, have, _threads(threads))
+        similarities = np.full((len(queries), k), -np.inf, np.float32)
+        found = np.full((len(queries), k), -1, np.int64)
+        similarities[:, :have], found[:, :have] = best
+        return Neighbours(similarities, found)
 
     def neighbours(self, k: int = 10, *, threads: int = 0) -> Neighbours:
         """The k most similar other photos of each stored one, by what is stored of both.
@@ -305,17 +318,19 @@ class ASMK:
         present = self._present()
         stored = present.lists.by_photo()
         n = len(stored)
-        positions = np.arange(n)
+        places = np.full(present.lists.rows, -1, np.int64)
+        places[present.lists.living(np.arange(len(places)))] = np.arange(n)
         similarities = np.full((n, k), -np.inf, np.float32)
         found = np.full((n, k), -1, np.int64)
-        have = min(k, max(n - 1, 0))
         for at in range(0, n, _ROWS):
-            rows = positions[at : at + _ROWS]
-            scores = self._scores(present, stored.photos(rows), threads)
-            scores[np.arange(len(rows)), rows] = -np.inf
-            for row, own in zip(rows, scores):
-                best = _best(own, positions, have)
-                found[row, :have], similarities[row, :have] = best, own[best]
+            own = np.arange(at, min(at + _ROWS, n))
+            near = self._best(present, stored.photos(own), places, min(k + 1, n), threads)
+            # A photo that is itself not among the first has others as alike before it.
+            others = near.ids != own[:, None]
+            others[others.all(axis=1), -1] = False
+            have = near.ids.shape[1] - 1
+            found[own, :have] = near.ids[others].reshape(-1, have)
+            similarities[own, :have] = near.distances[others].reshape(-1, have)
         return Neighbours(similarities, found)
 
     def _selectivity(self) -> Vectors:
@@ -333,16 +348,9 @@ class ASMK:
         k = as_count(k, "k", most=1 << 24)
         one = isinstance(queries, np.ndarray) and queries.ndim == 2
         present = self._present()
-        scores = self._scores(
-            present, self._queries([queries] if one else queries, threads), threads
-        )
-        n, have = len(scores), min(k, len(present.ids))
-        similarities = np.full((n, k), -np.inf, np.float32)
-        found = np.full((n, k), -1, np.int64)
-        for row in range(n):
-            best = _best(scores[row], present.ids, have)
-            similarities[row, :have], found[row, :have] = scores[row, best], present.ids[best]
-        return Neighbours(similarities[0], found[0]) if one else Neighbours(similarities, found)
+        held = self._queries([queries] if one else queries, threads)
+        found = self._best(present, held, present.ids, k, threads)
+        return Neighbours(found.distances[0], found.ids[0]) if one else found
 
     def stats(self) -> dict[str, JSON]:
         """Photos, postings, and bytes of a photo."""
@@ -442,11 +450,5 @@ class ASMK:
         return asmk
 
 
-def _best(scores: Vectors, ids: Ids, k: int) -> Ids:
-    """Where the k largest scores are, largest first, ties by ascending id."""
-    if 0 < k < len(scores):
-        least = np.partition(scores, len(scores) - k)[len(scores) - k]
-        near = np.flatnonzero(scores >= least)
-    else:
-        near = np.arange(len(scores))
-    return near[np.lexsort((ids[near], -scores[near]))[:k]]
+def _threads(threads: int) -> int:
+    return as_count(threads, "threads", least=0, most=1024)

@@ -10,11 +10,15 @@ from numpy.typing import NDArray
 
 from kinfold import _core
 from kinfold.base.arrays import Ids, Vectors
+from kinfold.base.ranking import Neighbours
 
 # Photos that came last are kept photo by photo until they hold this many parts, or the share of all: merging then costs
 # a constant time a photo, and walking them takes little of a search.
 _FEW = 1 << 16
 _SHARE = 1 / 32
+# Removed photos stay in the lists, passed over, until they are more than this share.
+_DEAD = 1 / 4
+_DROPPED = np.uint32(0xFFFFFFFF)
 
 
 class Held(NamedTuple):
@@ -56,13 +60,34 @@ class Held(NamedTuple):
 
     def totals(self, weights: Vectors) -> NDArray[np.float64]:
         """The sum of the weights of each photo's words."""
-        photo = np.repeat(np.arange(len(self)), np.diff(self.starts))
-        of_words = weights[self.words].astype(np.float64)
-        return np.bincount(photo, weights=of_words, minlength=len(self)).astype(np.float64)
+        totals: NDArray[np.float64] = self.engine(len(weights)).totals(weights)
+        return totals
 
     def engine(self, words: int) -> Any:
         """For the compiled functions."""
         return _core.scan.ByPhoto(words, self.starts, self.words, np.ascontiguousarray(self.parts))
+
+
+class Rule(NamedTuple):
+    """How common words count: weight * sign(u) |u|^alpha for a likeness u > tau, times a factor of both photos.
+
+    weights : float32 (words,)
+    table : float32, what each Hamming distance counts, where parts are signs; else alpha and tau count
+    factors : float32 (photos,), of all rows
+    """
+
+    weights: Vectors
+    table: Vectors | None
+    alpha: float
+    tau: float
+    factors: Vectors
+
+    def asked(self, queries: Held, words: int, factors: Vectors) -> dict[str, Any]:
+        """What the compiled functions take."""
+        return {
+            "queries": queries.engine(words), "weights": self.weights, "table": self.table, "alpha": self.alpha,
+            "tau": self.tau, "query_factor": factors, "factor": self.factors,
+        }  # fmt: skip
 
 
 class InvertedFile:
@@ -71,6 +96,7 @@ class InvertedFile:
     photos : how many are in the lists
     starts : int64 (words + 1,); photo : uint32 (n,), ascending in each word; parts : (n, .) as in Held
     recent : photos behind them, not yet in the lists
+    alive : uint8, 0 for photos of either that were removed since, or None
     """
 
     def __init__(
@@ -80,10 +106,11 @@ class InvertedFile:
         photo: NDArray[np.uint32],
         parts: NDArray[Any],
         recent: Held,
+        alive: NDArray[np.uint8] | None = None,
         *,
         engine: Any = None,
     ) -> None:
-        self.starts, self.photo, self.recent = starts, photo, recent
+        self.starts, self.photo, self.recent, self.alive = starts, photo, recent, alive
         self.parts = np.ascontiguousarray(parts)
         self._listed = photos
         self._engine = engine or _core.scan.ByWord(photos, starts, photo, self.parts)
@@ -100,13 +127,18 @@ class InvertedFile:
         """Of the codebook."""
         return len(self.starts) - 1
 
+    @property
+    def rows(self) -> int:
+        """Photos, those that were removed too."""
+        return self._listed + len(self.recent)
+
     def __len__(self) -> int:
         """Photos."""
-        return self._listed + len(self.recent)
+        return self.rows if self.alive is None else int(self.alive.sum())
 
     @property
     def size(self) -> int:
-        """Parts of all photos."""
+        """Parts of all photos, those that were removed too."""
         return len(self.photo) + len(self.recent.words)
 
     @property
@@ -115,35 +147,42 @@ class InvertedFile:
         arrays = (self.starts, self.photo, self.parts, *self.recent)
         return sum(array.nbytes for array in arrays)
 
+    def living(self, of_rows: NDArray[Any]) -> NDArray[Any]:
+        """Of an array whose last axis is all photos, the columns of those that were not removed."""
+        return of_rows if self.alive is None else of_rows[..., self.alive != 0]
+
+    def _with(self, recent: Held, alive: NDArray[np.uint8] | None) -> InvertedFile:
+        return InvertedFile(
+            self._listed, self.starts, self.photo, self.parts, recent, alive, engine=self._engine
+        )
+
     def added(self, more: Held) -> InvertedFile:
         """With more photos behind the others."""
         recent = Held.joined([self.recent, more])
-        grown = InvertedFile(
-            self._listed, self.starts, self.photo, self.parts, recent, engine=self._engine
-        )
+        alive = self.alive
+        if alive is not None:
+            alive = np.concatenate([alive, np.ones(len(more), np.uint8)])
+        grown = self._with(recent, alive)
         few = len(recent.words) <= max(_FEW, _SHARE * len(self.photo))
         return grown if few else grown.merged()
 
     def merged(self) -> InvertedFile:
-        """With all photos in the lists."""
-        if not len(self.recent):
+        """With all photos in the lists, and none that were removed."""
+        if not len(self.recent) and self.alive is None:
             return self
-        starts, photo, parts = self._engine.merged(self._recent)
+        number = np.arange(self.rows, dtype=np.uint32)
+        if self.alive is not None:
+            number = np.where(self.alive != 0, np.cumsum(self.alive, dtype=np.uint32) - 1, _DROPPED)
+        starts, photo, parts = self._engine.merged(self._recent, number.astype(np.uint32))
         return InvertedFile(len(self), starts, photo, parts, Held.empty(parts))
 
     def kept(self, keep: NDArray[np.bool_]) -> InvertedFile:
-        """Some of the photos, numbered anew."""
-        whole = self.merged()
-        rows = keep[whole.photo]
-        before = np.concatenate([[0], np.cumsum(rows)])
-        number = (np.cumsum(keep) - 1).astype(np.uint32)
-        return InvertedFile(
-            int(keep.sum()),
-            before[whole.starts],
-            number[whole.photo[rows]],
-            whole.parts[rows],
-            Held.empty(self.parts),
-        )
+        """Some of the photos; keep tells of each whether it stays."""
+        alive = np.ones(self.rows, np.uint8) if self.alive is None else self.alive.copy()
+        alive[alive != 0] = keep
+        fewer = self._with(self.recent, alive)
+        few = self.rows - len(fewer) <= _DEAD * self.rows
+        return fewer if few else fewer.merged()
 
     def ordered(self, places: Ids) -> InvertedFile:
         """The same photos in another order: first that at places[0]."""
@@ -157,28 +196,27 @@ class InvertedFile:
 
     def holders(self) -> Ids:
         """How many photos hold each word, int64 (words,)."""
-        return np.diff(self.starts) + np.bincount(self.recent.words, minlength=self.words)
+        held: Ids = self._engine.holders(self._recent, self.alive)
+        return held
 
     def totals(self, weights: Vectors) -> NDArray[np.float64]:
-        """The sum of the weights of each photo's words."""
+        """The sum of the weights of each photo's words, of those that were removed too."""
         totals: NDArray[np.float64] = self._engine.totals(self._recent, weights)
         return totals
 
-    def scores(
-        self,
-        queries: Held,
-        weights: Vectors,
-        table: Vectors | None,
-        *,
-        alpha: float,
-        tau: float,
-        threads: int,
-    ) -> Vectors:
-        """Sums over common words of weight times selectivity, float32 (queries, photos), not normalised.
-
-        table : the selectivity of each Hamming distance, where parts are signs; else alpha and tau count
-        """
+    def scores(self, queries: Held, rule: Rule, factors: Vectors, threads: int) -> Vectors:
+        """Similarities of queries and photos, float32 (queries, photos); factors : one a query."""
         found: Vectors = self._engine.scores(
-            self._recent, queries.engine(self.words), weights, table, alpha, tau, threads
+            self._recent, **rule.asked(queries, self.words, factors), threads=threads
         )
-        return found
+        return self.living(found)
+
+    def best(
+        self, queries: Held, rule: Rule, factors: Vectors, ids: Ids, k: int, threads: int
+    ) -> Neighbours:
+        """The k largest similarities of each query with the photos' ids; ids : one a row."""
+        distances, found = self._engine.best(
+            self._recent, **rule.asked(queries, self.words, factors),
+            ids=ids, alive=self.alive, k=k, threads=threads,
+        )  # fmt: skip
+        return Neighbours(np.negative(distances), found)
