@@ -121,6 +121,36 @@ void register_kernels(py::module_ m) {
         rows(in.codes) / 16, cols(in.codes), t.data(), o.data(), p.data(), hits.data());
     return as_array(hits, found);
   });
+  // In place.
+  m.def("insert_sorted", [](py::array_t<std::uint64_t, py::array::c_style>& keys, std::uint64_t key,
+                            std::uint64_t ignored) {
+    require(keys.ndim() == 1 && keys.size() > 0 && keys.size() % 8 == 0,
+            "keys: expected a multiple of 8");
+    return kernels().insert_sorted(keys.mutable_data(), static_cast<std::size_t>(keys.size()), key,
+                                   ignored);
+  });
+  m.def("keep_pairs_u8", [](const py::object& queries, const py::object& points,
+                            const py::object& query_thresholds, const py::object& query_offsets,
+                            const py::object& point_thresholds, const py::object& bias,
+                            const py::object& hits) {
+    const auto q = expect<std::int8_t>(queries, "queries", 2),
+               x = expect<std::int8_t>(points, "points", 2);
+    const auto t = expect<std::int32_t>(query_thresholds, "query_thresholds", 1),
+               o = expect<std::int32_t>(query_offsets, "query_offsets", 1),
+               p = expect<std::int32_t>(point_thresholds, "point_thresholds", 1),
+               b = expect<std::int32_t>(bias, "bias", 1);
+    const auto h = expect<std::uint32_t>(hits, "hits", 1);
+    require(cols(q) == cols(x) && rows(t) == rows(q) && rows(o) == rows(q) && rows(p) == rows(x) &&
+                rows(b) == rows(x),
+            "points: expected a bias and thresholds each");
+    std::vector<std::uint32_t> out(h.data(), h.data() + h.size());
+    for (const std::uint32_t hit : out)
+      require(hit >> 16 < rows(q) && (hit & 0xffff) < rows(x), "hits: expected pairs of rows");
+    const std::size_t kept =
+        kernels().keep_pairs_u8(q.data(), x.data(), cols(q), t.data(), o.data(), p.data(), b.data(),
+                                out.data(), out.size());
+    return as_array(out, kept);
+  });
   m.def(
       "filter_pairs_f32", [](const py::object& queries, const py::object& points,
                              const py::object& bias, const py::object& query_thresholds,

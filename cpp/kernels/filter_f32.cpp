@@ -22,6 +22,7 @@ inline Lanes load(const float* p) { return _mm512_loadu_ps(p); }
 inline Lanes splat(float x) { return _mm512_set1_ps(x); }
 inline Lanes multiply_add(Lanes a, Lanes b, Lanes c) { return _mm512_fmadd_ps(a, b, c); }
 inline Lanes add(Lanes a, Lanes b) { return _mm512_add_ps(a, b); }
+inline Lanes smaller(Lanes a, Lanes b) { return _mm512_min_ps(a, b); }
 inline unsigned at_least(Lanes a, Lanes b) { return _mm512_cmp_ps_mask(a, b, _CMP_GE_OQ); }
 constexpr int most_lanes = 4;
 #elif defined(__AVX2__)
@@ -31,6 +32,7 @@ inline Lanes load(const float* p) { return _mm256_loadu_ps(p); }
 inline Lanes splat(float x) { return _mm256_set1_ps(x); }
 inline Lanes multiply_add(Lanes a, Lanes b, Lanes c) { return _mm256_fmadd_ps(a, b, c); }
 inline Lanes add(Lanes a, Lanes b) { return _mm256_add_ps(a, b); }
+inline Lanes smaller(Lanes a, Lanes b) { return _mm256_min_ps(a, b); }
 inline unsigned at_least(Lanes a, Lanes b) {
   return static_cast<unsigned>(_mm256_movemask_ps(_mm256_cmp_ps(a, b, _CMP_GE_OQ)));
 }
@@ -48,6 +50,10 @@ inline Lanes multiply_add(const Lanes& a, const Lanes& b, Lanes c) {
 }
 inline Lanes add(Lanes a, const Lanes& b) {
   for (int i = 0; i < 4; ++i) a.v[i] += b.v[i];
+  return a;
+}
+inline Lanes smaller(Lanes a, const Lanes& b) {
+  for (int i = 0; i < 4; ++i) a.v[i] = b.v[i] < a.v[i] ? b.v[i] : a.v[i];
   return a;
 }
 inline unsigned at_least(const Lanes& a, const Lanes& b) {
@@ -68,9 +74,9 @@ struct Thresholds {
 struct EitherSide {
   PairBounds<float> bounds;
   unsigned test(Lanes sums, std::size_t first, std::size_t point) const {
-    return at_least(sums, load(bounds.query_thresholds + first)) |
-           at_least(add(sums, load(bounds.query_offsets + first)),
-                    splat(bounds.point_thresholds[point]));
+    return at_least(
+        add(sums, load(bounds.query_offsets + first)),
+        smaller(load(bounds.query_thresholds + first), splat(bounds.point_thresholds[point])));
   }
 };
 

@@ -26,9 +26,9 @@ struct PairHits {
     const __m256i offset = _mm256_set1_epi32(bounds.query_offsets[query]);
     const __m256i points =
         _mm256_loadu_si256(reinterpret_cast<const __m256i*>(bounds.point_thresholds + point));
-    const __m256i below = _mm256_and_si256(
-        _mm256_cmpgt_epi32(_mm256_set1_epi32(bounds.query_thresholds[query]), sums),
-        _mm256_cmpgt_epi32(points, _mm256_add_epi32(sums, offset)));
+    const __m256i least =
+        _mm256_min_epi32(points, _mm256_set1_epi32(bounds.query_thresholds[query]));
+    const __m256i below = _mm256_cmpgt_epi32(least, _mm256_add_epi32(sums, offset));
     unsigned mask = ~static_cast<unsigned>(_mm256_movemask_ps(_mm256_castsi256_ps(below))) & 0xffu;
     for (; mask; mask &= mask - 1)
       out[found++] = query << 16 | (point + static_cast<std::uint32_t>(__builtin_ctz(mask)));
@@ -103,6 +103,26 @@ inline void scan_wide(const std::int16_t* queries, std::size_t nq, const std::ui
       scan_block<1>(queries + q * d, static_cast<std::uint32_t>(q), x, bias + point, point, d,
                     sink);
   }
+}
+
+// The sum of one pair of rows, both signed.
+inline std::int32_t product(const std::int8_t* query, const std::int8_t* row, std::size_t d) {
+  const __m128i flip = _mm_set1_epi8(-128);
+  __m256i sum = _mm256_setzero_si256();
+  std::size_t j = 0;
+  for (; j + 16 <= d; j += 16) {
+    const __m256i r = _mm256_cvtepu8_epi16(
+        _mm_xor_si128(_mm_loadu_si128(reinterpret_cast<const __m128i*>(row + j)), flip));
+    const __m256i q =
+        _mm256_cvtepi8_epi16(_mm_loadu_si128(reinterpret_cast<const __m128i*>(query + j)));
+    sum = _mm256_add_epi32(sum, _mm256_madd_epi16(r, q));
+  }
+  __m128i half = _mm_add_epi32(_mm256_castsi256_si128(sum), _mm256_extracti128_si256(sum, 1));
+  half = _mm_add_epi32(half, _mm_shuffle_epi32(half, 0x4e));
+  half = _mm_add_epi32(half, _mm_shuffle_epi32(half, 0xb1));
+  std::int32_t total = _mm_cvtsi128_si32(half);
+  for (; j < d; ++j) total += query[j] * (row[j] + 128);
+  return total;
 }
 
 }  // namespace

@@ -14,41 +14,12 @@ struct alignas(64) TileConfig {
 // The sums of 16 queries by 32 points, rows 32 apart.
 template <class Sink>
 inline void report(const std::int32_t* sums, std::uint32_t query, std::uint32_t point, Sink& sink) {
-  for (std::uint32_t row = 0; row < 16; ++row)
-    sink.take(query + row, point, _mm512_load_si512(sums + 32 * row),
-              _mm512_load_si512(sums + 32 * row + 16));
+  for (std::uint32_t row = 0; row < 16; ++row) {
+    const __m512i both[2] = {_mm512_load_si512(sums + 32 * row),
+                             _mm512_load_si512(sums + 32 * row + 16)};
+    sink.take(query + row, point, both);
+  }
 }
-
-struct TileHits : Hits {
-  void take(std::uint32_t query, std::uint32_t point, __m512i low, __m512i high) {
-    const __m512i threshold = _mm512_set1_epi32(thresholds[query]);
-    std::uint32_t mask = static_cast<std::uint32_t>(_mm512_cmpge_epi32_mask(high, threshold))
-                             << 16 |
-                         _mm512_cmpge_epi32_mask(low, threshold);
-    for (; mask; mask &= mask - 1)
-      out[found++] = query << 16 | (point + static_cast<std::uint32_t>(__builtin_ctz(mask)));
-  }
-};
-
-struct TilePairHits : PairHits {
-  void take(std::uint32_t query, std::uint32_t point, __m512i low, __m512i high) {
-    PairHits::take(query, point, low);
-    PairHits::take(query, point + 16, high);
-  }
-};
-
-struct TileSums : Sums {
-  void take(std::uint32_t query, std::uint32_t point, __m512i low, __m512i high) {
-    Sums::take(query, point, low);
-    Sums::take(query, point + 16, high);
-  }
-};
-
-struct TileBest : Best {
-  void take(std::uint32_t query, std::uint32_t point, __m512i low, __m512i high) {
-    Best::take(query, point, _mm512_max_epi32(low, high));
-  }
-};
 
 template <class Sink>
 inline void scan_tiles(const std::int8_t* queries, std::size_t nq, const std::uint8_t* codes,

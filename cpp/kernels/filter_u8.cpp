@@ -27,6 +27,15 @@
 #endif
 
 namespace kf::KF_LEVEL {
+namespace {
+
+inline bool reached(const PairBounds<std::int32_t>& bounds, std::int32_t sum, std::size_t query,
+                    std::size_t point) {
+  const std::int32_t a = bounds.query_thresholds[query], b = bounds.point_thresholds[point];
+  return sum + bounds.query_offsets[query] >= (a < b ? a : b);
+}
+
+}  // namespace
 
 #if KF_LEVEL_RANK == 0
 namespace {
@@ -49,9 +58,7 @@ struct PairHits {
 
   void take(std::uint32_t query, std::uint32_t point, const std::int32_t* sums) {
     for (std::uint32_t p = 0; p < 16; ++p)
-      if (sums[p] >= bounds.query_thresholds[query] ||
-          sums[p] + bounds.query_offsets[query] >= bounds.point_thresholds[point + p])
-        out[found++] = query << 16 | (point + p);
+      if (reached(bounds, sums[p], query, point + p)) out[found++] = query << 16 | (point + p);
   }
 };
 
@@ -91,6 +98,12 @@ void scan_portable(const std::int16_t* queries, std::size_t nq, const std::uint8
   }
 }
 
+inline std::int32_t product(const std::int8_t* query, const std::int8_t* row, std::size_t d) {
+  std::int32_t total = 0;
+  for (std::size_t j = 0; j < d; ++j) total += query[j] * (row[j] + 128);
+  return total;
+}
+
 }  // namespace
 #endif
 
@@ -125,7 +138,7 @@ std::size_t filter_u8(const std::int8_t* queries, std::int16_t* scratch, std::si
   while (used > 1 && thresholds[used - 1] == INT32_MAX) --used;
 #if KF_LEVEL_RANK >= 4
   if (used > 4) {  // below, the tiles' fixed cost exceeds the vector unit's work
-    TileHits sink{{thresholds, hits}};
+    Hits sink{thresholds, hits};
     scan_tiles(queries, nq, codes, bias, blocks, d, sink);
     return sink.found;
   }
@@ -143,7 +156,7 @@ std::size_t filter_pairs_u8(const std::int8_t* queries, std::int16_t* scratch, s
   const PairBounds<std::int32_t> bounds{query_thresholds, query_offsets, point_thresholds};
 #if KF_LEVEL_RANK >= 4
   if (nq % 16 == 0) {
-    TilePairHits sink{{bounds, hits}};
+    PairHits sink{bounds, hits};
     scan_tiles(queries, nq, codes, bias, blocks, d, sink);
     return sink.found;
   }
@@ -153,13 +166,28 @@ std::size_t filter_pairs_u8(const std::int8_t* queries, std::int16_t* scratch, s
   return sink.found;
 }
 
+std::size_t keep_pairs_u8(const std::int8_t* queries, const std::int8_t* points, std::size_t d,
+                          const std::int32_t* query_thresholds, const std::int32_t* query_offsets,
+                          const std::int32_t* point_thresholds, const std::int32_t* bias,
+                          std::uint32_t* hits, std::size_t found) {
+  const PairBounds<std::int32_t> bounds{query_thresholds, query_offsets, point_thresholds};
+  std::size_t kept = 0;
+  for (std::size_t h = 0; h < found; ++h) {
+    const std::uint32_t hit = hits[h], query = hit >> 16, point = hit & 0xffff;
+    const std::int32_t sum = product(queries + query * d, points + point * d, d) + bias[point];
+    hits[kept] = hit;
+    kept += reached(bounds, sum, query, point);
+  }
+  return kept;
+}
+
 void best_u8(const std::int8_t* queries, std::int16_t* scratch, std::size_t nq,
              const std::uint8_t* codes, const std::int32_t* bias, std::size_t blocks, std::size_t d,
              std::int32_t* best) {
   for (std::size_t q = 0; q < nq; ++q) best[q] = INT32_MIN;
 #if KF_LEVEL_RANK >= 4
   if (nq > 16) {
-    TileBest sink{{best}};
+    Best sink{best};
     scan_tiles(queries, nq, codes, bias, blocks, d, sink);
     return;
   }
@@ -173,7 +201,7 @@ void sums_u8(const std::int8_t* queries, std::int16_t* scratch, std::size_t nq,
              std::int32_t* sums, std::size_t stride) {
 #if KF_LEVEL_RANK >= 4
   if (nq % 16 == 0) {
-    TileSums sink{{sums, stride}};
+    Sums sink{sums, stride};
     scan_tiles(queries, nq, codes, bias, blocks, d, sink);
     return;
   }

@@ -1,6 +1,6 @@
 #pragma once
-// What a pair must reach: the first threshold for the query's sake, or, with the offset of the
-// query added, the second for the point's.
+// What a pair must reach: the smaller of two thresholds, the query's and the point's, by its sum
+// and the offset of the query.
 
 namespace kf {
 

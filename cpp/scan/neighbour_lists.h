@@ -1,70 +1,67 @@
 #pragma once
-// The k nearest others of many rows: heaps of eight bytes an entry, side by side.
+// The k nearest others of many rows: sorted lists of keys of eight bytes, side by side.
 
 #include <algorithm>
+#include <bit>
 #include <cstddef>
 #include <cstdint>
 #include <limits>
-#include <vector>
 
+#include "core/buffer.h"
 #include "core/checked.h"
+#include "kernels/table.h"
 
 namespace kf::scan {
 
-struct Link {
-  float distance;
-  std::int32_t id;
+// A distance and 32 bits more as one number: ascending by distance, then by the bits.
+inline std::uint64_t key_of(float distance, std::uint32_t low) {
+  const auto bits = std::bit_cast<std::uint32_t>(distance + 0.0f);  // -0 is 0
+  const std::uint32_t ordered = bits >> 31 ? ~bits : bits | 0x80000000u;
+  return static_cast<std::uint64_t>(ordered) << 32 | low;
+}
 
-  friend bool operator<(const Link& a, const Link& b) {
-    return a.distance < b.distance || (a.distance == b.distance && a.id < b.id);
-  }
-};
+inline float distance_of(std::uint64_t key) {
+  const auto ordered = static_cast<std::uint32_t>(key >> 32);
+  return std::bit_cast<float>(ordered >> 31 ? ordered & 0x7fffffffu : ~ordered);
+}
+
+// Larger than that of any distance.
+inline constexpr std::uint64_t no_key = std::numeric_limits<std::uint64_t>::max();
 
 class NeighbourLists {
  public:
-  NeighbourLists(std::size_t n, std::size_t k) : k_(k), links_(checked_mul(n, k)), counts_(n, 0) {}
+  // `ignored`: low bits that do not tell neighbours apart.
+  NeighbourLists(std::size_t n, std::size_t k, std::uint64_t ignored = 0)
+      : k_(k),
+        stride_((k + 7) / 8 * 8),
+        ignored_(ignored),
+        insert_(kernels().insert_sorted),
+        keys_(checked_mul(n, stride_), no_key) {}
 
   std::size_t k() const { return k_; }
+  std::uint64_t* begin(std::size_t row) { return keys_.data() + row * stride_; }
+  const std::uint64_t* begin(std::size_t row) const { return keys_.data() + row * stride_; }
+  std::size_t count(std::size_t row) const {
+    return static_cast<std::size_t>(std::lower_bound(begin(row), begin(row) + k_, no_key) -
+                                    begin(row));
+  }
   // What a newcomer may have at most.
   float bound(std::size_t row) const {
-    return counts_[row] == k_ ? links_[row * k_].distance : std::numeric_limits<float>::infinity();
+    const std::uint64_t last = begin(row)[k_ - 1];
+    return last == no_key ? std::numeric_limits<float>::infinity() : distance_of(last);
   }
-  // Whoever is pushed is not in the list yet.
-  bool push(std::size_t row, const Link& link) {
-    Link* list = links_.data() + row * k_;
-    if (counts_[row] < k_) {
-      list[counts_[row]++] = link;
-      if (counts_[row] == k_) std::make_heap(list, list + k_);
-      return true;
-    }
-    if (!(link < list[0])) return false;
-    std::size_t hole = 0;
-    for (;;) {
-      std::size_t child = 2 * hole + 1;
-      if (child >= k_) break;
-      if (child + 1 < k_ && list[child] < list[child + 1]) ++child;
-      if (!(link < list[child])) break;
-      list[hole] = list[child];
-      hole = child;
-    }
-    list[hole] = link;
-    return true;
-  }
-  // Ascending; missing places get +inf and -1. The list is no heap afterwards.
-  void write(std::size_t row, float* distances, std::int32_t* ids) {
-    Link* list = links_.data() + row * k_;
-    std::sort(list, list + counts_[row]);
-    for (std::size_t i = 0; i < k_; ++i) {
-      const bool there = i < counts_[row];
-      distances[i] = there ? list[i].distance : std::numeric_limits<float>::infinity();
-      ids[i] = there ? list[i].id : -1;
-    }
+  // Whether it was new and near enough.
+  bool push(std::size_t row, float distance, std::uint32_t low) {
+    const std::uint64_t key = key_of(distance, low);
+    std::uint64_t* keys = begin(row);
+    return key < keys[k_ - 1] && insert_(keys, stride_, key, ignored_);
   }
 
  private:
-  std::size_t k_;
-  std::vector<Link> links_;
-  std::vector<std::uint32_t> counts_;
+  std::size_t k_, stride_;
+  std::uint64_t ignored_;
+  bool (*insert_)(std::uint64_t*, std::size_t, std::uint64_t, std::uint64_t);
+  Buffer<std::uint64_t> keys_;
 };
 
 }  // namespace kf::scan

@@ -161,6 +161,7 @@ class Descent {
       : rows_(rows),
         options_(options),
         scorer_(rows),
+        reach_(rows),
         order_(bisect(rows.x, rows.n, rows.d, leaf, options.seed)),
         lists_(rows.n, k) {
     if (rows.d <= 32768 && rows.largest_norm > 1e-12 && rows.largest_norm < 1e18)
@@ -321,9 +322,8 @@ class Descent {
     for (std::size_t j = 0; j < np; ++j) worst[1] = std::max(worst[1], bytes_->residual(points[j]));
     for (std::size_t i = 0; i < rows; ++i) {
       const bool there = i < nq;
-      r.thresholds[i] =
-          there ? bytes_->least_sum(queries[i], least(queries[i], worst[1])) : PairBytes::never;
-      r.offsets[i] = there ? bytes_->offset(queries[i]) : 0;
+      r.thresholds[i] = there ? least(queries[i], worst[1]) : PairBytes::never;
+      r.offsets[i] = there ? bytes_->offset(queries[i]) : PairBytes::hopeless;
       if (there)
         std::copy_n(bytes_->codes(queries[i]), padded, r.queries.data() + i * padded);
       else
@@ -332,7 +332,7 @@ class Descent {
     for (std::size_t j = 0; j < columns; ++j) {
       const bool there = j < np;
       r.points[j] = there ? least(points[j], worst[0]) : PairBytes::never;
-      r.bias[j] = there ? bytes_->bias(points[j]) : std::numeric_limits<std::int32_t>::min() / 2;
+      r.bias[j] = there ? bytes_->bias(points[j]) : PairBytes::hopeless;
       if (there)
         interleave(bytes_->codes(points[j]), padded, j % 16, r.codes.data() + j / 16 * 16 * padded);
     }
@@ -342,14 +342,13 @@ class Descent {
   }
 
   std::int32_t least(Place row, float other) const {
-    const float bound = lists_.bound(row);
-    if (bound == infinity) return std::numeric_limits<std::int32_t>::min();
-    return bytes_->least(row, squared_reach(rows_, bound), other);
+    return bytes_->least(row, reach_.squared(lists_.bound(row)), static_cast<double>(other));
   }
 
   Rows rows_;
   DescentOptions options_;
   PairScorer scorer_;
+  Reach reach_;
   std::vector<Place> order_;
   Lists lists_;
   std::optional<PairBytes> bytes_;

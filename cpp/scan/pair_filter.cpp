@@ -35,7 +35,7 @@ Rows rows_of(const float* x, std::size_t n, std::size_t d, Metric metric) {
           std::sqrt(total / static_cast<double>(n))};
 }
 
-PairBytes::PairBytes(const Rows& rows, const std::uint32_t* order)
+PairBytes::PairBytes(const Rows& rows, const std::uint32_t* order, double error)
     : padded_d_(pad_dimension(rows.d)) {
   const std::size_t n = rows.n, d = rows.d;
   Shadow fit(d, Metric::l2);
@@ -60,7 +60,7 @@ PairBytes::PairBytes(const Rows& rows, const std::uint32_t* order)
       }
       bias_[p] = -(norm / 2);
       offset_[p] = bias_[p] - 128 * sum;
-      residual_[p] = std::nextafter(static_cast<float>(e.residual), infinity);
+      residual_[p] = std::nextafter(static_cast<float>(e.residual + error), infinity);
     }
   });
 }

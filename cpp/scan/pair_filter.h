@@ -50,15 +50,21 @@ class PairScorer {
 
 // How far apart, squared, two rows are at most whose canonical value is within a bound. For inner
 // products ||x - y||^2 = ||x||^2 + ||y||^2 - 2 <x, y>: near enough where the norms are alike.
-inline double squared_reach(const Rows& rows, float bound) {
-  const double value = static_cast<double>(bound);
-  const double canonical = canonical_error(rows.d);
-  if (rows.metric == Metric::l2)
-    return (value > 0 ? value : 0) * (1 + canonical) + vanished(rows.d);
-  const double most = rows.largest_norm * rows.largest_norm;
-  const double reach = 2 * (most + value) + 4 * canonical * most;
-  return (reach > 0 ? reach : 0) + vanished(rows.d);
-}
+struct Reach {
+  double factor, constant, least;
+
+  explicit Reach(const Rows& rows) : factor(1 + canonical_error(rows.d)), constant(0) {
+    if (rows.metric == Metric::inner_product) {
+      factor = 2;
+      constant = (2 + 4 * canonical_error(rows.d)) * rows.largest_norm * rows.largest_norm;
+    }
+    least = vanished(rows.d);
+  }
+  double squared(float bound) const {
+    const double reach = factor * static_cast<double>(bound) + constant;
+    return (reach > 0 ? reach : 0) + least;
+  }
+};
 
 // 8-bit codes a of all rows about one centre. With V = <a, b> - ||a||^2 / 2 - ||b||^2 / 2, which is
 // -||a - b||^2 / 2, the triangle inequality says which V a pair within a bound has at least.
@@ -67,40 +73,36 @@ class PairBytes {
   using Threshold = std::int32_t;
   static constexpr Threshold never = std::numeric_limits<Threshold>::max();
 
-  // Place p holds the row order[p]; order may be null.
-  PairBytes(const Rows& rows, const std::uint32_t* order);
+  // Place p holds the row order[p]; order may be null. `error`: how far rows.x may lie from what
+  // the bounds are for.
+  PairBytes(const Rows& rows, const std::uint32_t* order, double error = 0);
 
   std::size_t padded_d() const { return padded_d_; }
   const std::int8_t* codes(std::size_t place) const { return codes_.data() + place * padded_d_; }
   // -||a||^2 / 2, rounded up.
   std::int32_t bias(std::size_t place) const { return bias_[place]; }
-  // What turns <a, b + 128> + bias(b) into V.
+  // What turns <a, b + 128> + bias(b) into V. The sums with rows that only fill up reach nothing.
+  static constexpr std::int32_t hopeless = std::numeric_limits<std::int32_t>::min() / 2;
   std::int32_t offset(std::size_t place) const { return offset_[place]; }
   float residual(std::size_t place) const { return residual_[place]; }
 
   // The least V of a pair of this place within a squared reach; `other`: the largest residual on
-  // the other side.
-  Threshold least(std::size_t place, double squared_reach, float other) const {
-    if (!(squared_reach < std::numeric_limits<double>::max()))
-      return std::numeric_limits<Threshold>::min();
-    const double reach = (std::sqrt(squared_reach) + static_cast<double>(residual_[place]) +
-                          static_cast<double>(other)) *
-                         inverse_;
+  // the other side. No branches, so that loops over places are vectorized.
+  Threshold least(std::size_t place, double squared_reach, double other) const {
+    const double reach =
+        (std::sqrt(squared_reach) + static_cast<double>(residual_[place]) + other) * inverse_;
     const double value = -reach * reach / 2 * (1 + 1e-12) - 2;
-    return value > -2147483648.0 ? static_cast<Threshold>(value)
-                                 : std::numeric_limits<Threshold>::min();
+    return static_cast<Threshold>(value > -2147483648.0 ? value : -2147483648.0);
   }
-  // The same for the sum without the place's own offset.
-  Threshold least_sum(std::size_t place, Threshold least) const {
-    const std::int64_t sum = static_cast<std::int64_t>(least) - offset_[place];
-    if (least == std::numeric_limits<Threshold>::min() || sum < least_threshold)
-      return least_threshold;
-    return static_cast<Threshold>(sum < never - 1 ? sum : never - 1);
+
+  // How far apart at most a pair with this V is.
+  double farthest(std::size_t place, std::int32_t v, double other) const {
+    const double squared = 4 - 2 * static_cast<double>(v);
+    return std::sqrt(squared > 0 ? squared : 0) / inverse_ * (1 + 1e-12) +
+           static_cast<double>(residual_[place]) + other;
   }
 
  private:
-  static constexpr Threshold least_threshold = std::numeric_limits<Threshold>::min();
-
   std::size_t padded_d_;
   double inverse_ = 0;
   Buffer<std::int8_t> codes_;
@@ -139,9 +141,6 @@ class PairFloats {
             : -value;
     return std::nextafter(static_cast<float>(limit - static_cast<double>(slack_[place])),
                           -infinity);
-  }
-  Threshold least_sum(std::size_t place, Threshold least) const {
-    return std::nextafter(least - bias_[place], -infinity);
   }
 
  private:

@@ -1,20 +1,25 @@
 // Rows are put in an order in which near ones stand together and cut into blocks; a pair of blocks
 // is a tile. Blocks are joined with themselves first, then with the nearest blocks, then with all
 // others: bounds are tight by then, and little passes the filters. Tiles whose blocks are too far
-// apart are passed over. n^2 / 2 products of d bytes; codes of a tile stay in the second cache.
+// apart are passed over. Bytes along the few directions of most spread come first where they leave
+// little, all dimensions' bytes second, the canonical value last: n^2 / 2 products of as many bytes
+// as there are such directions. Codes of a tile stay in the second cache.
 
 #include "scan/self_join.h"
 
 #include <algorithm>
 #include <cmath>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <optional>
 #include <vector>
 
 #include "core/error.h"
+#include "core/random.h"
 #include "core/threads.h"
 #include "scan/bisection.h"
+#include "scan/directions.h"
 #include "scan/neighbour_lists.h"
 #include "scan/pair_filter.h"
 
@@ -22,26 +27,57 @@ namespace kf::scan {
 namespace {
 
 constexpr std::size_t block = 512, sub = 64;
-constexpr std::size_t near_blocks = 8, strip = 16;
-// Where bytes let more than this share of a tile's pairs pass, float32 products are the better
-// filter.
-constexpr double most_hits = 0.05;
+constexpr std::size_t near_blocks = 8, strip = 16, groups = 128;
+// Where bytes let more than this share of a tile's pairs pass in vain, float32 products are the
+// better filter.
+constexpr double most_in_vain = 0.05;
 // Tiles that go straight to float32 after that.
 constexpr std::size_t rest = 15;
+// Numbers of directions to choose from. A tile costs as much as `fixed` dimensions more; a pair
+// that passes them as much as `second_look`.
+constexpr std::size_t heads[] = {16, 24, 32, 48, 64, 96};
+constexpr double fixed = 40, second_look = 2000;
 
 struct Span {
   std::size_t begin, end;
   std::size_t size() const { return end - begin; }
 };
 
+// Bytes of all rows, block by block.
+struct Codes {
+  PairBytes bytes;
+  Buffer<std::uint8_t> interleaved;
+  std::vector<float> worst;  // the largest residual of each block
+
+  Codes(const Rows& rows, const std::vector<std::uint32_t>& order, double error = 0)
+      : bytes(rows, order.data(), error),
+        interleaved((rows.n + block - 1) / block * block * bytes.padded_d(), 128),
+        worst((rows.n + block - 1) / block, 0.0f) {
+    parallel_for(worst.size(), 1, [&](std::size_t b, std::size_t) {
+      const std::size_t padded = bytes.padded_d();
+      for (std::size_t p = b * block; p < std::min(rows.n, (b + 1) * block); ++p) {
+        interleave(bytes.codes(p), padded, p % 16, interleaved.data() + p / 16 * 16 * padded);
+        worst[b] = std::max(worst[b], bytes.residual(p));
+      }
+    });
+  }
+};
+
+// What pairs of a tile must reach in bytes.
+struct ByteBounds {
+  std::int32_t thresholds[block], offsets[block], points[block], bias[block];
+};
+
 // What a thread needs for one tile.
 struct Tile {
   float bounds[2][block];
-  std::int32_t byte_thresholds[block], byte_offsets[block], byte_points[block];
-  std::int32_t bias[block];
+  ByteBounds first, second;
   float thresholds[block], offsets[block], points[block], biases[block];
   std::uint32_t hits[block * block];
   float values[block * block];
+  // Room for the sums of a block, where there are no hits yet.
+  std::int32_t* sums() { return reinterpret_cast<std::int32_t*>(hits); }
+
   Buffer<std::int16_t> scratch;
   Buffer<float> packed, rows;
   std::size_t packed_at = SIZE_MAX, skip_bytes = 0;
@@ -52,17 +88,15 @@ class Join {
   Join(const Rows& rows, std::size_t k, Filter filter)
       : rows_(rows),
         scorer_(rows),
+        reach_(rows),
         order_(bisect(rows.x, rows.n, rows.d, block, 0)),
         blocks_((rows.n + block - 1) / block),
         lists_(rows.n, k),
         locks_(blocks_),
-        worst_residual_(blocks_, 0.0f),
         centres_(blocks_ * rows.d),
-        radius_(blocks_) {
-    if (filter == Filter::u8) {
-      bytes_.emplace(rows, order_.data());
-      codes_.resize(blocks_ * block * bytes_->padded_d(), 128);
-    }
+        radius_(blocks_),
+        least_norm_(blocks_, infinity) {
+    if (filter == Filter::u8) bytes_.emplace(rows, order_);
     if (filter != Filter::none) floats_.emplace(rows, order_.data());
     parallel_for(blocks_, 1, [&](std::size_t b, std::size_t) { prepare(b); });
   }
@@ -76,6 +110,7 @@ class Join {
           between(fresh_tile(), near[at] / blocks_, near[at] % blocks_);
         },
         threads);
+    choose_head();
     // Strips of tiles: a row of blocks against up to `strip` later ones.
     const std::size_t strips = (blocks_ + strip - 1) / strip;
     parallel_for(
@@ -89,10 +124,16 @@ class Join {
         threads);
   }
 
-  void write(float* distances, std::int32_t* ids) {
+  void write(float* distances, std::int32_t* ids) const {
+    const std::size_t k = lists_.k();
     parallel_for(rows_.n, 1024, [&](std::size_t begin, std::size_t end) {
-      for (std::size_t p = begin; p < end; ++p)
-        lists_.write(p, distances + order_[p] * lists_.k(), ids + order_[p] * lists_.k());
+      for (std::size_t p = begin; p < end; ++p) {
+        const std::uint64_t* keys = lists_.begin(p);
+        for (std::size_t i = 0, at = order_[p] * k; i < k; ++i, ++at) {
+          distances[at] = keys[i] == no_key ? infinity : distance_of(keys[i]);
+          ids[at] = static_cast<std::int32_t>(keys[i]);  // no_key ends in -1
+        }
+      }
     });
   }
 
@@ -110,15 +151,11 @@ class Join {
     for (std::size_t j = 0; j < d; ++j)
       centre[j] = static_cast<float>(sum[j] / static_cast<double>(places.size()));
     float farthest = 0;
-    for (std::size_t p = places.begin; p < places.end; ++p)
-      farthest = std::max(farthest, kernels().squared_l2(centre, row(p), d));
-    radius_[b] = std::sqrt(static_cast<double>(farthest));
-    if (!bytes_) return;
-    const std::size_t padded = bytes_->padded_d();
     for (std::size_t p = places.begin; p < places.end; ++p) {
-      interleave(bytes_->codes(p), padded, p % 16, codes_.data() + p / 16 * 16 * padded);
-      worst_residual_[b] = std::max(worst_residual_[b], bytes_->residual(p));
+      farthest = std::max(farthest, kernels().squared_l2(centre, row(p), d));
+      least_norm_[b] = std::min(least_norm_[b], kernels().inner_product(row(p), row(p), d));
     }
+    radius_[b] = std::sqrt(static_cast<double>(farthest));
   }
 
   // Pairs of blocks a < b, as a * blocks + b, of which either is among the nearest of the other.
@@ -156,16 +193,69 @@ class Join {
     return *tile;
   }
 
-  // A block with itself: small parts first, so that the first rows meet few strangers.
+  // A block with itself.
   void within(std::size_t b) {
     Tile& tile = fresh_tile();
     const Span places = span(b);
+    if (bytes_ && places.size() == block && lists_.k() <= groups / 2) return begin_lists(tile, b);
+    // Small parts first, so that the first rows meet few strangers.
     for (std::size_t step = 0; step * sub < places.size(); ++step)
       for (std::size_t at = places.begin; at + step * sub < places.end; at += sub) {
         const std::size_t other = at + step * sub;
         join(tile, {at, std::min(at + sub, places.end)}, {other, std::min(other + sub, places.end)},
              b, b);
       }
+  }
+
+  // The same row by row: k others whose bytes are near say how far the k nearest are at most.
+  void begin_lists(Tile& tile, std::size_t b) {
+    const Codes& codes = *bytes_;
+    const std::size_t first = b * block, padded = codes.bytes.padded_d(), k = lists_.k();
+    const auto worst = static_cast<double>(codes.worst[b]);
+    std::int32_t* sums = tile.sums();
+    for (std::size_t i = 0; i < block; ++i) tile.first.bias[i] = codes.bytes.bias(first + i);
+    tile.scratch.resize(block * padded);
+    const KernelTable& table = kernels();
+    table.sums_u8(codes.bytes.codes(first), tile.scratch.data(), block,
+                  codes.interleaved.data() + first * padded, tile.first.bias, block / 16, padded,
+                  sums, block);
+    for (std::size_t i = 0; i < block; ++i) {
+      const std::size_t place = first + i;
+      std::int32_t* row = sums + i * block;
+      row[i] = std::numeric_limits<std::int32_t>::min();
+      // At least k sums reach the k-th of the groups' largest.
+      std::int32_t largest[groups];
+      table.group_max(row, block, groups, largest);
+      std::nth_element(largest, largest + k - 1, largest + groups, std::greater<>());
+      const float bound = value_within(
+          codes.bytes.farthest(place, largest[k - 1] + codes.bytes.offset(place), worst), place, b);
+      const std::int64_t least =
+          std::int64_t{codes.bytes.least(place, reach_.squared(bound), worst)} -
+          codes.bytes.offset(place);
+      std::uint32_t near[block];
+      const std::size_t found =
+          table.at_least(row, block,
+                         static_cast<std::int32_t>(std::max<std::int64_t>(
+                             least, std::numeric_limits<std::int32_t>::min() + 1)),
+                         near);
+      for (std::size_t h = 0; h < found; ++h) {
+        const std::uint32_t other = order_[first + near[h]];
+        lists_.push(place, scorer_(order_[place], other), other);
+      }
+    }
+  }
+
+  // The largest canonical value of a row with others of a block that are no farther than this.
+  float value_within(double distance, std::size_t place, std::size_t b) const {
+    const double squared = distance * distance, canonical = canonical_error(rows_.d);
+    double value = squared * (1 + canonical);
+    if (rows_.metric == Metric::inner_product) {
+      const float* x = row(place);
+      const auto own = static_cast<double>(kernels().inner_product(x, x, rows_.d));
+      value = (squared - (own + static_cast<double>(least_norm_[b])) * (1 - canonical)) / 2 +
+              canonical * rows_.largest_norm * rows_.largest_norm;
+    }
+    return std::nextafter(static_cast<float>(value), infinity);
   }
 
   void between(Tile& tile, std::size_t a, std::size_t b) {
@@ -200,7 +290,7 @@ class Join {
     const double spread = radius_[a] + radius_[b];
     // Float32 roots and centres are good for five digits.
     return apart - spread - 1e-5 * (apart + spread + rows_.largest_norm) >
-           std::sqrt(squared_reach(rows_, worst));
+           std::sqrt(reach_.squared(worst));
   }
 
   // Writes the pairs that may matter to tile.hits, rows and columns of the tile.
@@ -212,55 +302,106 @@ class Join {
         for (std::uint32_t p = 0; p < points.size(); ++p) tile.hits[found++] = q << 16 | p;
       return found;
     }
-    if (bytes_ && tile.skip_bytes == 0) {
-      const std::size_t found = by_bytes(tile, queries, points, a, b);
-      if (a == b || static_cast<double>(found) <=
-                        most_hits * static_cast<double>(queries.size() * points.size()))
-        return found;
-      tile.skip_bytes = rest;
-    } else if (bytes_) {
-      --tile.skip_bytes;
-    }
+    if (bytes_ && tile.skip_bytes == 0) return by_bytes(tile, queries, points, a, b);
+    if (bytes_) --tile.skip_bytes;
     return by_floats(tile, queries, points);
   }
 
   std::size_t by_bytes(Tile& tile, const Span& queries, const Span& points, std::size_t a,
                        std::size_t b) {
+    const Codes& codes = head_ ? *head_ : *bytes_;
     const std::size_t nq = (queries.size() + 15) / 16 * 16, np = (points.size() + 31) / 32 * 32;
-    for (std::size_t i = 0; i < nq; ++i) {
-      const std::size_t p = queries.begin + i;
-      const bool there = p < queries.end;
-      tile.byte_thresholds[i] =
-          there
-              ? bytes_->least_sum(p, bytes_->least(p, reach(tile.bounds[0][i]), worst_residual_[b]))
-              : PairBytes::never;
-      tile.byte_offsets[i] = there ? bytes_->offset(p) : 0;
-    }
-    for (std::size_t i = 0; i < np; ++i) {
-      const std::size_t p = points.begin + i;
-      const bool there = p < points.end;
-      tile.byte_points[i] =
-          there ? bytes_->least(p, reach(tile.bounds[1][i]), worst_residual_[a]) : PairBytes::never;
-      tile.bias[i] = there ? bytes_->bias(p) : std::numeric_limits<std::int32_t>::min() / 2;
-    }
-    const std::size_t padded = bytes_->padded_d();
+    fill(tile.first, codes, tile, queries, nq, points, np, a, b);
+    const std::size_t padded = codes.bytes.padded_d();
     // The last rows' codes may end before the sixteenth.
-    const std::int8_t* codes = bytes_->codes(queries.begin);
+    const std::int8_t* rows = codes.bytes.codes(queries.begin);
     Buffer<std::int8_t> filled;
     if (queries.begin + nq > rows_.n) {
       filled.resize(nq * padded, 0);
-      std::copy(codes, codes + queries.size() * padded, filled.begin());
-      codes = filled.data();
+      std::copy(rows, rows + queries.size() * padded, filled.begin());
+      rows = filled.data();
     }
     tile.scratch.resize(nq * padded);
-    return kernels().filter_pairs_u8(
-        codes, tile.scratch.data(), nq, codes_.data() + points.begin * padded, tile.bias, np / 16,
-        padded, tile.byte_thresholds, tile.byte_offsets, tile.byte_points, tile.hits);
+    const ByteBounds& first = tile.first;
+    const std::size_t found = kernels().filter_pairs_u8(
+        rows, tile.scratch.data(), nq, codes.interleaved.data() + points.begin * padded, first.bias,
+        np / 16, padded, first.thresholds, first.offsets, first.points, tile.hits);
+    if (!head_ || found == 0) return found;
+    ByteBounds& second = tile.second;
+    fill(second, *bytes_, tile, queries, queries.size(), points, points.size(), a, b);
+    return kernels().keep_pairs_u8(bytes_->bytes.codes(queries.begin),
+                                   bytes_->bytes.codes(points.begin), bytes_->bytes.padded_d(),
+                                   second.thresholds, second.offsets, second.points, second.bias,
+                                   tile.hits, found);
   }
 
-  double reach(float bound) const {
-    return bound == infinity ? std::numeric_limits<double>::infinity()
-                             : squared_reach(rows_, bound);
+  // Rows from the ends of the spans on only fill up.
+  void fill(ByteBounds& out, const Codes& codes, const Tile& tile, const Span& queries,
+            std::size_t nq, const Span& points, std::size_t np, std::size_t a, std::size_t b) {
+    const auto of_a = static_cast<double>(codes.worst[a]),
+               of_b = static_cast<double>(codes.worst[b]);
+    for (std::size_t i = 0; i < queries.size(); ++i) {
+      const std::size_t p = queries.begin + i;
+      out.thresholds[i] = codes.bytes.least(p, reach_.squared(tile.bounds[0][i]), of_b);
+      out.offsets[i] = codes.bytes.offset(p);
+    }
+    for (std::size_t i = queries.size(); i < nq; ++i) {
+      out.thresholds[i] = PairBytes::never;
+      out.offsets[i] = PairBytes::hopeless;
+    }
+    for (std::size_t i = 0; i < points.size(); ++i) {
+      const std::size_t p = points.begin + i;
+      out.points[i] = codes.bytes.least(p, reach_.squared(tile.bounds[1][i]), of_a);
+      out.bias[i] = codes.bytes.bias(p);
+    }
+    for (std::size_t i = points.size(); i < np; ++i) {
+      out.points[i] = PairBytes::never;
+      out.bias[i] = PairBytes::hopeless;
+    }
+  }
+
+  // How many directions to look along first, by what they leave of a sample of pairs at the bounds
+  // reached by now.
+  void choose_head() {
+    constexpr std::size_t sample = 256;
+    if (!bytes_ || rows_.n < 16 * block || rows_.d < 24) return;
+    const Directions directions(rows_.x, rows_.n, rows_.d, std::min(rows_.d, std::end(heads)[-1]));
+    const std::size_t most = directions.size();
+    Random random(1);
+    std::vector<std::size_t> places(2 * sample);
+    std::vector<float> x;
+    for (std::size_t& place : places) {
+      place = random.below(rows_.n);
+      x.insert(x.end(), row(place), row(place) + rows_.d);
+    }
+    const Buffer<float> y = directions.project(x.data(), places.size(), most);
+    Shadow shadow(most, Metric::l2);
+    shadow.fit(y.data(), places.size());
+    std::size_t best = 0;
+    double least = fixed + static_cast<double>(bytes_->bytes.padded_d());
+    for (const std::size_t head : heads) {
+      if (head >= rows_.d) break;
+      // Two codes, each within half a step of every number.
+      const double residual =
+          2 * static_cast<double>(shadow.scale()) * std::sqrt(static_cast<double>(head) / 12);
+      std::size_t passed = 0;
+      for (std::size_t i = 0; i < sample; ++i)
+        for (std::size_t j = sample; j < 2 * sample; ++j) {
+          const float value = kernels().squared_l2(y.data() + i * most, y.data() + j * most, head);
+          const float bound = std::max(lists_.bound(places[i]), lists_.bound(places[j]));
+          passed +=
+              std::sqrt(static_cast<double>(value)) - residual <= std::sqrt(reach_.squared(bound));
+        }
+      const double cost = fixed + static_cast<double>(head) +
+                          second_look * static_cast<double>(passed) / (sample * sample);
+      if (cost < least) least = cost, best = head;
+    }
+    if (best == 0) return;
+    const Buffer<float> along = directions.project(rows_.x, rows_.n, best);
+    Rows rows = rows_;
+    rows.x = along.data();
+    rows.d = best;
+    head_.emplace(rows, order_, directions.rounding(rows_.largest_norm));
   }
 
   std::size_t by_floats(Tile& tile, const Span& queries, const Span& points) {
@@ -284,8 +425,7 @@ class Join {
     for (std::size_t i = 0; i < nq; ++i) {
       const std::size_t p = queries.begin + i;
       const bool there = p < queries.end;
-      tile.thresholds[i] =
-          there ? floats_->least_sum(p, floats_->least(p, tile.bounds[0][i])) : infinity;
+      tile.thresholds[i] = there ? floats_->least(p, tile.bounds[0][i]) : infinity;
       // Rows that only fill up reach no point's threshold either.
       tile.offsets[i] = there ? floats_->bias(p) : -infinity;
     }
@@ -314,6 +454,10 @@ class Join {
       tile.hits[kept] = tile.hits[h];
       tile.values[kept++] = value;
     }
+    if (bytes_ && a != b &&
+        static_cast<double>(found - kept) >
+            most_in_vain * static_cast<double>(queries.size() * points.size()))
+      tile.skip_bytes = rest;
     std::unique_lock first(locks_[a], std::defer_lock), second(locks_[b], std::defer_lock);
     if (a == b)
       first.lock();
@@ -322,22 +466,23 @@ class Join {
     for (std::size_t h = 0; h < kept; ++h) {
       const std::size_t q = queries.begin + (tile.hits[h] >> 16),
                         p = points.begin + (tile.hits[h] & 0xffff);
-      lists_.push(q, {tile.values[h], static_cast<std::int32_t>(order_[p])});
-      lists_.push(p, {tile.values[h], static_cast<std::int32_t>(order_[q])});
+      lists_.push(q, tile.values[h], order_[p]);
+      lists_.push(p, tile.values[h], order_[q]);
     }
   }
 
   Rows rows_;
   PairScorer scorer_;
+  Reach reach_;
   std::vector<std::uint32_t> order_;
   std::size_t blocks_;
   NeighbourLists lists_;
   std::vector<std::mutex> locks_;
-  std::optional<PairBytes> bytes_;
+  std::optional<Codes> bytes_, head_;  // all dimensions, and the directions of most spread
   std::optional<PairFloats> floats_;
-  Buffer<std::uint8_t> codes_;
-  std::vector<float> worst_residual_, centres_;
+  std::vector<float> centres_;
   std::vector<double> radius_;
+  std::vector<float> least_norm_;  // squared
 };
 
 }  // namespace

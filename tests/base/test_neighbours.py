@@ -81,6 +81,28 @@ def test_a_set_joined_with_itself(name: str, metric: str, level: str) -> None:
         np.testing.assert_array_equal(sign * distances, expected.distances)
 
 
+@pytest.mark.parametrize("metric", ["l2", "ip"])
+@pytest.mark.parametrize(("d", "decay"), [(40, 0.8), (150, 0.93), (40, 1.0)])
+def test_a_join_that_looks_along_a_few_directions_first(
+    d: int, decay: float, metric: str, level: str
+) -> None:
+    # More rows than it takes to look for directions; the last case has none.
+    if level == "baseline" and (d > 100 or decay == 1 or metric == "ip"):
+        pytest.skip("products without vectors are slow: one case is enough")
+    rng = np.random.default_rng(d)
+    x = (rng.normal(size=(8500, d)) * decay ** np.arange(d)).astype(np.float32)
+    x @= np.linalg.qr(rng.normal(size=(d, d)))[0].astype(np.float32)
+    if metric == "ip":
+        x /= np.linalg.norm(x, axis=1, keepdims=True)
+    for k in (12, 90):
+        distances, ids = _core.scan.self_join(x, metric, k, "u8")
+        expected = other_neighbours(x, x, np.arange(len(x)), k, metric=metric)
+        np.testing.assert_array_equal(ids, expected.ids)
+        np.testing.assert_array_equal(
+            distances if metric == "l2" else -distances, expected.distances
+        )
+
+
 @pytest.mark.parametrize("name", ["huge", "tiny"])
 def test_a_join_beyond_the_filters(name: str) -> None:
     x = join_case(name)[:600]

@@ -110,15 +110,23 @@ def test_pairs_for_either_side_are_exact(
     offsets = rng.integers(-100_000, 100_000, nq).astype(np.int32)
     sums = queries.astype(np.int64) @ codes.T.astype(np.int64) + bias
     both = sums + offsets[:, None]
-    of_queries = np.quantile(sums, 0.95, axis=1).astype(np.int32)
+    of_queries = np.quantile(both, 0.95, axis=1).astype(np.int32)
     of_points = np.quantile(both, 0.95, axis=0).astype(np.int32)
     of_queries[0] = of_points[0] = np.iinfo(np.int32).max
     hits = _core.kernels.filter_pairs_u8(
         queries, blocked(codes), bias, of_queries, offsets, of_points
     )
-    expected = (sums >= of_queries[:, None]) | (both >= of_points)
+    expected = (both >= of_queries[:, None]) | (both >= of_points)
     assert pairs(hits) == set(zip(*(a.tolist() for a in np.nonzero(expected))))
     assert len(hits) < nq * n / 4
+    # The second look at pairs of rows keeps the same ones of any.
+    everything = rng.permutation(nq * n).astype(np.uint32)
+    everything = everything // n << 16 | everything % n
+    rows = (codes.astype(np.int16) - 128).astype(np.int8)
+    kept = _core.kernels.keep_pairs_u8(
+        queries, rows, of_queries, offsets, of_points, bias, everything
+    )
+    assert kept.tolist() == [h for h in everything.tolist() if expected[h >> 16, h & 0xFFFF]]
 
 
 @pytest.mark.parametrize("d", [1, 16, 33, 128])
@@ -133,14 +141,14 @@ def test_float_pairs_for_either_side_within_rounding(
     packed = np.ascontiguousarray(queries.reshape(nq // 16, 16, d).swapaxes(1, 2))
     sums = queries.astype(np.float64) @ points.T.astype(np.float64) + bias
     both = sums + offsets[:, None]
-    of_queries = np.quantile(sums, 0.9, axis=1).astype(np.float32)
+    of_queries = np.quantile(both, 0.9, axis=1).astype(np.float32)
     of_points = np.quantile(both, 0.9, axis=0).astype(np.float32)
     hits = pairs(
         _core.kernels.filter_pairs_f32(packed, points, bias, of_queries, offsets, of_points)
     )
     norms = np.linalg.norm(queries, axis=1)[:, None] * np.linalg.norm(points, axis=1)
     slack = (d + 8) * 2.0**-23 * (norms + np.abs(bias) + np.abs(offsets[:, None]))
-    gap = np.maximum(sums - of_queries[:, None], both - of_points)
+    gap = np.maximum(both - of_queries[:, None], both - of_points)
     for q, i in zip(*np.nonzero(np.abs(gap) > slack)):
         assert ((q, i) in hits) == (gap[q, i] > 0)
 
@@ -159,6 +167,11 @@ def test_filters_never_read_past_the_end(level: str, guarded: Callable[..., np.n
                 queries, codes, bias, thresholds, guarded(np.zeros(nq, np.int32)), of_points
             )
             assert len(both) == 32 * nq
+    for d in (4, 60, 64, 72, 128):
+        rows, bounds = guarded(np.ones((3, d), np.int8)), guarded(np.zeros(3, np.int32))
+        every = guarded(np.array([0, 2 << 16 | 2], np.uint32))
+        kept = _core.kernels.keep_pairs_u8(rows, rows, bounds, bounds, bounds, bounds, every)
+        assert kept.tolist() == every.tolist()
     for d in (1, 5, 16, 33):
         for n in (1, 6, 7):
             packed = guarded(np.ones((2, d, 16), np.float32))
