@@ -37,7 +37,7 @@ def segment(rng) -> Segment:
                 descriptors.astype(np.uint8),
             )
         )  # fmt: skip
-    return Segment.of([8, 3, 5, 11, 2, 9, 4, 20, 7], [(9, 9, 9, 9)] * 9, photos, None)
+    return Segment.of([8, 3, 5, 11, 2, 9, 4, 20, 7], [(9, 9, 9, 9)] * 9, photos)
 
 
 def fused_of(engine: str, segment: Segment) -> tuple[Fused, Model]:

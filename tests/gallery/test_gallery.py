@@ -213,6 +213,8 @@ def test_creating_where_something_is(indexed, rendered, tmp_path) -> None:
     ):
         with pytest.raises(ValueError, match=words):
             Gallery.create(tmp_path / "new.kin", **settings)
+    with pytest.raises(ValueError, match="up to 4, got 5"):
+        Gallery.create(tmp_path / "new.kin", engine="cnn", weights=["x"] * 5)
     with pytest.raises(ValueError, match="uses none"):
         Gallery.create(tmp_path / "new.kin", weights="x")
     assert not (tmp_path / "new.kin").exists()

@@ -81,12 +81,12 @@ def segment() -> Any:
         LocalFeatures(
             random.random((n, 2), np.float32), random.random(n, np.float32) + 1, random.random(n, np.float32),
             random.integers(0, 256, (n, 128), dtype=np.uint8),
+            colours=random.integers(0, 256, (n, 27), dtype=np.uint8),
         )
         for n in (2, 0)
     ]  # fmt: skip
-    return Segment.of(
-        [1, 2], [(4, 3, 4, 3), (5, 5, 5, 5)], features, random.random((2, 3), np.float32)
-    )
+    networks = [random.random((2, 3), np.float32), random.random((2, 2), np.float32)]
+    return Segment.of([1, 2], [(4, 3, 4, 3), (5, 5, 5, 5)], features, networks)
 
 
 def model() -> Any:
@@ -303,7 +303,10 @@ def use(kind: str, thing: Any) -> Any:
         more = thing.insert(_random().random((6, 3)), np.eye(3))
         return more.ids, more.similarities
     if kind == "gallery.Segment":
-        return tuple(thing.features(row).descriptors for row in range(len(thing)))
+        rows = [thing.features(row) for row in range(len(thing))]
+        # Files of former versions hold neither colours nor more than one network.
+        coloured = [f.colours for f in rows if f.colours is not None]
+        return *(f.descriptors for f in rows), *coloured, *thing.networks[1:]
     if kind == "gallery.Model":
         return thing.vectors(segment())
     raise AssertionError(f"no use for {kind}")

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +20,7 @@ class LocalFeatures:
     descriptors : (n, d) float32 or uint8
     shapes : float32 (n, 2, 2) or None, affine frames where the detector finds them: they take the unit circle to the
         feature's ellipse
+    colours : uint8 (n, d) or None, the colours around each, see local.colour
     """
 
     positions: NDArray[np.float32]
@@ -25,11 +28,12 @@ class LocalFeatures:
     angles: NDArray[np.float32]
     descriptors: NDArray[np.float32] | NDArray[np.uint8]
     shapes: NDArray[np.float32] | None = None
+    colours: NDArray[np.uint8] | None = None
 
     def __len__(self) -> int:
         return len(self.positions)
 
-    def select(self, rows: NDArray[np.intp] | NDArray[np.bool_]) -> LocalFeatures:
+    def select(self, rows: NDArray[np.intp] | NDArray[np.bool_] | slice) -> LocalFeatures:
         """The features of some rows."""
         return LocalFeatures(
             self.positions[rows],
@@ -37,4 +41,15 @@ class LocalFeatures:
             self.angles[rows],
             self.descriptors[rows],
             None if self.shapes is None else self.shapes[rows],
+            None if self.colours is None else self.colours[rows],
         )
+
+    @classmethod
+    def joined(cls, parts: Sequence[LocalFeatures]) -> LocalFeatures:
+        """The features of all parts, one behind the other; what one part lacks, all lack."""
+
+        def together(name: str) -> Any:
+            arrays = [getattr(part, name) for part in parts]
+            return None if any(array is None for array in arrays) else np.concatenate(arrays)
+
+        return cls(*(together(field.name) for field in fields(cls)))

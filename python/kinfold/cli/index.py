@@ -35,7 +35,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=engine,
         metavar="NAME[+NAME...]",
         help=f"what of a photo is compared: {', '.join(METHODS)}, or several joined by + "
-        "(default: asmk+vlad; cnn with --weights)",
+        "(default: asmk+vlad+colour; cnn with --weights)",
     )
     parser.add_argument(
         "--shares",
@@ -46,7 +46,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--weights",
         metavar="FILE",
-        help="weights of a network, for the engine cnn",
+        action="append",
+        default=[],
+        help="weights of a network, for the engine cnn; more than once for several networks together",
     )
     parser.add_argument(
         "--model",
@@ -63,8 +65,9 @@ _NUMBERS = {
     "max_features": "local features of a photo (default: 1500)",
     "visual_words": "words of asmk (default: 16384)",
     "codewords": "size of the VLAD codebook (default: 128)",
+    "colour_codewords": "size of the codebook of colours (default: 256)",
     "centroids": "of tembedding (default: 16)",
-    "dim": "length of the vectors of vlad and tembedding (default: 128)",
+    "dim": "length of the vectors of vlad, tembedding and colour (default: 128)",
 }
 
 

@@ -13,8 +13,12 @@ METHODS: dict[str, str] = {
     "vlad": "kinfold.gallery.engines.vlad:VLADEngine",
     "tembedding": "kinfold.gallery.engines.tembedding:TEmbeddingEngine",
     "cnn": "kinfold.gallery.engines.cnn:CNNEngine",
+    "colour": "kinfold.gallery.engines.colour:ColourEngine",
     "asmk": "kinfold.gallery.engines.asmk:ASMKEngine",
 }
+
+# Networks that a gallery may describe photos by.
+MOST_NETWORKS = 4
 
 __all__ = ["METHODS", "Gallery"]
 

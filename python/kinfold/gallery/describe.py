@@ -1,11 +1,11 @@
-"""Photo files to features: decoding and local features in threads, the network beside them."""
+"""Photo files to features: decoding and local features in threads, networks beside them."""
 
 from __future__ import annotations
 
 import os
 import time
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -25,6 +25,7 @@ from kinfold.images.digest import content_digest
 from kinfold.images.exif import PhotoInfo
 from kinfold.images.resize import Pixels, fit
 from kinfold.images.walk import PhotoFile
+from kinfold.local.colour import COLOURS, colours
 from kinfold.local.sift import SIFT
 
 
@@ -38,7 +39,7 @@ class Found:
     frame: tuple[int, int, int, int]
     info: PhotoInfo
     features: LocalFeatures
-    network: Vectors | None = None
+    networks: tuple[Vectors, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -77,61 +78,69 @@ class Seconds:
 class Describer:
     """Describes photos as a gallery's settings say.
 
-    weights : the network's weights, where an engine needs a network
+    weights : of each network, where an engine needs networks
     Codebooks and whitenings fit features of the same fingerprint alone.
     """
 
-    def __init__(self, settings: Settings, weights: str | os.PathLike[str] | None) -> None:
+    def __init__(self, settings: Settings, weights: Sequence[str | os.PathLike[str]]) -> None:
         self.settings = settings
         self._sift = SIFT(
             max_features=settings.max_features,
             contrast_threshold=settings.contrast_threshold,
             max_side=settings.max_side,
         )
+        self._coloured = "colour" in settings.engines
         require("cv2").setNumThreads(1)  # the threads are ours
-        self._extractor: Any = None
-        if weights is not None:
+        self._extractors: list[Any] = []
+        if weights:
             from kinfold.features.extract import Extractor
 
-            self._extractor = Extractor(
-                weights,
-                pooling=settings.pooling,
-                p=settings.exponent,
-                scales=settings.network_scales,
-                max_side=settings.network_side,
-            )
+            self._extractors = [
+                Extractor(
+                    file,
+                    pooling=settings.pooling,
+                    p=settings.exponent,
+                    scales=settings.network_scales,
+                    max_side=settings.network_side,
+                )
+                for file in weights
+            ]
         self._one_at_a_time = Lock()
 
     @property
     def fingerprint(self) -> str:
         """Of all that changes the features."""
-        parts = [self._sift.fingerprint]
-        if self._extractor is not None:
-            parts.append(self._extractor.fingerprint)
-        return "+".join(parts)
+        colours = [COLOURS] if self._coloured else []
+        return "+".join(
+            [self._sift.fingerprint, *colours, *(e.fingerprint for e in self._extractors)]
+        )
 
     def extractor(self, whitening: Any) -> Any:
-        """The network with a whitening, for explanations; None where no network is used."""
-        return None if self._extractor is None else self._extractor.whitened(whitening)
+        """The first network with its whitening, for explanations."""
+        return self._extractors[0].whitened(whitening)
 
     @property
     def side(self) -> int:
         """Photos need not be decoded any larger than this."""
         sides = [self.settings.max_side]
-        if self._extractor is not None:
+        if self._extractors:
             sides.append(self.settings.network_side)
         return max(sides)
 
     def local(self, pixels: Pixels) -> LocalFeatures:
         """Local features of pixels that were reduced to ``max_side``."""
-        return self._sift.extract(pixels)
+        features = self._sift.extract(pixels)
+        if not self._coloured:
+            return features
+        return replace(features, colours=colours(pixels, features))
 
-    def network(self, pixels: Pixels) -> Vectors | None:
-        """The network's descriptor (d,), or None where no network is used."""
-        if self._extractor is None:
-            return None
+    def networks(self, pixels: Pixels) -> tuple[Vectors, ...]:
+        """The descriptor (d,) of each network."""
+        if not self._extractors:
+            return ()
+        seen = fit(pixels, self.settings.network_side)
         with self._one_at_a_time:
-            return self._extractor.describe(fit(pixels, self.settings.network_side))
+            return tuple(extractor.describe(seen) for extractor in self._extractors)
 
     def files(
         self, root: Path, files: Iterable[PhotoFile], size: int, seconds: Seconds
@@ -149,7 +158,7 @@ class Describer:
                         )
                     if not waiting:
                         return
-                    done = [self._with_network(f.result(), seconds) for f in waiting.pop(0)]
+                    done = [self._with_networks(f.result(), seconds) for f in waiting.pop(0)]
                     yield done
             finally:
                 pool.shutdown(wait=True, cancel_futures=True)
@@ -175,14 +184,14 @@ class Describer:
             return Described(file, digest, "too large for the memory that is there"), None
         height, width = pixels.shape[:2]
         found = Found((*decoded.full_size, width, height), decoded.info, features)
-        # Pixels are kept only where the network is yet to see them: a batch of them is large.
-        kept = None if self._extractor is None else decoded.pixels
+        # Pixels are kept only where a network is yet to see them: a batch of them is large.
+        kept = decoded.pixels if self._extractors else None
         return Described(file, digest, None, found), kept
 
-    def _with_network(self, pair: tuple[Described, Pixels | None], seconds: Seconds) -> Described:
+    def _with_networks(self, pair: tuple[Described, Pixels | None], seconds: Seconds) -> Described:
         described, pixels = pair
         if pixels is None or described.found is None:
             return described
         with seconds.of("network"):
-            vector = self.network(pixels)
-        return replace(described, found=replace(described.found, network=vector))
+            vectors = self.networks(pixels)
+        return replace(described, found=replace(described.found, networks=vectors))

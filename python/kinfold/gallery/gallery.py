@@ -8,6 +8,7 @@ import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ from kinfold.base.errors import GalleryError
 from kinfold.base.local_features import LocalFeatures
 from kinfold.base.threads import get_threads
 from kinfold.evaluate import Evaluation, GroundTruth
-from kinfold.gallery import build
+from kinfold.gallery import MOST_NETWORKS, build
 from kinfold.gallery.describe import Describer, Seconds
 from kinfold.gallery.explain import explainer_of
 from kinfold.gallery.groups import PhotoGroup, groups_of
@@ -31,7 +32,7 @@ from kinfold.gallery.photos import Photo, PhotoTable
 from kinfold.gallery.query import Query, describe_query, with_features
 from kinfold.gallery.settings import Settings
 from kinfold.gallery.state import Segments, State, read_model, read_segment
-from kinfold.gallery.store import PHOTOS, Manifest, Store
+from kinfold.gallery.store import PHOTOS, WEIGHTS, Manifest, Store
 from kinfold.gallery.update import Changes, compare, describe, list_files
 from kinfold.io import kin
 from kinfold.io.atomic import replace_file
@@ -63,13 +64,13 @@ class Gallery:
         cls,
         path: str | os.PathLike[str],
         *,
-        weights: str | os.PathLike[str] | None = None,
+        weights: str | os.PathLike[str] | Sequence[str | os.PathLike[str]] = (),
         model: str | os.PathLike[str] | None = None,
         **settings: Any,
     ) -> Gallery:
         """Make an empty gallery.
 
-        weights : of the network, where an engine needs one; kept in the gallery
+        weights : of the network, where an engine needs one, or of several; kept in the gallery
         model : another gallery, or its model file: its codebook and whitening are used instead of learning
         settings : see gallery.settings.Settings
         """
@@ -77,12 +78,14 @@ class Gallery:
         if unknown:
             raise ValueError(f"settings: expected those of Settings, got {', '.join(unknown)}")
         chosen = Settings(**settings)
+        given = [weights] if isinstance(weights, (str, os.PathLike)) else list(weights or ())
         needs = "cnn" in chosen.engines
-        if needs and weights is None:
+        if needs and not 0 < len(given) <= MOST_NETWORKS:
             raise ValueError(
-                f"weights: the engine '{chosen.engine}' needs a file of trained weights"
+                f"weights: the engine '{chosen.engine}' needs a file of trained weights, or up to {MOST_NETWORKS}, "
+                f"got {len(given)}"
             )
-        if not needs and weights is not None:
+        if not needs and given:
             raise ValueError(
                 f"weights: the engine '{chosen.engine}' uses none; choose 'cnn' or '{chosen.engine}+cnn'"
             )
@@ -91,11 +94,11 @@ class Gallery:
         if store.exists():
             raise GalleryError(f"{folder}: is a gallery already")
         # Everything that may be wrong is found before anything is written.
-        describer = Describer(chosen, weights)
+        describer = Describer(chosen, given)
         learnt = None if model is None else _model_file(Path(model))
         if learnt is not None:
-            given = read_model(learnt)
-            if given.fingerprint != describer.fingerprint or set(given.engines) != set(
+            other = read_model(learnt)
+            if other.fingerprint != describer.fingerprint or set(other.engines) != set(
                 chosen.engines
             ):
                 raise GalleryError(f"{model}: was learnt for other settings, weights or engines")
@@ -103,12 +106,10 @@ class Gallery:
             manifest = store.create(chosen)
             with writer_lock(folder):
                 PhotoTable(folder / PHOTOS, create=True).close()
-                if weights is not None:
-                    source = Path(weights)
-                    name = store.add(
-                        "parts", source.suffix, lambda to: _copy(source, to), label="weights-"
-                    )
-                    manifest = manifest.with_parts(weights=name)
+                for part, source in zip(WEIGHTS, map(Path, given)):
+                    copy = partial(_copy, source)
+                    name = store.add("parts", source.suffix, copy, label="weights-")
+                    manifest = manifest.with_parts(**{part: name})
                 if learnt is not None:
                     name = store.add("parts", ".kin", lambda to: _copy(learnt, to), label="model-")
                     manifest = replace(manifest.with_parts(model=name), own_model=False)
@@ -486,7 +487,7 @@ class Gallery:
             headers = {
                 name: kin.header(self._store.part(file))
                 for name, file in manifest.parts.items()
-                if name != "weights"
+                if name not in WEIGHTS
             }
             graph = headers["graph"].tensors
             facts["indexed"] = graph["starts"][1][0] - 1
@@ -521,9 +522,8 @@ class Gallery:
 
     def _described_by(self, manifest: Manifest) -> Describer:
         if self._describer is None:
-            name = manifest.parts.get("weights")
             self._describer = Describer(
-                self.settings, None if name is None else self._store.part(name)
+                self.settings, [self._store.part(name) for name in manifest.weights]
             )
         return self._describer
 

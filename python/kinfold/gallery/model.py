@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, ClassVar
 
 import numpy as np
@@ -64,9 +64,9 @@ class Model:
         """A vector for each photo of a segment, (n, dim); None where no engine gives any."""
         return self._joined({name: e.vectors(segment) for name, e in self._vectors.items()})
 
-    def describe(self, features: LocalFeatures, raw: Vectors | None) -> Vectors | None:
+    def describe(self, features: LocalFeatures, networks: Sequence[Vectors] = ()) -> Vectors | None:
         """The vector of one photo, (dim,); None where no engine gives any."""
-        parts = {name: e.describe(features, raw)[None, :] for name, e in self._vectors.items()}
+        parts = {name: e.describe(features, networks)[None] for name, e in self._vectors.items()}
         joined = self._joined(parts)
         return None if joined is None else joined[0]
 

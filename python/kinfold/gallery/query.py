@@ -75,7 +75,7 @@ def with_features(query: Query, features: LocalFeatures, model: Model) -> Query:
     """The query with other local features. A network's part of its vector cannot follow: such a vector stays."""
     if "cnn" in model.engines:
         return replace(query, features=features)
-    return replace(query, features=features, vector=model.describe(features, None))
+    return replace(query, features=features, vector=model.describe(features))
 
 
 def describe_query(source: Any, box: Any, describer: Describer, model: Model) -> Query:
@@ -95,7 +95,7 @@ def describe_query(source: Any, box: Any, describer: Describer, model: Model) ->
         width, height = right - left, bottom - top
     small = fit(crop, describer.settings.max_side)
     features = describer.local(small)
-    vector = model.describe(features, describer.network(crop))
+    vector = model.describe(features, describer.networks(crop))
     scale = np.diag([width / small.shape[1], height / small.shape[0], 1.0])
     scale[:2, 2] = left, top
     size = (width, height) if limits is None else (pixels.shape[1], pixels.shape[0])

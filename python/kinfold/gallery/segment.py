@@ -9,8 +9,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kinfold.base.arrays import Ids, Vectors
+from kinfold.base.errors import FileFormatError
 from kinfold.base.local_features import LocalFeatures
 from kinfold.base.state import JSON, Arrays, check_only, check_starts, take
+from kinfold.gallery import MOST_NETWORKS
+from kinfold.local.colour import WIDTH
+
+# What files call the descriptors of the networks.
+_NETWORKS = tuple(f"network{i}" if i else "network" for i in range(MOST_NETWORKS))
 
 
 class Segment:
@@ -20,7 +26,8 @@ class Segment:
     frames : int32 (n, 4)       width and height of the upright original, then of what was described
     starts : int64 (n + 1,)     photo i has the features starts[i] to starts[i + 1]
     positions : float32 (f, 2); scales, angles : float32 (f,); descriptors : uint8 (f, 128)
-    network : float32 (n, d) or None
+    colours : uint8 (f, 27) or none, see local.colour
+    networks : float32 (n, d), one array for each network
     """
 
     kind: ClassVar[str] = "gallery.Segment"
@@ -31,9 +38,9 @@ class Segment:
         frames: NDArray[np.int32],
         starts: Ids,
         features: LocalFeatures,
-        network: Vectors | None,
+        networks: Sequence[Vectors] = (),
     ) -> None:
-        self.ids, self.frames, self.starts, self.network = ids, frames, starts, network
+        self.ids, self.frames, self.starts, self.networks = ids, frames, starts, tuple(networks)
         self._all = features
 
     @classmethod
@@ -42,17 +49,12 @@ class Segment:
         ids: Sequence[int],
         frames: Sequence[tuple[int, int, int, int]],
         features: Sequence[LocalFeatures],
-        network: Vectors | None,
+        networks: Sequence[Vectors] = (),
     ) -> Segment:
         """From photos one by one; at least one."""
         starts = np.concatenate([[0], np.cumsum([len(f) for f in features])]).astype(np.int64)
-        joined = LocalFeatures(
-            *(
-                np.concatenate([getattr(f, name) for f in features])
-                for name in ("positions", "scales", "angles", "descriptors")
-            )
-        )
-        return cls(np.array(ids, np.int64), np.array(frames, np.int32), starts, joined, network)
+        joined = LocalFeatures.joined(features)
+        return cls(np.array(ids, np.int64), np.array(frames, np.int32), starts, joined, networks)
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -62,23 +64,26 @@ class Segment:
         """Of all photos, uint8 (f, 128)."""
         return self._all.descriptors  # type: ignore[return-value]
 
+    @property
+    def colours(self) -> NDArray[np.uint8] | None:
+        """Of all photos, uint8 (f, d), where the gallery compares them."""
+        return self._all.colours
+
     def features(self, row: int) -> LocalFeatures:
         """The local features of one photo."""
-        rows = slice(int(self.starts[row]), int(self.starts[row + 1]))
-        found = self._all
-        return LocalFeatures(
-            found.positions[rows], found.scales[rows], found.angles[rows], found.descriptors[rows]
-        )
+        return self._all.select(slice(int(self.starts[row]), int(self.starts[row + 1])))
 
     def select(self, keep: NDArray[np.bool_]) -> Segment:
         """Some of the photos."""
         if keep.all():
             return self
         rows = np.flatnonzero(keep)
-        network = None if self.network is None else self.network[rows]
+        networks = [held[rows] for held in self.networks]
         starts = np.concatenate([[0], np.cumsum(np.diff(self.starts)[rows])]).astype(np.int64)
         chosen = np.repeat(keep, np.diff(self.starts))
-        return Segment(self.ids[rows], self.frames[rows], starts, self._all.select(chosen), network)
+        return Segment(
+            self.ids[rows], self.frames[rows], starts, self._all.select(chosen), networks
+        )
 
     def params(self) -> dict[str, JSON]:
         return {}
@@ -93,23 +98,16 @@ class Segment:
             "angles": self._all.angles,
             "descriptors": self._all.descriptors,
         }
-        if self.network is not None:
-            arrays["network"] = self.network
-        return arrays
+        if self.colours is not None:
+            arrays["colours"] = self.colours
+        return arrays | dict(zip(_NETWORKS, self.networks))
 
     @classmethod
     def from_state(cls, params: Mapping[str, JSON], arrays: Mapping[str, NDArray[Any]]) -> Segment:
         check_only(params, set(), "parameters")
         known = {
-            "ids",
-            "frames",
-            "starts",
-            "positions",
-            "scales",
-            "angles",
-            "descriptors",
-            "network",
-        }
+            "ids", "frames", "starts", "positions", "scales", "angles", "descriptors", "colours", *_NETWORKS,
+        }  # fmt: skip
         check_only(arrays, known, "arrays")
         ids = take(arrays, "ids", np.int64, (None,))
         starts = take(arrays, "starts", np.int64, (len(ids) + 1,))
@@ -121,8 +119,10 @@ class Segment:
             take(arrays, "scales", np.float32, (f,)),
             take(arrays, "angles", np.float32, (f,)),
             descriptors,
+            colours=take(arrays, "colours", np.uint8, (f, WIDTH)) if "colours" in arrays else None,
         )
-        network = None
-        if "network" in arrays:
-            network = take(arrays, "network", np.float32, (len(ids), None))
-        return cls(ids, take(arrays, "frames", np.int32, (len(ids), 4)), starts, features, network)
+        names = [name for name in _NETWORKS if name in arrays]
+        if names != list(_NETWORKS[: len(names)]):
+            raise FileFormatError(f"arrays: expected the networks in order, got {', '.join(names)}")
+        networks = [take(arrays, name, np.float32, (len(ids), None)) for name in names]
+        return cls(ids, take(arrays, "frames", np.int32, (len(ids), 4)), starts, features, networks)

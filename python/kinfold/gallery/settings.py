@@ -29,13 +29,14 @@ class Settings:
     """The parameters of a gallery.
 
     engine : of ``gallery.METHODS``, or several joined by +, whose similarities are added: "asmk" (local features
-        compared word by word), "vlad" and "tembedding" (one vector of local features), "cnn" (a network's descriptors);
-        "both" is "vlad+cnn"
+        compared word by word), "bow" (the same as visual words with signatures), "vlad" and "tembedding" (one vector of
+        local features), "colour" (one of the colours around them), "cnn" (networks' descriptors); "both" is "vlad+cnn"
     shares : of the similarity, one for each engine in that order; () for what each engine proposes
     max_side : photos are reduced to this side before local features are found
     max_features : local features of a photo
     contrast_threshold : the weakest local features that count, see ``local.SIFT``
     codewords : size of the VLAD codebook
+    colour_codewords : size of the codebook of colours
     visual_words : size of ASMK's codebook; less where there are few features
     centroids : of the triangulation embedding
     dim, network_dim : length of the engines' descriptors after PCA-whitening; less where there are fewer photos
@@ -45,12 +46,13 @@ class Settings:
     seed : of the codebook
     """
 
-    engine: str = "asmk+vlad"
+    engine: str = "asmk+vlad+colour"
     shares: tuple[float, ...] = ()
     max_side: int = 800
     max_features: int = 1500
     contrast_threshold: float = 0.01
     codewords: int = 128
+    colour_codewords: int = 256
     visual_words: int = 16384
     centroids: int = 16
     dim: int = 128
@@ -75,6 +77,7 @@ class Settings:
         as_count(self.max_features, "max_features", most=1 << 16)
         as_number(self.contrast_threshold, "contrast_threshold", least=0, most=1)
         as_count(self.codewords, "codewords", most=1 << 16)
+        as_count(self.colour_codewords, "colour_codewords", most=1 << 16)
         as_count(self.visual_words, "visual_words", most=1 << 20)
         as_count(self.centroids, "centroids", least=2, most=1024)
         as_count(self.dim, "dim", most=1 << 16)

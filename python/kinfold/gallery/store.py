@@ -10,19 +10,21 @@ from pathlib import Path
 from typing import Any
 
 from kinfold.base.errors import FileFormatError, GalleryError
-from kinfold.gallery import METHODS
+from kinfold.gallery import METHODS, MOST_NETWORKS
 from kinfold.gallery.settings import Settings
 from kinfold.images.digest import content_digest
 from kinfold.io import atomic
 
-FORMAT = 2
+FORMAT = 3
 MANIFEST = "MANIFEST.json"
 PHOTOS = "photos.sqlite"
 _PARTS = ("segments", "parts")
 _FIELDS = {"format", "library", "settings", "photos", "parts", "segments", "own_model"}
+# What a manifest calls the weights of each network.
+WEIGHTS = tuple(f"weights{i}" if i else "weights" for i in range(MOST_NETWORKS))
 # The parts of a gallery that may be named in its manifest.
 # An engine's name stands for its inverted file.
-NAMES = ("model", "index", "graph", "weights", *METHODS)
+NAMES = ("model", "index", "graph", *WEIGHTS, *METHODS)
 
 
 @dataclass(frozen=True)
@@ -40,6 +42,11 @@ class Manifest:
     parts: dict[str, str] = field(default_factory=dict)
     segments: tuple[str, ...] = ()
     own_model: bool = True
+
+    @property
+    def weights(self) -> list[str]:
+        """The file of each network's weights, in ``parts``."""
+        return [self.parts[name] for name in WEIGHTS if name in self.parts]
 
     def with_parts(self, **parts: str) -> Manifest:
         """The same with other parts."""
@@ -158,7 +165,7 @@ def _manifest(data: Any) -> Manifest:
         )
     if version < FORMAT:
         raise FileFormatError(
-            f"is of format {version}, before galleries held several engines; index the photos anew"
+            f"is of format {version}, this kinfold reads {FORMAT}; index the photos anew"
         )
     if set(data) != _FIELDS:
         raise FileFormatError("expected other fields")

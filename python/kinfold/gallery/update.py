@@ -190,12 +190,11 @@ def _keep(table: PhotoTable, store: Store, batch: list[Described]) -> None:
 
 
 def _segment(good: list[tuple[int, Found]]) -> Segment:
-    vectors = [found.network for _, found in good if found.network is not None]
     return Segment.of(
         [id for id, _ in good],
         [found.frame for _, found in good],
         [found.features for _, found in good],
-        np.stack(vectors) if vectors else None,
+        [np.stack(vectors) for vectors in zip(*(found.networks for _, found in good))],
     )
 
 

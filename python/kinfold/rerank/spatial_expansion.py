@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -49,16 +50,12 @@ def expand_features(
         turn = np.arctan2(back[1, 0] - back[0, 1], back[0, 0] + back[1, 1])
         chosen = photo.select(rows)
         parts.append(
-            LocalFeatures(
-                positions[rows].astype(np.float32),
-                (chosen.scales * scale).astype(np.float32),
-                (chosen.angles + turn).astype(np.float32),
-                chosen.descriptors,
+            replace(
+                chosen,
+                positions=positions[rows].astype(np.float32),
+                scales=(chosen.scales * scale).astype(np.float32),
+                angles=(chosen.angles + turn).astype(np.float32),
+                shapes=None,
             )
         )
-    return LocalFeatures(
-        *(
-            np.concatenate([getattr(part, name) for part in parts])
-            for name in ("positions", "scales", "angles", "descriptors")
-        )
-    )
+    return LocalFeatures.joined(parts)

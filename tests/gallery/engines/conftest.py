@@ -20,10 +20,11 @@ def segment() -> Callable[..., object]:
             LocalFeatures(
                 rng.random((n, 2), np.float32), np.ones(n, np.float32), np.zeros(n, np.float32),
                 rng.integers(0, 200, (n, 128), np.uint8),
+                colours=rng.integers(0, 256, (n, 27), np.uint8),
             )
             for n in counts
         ]  # fmt: skip
         ids = list(range(first, first + len(counts)))
-        return Segment.of(ids, [(10, 10, 10, 10)] * len(counts), photos, None)
+        return Segment.of(ids, [(10, 10, 10, 10)] * len(counts), photos)
 
     return made

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, ClassVar, Protocol
 
 import numpy as np
@@ -29,11 +29,9 @@ class Engine(Protocol):
     An engine gives each photo a vector (``VectorEngine``), or keeps all photos in an inverted file (``ListsEngine``).
 
     weight : of its similarity where several engines are used and nothing else is asked for
-    raw : the name of the array that segments hold for it, or None where local features suffice
     """
 
     weight: ClassVar[float]
-    raw: ClassVar[str | None]
 
     @classmethod
     def learn(cls, segments: Iterable[Segment], settings: Settings) -> Engine:
@@ -57,8 +55,8 @@ class VectorEngine(Engine, Protocol):
         """A vector for each photo of a segment, (n, dim), of length one."""
         ...
 
-    def describe(self, features: LocalFeatures, raw: Vectors | None) -> Vectors:
-        """The vector of one photo, (dim,)."""
+    def describe(self, features: LocalFeatures, networks: Sequence[Vectors]) -> Vectors:
+        """The vector of one photo, (dim,), from its local features and its networks' descriptors."""
         ...
 
 
@@ -126,33 +124,42 @@ def whitened(raw: Vectors, whitening: PCA | None) -> Vectors:
     return l2_normalize(raw if whitening is None else whitening.transform(raw))
 
 
-def sample_descriptors(
-    segments: Sequence[Segment], count: int, random: np.random.Generator
+def sample_rows(
+    arrays: Sequence[NDArray[np.uint8]], count: int, random: np.random.Generator
 ) -> NDArray[np.uint8]:
-    """Descriptors of all photos, each segment by its share, about ``count`` in all.
+    """Rows of all segments' arrays, each segment by its share, about ``count`` in all.
 
-    Raises GalleryError where no photo has any.
+    Raises GalleryError where there is none.
     """
-    total = sum(len(segment.descriptors) for segment in segments)
+    total = sum(map(len, arrays))
     if not total:
         raise GalleryError(
             "no photo has any local feature to learn from; use the engine 'cnn' for such photos"
         )
     share = min(1.0, count / total)
     parts = []
-    for segment in segments:
-        n = len(segment.descriptors)
-        rows = np.sort(random.choice(n, min(n, round(n * share)), replace=False))
-        parts.append(np.asarray(segment.descriptors[rows]))
+    for array in arrays:
+        rows = random.choice(len(array), min(len(array), round(len(array) * share)), replace=False)
+        parts.append(np.asarray(array[np.sort(rows)]))
     return np.concatenate(parts)
 
 
-def sample_photos(
+def sample_descriptors(
     segments: Sequence[Segment], count: int, random: np.random.Generator
+) -> NDArray[np.uint8]:
+    """SIFT descriptors of all photos; see sample_rows."""
+    return sample_rows([segment.descriptors for segment in segments], count, random)
+
+
+def sample_photos(
+    segments: Sequence[Segment],
+    count: int,
+    random: np.random.Generator,
+    describe: Callable[[LocalFeatures], Vectors] = described,
 ) -> list[Vectors]:
-    """RootSIFT of photos of all segments, ``count`` at most, in their order."""
+    """What ``describe`` gives of photos of all segments, ``count`` at most, in their order."""
     photos = [(segment, row) for segment in segments for row in range(len(segment))]
     if len(photos) > count:
         chosen = np.sort(random.choice(len(photos), count, replace=False))
         photos = [photos[i] for i in chosen]
-    return [described(segment.features(row)) for segment, row in photos]
+    return [describe(segment.features(row)) for segment, row in photos]

@@ -35,7 +35,6 @@ class ListsEngine:
     """
 
     weight: ClassVar[float]
-    raw: ClassVar[str | None] = None
     name: ClassVar[str]
     lists: ClassVar[Any]
 

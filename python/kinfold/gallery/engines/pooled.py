@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, ClassVar, Protocol
 
 import numpy as np
@@ -14,7 +14,6 @@ from kinfold.base.random import generator
 from kinfold.base.state import JSON, Arrays, add_prefix, check_only, strip_prefix, take_param
 from kinfold.gallery.engines.base import (
     MOST_LEARNT,
-    all_described,
     described,
     learn_whitening,
     sample_photos,
@@ -45,12 +44,16 @@ class PooledEngine:
     """
 
     weight: ClassVar[float]
-    raw: ClassVar[str | None] = None
     name: ClassVar[str]
     pooling: ClassVar[Any]
 
     def __init__(self, learnt: Pooling, whitening: PCA | None) -> None:
         self._learnt, self._whitening = learnt, whitening
+
+    @staticmethod
+    def local(features: LocalFeatures) -> Vectors:
+        """What is pooled of a photo, float32 (n, d)."""
+        return described(features)
 
     @classmethod
     def fitted(
@@ -64,14 +67,15 @@ class PooledEngine:
         """The pooling first, then the whitening on a sample of photos."""
         held, random = list(segments), generator(settings.seed)
         learnt = cls.fitted(held, settings, random)
-        raw = learnt.transform(sample_photos(held, MOST_LEARNT, random))
+        raw = learnt.transform(sample_photos(held, MOST_LEARNT, random, cls.local))
         return cls(learnt, learn_whitening(raw, settings.dim, settings.whitening))
 
     def vectors(self, segment: Segment) -> Vectors:
-        return whitened(self._learnt.transform(all_described(segment)), self._whitening)
+        photos = [self.local(segment.features(row)) for row in range(len(segment))]
+        return whitened(self._learnt.transform(photos), self._whitening)
 
-    def describe(self, features: LocalFeatures, raw: Vectors | None) -> Vectors:
-        return whitened(self._learnt.transform([described(features)]), self._whitening)[0]
+    def describe(self, features: LocalFeatures, networks: Sequence[Vectors] = ()) -> Vectors:
+        return whitened(self._learnt.transform([self.local(features)]), self._whitening)[0]
 
     def params(self) -> dict[str, JSON]:
         whitening = None if self._whitening is None else self._whitening.params()
