@@ -329,8 +329,8 @@ class ASMK:
             others = near.ids != own[:, None]
             others[others.all(axis=1), -1] = False
             have = near.ids.shape[1] - 1
-            found[own, :have] = near.ids[others].reshape(-1, have)
-            similarities[own, :have] = near.distances[others].reshape(-1, have)
+            found[own, :have] = near.ids[others].reshape(len(own), have)
+            similarities[own, :have] = near.distances[others].reshape(len(own), have)
         return Neighbours(similarities, found)
 
     def _selectivity(self) -> Vectors:
