@@ -8,8 +8,10 @@
 
 #include "bind/arrays.h"
 #include "bind/registry.h"
+#include "core/checked.h"
 #include "core/threads.h"
 #include "kernels/table.h"
+#include "quantize/cluster_tree.h"
 
 namespace kf::bind {
 namespace {
@@ -52,9 +54,42 @@ Array<float> linear(const py::object& x, const py::object& shift, const py::obje
   return out;
 }
 
+py::tuple descend(const py::object& x, const py::object& inner, const py::object& leaves,
+                  std::size_t branch, std::size_t paths, std::size_t k, std::size_t threads) {
+  const auto points = expect<float>(x, "x", 2), nodes = expect<float>(inner, "inner", 2),
+             ends = expect<float>(leaves, "leaves", 2);
+  quantize::ClusterTree tree{cols(points), branch, 1, nodes.data(), ends.data()};
+  require(branch > 1 && paths > 0 && k > 0, "branch: expected at least 2, paths and k at least 1");
+  require(cols(nodes) == tree.d && cols(ends) == tree.d && tree.d > 0,
+          "inner: expected the dimension of x");
+  std::size_t rows_of_level = branch, before = 0;
+  for (; rows_of_level < rows(ends); ++tree.depth) {
+    before += rows_of_level;
+    rows_of_level = checked_mul(rows_of_level, branch);
+  }
+  require(rows_of_level == rows(ends) && before == rows(nodes),
+          "inner: expected the levels above the leaves, each branch times the one before");
+  const std::size_t n = rows(points);
+  checked_mul(n, k);
+  const std::vector<py::ssize_t> shape{static_cast<py::ssize_t>(n), static_cast<py::ssize_t>(k)};
+  Array<float> distances(shape);
+  Array<std::int64_t> found(shape);
+  float* to = distances.mutable_data();
+  std::int64_t* ids = found.mutable_data();
+  {
+    py::gil_scoped_release release;
+    quantize::descend(tree, points.data(), n, paths, k, threads, to, ids);
+  }
+  return py::make_tuple(distances, found);
+}
+
 }  // namespace
 
 void register_quantize(py::module_ m) {
+  m.def("descend", &descend, py::arg("x"), py::arg("inner"), py::arg("leaves"), py::arg("branch"),
+        py::arg("paths"), py::arg("k"), py::arg("threads") = 0,
+        "The k nearest leaves of a tree of clusters among the children of the nearest nodes: "
+        "distances and numbers.");
   m.def("linear", &linear, py::arg("x"), py::arg("shift"), py::arg("a"), py::arg("bias"),
         "(x - shift) a + bias; shift and bias may be None.");
   py::class_<BoundClustering>(m, "Clustering", "Points prepared once for many Lloyd iterations.")

@@ -67,6 +67,73 @@ def test_assignment_through_a_forest(rng: np.random.Generator) -> None:
         VisualWords(16, branch=4, checks=8)
 
 
+def descended(words: VisualWords, x: np.ndarray, m: int, paths: int) -> np.ndarray:
+    """By loops: the children of the nearest nodes, level by level."""
+    b, k, levels, at, size = words.branch, words.k, [], 0, words.branch
+    while size < k:
+        levels.append(words._nodes[at : at + size])
+        at, size = at + size, size * b
+    assert at == len(words._nodes)
+    found = []
+    for row in x:
+        nodes = np.zeros(1, np.int64)
+        for level in [*levels, words.centroids]:
+            children = (nodes[:, None] * b + np.arange(b)).ravel()
+            far = ((level[children].astype(np.float64) - row) ** 2).sum(axis=1)
+            nodes = children[np.lexsort((children, far))][: m if len(level) == k else paths]
+        found.append(nodes)
+    return np.array(found)
+
+
+@pytest.mark.parametrize(("k", "branch"), [(16, 16), (16, 4), (16, 2), (64, 4), (729, 27)])
+@pytest.mark.parametrize("paths", [1, 2, 5])
+def test_assignment_by_descending(
+    k: int, branch: int, paths: int, level: str, threads: int, rng: np.random.Generator
+) -> None:
+    x = rng.standard_normal((2000, 8)).astype(np.float32)
+    words = VisualWords(k, branch=branch, iterations=3, verbose=False).fit(x)
+    asked = rng.standard_normal((300, 8)).astype(np.float32)
+    m = min(branch, 3)
+    found, distances = words.assign(asked, m, paths=paths)
+    np.testing.assert_array_equal(found, descended(words, asked, m, paths))
+    exact = ((asked[:, None] - words.centroids[found]) ** 2).sum(axis=2)
+    np.testing.assert_allclose(distances, exact, rtol=1e-5)
+    # Along all paths there is no word that is not looked at.
+    for a, b in zip(words.assign(asked, m, paths=k), words.assign(asked, m)):
+        np.testing.assert_array_equal(a, b)
+
+
+def test_words_that_are_assigned_by_descending(tmp_path: Path, rng: np.random.Generator) -> None:
+    words, x = learnt(rng, branch=4, paths=2)
+    found, distances = words.assign(x, 3)
+    np.testing.assert_array_equal(found, words.assign(x, 3, paths=2)[0])
+    assert (distances >= words.assign(x, 3, paths=16)[1]).all()
+    assert (found[:, 0] == words.assign(x, paths=16)[0][:, 0]).mean() > 0.6
+    # Among equally near words the first: those of a burst.
+    same = VisualWords(16, branch=4, verbose=False).fit(np.repeat(x[:3], 6, axis=0))
+    assert same.assign(x[:3], paths=1)[1].max() == 0
+    kf.save(words, tmp_path / "words.kin")
+    again = kf.load(tmp_path / "words.kin")
+    np.testing.assert_array_equal(again.assign(x, 3)[0], found)
+    # A file of words alone, as they were saved before.
+    arrays = {"centroids": words.centroids}
+    with pytest.raises(ValueError, match="^array 'nodes': expected one where words"):
+        VisualWords.from_state(words.params(), arrays)
+    old = VisualWords.from_state({**words.params(), "paths": None}, arrays)
+    np.testing.assert_array_equal(old.assign(x, 3)[0], words.assign(x, 3, paths=16)[0])
+    with pytest.raises(ValueError, match="^paths: expected none, for these words came without"):
+        old.assign(x, paths=1)
+    with pytest.raises(ValueError, match="^paths: expected at least 2 for 5 words"):
+        words.assign(x, 5, paths=1)
+    with pytest.raises(ValueError, match="^paths: expected none with checks"):
+        words.assign(x, paths=1, checks=5)
+    with pytest.raises(ValueError, match="^paths: expected none without branch"):
+        VisualWords(16, paths=1)
+    for nodes in (np.zeros((3, 8), np.float32), np.full((4, 8), np.nan, np.float32)):
+        with pytest.raises(ValueError, match="nodes"):
+            VisualWords.from_state(words.params(), {**arrays, "nodes": nodes})
+
+
 def test_effective_words(rng: np.random.Generator) -> None:
     words, _ = learnt(rng)
     assert words.effective(np.arange(16)) == pytest.approx(16)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy
 import numpy.typing
 import typing
-__all__: list[str] = ['Clustering', 'hadamard', 'linear']
+__all__: list[str] = ['Clustering', 'descend', 'hadamard', 'linear']
 class Clustering:
     """
     Points prepared once for many Lloyd iterations.
@@ -18,6 +18,10 @@ class Clustering:
         ...
     def update(self, labels: typing.Any, centroids: typing.Any) -> tuple[numpy.typing.NDArray[numpy.float32], numpy.typing.NDArray[numpy.int64]]:
         ...
+def descend(x: typing.Any, inner: typing.Any, leaves: typing.Any, branch: typing.SupportsInt | typing.SupportsIndex, paths: typing.SupportsInt | typing.SupportsIndex, k: typing.SupportsInt | typing.SupportsIndex, threads: typing.SupportsInt | typing.SupportsIndex = 0) -> tuple[typing.Any, ...]:
+    """
+    The k nearest leaves of a tree of clusters among the children of the nearest nodes: distances and numbers.
+    """
 def hadamard(x: typing.Any, signs: typing.Any) -> numpy.typing.NDArray[numpy.float32]:
     """
     Rounds of random signs and Walsh-Hadamard transforms: (n, d) to (n, blocks * size).

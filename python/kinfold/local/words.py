@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
+from kinfold import _core
 from kinfold.base.arrays import Ids, Vectors, as_count, as_number, as_vectors
 from kinfold.base.errors import FileFormatError, NotTrainedError
 from kinfold.base.state import JSON, Arrays, check_only, take, take_param
@@ -31,12 +32,14 @@ class VisualWords:
     branch : None for flat k-means; else the codebook is learnt by a tree of k-means with this many children
         (Nister and Stewenius, CVPR 2006), whose leaves are the words: training costs branch * log k / log branch
         instead of k distances a descriptor. k is then a power of it
+    paths : with ``branch``: words are assigned by descending the tree, at each level to the children of so many of its
+        nodes that are nearest: 1 as Nister and Stewenius, more as Schindler, Brown and Szeliski (CVPR 2007)
     checks : None for exact k-means; else descriptors are assigned in training by 8 randomized k-d trees over the words,
         which look at so many of them (Philbin, Chum, Isard, Sivic and Zisserman, CVPR 2007); without ``branch``
     iterations, sample, seed : of k-means
     fingerprint : of what extracted the descriptors; kept with the words, so that others can be refused
 
-    Words are assigned exactly, whatever they were learnt by, unless ``assign`` is told otherwise.
+    Without ``paths`` words are assigned exactly, whatever they were learnt by, unless ``assign`` is told otherwise.
     """
 
     kind: ClassVar[str] = "local.Words"
@@ -47,6 +50,7 @@ class VisualWords:
         *,
         branch: int | None = None,
         checks: int | None = None,
+        paths: int | None = None,
         iterations: int = 10,
         sample: int | None = 100,
         seed: int = 0,
@@ -60,12 +64,17 @@ class VisualWords:
         self.checks = None if checks is None else as_count(checks, "checks")
         if self.branch is not None and self.checks is not None:
             raise ValueError("checks: expected none with branch")
+        self.paths = None if paths is None else as_count(paths, "paths")
+        if self.branch is None and self.paths is not None:
+            raise ValueError("paths: expected none without branch")
         self.iterations = as_count(iterations, "iterations", least=0)
         self.sample = None if sample is None else as_count(sample, "sample")
         self.seed = as_count(seed, "seed", least=0)
         self.fingerprint = str(fingerprint)
         self.verbose = bool(verbose)
         self._centroids: Vectors | None = None
+        # The levels of the tree above the words, one after the other; None where there is none.
+        self._nodes: Vectors | None = None
         self._index: FlatIndex | None = None
         self._forest: CandidateIndex | None = None
 
@@ -90,7 +99,11 @@ class VisualWords:
         x = as_vectors(descriptors, "descriptors")
         if len(x) < self.k:
             raise ValueError(f"descriptors: expected at least {self.k}, got {len(x)}")
-        self._adopt(self._flat(x, self.k) if self.branch is None else self._tree(x, self._depth()))
+        if self.branch is None:
+            self._adopt(self._flat(x, self.k))
+        else:
+            *nodes, words = self._tree(x, self._depth())
+            self._adopt(words, np.concatenate(nodes) if nodes else words[:0])
         return self
 
     def _flat(self, x: Vectors, k: int) -> Vectors:
@@ -109,52 +122,78 @@ class VisualWords:
         forest.add(centroids, verbose=False)
         return forest
 
-    def _tree(self, x: Vectors, depth: int) -> Vectors:
+    def _tree(self, x: Vectors, depth: int) -> list[Vectors]:
+        """The levels of a tree from the root's children to the leaves."""
         assert self.branch is not None
         leaves = self.branch**depth
         if len(x) <= leaves:
             # Too few for a word each: the descriptors themselves, the last one repeated.
-            return np.concatenate([x, np.repeat(x[-1:], leaves - len(x), axis=0)])
+            levels = [np.concatenate([x, np.repeat(x[-1:], leaves - len(x), axis=0)])]
+            for _ in range(depth - 1):
+                children = levels[0].reshape(-1, self.branch, x.shape[1])
+                levels.insert(0, children.mean(axis=1, dtype=np.float64).astype(np.float32))
+            return levels
         centroids = self._flat(x, self.branch)
         if depth == 1:
-            return centroids
+            return [centroids]
         labels, _ = assign(x, centroids)
-        return np.concatenate(
-            [
-                self._tree(
-                    x[labels == i] if (labels == i).any() else centroids[i : i + 1], depth - 1
-                )
-                for i in range(self.branch)
-            ]
-        )
+        below = [
+            self._tree(x[labels == i] if (labels == i).any() else centroids[i : i + 1], depth - 1)
+            for i in range(self.branch)
+        ]
+        return [centroids, *(np.concatenate(level) for level in zip(*below))]
 
-    def _adopt(self, centroids: Vectors) -> None:
+    def _adopt(self, centroids: Vectors, nodes: Vectors | None = None) -> None:
+        self._nodes = None if nodes is None else np.ascontiguousarray(nodes, np.float32)
         self._centroids = np.ascontiguousarray(centroids, np.float32)
         self._index = FlatIndex(self._centroids.shape[1])
         self._index.add(self._centroids)
         self._forest = None
 
     def assign(
-        self, descriptors: Any, multiple: int = 1, *, checks: int | None = None
+        self,
+        descriptors: Any,
+        multiple: int = 1,
+        *,
+        checks: int | None = None,
+        paths: int | None = None,
     ) -> tuple[Ids, Vectors]:
         """The nearest words of descriptors (n, d), nearest first.
 
-        checks : None for exactly the nearest; else the nearest of so many words, at least ``multiple``, that 8
-            randomized k-d trees name
+        checks : the nearest of so many words, at least ``multiple``, that 8 randomized k-d trees name
+        paths : the nearest of the words below so many nodes of the tree, as in the constructor
+        Of neither: exactly the nearest, or by the ``paths`` of the constructor.
         Returns words int64 (n, multiple) and squared distances float32 (n, multiple).
         """
         x = as_vectors(descriptors, "descriptors", dim=self.centroids.shape[1], empty=True)
         m = as_count(multiple, "multiple", most=self.k)
+        if checks is not None and paths is not None:
+            raise ValueError("paths: expected none with checks")
         if not len(x):
             return np.empty((0, m), np.int64), np.empty((0, m), np.float32)
-        assert self._index is not None
-        if checks is None:
-            distances, words = self._index.search(x, m)
+        if checks is not None:
+            looked_at = as_count(checks, "checks", least=m)
+            if self._forest is None:
+                self._forest = self._trees(self.centroids)
+            distances, words = self._forest.search(x, m, checks=min(looked_at, self.k))
             return words, distances
-        looked_at = as_count(checks, "checks", least=m)
-        if self._forest is None:
-            self._forest = self._trees(self.centroids)
-        distances, words = self._forest.search(x, m, checks=min(looked_at, self.k))
+        followed = self.paths if paths is None else as_count(paths, "paths")
+        if followed is not None:
+            return self._descend(x, m, followed)
+        assert self._index is not None
+        distances, words = self._index.search(x, m)
+        return words, distances
+
+    def _descend(self, x: Vectors, m: int, paths: int) -> tuple[Ids, Vectors]:
+        if self.branch is None or self._nodes is None:
+            raise ValueError("paths: expected none, for these words came without a tree")
+        if min(paths * self.branch, self.k) < m:
+            raise ValueError(
+                f"paths: expected at least {-(-m // self.branch)} for {m} words a descriptor, got {paths}"
+            )
+        distances, words = _core.quantize.descend(
+            x, self._nodes, self.centroids, self.branch, min(paths, self.k), m
+        )
         return words, distances
 
     def soft(
@@ -198,27 +237,29 @@ class VisualWords:
     def params(self) -> dict[str, JSON]:
         """What was chosen."""
         return {
-            "k": self.k, "branch": self.branch, "checks": self.checks, "iterations": self.iterations,
-            "sample": self.sample, "seed": self.seed, "fingerprint": self.fingerprint,
+            "k": self.k, "branch": self.branch, "checks": self.checks, "paths": self.paths,
+            "iterations": self.iterations, "sample": self.sample, "seed": self.seed, "fingerprint": self.fingerprint,
         }  # fmt: skip
 
     def arrays(self) -> Arrays:
-        """The words."""
-        return {"centroids": self.centroids}
+        """The words, and the tree above them if they have one."""
+        arrays: Arrays = {"centroids": self.centroids}
+        return arrays if self._nodes is None else {**arrays, "nodes": self._nodes}
 
     @classmethod
     def from_state(
         cls, params: Mapping[str, JSON], arrays: Mapping[str, NDArray[Any]]
     ) -> VisualWords:
         """Words from their parts."""
-        names = {"k", "branch", "checks", "iterations", "sample", "seed", "fingerprint"}
+        names = {"k", "branch", "checks", "paths", "iterations", "sample", "seed", "fingerprint"}
         check_only(params, names, "parameters")
-        check_only(arrays, {"centroids"}, "arrays")
+        check_only(arrays, {"centroids", "nodes"}, "arrays")
         words = cls(
             take_param(params, "k", int),
             branch=take_param(params, "branch", (int, type(None))),
             # Files of words that were learnt before there was a choice have none.
             checks=take_param({"checks": None, **params}, "checks", (int, type(None))),
+            paths=take_param({"paths": None, **params}, "paths", (int, type(None))),
             iterations=take_param(params, "iterations", int),
             sample=take_param(params, "sample", (int, type(None))),
             seed=take_param(params, "seed", int),
@@ -228,5 +269,18 @@ class VisualWords:
         centroids = take(arrays, "centroids", np.float32, (words.k, None))
         if not centroids.shape[1] or not np.isfinite(centroids).all():
             raise FileFormatError("array 'centroids': expected finite numbers")
-        words._adopt(centroids)
+        # Files of trees that were learnt before they were descended have the words alone.
+        nodes = None
+        if "nodes" in arrays:
+            inner = (
+                sum(words.branch**level for level in range(1, words._depth()))
+                if words.branch
+                else 0
+            )
+            nodes = take(arrays, "nodes", np.float32, (inner, centroids.shape[1]))
+            if words.branch is None or not np.isfinite(nodes).all():
+                raise FileFormatError("array 'nodes': expected finite numbers of a tree")
+        elif words.paths is not None:
+            raise FileFormatError("array 'nodes': expected one where words are assigned by paths")
+        words._adopt(centroids, nodes)
         return words
