@@ -109,3 +109,37 @@ def test_expansion_searches_with_what_was_verified(photos: dict[int, LocalFeatur
     assert expand(QUERY, verified).ids.tolist() == answer.ids.tolist()
     stranger = features(99)
     assert expand(stranger, first()).ids.tolist() == first().ids.tolist() and len(asked) == 2
+
+
+def test_kinds_of_expansion(photos: dict[int, LocalFeatures]) -> None:
+    """Average lends whole photos; recursive goes on while more are verified, and stops there."""
+    asked: list[int] = []
+    # 20 shows what 60 shows alone, 60 what the query and 40 know: each search brings up the next.
+    photos[60], photos[20] = features(60, QUERY, 0.3), features(20, QUERY, 0.2)
+    answers = [[40, 10, 60], [40, 60, 10], [40, 60, 20, 10], [40, 60, 20, 10]]
+
+    def search(local: LocalFeatures) -> tuple[np.ndarray, np.ndarray]:
+        asked.append(len(local))
+        ids = np.array(answers[len(asked)])
+        return ids, np.linspace(0.9, 0.1, len(ids), dtype=np.float32)
+
+    def expanded(kind: str) -> Answer:
+        asked.clear()
+        expand = Expansion(
+            search,
+            Spatial(photos.__getitem__),
+            photos.__getitem__,
+            region=(0, 0, 250, 500),
+            kind=kind,
+        )
+        return expand(QUERY, Answer.first(np.array([40, 10]), np.array([0.9, 0.8], np.float32)))
+
+    expanded("transformed")
+    assert len(asked) == 1 and 60 < asked[0] < 120
+    expanded("average")
+    assert asked == [120]
+    answer = expanded("recursive")
+    assert len(asked) == 3 and asked == sorted(asked)
+    assert answer.ids[:3].tolist() == [40, 60, 20]
+    with pytest.raises(ValueError, match="^kind: expected one of transformed, average, recursive"):
+        expanded("transitive")

@@ -33,6 +33,7 @@ def test_features_inside_the_region_come_back(rng: np.random.Generator) -> None:
     np.testing.assert_allclose(joined.scales[10:], 2)
     np.testing.assert_allclose(joined.angles[10:], -np.pi / 2)
     assert (joined.descriptors[10:] == 7).all()
+    assert len(expand_features(query, [photo], [found], region=(0, 0, 1, 1), whole=True)) == 210
     # Without a region, that of the query's features.
     low, high = query.positions.min(axis=0), query.positions.max(axis=0)
     inside = ((there >= low) & (there <= high)).all(axis=1)

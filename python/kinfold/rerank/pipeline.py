@@ -8,7 +8,7 @@ from typing import Protocol
 
 import numpy as np
 
-from kinfold.base.arrays import Ids, Vectors, as_count
+from kinfold.base.arrays import Ids, Vectors, as_choice, as_count
 from kinfold.base.local_features import LocalFeatures
 from kinfold.graph.diffusion import Diffusion
 from kinfold.graph.knn import KNNGraph
@@ -22,6 +22,10 @@ LEAST_INLIERS = 6
 SURE_INLIERS = 8
 # Sources at most where photos are sure.
 _MOST_SURE = 10
+EXPANSIONS = ("transformed", "average", "recursive")
+# Searches of a recursive expansion, and photos that lend their features to it, at most.
+_ROUNDS = 5
+_MOST_RECURSIVE = 30
 _SURE_SIMILARITY = 0.5
 
 
@@ -108,8 +112,10 @@ class Expansion:
     search : local features -> ids and similarities of all photos, best first
     spatial : verifies; before the search, where no stage did, and what the search brings up
     region : x0, y0, x1, y1 of the query; what lies outside is not what was asked for
-    most : photos that lend their features
-    Chum, Philbin, Sivic, Isard & Zisserman, ICCV 2007: transformed average query expansion.
+    kind : "transformed": features that fall into the region, brought back by the verified map; "average": all
+        features of the verified photos; "recursive": transformed, again and again while more photos are verified
+    most : photos that lend their features; 10 if not given, 30 for "recursive"
+    Chum, Philbin, Sivic, Isard & Zisserman, ICCV 2007, section 4.
     """
 
     def __init__(
@@ -119,27 +125,37 @@ class Expansion:
         get_features: Callable[[int], LocalFeatures],
         *,
         region: tuple[float, float, float, float] | None = None,
-        most: int = _MOST_SURE,
+        kind: str = "transformed",
+        most: int | None = None,
     ) -> None:
         self._search, self._spatial, self._get_features = search, spatial, get_features
         self._region = region
-        self._most = as_count(most, "most")
+        self._kind = as_choice(kind, "kind", EXPANSIONS)
+        recursive = kind == "recursive"
+        usual = _MOST_RECURSIVE if recursive else _MOST_SURE
+        self._most = usual if most is None else as_count(most, "most")
+        self._rounds = _ROUNDS if recursive else 1
 
     def __call__(self, query: LocalFeatures, answer: Answer) -> Answer:
         if not answer.verified:
             answer = self._spatial(query, answer)
-        sure = [i for i in answer.ids.tolist() if _inliers(answer, i) >= SURE_INLIERS]
-        sure = sure[: self._most]
-        if not sure:
-            return answer
-        expanded = expand_features(
-            query,
-            [self._get_features(i) for i in sure],
-            [answer.verified[i] for i in sure],
-            region=self._region,
-        )
-        ids, scores = self._search(expanded)
-        return self._spatial(query, replace(answer, ids=ids, scores=scores))
+        lent: set[int] = set()
+        for _ in range(self._rounds):
+            sure = [i for i in answer.ids.tolist() if _inliers(answer, i) >= SURE_INLIERS]
+            sure = sure[: self._most]
+            if lent.issuperset(sure):
+                break
+            lent.update(sure)
+            expanded = expand_features(
+                query,
+                [self._get_features(i) for i in sure],
+                [answer.verified[i] for i in sure],
+                region=self._region,
+                whole=self._kind == "average",
+            )
+            ids, scores = self._search(expanded)
+            answer = self._spatial(query, replace(answer, ids=ids, scores=scores))
+        return answer
 
 
 def _inliers(answer: Answer, id: int) -> int:

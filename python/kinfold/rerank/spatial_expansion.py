@@ -17,6 +17,7 @@ def expand_features(
     verified: Sequence[Verification],
     *,
     region: tuple[float, float, float, float] | None = None,
+    whole: bool = False,
 ) -> LocalFeatures:
     """The query's features and those of verified photos that fall into its region, in the query's pixels.
 
@@ -24,6 +25,7 @@ def expand_features(
 
     photos, verified : photos with maps from the query to them; those without inliers are left out
     region : x0, y0, x1, y1 in the query; the bounding box of its features if not given
+    whole : all of the photos' features, wherever they fall: average query expansion
     Chum, Philbin, Sivic, Isard and Zisserman, ICCV 2007, section 4.3.
     """
     if len(photos) != len(verified):
@@ -44,7 +46,7 @@ def expand_features(
         back /= back[2, 2]
         positions = project(photo.positions, back)
         inside = ((positions >= low) & (positions <= high)).all(axis=1)
-        rows = np.flatnonzero(inside)
+        rows = np.flatnonzero(inside | (whole & np.isfinite(positions).all(axis=1)))
         # Length and direction change as the map does at its middle; a search by words asks for neither.
         scale = np.sqrt(np.abs(np.linalg.det(back[:2, :2])))
         turn = np.arctan2(back[1, 0] - back[0, 1], back[0, 0] + back[1, 1])
