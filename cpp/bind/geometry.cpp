@@ -74,7 +74,8 @@ void check_pairs(const Array<std::int64_t>& pairs, std::size_t n, std::size_t m)
                           std::to_string(m));
 }
 
-// For each photo the map, and the rows of the query's and of the photo's features that it explains.
+// For each photo the map, and the rows of the query's and of the photo's features that it explains
+// and that it does not.
 py::list verify_many(const py::tuple& query, const py::list& photos, const py::list& pairs,
                      const py::object& qualities, const geometry::VerifyOptions& options) {
   const Owned from(query, "query");
@@ -105,12 +106,20 @@ py::list verify_many(const py::tuple& query, const py::list& photos, const py::l
   for (std::size_t i = 0; i < results.size(); ++i) {
     Array<double> matrix(std::vector<py::ssize_t>{3, 3});
     std::copy(results[i].matrix.begin(), results[i].matrix.end(), matrix.mutable_data());
-    const auto n = static_cast<py::ssize_t>(results[i].inliers.size());
-    Array<std::int64_t> inliers(std::vector<py::ssize_t>{n, 2});
-    std::int64_t* at = inliers.mutable_data();
-    for (const std::int64_t row : results[i].inliers)
+    const std::vector<std::int64_t>& fits = results[i].inliers;
+    const std::size_t n = rows(lists[i]), found = fits.size();
+    const auto room = [](std::size_t m) {
+      return Array<std::int64_t>(std::vector<py::ssize_t>{static_cast<py::ssize_t>(m), 2});
+    };
+    Array<std::int64_t> inliers = room(found), others = room(n - found);
+    std::int64_t *in = inliers.mutable_data(), *out_of = others.mutable_data();
+    for (std::size_t row = 0, k = 0; row < n; ++row) {
+      const bool fit = k < found && fits[k] == static_cast<std::int64_t>(row);
+      std::int64_t*& at = fit ? in : out_of;
       at = std::copy_n(lists[i].data() + 2 * row, 2, at);
-    out.append(py::make_tuple(matrix, inliers));
+      k += fit;
+    }
+    out.append(py::make_tuple(matrix, inliers, others));
   }
   return out;
 }

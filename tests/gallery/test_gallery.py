@@ -21,7 +21,16 @@ def scenes_of(hits) -> list[str]:
 
 
 @pytest.mark.parametrize(
-    "rerank", [(), ("spatial",), ("diffusion",), ("spatial", "diffusion"), ("diffusion", "spatial")]
+    "rerank",
+    [
+        (),
+        ("spatial",),
+        ("diffusion",),
+        ("spatial", "diffusion"),
+        ("diffusion", "spatial"),
+        ("expansion",),
+        ("spatial", "expansion", "diffusion"),
+    ],
 )
 def test_every_order_of_stages_finds_the_scene(indexed, rendered, rerank) -> None:
     with Gallery.open(indexed) as gallery:

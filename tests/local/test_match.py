@@ -139,6 +139,33 @@ def test_shared_words(multiple: int, level: str, rng: np.random.Generator) -> No
     assert pairs_of(everything[0]) == pairs_of(match(query, photo))
 
 
+def test_words_find_most_of_what_matching_finds_on_photos(shared: Path) -> None:
+    """Two views of a wall: by five of 256 words a feature, most inliers of the exhaustive comparison."""
+    pytest.importorskip("cv2")
+    from kinfold.images.decode import decode
+    from kinfold.local.sift import SIFT, root_sift
+    from kinfold.local.verify import project, verify
+    from kinfold.local.words import VisualWords
+
+    folder = shared / "data" / "graf"
+    query, photo = (
+        SIFT(max_features=1200).extract(decode(folder / f"img{i}.png").pixels) for i in (1, 3)
+    )
+    words = VisualWords(256, verbose=False).fit(root_sift(query.descriptors))
+    near = words.assign(root_sift(query.descriptors), 5)[0]
+    held = words.assign(root_sift(photo.descriptors))[0][:, 0]
+    pairs = match_words(query, [photo], near, [held], most=1200, ratio=0.85)[0]
+    assert (near[pairs[:, 0]] == held[pairs[:, 1], None]).any(axis=1).all()
+    everything = verify(query, photo, match(query, photo), model="homography")
+    found = verify(query, photo, pairs, model="homography")
+    both = pairs_of(found.pairs) & pairs_of(everything.pairs)
+    assert everything.inliers >= 100 and len(both) >= 0.7 * everything.inliers
+    truth = np.loadtxt(folder / "H1to3p")
+    corners = query.positions[found.pairs[:, 0]]
+    gaps = np.linalg.norm(project(corners, found.matrix) - project(corners, truth), axis=1)
+    assert np.median(gaps) < 3
+
+
 def test_a_mirror_image_has_mirrored_descriptors(shared: Path) -> None:
     pytest.importorskip("cv2")
     from kinfold.images.decode import decode

@@ -79,6 +79,9 @@ def test_order_threads_and_level_change_nothing(
     for got in results:
         assert same(got, reference)
     assert sorted(map(tuple, results[-1].pairs)) == sorted(map(tuple, reference.pairs))
+    parts = np.concatenate([reference.pairs, reference.rejected])
+    assert sorted(map(tuple, parts)) == sorted(map(tuple, pairs))
+    assert len(verify(query, photo, pairs[:1], tolerance=1e-3).rejected) <= 1
 
 
 def test_agrees_with_an_exhaustive_oracle(rng: np.random.Generator) -> None:

@@ -25,6 +25,7 @@ def test_a_match_counts_what_it_is_told_or_what_it_holds() -> None:
         (([[1, np.nan]], [[1, 2]]), "query_points: expected finite positions"),
         (([[1, 2]], [[np.inf, 2]]), "photo_points: expected finite positions"),
         (([[1, 2]], [[1, 2]], [[0, np.nan]]), "outline: expected finite positions"),
+        (([], [], None, None, [[1, 2]]), r"rejected: expected positions \(n, 4\)"),
         (([["a", "b"]], [[1, 2]]), "query_points: expected real numbers"),
         (
             ([[1, 2], [3, 4]], [[1, 2], [3, 4]], None, 1),

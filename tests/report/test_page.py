@@ -93,6 +93,14 @@ def test_every_line_drawn_joins_its_two_points(picture, parse) -> None:
     }
 
 
+def test_what_does_not_fit_is_grey_and_thin(picture, parse) -> None:
+    match = Match([[1, 2]], [[3, 4]], rejected=[[10, 20, 30, 60], [20, 30, 40, 50]])
+    source = answer_page(Answer(query=picture("q"), results=(Result(1, picture("p"), 1.0, match),)))
+    grey = parse(source).all("path", class_="out")
+    assert len(grey) == 2 and all(path["d"].count("M") == 2 for path in grey)  # beside, stacked
+    assert "Grey: look alike, but do not fit." in source
+
+
 def test_the_note_counts_drawn_lines(picture, rng) -> None:
     points = rng.uniform(0, 400, (200, 2))
 

@@ -25,6 +25,7 @@ class Hit:
     matrix : float64 (3, 3), pixels of the upright query to pixels of the upright photo; None if unverified
     box : the query's frame in the photo, float64 (4, 2), where verified
     matches : float64 (m, 4), x and y in the query, x and y in the photo, of the inliers
+    rejected : float64 (r, 4), the same of features that look alike and do not fit
     """
 
     rank: int
@@ -35,6 +36,7 @@ class Hit:
     matrix: NDArray[np.float64] | None = None
     box: NDArray[np.float64] | None = None
     matches: NDArray[np.float64] | None = None
+    rejected: NDArray[np.float64] | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """As JSON takes it."""
@@ -62,13 +64,22 @@ def hit_of(
     width, height, described_width, described_height = segments.frame(photo)
     grow = np.diag([width / described_width, height / described_height, 1.0])
     matrix = grow @ found.matrix @ np.linalg.inv(query.to_photo)
-    ours = project(query.features.positions[found.pairs[:, 0]], query.to_photo)
-    theirs = project(segments.features(photo).positions[found.pairs[:, 1]], grow)
+    theirs = segments.features(photo).positions
+
+    def placed(pairs: NDArray[np.int64]) -> NDArray[np.float64]:
+        ours = project(query.features.positions[pairs[:, 0]], query.to_photo)
+        return np.hstack([ours, project(theirs[pairs[:, 1]], grow)])
+
+    matches, rejected = placed(found.pairs), placed(found.rejected)
+    # A place with several orientations counts once: its other matches fit as well.
+    fitting = set(map(tuple, matches.tolist()))
+    others = [row not in fitting for row in map(tuple, rejected.tolist())]
     frame = query.box or (0.0, 0.0, float(query.size[0]), float(query.size[1]))
     return replace(
         hit,
         inliers=found.inliers,
         matrix=matrix,
         box=outline(frame, matrix),
-        matches=np.hstack([ours, theirs]),
+        matches=matches,
+        rejected=rejected[others],
     )

@@ -101,7 +101,12 @@ def _match(found: Hit | Pair) -> Match | None:
         return None
     step = max(1, len(found.matches) // _MOST_LINES)
     outline = found.box if found.box is not None and np.isfinite(found.box).all() else None
-    return Match(found.matches[::step, :2], found.matches[::step, 2:], outline, len(found.matches))
+    others = getattr(found, "rejected", None)
+    if others is not None:
+        others = others[:: max(1, len(others) // _MOST_LINES)]
+    return Match(
+        found.matches[::step, :2], found.matches[::step, 2:], outline, len(found.matches), others
+    )
 
 
 def _picture(photo: Photo, root: Path) -> Picture:

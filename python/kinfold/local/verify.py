@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -24,11 +24,13 @@ class Verification:
     inliers : number of correspondences that one map explains, each feature counted once
     matrix : float64 (3, 3), query pixels to photo pixels; zeros where there is none
     pairs : int64 (inliers, 2), rows of the query's and of the photo's features
+    rejected : int64 (m, 2), the correspondences that the map does not explain
     """
 
     inliers: int
     matrix: NDArray[np.float64]
     pairs: NDArray[np.int64]
+    rejected: NDArray[np.int64] = field(default_factory=lambda: np.empty((0, 2), np.int64))
 
 
 def verify(
@@ -93,7 +95,7 @@ def verify_many(
         as_number(confidence, "confidence", least=0.0, most=1 - 1e-12),
         as_count(samples, "samples", most=1 << 32),
     )  # fmt: skip
-    return [Verification(len(pairs), matrix, pairs) for matrix, pairs in results]
+    return [Verification(len(pairs), matrix, pairs, others) for matrix, pairs, others in results]
 
 
 def project(points: Any, matrix: NDArray[np.floating[Any]]) -> NDArray[np.float64]:

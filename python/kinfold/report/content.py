@@ -17,13 +17,13 @@ Mark = Literal["ok", "junk", "wrong"]
 MARKS = ("ok", "junk", "wrong")
 
 
-def _as_points(x: Any, name: str) -> Points:
-    """Finite positions (n, 2) in pixels; an empty list is no positions."""
+def _as_points(x: Any, name: str, columns: int = 2) -> Points:
+    """Finite positions (n, columns) in pixels; an empty list is no positions."""
     if np.size(x) == 0:
-        return np.empty((0, 2))
+        return np.empty((0, columns))
     points = as_array(x, name).astype(np.float64)
-    if points.ndim != 2 or points.shape[1] != 2:
-        raise ValueError(f"{name}: expected positions (n, 2), got shape {points.shape}")
+    if points.ndim != 2 or points.shape[1] != columns:
+        raise ValueError(f"{name}: expected positions (n, {columns}), got shape {points.shape}")
     if not np.isfinite(points).all():
         raise ValueError(f"{name}: expected finite positions, got NaN or infinity")
     return points
@@ -69,12 +69,14 @@ class Match:
     query_points, photo_points : (n, 2) positions of the inliers in either photo, row by row
     outline : (m, 2) the query's outline projected into the photo, or None
     inliers : how many there are, where only some of them are given; None for as many as given
+    rejected : (r, 4) positions in the query and in the photo of what looks alike and does not fit, or None
     """
 
     query_points: Points
     photo_points: Points
     outline: Points | None = None
     inliers: int | None = None
+    rejected: Points | None = None
 
     def __post_init__(self) -> None:
         query = _as_points(self.query_points, "query_points")
@@ -88,6 +90,8 @@ class Match:
         object.__setattr__(self, "photo_points", photo)
         if self.outline is not None:
             object.__setattr__(self, "outline", _as_points(self.outline, "outline"))
+        if self.rejected is not None:
+            object.__setattr__(self, "rejected", _as_points(self.rejected, "rejected", 4))
         if self.inliers is not None:
             as_count(self.inliers, "inliers", least=len(query))
 

@@ -11,6 +11,7 @@ from kinfold.report.page import Album, name, number, path_of, polygon, text
 SIGNS = {"ok": ("✓", "match"), "junk": ("~", "junk"), "wrong": ("✕", "wrong")}
 # More lines than these hide the photos. Every shade takes its share of them.
 MOST_LINES = 64
+MOST_REJECTED = 32
 SHADES = 4
 
 
@@ -51,6 +52,8 @@ def view(album: Album, answer: Answer, result: Result, place: str, before: str, 
     notes = ["Solid line: the region asked for."] if answer.box is not None else []
     if match is not None and match.outline is not None and len(match.outline):
         notes.append("Dashed line: where it was found.")
+    if match is not None and match.rejected is not None and len(match.rejected):
+        notes.append("Grey: look alike, but do not fit.")
     drawn = 0 if match is None else min(MOST_LINES, len(match.query_points))
     if match is not None and len(match) > drawn:
         notes.append(f"{drawn} of {len(match)} correspondences are drawn.")
@@ -113,6 +116,9 @@ def _side_by_side(album: Album, answer: Answer, result: Result, *, stacked: bool
     drawn = _placed(album, query, scales[0], np.zeros(2), corners)
     drawn += _placed(album, photo, scales[1], offset, outline)
     if match is not None:
+        if match.rejected is not None:
+            first, second = match.rejected[:, :2], match.rejected[:, 2:]
+            drawn += _rejected(first * scales[0], second * scales[1] + offset)
         drawn += _lines(match.query_points * scales[0], match.photo_points * scales[1] + offset)
     count = "" if match is None else f", {len(match)} correspondences"
     return (
@@ -129,6 +135,13 @@ def _placed(album: Album, picture: Picture, scale: float, offset: Points, over: 
         f'<svg x="{x:.1f}" y="{y:.1f}" width="{width * scale:.1f}" height="{height * scale:.1f}" '
         f'viewBox="0 0 {width} {height}">{album.use(picture)}{over or ""}</svg>'
     )
+
+
+def _rejected(start: Points, end: Points) -> str:
+    """Thin grey lines, under the others."""
+    kept = np.linspace(0, len(start) - 1, min(len(start), MOST_REJECTED)).round().astype(int)
+    ways = "".join(f"M{path_of(start[[i]])}L{path_of(end[[i]])}" for i in kept)
+    return f'<path class="line out" d="{ways}"/>' if ways else ""
 
 
 def _lines(start: Points, end: Points) -> str:
