@@ -12,6 +12,7 @@ import pytest
 from kinfold import Gallery
 from kinfold.base.errors import FileFormatError, GalleryError, ImageError
 from kinfold.evaluate import GroundTruth
+from kinfold.gallery.settings import Settings
 
 from .conftest import SCENES, VIEWS, view, write_photo
 
@@ -222,6 +223,13 @@ def test_creating_where_something_is(indexed, rendered, tmp_path) -> None:
     ):
         with pytest.raises(ValueError, match=words):
             Gallery.create(tmp_path / "new.kin", **settings)
+    for pooling in ("magic", "gem+", 3):
+        with pytest.raises(ValueError, match="^pooling: expected one of"):
+            Gallery.create(tmp_path / "new.kin", pooling=pooling)
+    with pytest.raises(ValueError, match="one for each of 3 networks"):
+        Settings(pooling="gem+spoc").poolings(3)
+    assert Settings(pooling="gem+spoc-centre").poolings(2) == ("gem", "spoc-centre")
+    assert Settings(pooling="crow").poolings(2) == ("crow", "crow")
     with pytest.raises(ValueError, match="up to 4, got 5"):
         Gallery.create(tmp_path / "new.kin", engine="cnn", weights=["x"] * 5)
     with pytest.raises(ValueError, match="uses none"):

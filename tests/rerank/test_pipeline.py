@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from kinfold.base.local_features import LocalFeatures
+from kinfold.graph.diffusion import Diffusion
 from kinfold.graph.knn import KNNGraph
 from kinfold.rerank.pipeline import Answer, Expansion, Manifold, Spatial
 
@@ -63,9 +64,18 @@ def test_spatial_puts_verified_photos_first(photos: dict[int, LocalFeatures]) ->
 def test_diffusion_reaches_what_the_index_did_not(photos: dict[int, LocalFeatures]) -> None:
     answer = Manifold(chain(), IDS)(QUERY, first())
     assert set(answer.ids.tolist()) == set(IDS.tolist()) and answer.sources.tolist() == [10]
-    # With alpha near one the source's neighbour holds more than the end of the chain that the source is.
     assert (np.diff(answer.scores) <= 0).all()
     assert set(answer.ids[:2].tolist()) == {10, 20} and answer.ids[-1] == 60
+
+
+def test_what_diffuses_counts_as_much_as_its_source_is_like_the_query() -> None:
+    found = first()
+    diffused = Diffusion(chain(), alpha=0.9).scores([0], found.scores[:1]).astype(np.float64)
+    known = np.append(found.scores, found.scores.min())
+    expected = known + found.scores[0] * diffused / diffused.max()
+    answer = Manifold(chain(), IDS)(QUERY, found)
+    np.testing.assert_allclose(answer.scores, np.sort(expected)[::-1], rtol=1e-5)
+    assert answer.ids.tolist() == IDS[np.argsort(-expected)].tolist()
 
 
 def test_verified_photos_are_the_sources_and_stay_first(photos: dict[int, LocalFeatures]) -> None:

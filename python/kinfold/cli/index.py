@@ -12,6 +12,7 @@ from typing import Any
 from kinfold.cli.options import count, engine, shares
 from kinfold.cli.output import check_writable, say, show, write_json
 from kinfold.gallery import METHODS
+from kinfold.gallery.settings import POOLINGS
 
 SUMMARY = "make a gallery of a folder of photos, or update it"
 
@@ -49,6 +50,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="append",
         default=[],
         help="weights of a network, for the engine cnn; more than once for several networks together",
+    )
+    parser.add_argument(
+        "--pooling",
+        metavar="NAME[+NAME...]",
+        help=f"how a network's maps become a vector: {', '.join(POOLINGS)}; joined by + one for each network "
+        "(default: gem)",
     )
     parser.add_argument(
         "--model",
@@ -110,7 +117,7 @@ def run(options: argparse.Namespace) -> int:
 def _opened(gallery: Any, target: Path, options: argparse.Namespace) -> Any:
     given = {
         name: getattr(options, name)
-        for name in (*_NUMBERS, "shares")
+        for name in (*_NUMBERS, "shares", "pooling")
         if getattr(options, name) is not None
     }
     engine = options.engine or ("cnn" if options.weights else None)

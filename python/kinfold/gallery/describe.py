@@ -94,16 +94,17 @@ class Describer:
         self._extractors: list[Any] = []
         if weights:
             from kinfold.features.extract import Extractor
+            from kinfold.features.pool.spoc import SPoC
 
             self._extractors = [
                 Extractor(
                     file,
-                    pooling=settings.pooling,
+                    pooling=SPoC(centre_prior=True) if pooling == "spoc-centre" else pooling,
                     p=settings.exponent,
                     scales=settings.network_scales,
                     max_side=settings.network_side,
                 )
-                for file in weights
+                for file, pooling in zip(weights, settings.poolings(len(weights)))
             ]
         self._one_at_a_time = Lock()
 

@@ -25,9 +25,11 @@ _POOLINGS = ("mac", "spoc", "gem", "crow")
 
 
 def explainer_of(model: Model, describer: Describer, query: Query) -> Explainer | None:
-    """What explains a query by the gallery's network; None without one, or where channels are not kept apart."""
+    """What explains a query by the gallery's first network; None without, or where channels are not kept apart."""
     engine = model.engines.get("cnn")
-    if not isinstance(engine, CNNEngine) or describer.settings.pooling not in _POOLINGS:
+    if not isinstance(engine, CNNEngine):
+        return None
+    if describer.settings.pooling.partition("+")[0] not in _POOLINGS:
         return None
     return Explainer(describer.extractor(engine.whitening), query)
 

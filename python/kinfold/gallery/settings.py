@@ -6,12 +6,13 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
-from kinfold.base.arrays import as_count, as_number
+from kinfold.base.arrays import as_choice, as_count, as_number
 from kinfold.base.errors import FileFormatError
 from kinfold.gallery import METHODS
 
 # Names for several engines together.
 ALIASES = {"both": "vlad+cnn"}
+POOLINGS = ("gem", "mac", "spoc", "spoc-centre", "crow", "rmac")
 
 
 def engines_of(engine: str) -> tuple[str, ...]:
@@ -41,7 +42,9 @@ class Settings:
     centroids : of the triangulation embedding
     dim, network_dim : length of the engines' descriptors after PCA-whitening; less where there are fewer photos
     whitening : exponent of the whitening: 0.5 evens all variances out, 0 none
-    network_side, network_scales, pooling, exponent : of the network, see ``features.Extractor``
+    network_side, network_scales, exponent : of networks, see ``features.Extractor``
+    pooling : of networks, one of POOLINGS: names of ``features.pool``, and SPoC with its centre prior; several joined
+        by + are one for each network
     neighbours : length of the neighbour lists of the graph for diffusion
     seed : of the codebook
     """
@@ -87,10 +90,21 @@ class Settings:
             raise ValueError("network_scales: expected at least one scale")
         for scale in self.network_scales:
             as_number(scale, "network_scales", least=0.01, most=8)
+        for name in self.pooling.split("+") if isinstance(self.pooling, str) else [self.pooling]:
+            as_choice(name, "pooling", POOLINGS)
         as_number(self.exponent, "exponent", least=1e-3, most=1e3)
         as_count(self.network_dim, "network_dim", most=1 << 16)
         as_count(self.neighbours, "neighbours", most=10_000)
         as_count(self.seed, "seed", least=0)
+
+    def poolings(self, networks: int) -> tuple[str, ...]:
+        """One for each network. Raises ValueError where there is another number of them."""
+        names = tuple(self.pooling.split("+"))
+        if len(names) not in (1, networks):
+            raise ValueError(
+                f"pooling: expected one, or one for each of {networks} networks, got {self.pooling!r}"
+            )
+        return names if len(names) == networks else names * networks
 
     @property
     def engines(self) -> tuple[str, ...]:

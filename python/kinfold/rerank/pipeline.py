@@ -167,15 +167,16 @@ class Manifold:
 
     Where photos were verified surely, these are the sources: the nearest in descriptor space may be
     of other things, from which diffusion would find more of the same. Verified photos stay first. A
-    photo's score is its similarity to the query plus its share of the largest diffused score:
-    diffusion alone ranks what is near to a wrong source above what is near to the query, which
-    costs most where few photos show the same thing.
+    photo's score is its similarity to the query plus its share of the largest diffused score, times the
+    similarity of the source: diffusion alone ranks what is near to a wrong source above what is near to
+    the query, which costs most where few photos show the same thing, and a source that is hardly like the
+    query tells little.
 
     graph : its node i is the photo ids[i]
     k_query : sources where no photo is sure
     """
 
-    def __init__(self, graph: KNNGraph, ids: Ids, *, k_query: int = 1, alpha: float = 0.99) -> None:
+    def __init__(self, graph: KNNGraph, ids: Ids, *, k_query: int = 1, alpha: float = 0.9) -> None:
         self._diffusion = Diffusion(graph, alpha=alpha)
         self._ids = ids
         self._node = {int(i): node for node, i in enumerate(ids)}
@@ -192,7 +193,7 @@ class Manifold:
         scores = np.full(len(diffused), float(answer.first_scores.min()))
         scores[self._nodes(answer.first_ids)] = answer.first_scores
         if largest > 0:
-            scores += np.maximum(diffused, 0) / largest
+            scores += float(weights.max(initial=0)) * np.maximum(diffused, 0) / largest
         known = self._nodes(answer.ids)
         kept = reached.copy()
         kept[known] = True
