@@ -1,12 +1,14 @@
 """mAP of galleries on the real photos of `../shared/data/photos`, bytes of a photo, and where the time goes.
 
-    python benchmarks/gallery/map_photos.py [--engines asmk vlad cnn asmk+vlad ...] [--json FILE] [--keep FOLDER]
+    python benchmarks/gallery/map_photos.py [--engines asmk vlad cnn asmk+vlad ...] [--seeds 0 1 2] [--keep FOLDER]
 
 Galleries of the 898 database photos with the default settings. 82 queries, cropped to their boxes where they have
 one. AP is Oxford's trapezoid, junk removed. Codebook and whitening are learnt on the database itself, without labels.
+*halves*: mAP of the queries of two random halves of the things, for the last stage. `cnn` is SqueezeNet 1.1 alone; with
+*2 (`cnn*2`, `asmk+colour+cnn*2`) it is both networks, MobileNetV2 pooled by SPoC with its centre prior.
 
 Photos are described once; each engine is learnt and indexed alone, as `kinfold index` does it, and galleries of several
-engines take over what theirs have learnt.
+engines take over what theirs have learnt. With --keep an interrupted run goes on, and engines can be run one by one.
 *B/photo*: what the engine holds of a photo, local features apart. *index*: CPU time of a photo, learning included, once
 is described; *describe*: decoding, SIFT and network, shared by all. *query*: of a query that is described.
 """
@@ -14,6 +16,7 @@ is described; *describe*: decoding, SIFT and network, shared by all. *query*: of
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
 import shutil
 import sys
@@ -21,6 +24,7 @@ import tempfile
 import time
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
@@ -30,11 +34,12 @@ import kinfold as kf
 from data import SHARED
 from kinfold import Gallery
 from kinfold.evaluate import GroundTruth
+from kinfold.gallery.describe import Describer
 from kinfold.gallery.fused import Fused
 from kinfold.gallery.model import Model
 from kinfold.gallery.settings import Settings, engines_of
-from kinfold.gallery.state import State
-from kinfold.gallery.store import PHOTOS as TABLE, Manifest, Store
+from kinfold.gallery.state import State, read_segment
+from kinfold.gallery.store import MANIFEST, PHOTOS as TABLE, WEIGHTS, Manifest, Store
 from kinfold.index.flat import FlatIndex
 from kinfold.io import kin
 from measure import heading, row
@@ -45,85 +50,127 @@ STAGES = {
     "+ spatial": ("spatial",),
     "+ diffusion": ("diffusion",),
     "+ spatial, diffusion": ("spatial", "diffusion"),
-    "+ spatial, expansion, diffusion": ("spatial", "expansion", "diffusion"),
 }
+NETWORKS = {"squeezenet1_1": "gem", "mobilenet_v2": "spoc-centre"}
+ENGINES = [
+    "asmk", "bow", "vlad", "tembedding", "colour", "cnn", "cnn*2", "asmk+vlad", "asmk+vlad+colour", "asmk+cnn",
+    "asmk+colour+cnn", "asmk+colour+cnn*2",
+]  # fmt: skip
 
 
-def described(folder: Path, weights: Path, files: list[str]) -> Path:
-    """A gallery of the network, whose segments hold all that any engine needs."""
-    path = folder / "cnn.kin"
-    if not path.exists():
-        with Gallery.create(path, engine="cnn", weights=weights) as gallery:
-            changes = gallery.update(PHOTOS / "jpg", files=files, verbose=False)
-            spent = {stage: s / len(files) * 1e3 for stage, s in changes.seconds.items()}
-            print("describe, ms a photo:", {k: round(v, 1) for k, v in spent.items()}, flush=True)
+def described(folder: Path, files: list[str]) -> Path:
+    """A gallery of colours and both networks, whose segments hold all that any engine needs."""
+    path = folder / "described.kin"
+    if not (path / MANIFEST).is_file():
+        weights = [SHARED / "weights" / f"{name}.safetensors" for name in NETWORKS]
+        pooling = "+".join(NETWORKS.values())
+        Gallery.create(path, engine="colour+cnn", weights=weights, pooling=pooling).close()
+    with Gallery.open(path) as gallery:
+        changes = gallery.update(PHOTOS / "jpg", files=files, verbose=False)
+    if changes.added:
+        spent = {stage: s / changes.added * 1e3 for stage, s in changes.seconds.items()}
+        print("describe, ms a photo:", {k: round(v, 1) for k, v in spent.items()}, flush=True)
     return path
 
 
-def other(source: Path, engine: str) -> Path:
+def other(source: Path, name: str, seed: int) -> Path:
     """A gallery of the same photos for another engine, empty but for what was described."""
-    target = source.with_name(f"{engine}.kin")
+    engine, networks = parsed(name)
+    target = beside(source, name, seed)
     target.mkdir()
-    shutil.copytree(source / "segments", target / "segments")
+    (target / "segments").mkdir()
+    for file in (source / "segments").iterdir():
+        segment = read_segment(file)
+        segment.networks = segment.networks[:networks]
+        # The table of photos knows segments by these names.
+        kin.write(target / "segments" / file.name, segment.kind, segment.params(), segment.arrays())
     shutil.copy(source / TABLE, target / TABLE)
     (target / "parts").mkdir()
     old = Store(source).read()
-    manifest = Manifest(Settings(engine=engine), old.photos)
+    pooling = "+".join(list(NETWORKS.values())[: networks or 1])
+    manifest = Manifest(Settings(engine=engine, pooling=pooling, seed=seed), old.photos)
     if "cnn" in engines_of(engine):
-        name = old.parts["weights"]
-        shutil.copy(source / "parts" / name, target / "parts" / name)
-        manifest = manifest.with_parts(weights=name)
+        for part in WEIGHTS[:networks]:
+            shutil.copy(source / "parts" / old.parts[part], target / "parts" / old.parts[part])
+            manifest = manifest.with_parts(**{part: old.parts[part]})
     Store(target).write(manifest)
     return target
 
 
-def alone(source: Path, engine: str, files: list[str]) -> float:
+def parsed(name: str) -> tuple[str, int]:
+    """Engines, and of how many networks, of "asmk+cnn*2"."""
+    engine, _, networks = name.partition("*")
+    return engine, int(networks or 1) if "cnn" in engines_of(engine) else 0
+
+
+def beside(source: Path, name: str, seed: int) -> Path:
+    return source.with_name(f"{name}.{seed}.kin")
+
+
+def alone(source: Path, name: str, seed: int, files: list[str]) -> float:
     """A gallery of one engine beside the source: the seconds that it took to learn and index."""
-    if source.with_name(f"{engine}.kin").exists():
-        return float("nan")
-    start = time.process_time()
-    with Gallery.open(other(source, engine)) as gallery:
-        gallery.update(files=files, verbose=False)
-    return time.process_time() - start
+    path = beside(source, name, seed)
+    told = path / "seconds.json"
+    if not told.exists():
+        shutil.rmtree(path, ignore_errors=True)
+        start = time.process_time()
+        with Gallery.open(other(source, name, seed)) as gallery:
+            gallery.update(files=files, verbose=False)
+        told.write_text(json.dumps(time.process_time() - start))
+    return float(json.loads(told.read_text()))
 
 
-def together(source: Path, engine: str) -> Path:
+def parts_of(name: str) -> list[str]:
+    """The galleries of one engine that a gallery of several is made of."""
+    engine, networks = parsed(name)
+    return [
+        f"cnn*{networks}" if one == "cnn" and networks > 1 else one for one in engines_of(engine)
+    ]
+
+
+def together(source: Path, name: str, seed: int) -> Path:
     """The gallery of one engine, or one of several out of those of each alone."""
-    path = source.with_name(f"{engine}.kin")
-    if path.exists():
+    path = beside(source, name, seed)
+    if (path / MANIFEST).is_file() and "graph" in Store(path).read().parts:
         return path
-    other(source, engine)
-    states = {name: State(Store(source.with_name(f"{name}.kin"))) for name in engines_of(engine)}
-    weights = {name: s.model.engines[name].weight for name, s in states.items()}
-    shares = {name: weight / sum(weights.values()) for name, weight in weights.items()}
+    shutil.rmtree(path, ignore_errors=True)
+    other(source, name, seed)
+    names = engines_of(parsed(name)[0])
+    states = {
+        engine: State(Store(beside(source, part, seed)))
+        for engine, part in zip(names, parts_of(name))
+    }
+    weights = {engine: s.model.engines[engine].weight for engine, s in states.items()}
+    shares = {engine: weight / sum(weights.values()) for engine, weight in weights.items()}
     first = next(iter(states.values()))
-    last = states.get("cnn", first)
+    store = Store(path)
+    manifest = store.read()
+    describer = Describer(manifest.settings, [store.part(file) for file in manifest.weights])
     model = Model(
-        {name: s.model.engines[name] for name, s in states.items()}, shares,
-        last.model.fingerprint, len(first.ids),
+        {engine: s.model.engines[engine] for engine, s in states.items()}, shares,
+        describer.fingerprint, len(first.ids),
     )  # fmt: skip
     ids = first.ids
     vectors = [
-        states[name].fused.index.reconstruct(ids) * np.float32(shares[name] ** 0.5)
-        for name in model.engines
-        if name not in model.lists
+        states[engine].fused.index.reconstruct(ids) * np.float32(shares[engine] ** 0.5)
+        for engine in model.engines
+        if engine not in model.lists
     ]
     index = None
     if vectors:
         index = FlatIndex(sum(part.shape[1] for part in vectors), metric="ip")
         index.add(np.concatenate(vectors, axis=1), ids=ids)
-    lists = {name: states[name].fused.lists[name].ordered(ids) for name in model.lists}
+    lists = {engine: states[engine].fused.lists[engine].ordered(ids) for engine in model.lists}
     fused = Fused(model, index, lists)
-    store = Store(path)
     parts = {"model": model, "graph": fused.graph(Settings().neighbours), **lists}
     if index is not None:
         parts["index"] = index
-    manifest = replace(store.read(), segments=Store(source).read().segments)
-    for name, part in parts.items():
+    manifest = replace(manifest, segments=Store(source).read().segments)
+    for part_name, part in parts.items():
         made = store.add(
             "parts", ".kin", lambda to, p=part: kin.write(to, p.kind, p.params(), p.arrays())
         )
-        manifest = manifest.with_parts(**{name: made})
+        manifest = manifest.with_parts(**{part_name: made})
     store.write(manifest)
     return path
 
@@ -148,14 +195,19 @@ def query_ms(gallery: Gallery, truth: GroundTruth, stages: tuple[str, ...]) -> f
     return float(np.median(spent)) * 1e3
 
 
+def halves(truth: GroundTruth, aps: Any) -> tuple[float, float]:
+    """mAP of the queries of two random halves of the things that are asked for."""
+    groups = json.loads((PHOTOS / "ground_truth.json").read_text())["qgroup"]
+    things = np.random.default_rng(7).permutation(sorted(set(groups)))
+    first = np.isin(groups, things[: len(things) // 2])
+    return float(np.mean(aps[first])), float(np.mean(aps[~first]))
+
+
 def main() -> None:
     """Print the table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument(
-        "--engines", nargs="+",
-        default=["asmk", "bow", "vlad", "tembedding", "cnn", "asmk+vlad", "vlad+cnn", "asmk+cnn"],
-    )  # fmt: skip
-    parser.add_argument("--network", default="squeezenet1_1")
+    parser.add_argument("--engines", nargs="+", default=ENGINES)
+    parser.add_argument("--seeds", nargs="+", type=int, default=[0], help="of the codebooks")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--keep", type=Path, help="a folder for the galleries, used again")
     parser.add_argument("--json", type=Path, help="write the figures here")
@@ -164,34 +216,43 @@ def main() -> None:
         sys.exit(f"needs the photos in {PHOTOS}")
     kf.set_threads(arguments.threads)
     truth = GroundTruth.from_json(PHOTOS / "ground_truth.json")
-    weights = SHARED / "weights" / f"{arguments.network}.safetensors"
     figures = []
-    seconds: dict[str, float] = {}
     with tempfile.TemporaryDirectory() as fresh:
         folder = arguments.keep or Path(fresh)
         folder.mkdir(exist_ok=True)
         files = [f"{name}.jpg" for name in truth.imlist]
-        source = described(folder, weights, files)
-        print(
-            heading(["engine", *STAGES, "B/photo", "index ms", "query ms", "+ both ms"]), flush=True
-        )
-        for engine in arguments.engines:
-            names = engines_of(engine)
-            for name in names:
-                if name not in seconds:
-                    seconds[name] = alone(source, name, files)
-            path = together(source, engine)
-            spent = sum(seconds[name] for name in names) / len(files) * 1e3
+        source = described(folder, files)
+        columns = [
+            "engine",
+            "seed",
+            *STAGES,
+            "halves",
+            "B/photo",
+            "index ms",
+            "query ms",
+            "+ both ms",
+        ]
+        print(heading(columns), flush=True)
+        for name, seed in itertools.product(arguments.engines, arguments.seeds):
+            spent = sum(alone(source, part, seed, files) for part in parts_of(name))
+            path = together(source, name, seed)
             with Gallery.open(path) as gallery:
                 judged = gallery.evaluate_ways(truth, list(STAGES.values()))
                 times = [query_ms(gallery, truth, ways) for ways in ((), ("spatial", "diffusion"))]
-            found = {name: one.map for name, one in zip(STAGES, judged)}
-            cells = [f"{value:.3f}" for value in found.values()]
-            print(
-                row([engine, *cells, f"{size(path):,.0f}", f"{spent:.0f}", *(f"{t:.0f}" for t in times)]),
-                flush=True,
+            found = {stage: one.map for stage, one in zip(STAGES, judged)}
+            both = halves(truth, judged[-1].average_precision)
+            index_ms = spent / len(files) * 1e3
+            cells = [
+                *(f"{value:.3f}" for value in found.values()), " ".join(f"{x:.3f}" for x in both),
+                f"{size(path):,.0f}", f"{index_ms:.0f}", *(f"{t:.0f}" for t in times),
+            ]  # fmt: skip
+            print(row([name, str(seed), *cells]), flush=True)
+            figures.append(
+                {
+                    "engine": name, "seed": seed, "map": found, "halves": both, "query_ms": times,
+                    "index_ms": index_ms, "bytes": size(path),
+                }
             )  # fmt: skip
-            figures.append({"engine": engine, "map": found, "query_ms": times, "index_ms": spent})
     if arguments.json:
         arguments.json.write_text(json.dumps(figures, indent=2) + "\n")
 
