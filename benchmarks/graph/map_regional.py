@@ -1,4 +1,4 @@
-"""mAP on real photos: Euclidean against diffusion, global and over regions, whole, truncated, offline and spectral.
+"""mAP on real photos: Euclidean against each re-ranking, global and over regions.
 
     python benchmarks/features/map_cnn.py --table methods --no-windows --networks squeezenet1_1
     python benchmarks/graph/map_regional.py [--network squeezenet1_1] [--out FILE]
@@ -27,7 +27,25 @@ from kinfold.base.neighbours import exact_neighbours
 from kinfold.evaluate.average_precision import average_precision
 from kinfold.features.extract import Extractor
 from kinfold.graph.regional import gmp_weights
+from kinfold.rerank.query_expansion import (
+    alpha_query_expansion,
+    average_query_expansion,
+    database_augmentation,
+)
+from kinfold.rerank.vectors import rerank
 from kinfold.transform.normalize import l2_normalize
+
+# Objects have three or four photos here: the usual numbers of neighbours, and smaller ones.
+SECOND_LOOKS: list[tuple[str, str, dict[str, Any]]] = [
+    ("AQE, 2 answers", "aqe", {"top": 2}),
+    ("AQE, 10 answers", "aqe", {"top": 10}),
+    ("alpha-QE, 10 answers, alpha 3", "alpha-qe", {"top": 10}),
+    ("alpha-QE, 50 answers, alpha 3", "alpha-qe", {"top": 50}),
+    ("DBA, 2 neighbours", "dba", {"top": 2}),
+    ("DBA, 10 neighbours, alpha 3", "dba", {"top": 10, "alpha": 3}),
+    ("k-reciprocal, k1 6, k2 2", "k-reciprocal", {"k1": 6, "k2": 2}),
+    ("k-reciprocal, k1 20, k2 6", "k-reciprocal", {}),
+]
 
 
 def main() -> None:
@@ -76,6 +94,12 @@ def main() -> None:
     near = exact_neighbours(whole[n:], whole[:n], n, metric="ip")
     judge("global, Euclidean", near.ids, began)
     graph = kf.KNNGraph.build(whole[:n], arguments.k_global)
+    for name, method, options in SECOND_LOOKS:
+        began = time.process_time()
+        found = rerank(
+            near.distances, near.ids, method, queries=whole[n:], base=whole[:n], **options
+        )
+        judge(f"global, {name}", found.ids, began)
     for k_query in (5, 10):
         first = near.ids[:, :k_query], near.distances[:, :k_query]
         began = time.process_time()
@@ -115,6 +139,19 @@ def main() -> None:
     began = time.process_time()
     plain = [index.search(query, n)[1] for query in queries]
     judge("regional, Euclidean", plain, began)
+    lists = exact_neighbours(asked, base, 10, metric="ip").ids
+    for name, points, sought in (
+        ("AQE, 2 answers a region", base, average_query_expansion(asked, base, lists, top=2)),
+        ("alpha-QE, 10 answers a region", base, alpha_query_expansion(asked, base, lists, top=10)),
+        ("DBA, 2 neighbours a region", database_augmentation(base, top=2), asked),
+    ):
+        augmented = kf.RegionalIndex(128).add(np.split(points, starts[1:n]))
+        began = time.process_time()
+        judge(
+            f"regional, {name}",
+            [augmented.search(q, n)[1] for q in np.split(sought, starts[n + 1 : -1] - starts[n])],
+            began,
+        )
     k_query = 10
     most = max(len(query) for query in queries)
     found = exact_neighbours(asked, base, k_query, metric="ip")
@@ -135,19 +172,17 @@ def main() -> None:
             regional = kf.RegionalDiffusion(kf.Diffusion(graph, alpha=alpha), images, given)
             ranked = then_rest(regional.rank(*part, k=n), plain)
             judge(f"regional, diffusion, {pooling}, {wide} neighbours", ranked, began)
-    began = time.process_time()
-    fitted = kf.SpectralRanking.fit(graph, 1000, alpha=alpha)
-    print(f"1,000 eigenpairs: {time.process_time() - began:.1f} s")
-    began = time.process_time()
-    regional = kf.RegionalDiffusion(fitted, images, gmp)
-    judge(
-        "regional, spectral, rank 1,000",
-        then_rest(
-            regional.rank(ids[..., : arguments.k_query], values[..., : arguments.k_query], k=n),
-            plain,
-        ),
-        began,
-    )
+    few = ids[..., : arguments.k_query], values[..., : arguments.k_query]
+    for name, make in (
+        ("offline, keeping 1,000", lambda: kf.OfflineDiffusion.build(graph, alpha=alpha)),
+        ("spectral, rank 500", lambda: kf.SpectralRanking.fit(graph, 500, alpha=alpha)),
+        ("spectral, rank 1,000", lambda: kf.SpectralRanking.fit(graph, 1000, alpha=alpha)),
+    ):
+        began = time.process_time()
+        regional = kf.RegionalDiffusion(make(), images, gmp)
+        print(f"{name}: made in {time.process_time() - began:.1f} s")
+        began = time.process_time()
+        judge(f"regional, {name}", then_rest(regional.rank(*few, k=n), plain), began)
     if arguments.out:
         arguments.out.write_text(json.dumps(figures, indent=1) + "\n")
 
