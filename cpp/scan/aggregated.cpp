@@ -6,6 +6,7 @@
 #include <cstring>
 #include <utility>
 
+#include "core/prefetch.h"
 #include "core/threads.h"
 #include "kernels/table.h"
 #include "scan/best_products.h"
@@ -14,7 +15,6 @@ namespace kf::scan {
 namespace {
 
 constexpr std::size_t block = 1024;
-constexpr std::size_t line = 64;
 
 const std::uint64_t* codes_of(const void* parts, std::size_t at, PartShape shape) {
   return static_cast<const std::uint64_t*>(parts) + at * shape.width;
@@ -22,11 +22,6 @@ const std::uint64_t* codes_of(const void* parts, std::size_t at, PartShape shape
 
 const float* vector_of(const void* parts, std::size_t at, PartShape shape) {
   return static_cast<const float*>(parts) + at * shape.d;
-}
-
-void prefetch(const void* at, std::size_t bytes) {
-  const char* from = static_cast<const char*>(at);
-  for (std::size_t i = 0; i < bytes; i += line) __builtin_prefetch(from + i);
 }
 
 // Keys word << 32 | position in ascending order, positions ascending as they come: a radix sort of

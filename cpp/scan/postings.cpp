@@ -6,6 +6,7 @@
 
 #include "core/buffer.h"
 #include "core/error.h"
+#include "core/prefetch.h"
 #include "core/threads.h"
 #include "core/topk.h"
 #include "kernels/table.h"
@@ -161,8 +162,12 @@ void score_signatures(const Postings& lists, std::size_t list, float weight,
   const KernelTable& table = kernels();
   std::uint32_t near[posting_block];
   std::int32_t distances[posting_block];
+  const std::size_t end = lists.starts[list + 1];
   for (Blocks blocks(lists, list); blocks.next();) {
     const std::size_t n = blocks.n();
+    // Eight bytes a posting come from memory: they are asked for two blocks before they are needed.
+    const std::size_t next = std::min(blocks.first() + 2 * posting_block, end);
+    prefetch(lists.signatures + next, 8 * std::min(posting_block, end - next));
     const std::size_t found = table.hamming_within(&signature, lists.signatures + blocks.first(),
                                                    (n + 7) / 8, 1, rule.within, near, distances);
     const std::uint32_t* ids = blocks.ids();
@@ -182,8 +187,13 @@ void for_lists(const Postings& lists, const PostingQuery& query, Body&& body) {
   for (std::size_t i = 0; i < query.n; ++i) places[i] = place_of(lists, query.words[i], from);
   for (std::size_t i = 0; i < query.n; ++i) {
     if (i % 64 == 0) poll_interrupt();
-    if (i + ahead < query.n && places[i + ahead] < lists.lists)
-      __builtin_prefetch(lists.bytes + lists.offsets[places[i + ahead]]);
+    if (i + ahead < query.n && places[i + ahead] < lists.lists) {
+      const std::size_t list = places[i + ahead], first = lists.starts[list];
+      prefetch(lists.bytes + lists.offsets[list], 1);
+      if (lists.signatures)
+        prefetch(lists.signatures + first,
+                 8 * std::min(2 * posting_block, lists.starts[list + 1] - first));
+    }
     if (places[i] < lists.lists) body(i, places[i]);
   }
 }
