@@ -39,3 +39,47 @@ def test_nothing_is_read_beyond_the_arrays(
     )  # fmt: skip
     expected = np.float32(3) * table.astype(np.float32)[apart]
     np.testing.assert_array_equal(got[0, photo], expected)
+
+
+@pytest.mark.parametrize("width", [1, 2, 3])
+@pytest.mark.parametrize("queries", [1, 4, 9, 13, 16, 37])
+@pytest.mark.parametrize("tau", [0.1, -0.5])
+def test_queries_together_score_as_alone(
+    level: str, width: int, queries: int, tau: float, guarded: Guard, rng: np.random.Generator
+) -> None:
+    """Sums over three words, some of them in few queries, for photos in several tiles of scores."""
+    words, photos, d = 3, 40_000, 64 * width
+    found = [np.sort(rng.choice(photos, n, replace=False)) for n in (300, 1, 77)]
+    starts = np.concatenate([[0], np.cumsum([len(f) for f in found])])
+    photo = guarded(np.concatenate(found).astype(np.uint32))
+    parts = rng.integers(0, 1 << 63, (len(photo), width), dtype=np.uint64)
+    lists = _core.scan.ByWord(photos, starts, photo, guarded(parts))
+    held = [np.flatnonzero(rng.random(words) < 0.6) for _ in range(queries)]
+    of = np.concatenate([[0], np.cumsum([len(h) for h in held])])
+    word = np.concatenate(held).astype(np.uint32)
+    # Near some of the postings: random codes differ in half their bits.
+    own = parts[rng.integers(len(parts), size=len(word))] ^ np.uint64(0x0101)
+    asked = _core.scan.ByPhoto(words, of, word, guarded(own))
+    none = _core.scan.ByPhoto(words, np.array([0]), word[:0], own[:0])
+    u = 1 - 2 * np.arange(d + 1) / d
+    table = np.where(u > tau, u**3, 0).astype(np.float32)
+    weights = np.array([0.5, 2, 3], np.float32)
+    factors = rng.random(queries).astype(np.float32), rng.random(photos).astype(np.float32)
+    got = lists.scores(none, asked, weights, guarded(table), 3, tau, *factors)
+    expected = np.zeros((queries, photos), np.float32)
+    for q in range(queries):
+        for i in range(of[q], of[q + 1]):
+            rows = slice(starts[word[i]], starts[word[i] + 1])
+            bits = np.unpackbits((parts[rows] ^ own[i]).view(np.uint8), axis=1).sum(axis=1)
+            expected[q, photo[rows]] += weights[word[i]] * table[bits]
+    np.testing.assert_array_equal(got, expected * factors[0][:, None] * factors[1])
+    ids = rng.permutation(photos)
+    alive = (rng.random(photos) < 0.9).astype(np.uint8)
+    distances, best = lists.best(
+        none, asked, weights, table, 3, tau, *factors, ids=ids, alive=alive, k=20
+    )
+    for q in range(queries):
+        rows = np.flatnonzero(alive)
+        rows = rows[np.lexsort((ids[rows], -got[q, rows]))[:20]]
+        np.testing.assert_array_equal(best[q], ids[rows])
+        np.testing.assert_array_equal(-distances[q], got[q, rows])
