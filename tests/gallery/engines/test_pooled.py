@@ -1,0 +1,49 @@
+"""What all engines have in common that pool local features into one vector."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+pytest.importorskip("cv2")
+
+from kinfold.base.errors import FileFormatError, GalleryError
+from kinfold.gallery.engines.pooled import PooledEngine
+from kinfold.gallery.engines.tembedding import TEmbeddingEngine
+from kinfold.gallery.engines.vlad import VLADEngine
+from kinfold.gallery.settings import Settings
+
+SMALL: dict[type[PooledEngine], dict[str, Any]] = {
+    VLADEngine: {"codewords": 4},
+    TEmbeddingEngine: {"centroids": 2},
+}
+engines = pytest.mark.parametrize("engine", SMALL)
+
+
+@engines
+def test_alone_and_together_agree(engine, rng, segment) -> None:
+    parts = [segment(rng, [40, 30, 0]), segment(rng, [25, 60], 4)]
+    learnt = engine.learn(parts, Settings(**SMALL[engine], dim=3))
+    together = np.concatenate([learnt.vectors(part) for part in parts])
+    alone = [learnt.describe(part.features(row)) for part in parts for row in range(len(part))]
+    np.testing.assert_allclose(together, alone, atol=1e-5)
+    assert together.shape == (5, 3)
+    np.testing.assert_allclose(np.linalg.norm(together, axis=1), 1, atol=1e-6)
+
+
+@engines
+def test_state_comes_back(engine, rng, segment) -> None:
+    part = segment(rng, [40, 30, 20, 10])
+    learnt = engine.learn([part], Settings(**SMALL[engine], dim=2))
+    again = engine.from_state(learnt.params(), learnt.arrays())
+    np.testing.assert_array_equal(learnt.vectors(part), again.vectors(part))
+    with pytest.raises(FileFormatError):
+        engine.from_state({**learnt.params(), "wings": 2}, learnt.arrays())
+
+
+@engines
+def test_nothing_to_learn_from(engine, rng, segment) -> None:
+    with pytest.raises(GalleryError, match="local feature"):
+        engine.learn([segment(rng, [0, 0])], Settings())
