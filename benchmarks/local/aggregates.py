@@ -4,7 +4,7 @@
 
 RootSIFT of 898 photos (at most 1,500 a photo, long side 800), learnt on themselves; of a query with a box, the
 descriptors inside it. AP is Oxford's trapezoid, junk removed. Axes are learnt on the vectors of the photos' halves
-(every other descriptor), of which there are more than photos: for triangulation embedding the rotation before its power
+(every other descriptor), of which there are twice as many: for triangulation embedding the rotation before its power
 law ("all": as many axes as there are), for the others a centred PCA that is whitened half way. Photos a second:
 aggregation alone, one thread. --large adds 8,064 dimensions, whose training takes minutes.
 """
@@ -131,8 +131,11 @@ def main() -> None:
         halves = aggregate([half for photo in photos for half in (photo[::2], photo[1::2])])
         most = min(len(halves) - 1, raw.shape[1])
         if rotated:
-            sums = halves.astype(np.float64)
-            turned = raw @ leading(sums.T @ sums, most)[1].T.astype(np.float32)
+            # Axes of fewer vectors than dimensions, by the vectors' inner products.
+            values, rows = leading(halves @ halves.T.astype(np.float64), most)
+            axes = rows[values > 1e-9 * values[0]] @ halves
+            axes /= np.linalg.norm(axes, axis=1, keepdims=True)
+            turned = raw @ axes.T.astype(np.float32)
             whole, power = normalised(turned, 0.5), 0.5
         else:
             turned = kf.PCA(min(max(DIMS), most), whiten=0.25).fit(halves).transform(raw)

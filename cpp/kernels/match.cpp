@@ -26,12 +26,39 @@ void root_codes(const std::uint8_t* x, std::size_t n, std::size_t d, float scale
   }
 }
 
+namespace {
+
+// Vectors of the compiler, as wide as the level's.
+constexpr std::size_t lanes = KF_LEVEL_RANK >= 2 ? 16 : KF_LEVEL_RANK >= 1 ? 8 : 4;
+using Ints __attribute__((vector_size(4 * lanes), aligned(4), may_alias)) = std::int32_t;
+using Words __attribute__((vector_size(4 * lanes), aligned(4), may_alias)) = std::uint64_t;
+
+inline const Ints& at(const std::int32_t* x) { return *reinterpret_cast<const Ints*>(x); }
+
+inline void grow(Ints& most, const Ints& x) { most = x > most ? x : most; }
+
+}  // namespace
+
 // The position of the first of the largest numbers, n >= 1.
 std::size_t first_largest(const std::int32_t* x, std::size_t n, std::int32_t* largest) {
   std::int32_t most = x[0];
-  for (std::size_t i = 1; i < n; ++i) most = x[i] > most ? x[i] : most;
-  *largest = most;
   std::size_t i = 0;
+  if (n >= 4 * lanes) {
+    Ints a = at(x), b = at(x + lanes), c = at(x + 2 * lanes), d = at(x + 3 * lanes);
+    for (i = 4 * lanes; i + 4 * lanes <= n; i += 4 * lanes) {
+      grow(a, at(x + i));
+      grow(b, at(x + i + lanes));
+      grow(c, at(x + i + 2 * lanes));
+      grow(d, at(x + i + 3 * lanes));
+    }
+    grow(a, b);
+    grow(c, d);
+    grow(a, c);
+    for (std::size_t p = 0; p < lanes; ++p) most = a[p] > most ? a[p] : most;
+  }
+  for (; i < n; ++i) most = x[i] > most ? x[i] : most;
+  *largest = most;
+  i = 0;
 #if KF_LEVEL_RANK >= 2
   const __m512i wanted = _mm512_set1_epi32(most);
   for (; i + 16 <= n; i += 16)
@@ -55,22 +82,20 @@ std::size_t first_largest(const std::int32_t* x, std::size_t n, std::int32_t* la
 void column_best(const std::int32_t* sums, std::size_t rows, std::size_t stride,
                  const std::int32_t* less, std::uint32_t first, std::int32_t* best,
                  std::uint32_t* arg) {
-  for (std::size_t at = 0; at < stride; at += 16) {
-    std::int32_t most[16];
-    for (int p = 0; p < 16; ++p) most[p] = INT32_MIN;
-    for (std::size_t r = 0; r < rows; ++r)
-      for (std::size_t p = 0; p < 16; ++p) {
-        const std::int32_t value = sums[r * stride + at + p] - less[r];
-        most[p] = value > most[p] ? value : most[p];
-      }
-    std::uint32_t gains = 0;
-    for (std::size_t p = 0; p < 16; ++p) gains |= most[p] > best[at + p] ? 1u << p : 0u;
-    for (; gains; gains &= gains - 1) {
-      const auto p = static_cast<std::size_t>(__builtin_ctz(gains));
+  for (std::size_t column = 0; column < stride; column += lanes) {
+    Ints most = at(best + column);
+    for (std::size_t r = 0; r < rows; ++r) grow(most, at(sums + r * stride + column) - less[r]);
+    const Ints gains = most > at(best + column);
+    const Words words = reinterpret_cast<const Words&>(gains);
+    std::uint64_t any = 0;
+    for (std::size_t w = 0; w < lanes / 2; ++w) any |= words[w];
+    if (!any) continue;
+    for (std::size_t p = 0; p < lanes; ++p) {
+      if (!gains[p]) continue;
       std::size_t r = 0;
-      while (sums[r * stride + at + p] - less[r] != most[p]) ++r;
-      best[at + p] = most[p];
-      arg[at + p] = first + static_cast<std::uint32_t>(r);
+      while (sums[r * stride + column + p] - less[r] != most[p]) ++r;
+      best[column + p] = most[p];
+      arg[column + p] = first + static_cast<std::uint32_t>(r);
     }
   }
 }
