@@ -183,12 +183,12 @@ double modularity(const py::object& starts, const py::object& neighbours, const 
 }
 
 py::tuple nn_descent(const py::object& x, const std::string& metric, std::size_t k,
-                     std::uint64_t seed, std::size_t trees, std::size_t sample, std::size_t rounds,
+                     std::uint64_t seed, std::size_t probes, std::size_t sample, std::size_t rounds,
                      double least_change) {
   const auto v = expect<float>(x, "x", 2);
   require(cols(v) > 0 && k > 0, "x: expected at least one dimension, k at least 1");
   require(metric == "l2" || metric == "ip", "metric: expected l2 or ip");
-  require(trees > 0 && sample > 0, "trees: expected at least one tree and a sample");
+  require(sample > 0, "sample: expected at least 1");
   const auto width = static_cast<py::ssize_t>(k);
   Array<float> distances({v.shape(0), width});
   Array<std::int32_t> ids({v.shape(0), width});
@@ -199,7 +199,7 @@ py::tuple nn_descent(const py::object& x, const std::string& metric, std::size_t
     const py::gil_scoped_release release;
     taken = scan::nn_descent(v.data(), rows(v), cols(v),
                              metric == "l2" ? scan::Metric::l2 : scan::Metric::inner_product, k,
-                             {seed, trees, sample, rounds, least_change}, d, i);
+                             {seed, probes, sample, rounds, least_change}, d, i);
   }
   return py::make_tuple(distances, ids, taken);
 }
@@ -232,7 +232,7 @@ void register_graph(py::module_ m) {
         py::arg("gamma"));
   const scan::DescentOptions usual;
   m.def("nn_descent", &nn_descent, py::arg("x"), py::arg("metric"), py::arg("k"), py::arg("seed"),
-        py::arg("trees") = usual.trees, py::arg("sample") = usual.sample,
+        py::arg("probes") = usual.probes, py::arg("sample") = usual.sample,
         py::arg("rounds") = usual.rounds, py::arg("least_change") = usual.least_change);
   m.def("components", &components, py::arg("starts"), py::arg("neighbours"), py::arg("weights"),
         py::arg("least"));

@@ -9,6 +9,7 @@
 
 #include "core/buffer.h"
 #include "core/checked.h"
+#include "core/threads.h"
 #include "kernels/table.h"
 
 namespace kf::scan {
@@ -30,11 +31,9 @@ inline constexpr std::uint64_t no_key = std::numeric_limits<std::uint64_t>::max(
 
 class NeighbourLists {
  public:
-  // `ignored`: low bits that do not tell neighbours apart.
-  NeighbourLists(std::size_t n, std::size_t k, std::uint64_t ignored = 0)
+  NeighbourLists(std::size_t n, std::size_t k)
       : k_(k),
         stride_((k + 7) / 8 * 8),
-        ignored_(ignored),
         insert_(kernels().insert_sorted),
         keys_(checked_mul(n, stride_), no_key) {}
 
@@ -57,9 +56,24 @@ class NeighbourLists {
     return key < keys[k_ - 1] && insert_(keys, stride_, key, ignored_);
   }
 
+  // Other low bits, of which some may not tell neighbours apart.
+  template <class F>
+  void relabel(F low, std::uint64_t ignored) {
+    ignored_ = ignored;
+    parallel_for(keys_.size() / stride_, 1024, [&](std::size_t first, std::size_t last) {
+      for (std::size_t row = first; row < last; ++row) {
+        std::uint64_t* keys = begin(row);
+        for (std::size_t i = 0; i < k_ && keys[i] != no_key; ++i)
+          keys[i] = (keys[i] >> 32 << 32) | low(static_cast<std::uint32_t>(keys[i]));
+        std::sort(keys, keys + k_);
+        std::fill(keys + k_, keys + stride_, no_key);
+      }
+    });
+  }
+
  private:
   std::size_t k_, stride_;
-  std::uint64_t ignored_;
+  std::uint64_t ignored_ = 0;
   bool (*insert_)(std::uint64_t*, std::size_t, std::uint64_t, std::uint64_t);
   Buffer<std::uint64_t> keys_;
 };

@@ -11,10 +11,10 @@ namespace kf::scan {
 
 struct DescentOptions {
   std::uint64_t seed = 0;
-  std::size_t trees = 4;    // whose leaves give the first lists
+  std::size_t probes = 0;   // blocks of 512 near rows that the first lists are from; 0: a choice
   std::size_t sample = 20;  // new and old neighbours, and as many that name the row, of each join
   std::size_t rounds = 12;
-  double least_change = 0.002;  // the share of entries not joined yet at which it ends
+  double least_change = 0.02;  // the share of new entries at which it ends
 };
 
 // The k nearest others of each row that are found, by the canonical value, ascending, ties by the

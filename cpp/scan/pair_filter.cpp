@@ -36,11 +36,10 @@ Rows rows_of(const float* x, std::size_t n, std::size_t d, Metric metric) {
 }
 
 PairBytes::PairBytes(const Rows& rows, const std::uint32_t* order, double error)
-    : padded_d_(pad_dimension(rows.d)) {
+    : padded_d_(pad_dimension(rows.d)), fit_(rows.d, Metric::l2) {
   const std::size_t n = rows.n, d = rows.d;
-  Shadow fit(d, Metric::l2);
-  fit.fit(rows.x, n, 512);
-  inverse_ = 1 / static_cast<double>(fit.scale());
+  fit_.fit(rows.x, n, 512);
+  inverse_ = 1 / static_cast<double>(fit_.scale());
   codes_.resize(n * padded_d_);
   bias_.resize(n);
   offset_.resize(n);
@@ -49,8 +48,8 @@ PairBytes::PairBytes(const Rows& rows, const std::uint32_t* order, double error)
   parallel_for(n, 2048, [&](std::size_t begin, std::size_t end) {
     for (std::size_t p = begin; p < end; ++p) {
       std::int8_t* codes = codes_.data() + p * padded_d_;
-      const Encoded e =
-          encode(table, rows.x + row_at(order, p) * d, fit.centre().data(), fit.scale(), d, codes);
+      const Encoded e = scan::encode(table, rows.x + row_at(order, p) * d, fit_.centre().data(),
+                                     fit_.scale(), d, codes);
       std::memset(codes + d, 0, padded_d_ - d);
       std::int32_t norm = 0, sum = 0;
       for (std::size_t j = 0; j < d; ++j) {
@@ -63,6 +62,15 @@ PairBytes::PairBytes(const Rows& rows, const std::uint32_t* order, double error)
       residual_[p] = std::nextafter(static_cast<float>(e.residual + error), infinity);
     }
   });
+}
+
+std::int32_t PairBytes::encode(const float* x, std::int8_t* codes) const {
+  const std::size_t d = fit_.centre().size();
+  scan::encode(kernels(), x, fit_.centre().data(), fit_.scale(), d, codes);
+  std::fill(codes + d, codes + padded_d_, std::int8_t{0});
+  std::int32_t norm = 0;
+  for (std::size_t j = 0; j < d; ++j) norm += codes[j] * codes[j];
+  return -(norm / 2);
 }
 
 PairFloats::PairFloats(const Rows& rows, const std::uint32_t* order)

@@ -78,6 +78,8 @@ class PairBytes {
   PairBytes(const Rows& rows, const std::uint32_t* order, double error = 0);
 
   std::size_t padded_d() const { return padded_d_; }
+  // The codes of another vector. Returns its bias.
+  std::int32_t encode(const float* x, std::int8_t* codes) const;
   const std::int8_t* codes(std::size_t place) const { return codes_.data() + place * padded_d_; }
   // -||a||^2 / 2, rounded up.
   std::int32_t bias(std::size_t place) const { return bias_[place]; }
@@ -105,6 +107,7 @@ class PairBytes {
  private:
   std::size_t padded_d_;
   double inverse_ = 0;
+  Shadow fit_;
   Buffer<std::int8_t> codes_;
   std::vector<std::int32_t> bias_, offset_;
   std::vector<float> residual_;

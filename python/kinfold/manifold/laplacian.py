@@ -8,26 +8,18 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from kinfold.base.arrays import Vectors, as_choice, as_count, as_number
+from kinfold.base.arrays import Vectors, as_choice, as_number
 from kinfold.base.errors import FileFormatError
-from kinfold.base.estimator import Transformer, as_samples
-from kinfold.base.state import JSON, Arrays, check_only, take
-from kinfold.manifold.neighbours import (
-    METRICS,
-    DistanceGraph,
-    by_metric,
-    connected,
-    distance_graph,
-    nearest_of,
-    nearest_others,
-)
+from kinfold.base.state import Arrays, take
+from kinfold.manifold.embedding import GraphEmbedding
+from kinfold.manifold.neighbours import DistanceGraph, Lists, connected, distance_graph
 from kinfold.manifold.sparse import smallest
 from kinfold.manifold.spectrum import signed
 
 WEIGHTS = ("binary", "mean", "heat")
 
 
-class LaplacianEigenmaps(Transformer):
+class LaplacianEigenmaps(GraphEmbedding):
     """Eigenvectors of the smallest eigenvalues of L f = lambda D f, the constant one left out; f^T D f = 1.
 
     Follows scikit-learn's conventions; `weights="mean"` gives its SpectralEmbedding's answers up to signs, where its
@@ -54,7 +46,6 @@ class LaplacianEigenmaps(Transformer):
 
     kind: ClassVar[str] = "manifold.LaplacianEigenmaps"
 
-    embedding_: Vectors
     eigenvalues_: NDArray[np.float64]
 
     def __init__(
@@ -72,14 +63,8 @@ class LaplacianEigenmaps(Transformer):
         self.heat = heat
         self.metric = metric
 
-    def fit(self, X: Any, y: Any = None) -> LaplacianEigenmaps:
-        """Embed vectors (n, d), at least two."""
-        self._check_params()
-        given = as_samples(X, least=2)
-        n = len(given)
-        as_count(self.n_components, "n_components", most=n - 1)
-        vectors = by_metric(given, self.metric)
-        lists = nearest_others(vectors, self.n_neighbors)
+    def _embed(self, vectors: Vectors, lists: Lists) -> NDArray[np.float64]:
+        n = len(vectors)
         graph = connected(vectors, distance_graph(lists))
         squares = graph.lengths.astype(np.float64) ** 2
         self.heat_ = float(squares.mean()) if self.heat is None else float(self.heat)
@@ -94,58 +79,29 @@ class LaplacianEigenmaps(Transformer):
         null = roots / np.linalg.norm(roots)
         laplacian = _with_diagonal(graph, -edges / (roots[rows] * roots[graph.neighbours]))
         self.eigenvalues_, eigenvectors = smallest(*laplacian, null, self.n_components, bound=2.0)
-        self.embedding_ = np.ascontiguousarray((signed(eigenvectors / roots)).T, np.float32)
-        self._vectors = vectors
-        self.n_features_in_ = given.shape[1]
-        return self
+        embedding: NDArray[np.float64] = signed(eigenvectors / roots).T
+        return embedding
 
-    def fit_transform(self, X: Any, y: Any = None) -> Vectors:
-        """The embedding of vectors (n, d), float32 (n, n_components)."""
-        return self.fit(X).embedding_
-
-    def transform(self, X: Any) -> Vectors:
-        """Where vectors (q, d) belong among those that were embedded."""
-        queries = by_metric(self._samples(X), self.metric)
-        near = nearest_of(queries, self._vectors, self.n_neighbors)
+    def _place(self, queries: Vectors, near: Lists) -> NDArray[np.float64]:
         edges = self._weights_of(near.lengths.astype(np.float64) ** 2)
         edges /= np.maximum(edges.sum(axis=1, keepdims=True), np.finfo(np.float64).tiny)
-        placed = np.einsum("qk,qkc->qc", edges, self.embedding_[near.ids])
-        placed /= np.maximum(1 - self.eigenvalues_, 1e-3)
+        placed = self._mixed(edges, near) / np.maximum(1 - self.eigenvalues_, 1e-3)
         same = near.lengths[:, 0] == 0
         placed[same] = self.embedding_[near.ids[same, 0]]
-        points: Vectors = placed.astype(np.float32)
-        return points
+        return placed
 
-    def arrays(self) -> Arrays:
-        self._check_fitted()
-        return {
-            "vectors": self._vectors,
-            "eigenvalues": self.eigenvalues_,
-            "embedding": self.embedding_,
-            "heat": np.array([self.heat_]),
-        }
+    def _learnt(self) -> Arrays:
+        return {"eigenvalues": self.eigenvalues_, "heat": np.array([self.heat_])}
 
-    @classmethod
-    def from_state(
-        cls, params: Mapping[str, JSON], arrays: Mapping[str, NDArray[Any]]
-    ) -> LaplacianEigenmaps:
-        check_only(arrays, {"vectors", "eigenvalues", "embedding", "heat"}, "arrays")
-        made: LaplacianEigenmaps = cls._of_params(params)
-        made._vectors = take(arrays, "vectors", np.float32, (None, None))
-        made.eigenvalues_ = take(arrays, "eigenvalues", np.float64, (made.n_components,))
-        shape = (len(made._vectors), made.n_components)
-        made.embedding_ = take(arrays, "embedding", np.float32, shape)
-        made.heat_ = float(take(arrays, "heat", np.float64, (1,))[0])
-        if not made._vectors.size or not made.heat_ >= 0:
-            raise FileFormatError("array 'vectors': expected some, and a heat >= 0")
-        made.n_features_in_ = made._vectors.shape[1]
-        return made
+    def _adopt(self, arrays: Mapping[str, NDArray[Any]]) -> None:
+        self.eigenvalues_ = take(arrays, "eigenvalues", np.float64, (self.n_components,))
+        self.heat_ = float(take(arrays, "heat", np.float64, (1,))[0])
+        if not self.heat_ >= 0:
+            raise FileFormatError(f"array 'heat': expected a number >= 0, got {self.heat_}")
 
     def _check_params(self) -> None:
-        as_count(self.n_components, "n_components")
-        as_count(self.n_neighbors, "n_neighbors", most=1 << 24)
+        super()._check_params()
         as_choice(self.weights, "weights", WEIGHTS)
-        as_choice(self.metric, "metric", METRICS)
         if self.heat is not None:
             as_number(self.heat, "heat", least=0, open=True)
 

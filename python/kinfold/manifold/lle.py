@@ -9,19 +9,10 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from kinfold.base.arrays import Vectors, as_choice, as_count, as_number
-from kinfold.base.errors import FileFormatError
-from kinfold.base.estimator import Transformer, as_samples
-from kinfold.base.state import JSON, Arrays, check_only, take
-from kinfold.manifold.neighbours import (
-    METRICS,
-    Lists,
-    by_metric,
-    components,
-    distance_graph,
-    nearest_of,
-    nearest_others,
-)
+from kinfold.base.arrays import Vectors, as_number
+from kinfold.base.state import Arrays, take
+from kinfold.manifold.embedding import GraphEmbedding
+from kinfold.manifold.neighbours import Lists, components, distance_graph
 from kinfold.manifold.sparse import smallest
 from kinfold.manifold.spectrum import signed
 
@@ -29,7 +20,7 @@ _Floats = NDArray[np.float64]
 _ROWS = 1024
 
 
-class LocallyLinearEmbedding(Transformer):
+class LocallyLinearEmbedding(GraphEmbedding):
     """Each vector is written as a mixture of its neighbours; the embedding is of unit covariance and best mixed alike.
 
     Follows scikit-learn's conventions, and the answers of its LocallyLinearEmbedding (method "standard") up to signs.
@@ -52,7 +43,6 @@ class LocallyLinearEmbedding(Transformer):
 
     kind: ClassVar[str] = "manifold.LLE"
 
-    embedding_: Vectors
     reconstruction_error_: float
 
     def __init__(
@@ -68,73 +58,36 @@ class LocallyLinearEmbedding(Transformer):
         self.reg = reg
         self.metric = metric
 
-    def fit(self, X: Any, y: Any = None) -> LocallyLinearEmbedding:
-        """Embed vectors (n, d), at least two."""
-        self._check_params()
-        given = as_samples(X, least=2)
-        n = len(given)
-        as_count(self.n_components, "n_components", most=n - 1)
-        vectors = by_metric(given, self.metric)
-        lists = nearest_others(vectors, self.n_neighbors)
+    def _embed(self, vectors: Vectors, lists: Lists) -> _Floats:
         parts = len(np.unique(components(distance_graph(lists))))
         if parts > 1:
             warnings.warn(
                 f"the neighbour graph falls into {parts} parts, of which each may become one point: more neighbours "
                 "may be wanted",
                 UserWarning,
-                stacklevel=2,
+                stacklevel=3,
             )
         weights = mixtures(vectors, vectors, lists, self.reg)
-        null = np.full(n, 1 / np.sqrt(n))
+        null = np.full(len(vectors), 1 / np.sqrt(len(vectors)))
         values, eigenvectors = smallest(*_squared(lists, weights), null, self.n_components)
-        self.embedding_ = np.ascontiguousarray(signed(eigenvectors).T, np.float32)
         self.reconstruction_error_ = float(values.sum())
-        self._vectors = vectors
-        self.n_features_in_ = given.shape[1]
-        return self
+        embedding: _Floats = signed(eigenvectors).T
+        return embedding
 
-    def fit_transform(self, X: Any, y: Any = None) -> Vectors:
-        """The embedding of vectors (n, d), float32 (n, n_components)."""
-        return self.fit(X).embedding_
+    def _place(self, queries: Vectors, near: Lists) -> _Floats:
+        # The same mixture of coordinates as of vectors (Saul & Roweis, JMLR 2003).
+        return self._mixed(mixtures(queries, self._vectors, near, self.reg), near)
 
-    def transform(self, X: Any) -> Vectors:
-        """Vectors (q, d) to the same mixtures of their neighbours' coordinates (Saul & Roweis, JMLR 2003)."""
-        queries = by_metric(self._samples(X), self.metric)
-        near = nearest_of(queries, self._vectors, self.n_neighbors)
-        weights = mixtures(queries, self._vectors, near, self.reg)
-        placed = np.einsum("qk,qkc->qc", weights, self.embedding_[near.ids])
-        points: Vectors = placed.astype(np.float32)
-        return points
+    def _learnt(self) -> Arrays:
+        return {"reconstruction_error": np.array([self.reconstruction_error_])}
 
-    def arrays(self) -> Arrays:
-        self._check_fitted()
-        return {
-            "vectors": self._vectors,
-            "embedding": self.embedding_,
-            "reconstruction_error": np.array([self.reconstruction_error_]),
-        }
-
-    @classmethod
-    def from_state(
-        cls, params: Mapping[str, JSON], arrays: Mapping[str, NDArray[Any]]
-    ) -> LocallyLinearEmbedding:
-        check_only(arrays, {"vectors", "embedding", "reconstruction_error"}, "arrays")
-        made: LocallyLinearEmbedding = cls._of_params(params)
-        made._vectors = take(arrays, "vectors", np.float32, (None, None))
-        shape = (len(made._vectors), made.n_components)
-        made.embedding_ = take(arrays, "embedding", np.float32, shape)
+    def _adopt(self, arrays: Mapping[str, NDArray[Any]]) -> None:
         error = take(arrays, "reconstruction_error", np.float64, (1,))
-        made.reconstruction_error_ = float(error[0])
-        if not made._vectors.size:
-            raise FileFormatError("array 'vectors': expected some")
-        made.n_features_in_ = made._vectors.shape[1]
-        return made
+        self.reconstruction_error_ = float(error[0])
 
     def _check_params(self) -> None:
-        as_count(self.n_components, "n_components")
-        as_count(self.n_neighbors, "n_neighbors", most=1 << 24)
+        super()._check_params()
         as_number(self.reg, "reg", least=0)
-        as_choice(self.metric, "metric", METRICS)
 
 
 def mixtures(queries: Vectors, vectors: Vectors, lists: Lists, reg: float) -> _Floats:

@@ -1,0 +1,100 @@
+"""What embeddings by the eigenvectors of a matrix on the neighbour graph share."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kinfold.base.arrays import Vectors, as_choice, as_count
+from kinfold.base.errors import FileFormatError
+from kinfold.base.estimator import Transformer, as_samples
+from kinfold.base.state import Arrays, check_only, take
+from kinfold.manifold.neighbours import (
+    METRICS,
+    Lists,
+    by_metric,
+    nearest_of,
+    nearest_others,
+)
+
+
+class GraphEmbedding(Transformer):
+    """Points are embedded together; others are placed by their neighbours among them.
+
+    A subclass says how (`_embed`, `_place`), and names what it learns besides (`_learnt`, `_adopt`).
+    """
+
+    n_components: int
+    n_neighbors: int
+    metric: str
+    embedding_: Vectors
+    _vectors: Vectors
+
+    def fit(self, X: Any, y: Any = None) -> Any:
+        """Embed vectors (n, d), at least two."""
+        self._check_params()
+        given = as_samples(X, least=2)
+        as_count(self.n_components, "n_components", most=len(given) - 1)
+        vectors = by_metric(given, self.metric)
+        embedding = self._embed(vectors, nearest_others(vectors, self.n_neighbors))
+        self.embedding_ = np.ascontiguousarray(embedding, np.float32)
+        self._vectors = vectors
+        self.n_features_in_ = given.shape[1]
+        return self
+
+    def fit_transform(self, X: Any, y: Any = None) -> Vectors:
+        """The embedding of vectors (n, d), float32 (n, n_components)."""
+        embedding: Vectors = self.fit(X).embedding_
+        return embedding
+
+    def transform(self, X: Any) -> Vectors:
+        """Where vectors (q, d) belong among those that were embedded, float32 (q, n_components)."""
+        queries = by_metric(self._samples(X), self.metric)
+        near = nearest_of(queries, self._vectors, self.n_neighbors)
+        return self._place(queries, near).astype(np.float32)
+
+    def arrays(self) -> Arrays:
+        self._check_fitted()
+        return {"vectors": self._vectors, "embedding": self.embedding_, **self._learnt()}
+
+    @classmethod
+    def from_state(cls, params: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> Any:
+        made = cls._of_params(params)
+        made._vectors = take(arrays, "vectors", np.float32, (None, None))
+        shape = (len(made._vectors), made.n_components)
+        made.embedding_ = take(arrays, "embedding", np.float32, shape)
+        if not made._vectors.size:
+            raise FileFormatError("array 'vectors': expected some")
+        made._adopt(arrays)
+        made.n_features_in_ = made._vectors.shape[1]
+        check_only(arrays, set(made.arrays()), "arrays")
+        return made
+
+    def _check_params(self) -> None:
+        as_count(self.n_components, "n_components")
+        as_count(self.n_neighbors, "n_neighbors", most=1 << 24)
+        as_choice(self.metric, "metric", METRICS)
+
+    def _embed(self, vectors: Vectors, lists: Lists) -> NDArray[np.float64]:
+        """Coordinates (n, n_components)."""
+        raise NotImplementedError
+
+    def _place(self, queries: Vectors, near: Lists) -> NDArray[np.float64]:
+        """Coordinates (q, n_components) of others by their neighbours."""
+        raise NotImplementedError
+
+    def _mixed(self, weights: NDArray[np.float64], near: Lists) -> NDArray[np.float64]:
+        """Weighted sums (q, n_components) of the neighbours' coordinates; weights (q, k)."""
+        sums: NDArray[np.float64] = np.einsum("qk,qkc->qc", weights, self.embedding_[near.ids])
+        return sums
+
+    def _learnt(self) -> Arrays:
+        """What is saved besides vectors and embedding."""
+        raise NotImplementedError
+
+    def _adopt(self, arrays: Mapping[str, NDArray[Any]]) -> None:
+        """Takes from saved arrays what `_learnt` gave."""
+        raise NotImplementedError
