@@ -1,6 +1,6 @@
 """Diffusion by conjugate gradients on graphs of real descriptors, beside scipy, torch and pyamg.
 
-    python benchmarks/graph/diffusion.py [--n 10000 100000 1000000] [--blocks 64] [--threads 1] [--level avx2]
+    python benchmarks/graph/diffusion.py [--n 10000 100000 1000000] [--blocks 64] [--threads 1] [--levels avx2]
     python benchmarks/graph/diffusion.py --random 1000000     a random graph of 21 entries a node
 
 20 iterations, alpha = 0.99, mutual neighbours among 50 of SIFT descriptors (benchmarks/data.py). All contestants
@@ -130,6 +130,20 @@ def peers(graph: kf.KNNGraph, y: NDArray[np.float32]) -> dict[str, Callable[[], 
     return calls
 
 
+def at_level(level: str, call: Callable[[], Any]) -> Callable[[], Any]:
+    """The call with another instruction set."""
+
+    def run() -> Any:
+        best = _core.level()
+        _core.set_level(level)
+        try:
+            return call()
+        finally:
+            _core.set_level(best)
+
+    return run
+
+
 def clocked(calls: dict[str, Callable[[], Any]], rounds: int, clock: Callable[[], float]) -> dict:
     """The least seconds of each call, taken in turn; what takes more than five is called twice."""
     least = dict.fromkeys(calls, np.inf)
@@ -150,14 +164,14 @@ def main() -> None:
     parser.add_argument("--random", type=int, help="a random graph of so many nodes")
     parser.add_argument("--blocks", type=int, nargs="+", default=[1, 64])
     parser.add_argument("--threads", type=int, default=1, help="Kinfold's; the peers have one")
-    parser.add_argument("--level", choices=_core.levels())
+    parser.add_argument(
+        "--levels", nargs="+", default=[], choices=_core.levels(), help="Kinfold's, too"
+    )
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--no-peers", action="store_true")
     parser.add_argument("--out", type=Path, help="write the figures here")
     arguments = parser.parse_args()
     kf.set_threads(arguments.threads)
-    if arguments.level:
-        _core.set_level(arguments.level)
     clock = time.process_time if arguments.threads == 1 else time.perf_counter
     print(f"level {_core.level()}, {arguments.threads} thread(s)")
     print(measure.heading(["nodes", "entries", "queries", "system", "ms a query", "÷ kinfold"]))
@@ -179,6 +193,8 @@ def main() -> None:
                 name: (lambda flow=flow, ids=ids, s=similarities: flow.scores(ids, s).T)
                 for name, flow in flows.items()
             }
+            for level in arguments.levels:
+                calls[f"kinfold, {level}"] = at_level(level, calls["kinfold"])
             y = np.zeros((count, n), np.float32)
             for row in range(count):
                 np.add.at(y[row], ids[row], graph.weigh(similarities[row]))

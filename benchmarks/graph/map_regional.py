@@ -176,7 +176,6 @@ def main() -> None:
     for name, make in (
         ("offline, keeping 1,000", lambda: kf.OfflineDiffusion.build(graph, alpha=alpha)),
         ("spectral, rank 500", lambda: kf.SpectralRanking.fit(graph, 500, alpha=alpha)),
-        ("spectral, rank 1,000", lambda: kf.SpectralRanking.fit(graph, 1000, alpha=alpha)),
     ):
         began = time.process_time()
         regional = kf.RegionalDiffusion(make(), images, gmp)
