@@ -92,7 +92,11 @@ def photos_worth(
 ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """RootSIFT of so many photos with their words: the real ones, then copies that are cut."""
     random = np.random.default_rng(0)
-    known = [words.assign(root_sift(photo))[0].astype(np.int32) for photo in photos[:count]]
+    path = data.CACHE / f"words-of-photos-{words.k}.npy"
+    if not path.exists():
+        found = [words.assign(root_sift(photo))[0].astype(np.int32) for photo in photos]
+        np.save(path, np.concatenate(found))
+    known = np.split(np.load(path), np.cumsum([len(photo) for photo in photos])[:-1])
     for at in range(count):
         own, of = photos[at % len(photos)], known[at % len(photos)]
         keep = random.random(len(own)) < (0.9 if at >= len(photos) else 2)
