@@ -189,7 +189,8 @@ void for_lists(const Postings& lists, const PostingQuery& query, Body&& body) {
     if (i % 64 == 0) poll_interrupt();
     if (i + ahead < query.n && places[i + ahead] < lists.lists) {
       const std::size_t list = places[i + ahead], first = lists.starts[list];
-      prefetch(lists.bytes + lists.offsets[list], 1);
+      prefetch(lists.bytes + lists.offsets[list],
+               std::min<std::size_t>(lists.offsets[list + 1] - lists.offsets[list], 1024));
       if (lists.signatures)
         prefetch(lists.signatures + first,
                  8 * std::min(2 * posting_block, lists.starts[list + 1] - first));
