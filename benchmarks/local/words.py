@@ -2,7 +2,7 @@
 
     python benchmarks/local/words.py [--words 65536 262144 1048576] [--learn 4096]
 
-SIFT of real photos, words learnt by a tree of two levels. *iteration*: of k-means over 900,000 descriptors, from the
+SIFT of real photos, words learnt by a tree. *iteration*: of k-means over 900,000 descriptors, from the
 time of an assignment and of the trees' construction. CPU time, one thread.
 """
 
@@ -35,12 +35,12 @@ def seconds(call) -> tuple[float, object]:
     return time.process_time() - start, found
 
 
-def learnt(k: int) -> VisualWords:
-    """Words by a tree of two levels, kept in the cache folder."""
-    path = data.CACHE / f"sift-tree-{k}.kin"
+def learnt(k: int, branch: int) -> VisualWords:
+    """Words by a tree, kept in the cache folder."""
+    path = data.CACHE / f"sift-tree-{k}-{branch}.kin"
     if not path.exists():
         base = data.sift(max(LEARNT_ON, 2 * k))["base"][: max(LEARNT_ON, 2 * k)]
-        words = VisualWords(k, branch=round(k**0.5), iterations=5, verbose=False)
+        words = VisualWords(k, branch=branch, iterations=5, verbose=False)
         spent, _ = seconds(lambda: words.fit(base))
         print(f"{k:,} words learnt on {len(base):,} descriptors in {spent:.0f} s", flush=True)
         kf.save(words, path)
@@ -54,6 +54,7 @@ def main() -> None:
     parser.add_argument(
         "--learn", type=int, default=4096, help="words of the second table: a square, for the tree"
     )
+    parser.add_argument("--branch", type=int, help="of the tree; a square root where not given")
     parser.add_argument("--level", choices=_core.levels(), default=_core.level())
     arguments = parser.parse_args()
     kf.set_threads(1)
@@ -61,7 +62,8 @@ def main() -> None:
     asked = data.sift(1000)["queries"][:ASKED]
     print(heading(["words", "way", "us a descriptor", "recall", "s an iteration of 900k"]))
     for k in arguments.words:
-        words = learnt(k)
+        branch = arguments.branch or round(k**0.5)
+        words = learnt(k, branch)
         spent, (truth, _) = seconds(lambda words=words: words.assign(asked))
         each = spent / len(asked)
         print(row([f"{k:,}", "exact", f"{each * 1e6:.0f}", "1", f"{each * 9e5:.0f}"]), flush=True)
@@ -75,7 +77,15 @@ def main() -> None:
             spent, (found, _) = seconds(lambda words=words, p=paths: words.assign(asked, paths=p))
             each, recall = spent / len(asked), float((found == truth).mean())
             print(
-                row([f"{k:,}", f"{paths} paths", f"{each * 1e6:.0f}", f"{recall:.2f}", ""]),
+                row(
+                    [
+                        f"{k:,}",
+                        f"{paths} paths of {branch}",
+                        f"{each * 1e6:.0f}",
+                        f"{recall:.2f}",
+                        "",
+                    ]
+                ),
                 flush=True,
             )
     if arguments.learn:
