@@ -9,8 +9,8 @@ one. AP is Oxford's trapezoid, junk removed. Codebook and whitening are learnt o
 
 Photos are described once; each engine is learnt and indexed alone, as `kinfold index` does it, and galleries of several
 engines take over what theirs have learnt. With --keep an interrupted run goes on, and engines can be run one by one.
-*B/photo*: what the engine holds of a photo, local features apart. *index*: CPU time of a photo, learning included, once it
-is described; *describe*: CPU time of each part.
+*B/photo*: what the engine holds of a photo, local features apart. *index*: CPU time of a photo, learning included,
+once it is described; *describe*: CPU time of each part.
 *query*: of a query that is described.
 """
 
