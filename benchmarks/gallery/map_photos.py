@@ -7,8 +7,9 @@ one. AP is Oxford's trapezoid, junk removed. Codebook and whitening are learnt o
 *halves*: mAP of the queries of two random halves of the things, for the last stage. `cnn` is SqueezeNet 1.1 alone; with
 *2 (`cnn*2`, `asmk+colour+cnn*2`) it is both networks, MobileNetV2 pooled by SPoC with its centre prior.
 
-Photos are described once; each engine is learnt and indexed alone, as `kinfold index` does it, and galleries of several
-engines take over what theirs have learnt. With --keep an interrupted run goes on, and engines can be run one by one.
+Photos and queries are described once; each engine is learnt and indexed alone, as `kinfold index` does it, and galleries
+of several engines take over what theirs have learnt; a photo is verified once for all engines. With --keep an interrupted
+run goes on, and engines can be run one by one.
 *B/photo*: what the engine holds of a photo, local features apart. *index*: CPU time of a photo, learning included,
 once it is described; *describe*: CPU time of each part.
 *query*: of a query that is described.
@@ -19,6 +20,7 @@ from __future__ import annotations
 import argparse
 import itertools
 import json
+import pickle
 import shutil
 import sys
 import tempfile
@@ -40,6 +42,7 @@ from kinfold.evaluate import GroundTruth
 from kinfold.gallery.describe import Describer
 from kinfold.gallery.fused import Fused
 from kinfold.gallery.model import Model
+from kinfold.gallery.query import Query, describe_query
 from kinfold.gallery.settings import Settings, engines_of
 from kinfold.gallery.state import State, read_segment
 from kinfold.gallery.store import MANIFEST, PHOTOS as TABLE, WEIGHTS, Manifest, Store
@@ -49,6 +52,7 @@ from kinfold.index.flat import FlatIndex
 from kinfold.io import kin
 from kinfold.local.colour import colours
 from kinfold.local.sift import SIFT
+from kinfold.rerank.pipeline import Answer
 from measure import heading, row
 
 PHOTOS = SHARED / "photos"
@@ -214,12 +218,68 @@ def size(path: Path) -> float:
     return total + sum(lists.stats()["bytes_per_photo"] for lists in fused.lists.values())
 
 
-def query_ms(gallery: Gallery, truth: GroundTruth, stages: tuple[str, ...]) -> float:
-    """Of 20 described queries, the median."""
+class Remembering(Gallery):
+    """A gallery that takes over described queries, and what was verified for another engine: it would be the same.
+
+    queries : by name, local features with colours; instead of a vector the descriptors of all networks
+    verified : by name of the query, then by id; grows
+    """
+
+    def remember(
+        self, queries: dict[str, Query], verified: dict[str, dict[int, Any]], n: int
+    ) -> None:
+        """n : how many networks this gallery has."""
+        self._queries, self._verified, self._n = queries, verified, n
+
+    def describe(self, query: Any, *, box: Any = None) -> Query:
+        known = self._queries[Path(query).name]
+        vector = self.state.model.describe(known.features, known.vector[: self._n])
+        return replace(known, vector=vector)
+
+    def rerank(self, query: Query, answer: Answer, stage_name: str, **options: Any) -> Answer:
+        if stage_name != "spatial":
+            return super().rerank(query, answer, stage_name, **options)
+        known = self._verified[query.name]
+        asked = answer.ids[: options["verify_top"]].tolist()
+        held = {i: known[i] for i in asked if i in known}
+        answer = replace(answer, verified={**answer.verified, **held})
+        answer = super().rerank(query, answer, stage_name, **options)
+        known.update(answer.verified)
+        # By inliers, as a stage that knew nothing leaves them: diffusion starts from the first.
+        found = sorted(asked, key=lambda i: -answer.verified[i].inliers)
+        return replace(answer, verified={i: answer.verified[i] for i in found})
+
+
+class _Raw:
+    """In place of a model: the networks' descriptors as they are."""
+
+    @staticmethod
+    def describe(features: Any, networks: Any) -> Any:
+        return networks
+
+
+def queries_of(source: Path, truth: GroundTruth) -> dict[str, Query]:
+    """The described queries, kept beside the source."""
+    kept = source.with_name("queries.pickle")
+    if not kept.exists():
+        with Gallery.open(source) as gallery:
+            describer = gallery._describer_of_queries()
+        found = {}
+        for name, known in zip(truth.qimlist, truth.gnd):
+            photo = PHOTOS / "jpg" / f"{name}.jpg"
+            query = describe_query(photo, known.get("bbx"), describer, _Raw())
+            found[photo.name] = replace(query, pixels=query.pixels[:1, :1])
+        kept.write_bytes(pickle.dumps(found))
+    queries: dict[str, Query] = pickle.loads(kept.read_bytes())
+    return queries
+
+
+def query_ms(gallery: Remembering, truth: GroundTruth, stages: tuple[str, ...]) -> float:
+    """Of 15 described queries, the median; nothing is remembered."""
     spent = []
-    for name, known in list(zip(truth.qimlist, truth.gnd))[:20]:
-        query = gallery.describe(PHOTOS / "jpg" / f"{name}.jpg", box=known.get("bbx"))
-        gallery.rank(query, rerank=(), top=20)
+    for name in truth.qimlist[:15]:
+        query = gallery.describe(f"{name}.jpg")
+        gallery.remember(gallery._queries, defaultdict(dict), gallery._n)
         start = time.perf_counter()
         gallery.rank(query, rerank=stages, top=20)
         spent.append(time.perf_counter() - start)
@@ -253,6 +313,11 @@ def main() -> None:
         folder.mkdir(exist_ok=True)
         files = [f"{name}.jpg" for name in truth.imlist]
         source = described(folder, files)
+        queries = queries_of(source, truth)
+        kept = folder / "verified.pickle"
+        verified = (
+            pickle.loads(kept.read_bytes()) if kept.exists() else {name: {} for name in queries}
+        )
         told = ", ".join(f"{stage} {ms:.0f}" for stage, ms in describing(files).items())
         print(f"describe, ms a photo: {told}\n", flush=True)
         columns = [
@@ -269,9 +334,11 @@ def main() -> None:
         for name, seed in itertools.product(arguments.engines, arguments.seeds):
             spent = sum(alone(source, part, seed, files) for part in parts_of(name))
             path = together(source, name, seed)
-            with Gallery.open(path) as gallery:
+            with Remembering(path) as gallery:
+                gallery.remember(queries, verified, parsed(name)[1])
                 judged = gallery.evaluate_ways(truth, list(STAGES.values()))
                 times = [query_ms(gallery, truth, ways) for ways in ((), ("spatial", "diffusion"))]
+            kept.write_bytes(pickle.dumps(verified))
             found = {stage: one.map for stage, one in zip(STAGES, judged)}
             both = halves(truth, judged[-1].average_precision)
             index_ms = spent / len(files) * 1e3
