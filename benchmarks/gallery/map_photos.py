@@ -7,8 +7,8 @@ one. AP is Oxford's trapezoid, junk removed. Codebook and whitening are learnt o
 *halves*: mAP of the queries of two random halves of the things, for the last stage. `cnn` is SqueezeNet 1.1 alone; with
 *2 (`cnn*2`, `asmk+colour+cnn*2`) it is both networks, MobileNetV2 pooled by SPoC with its centre prior.
 
-Photos and queries are described once; each engine is learnt and indexed alone, as `kinfold index` does it, and galleries
-of several engines take over what theirs have learnt; a photo is verified once for all engines. With --keep an interrupted
+Photos and queries are described once; each engine is learnt and indexed alone, as `kinfold index` does it; galleries of
+several engines take over what theirs have learnt; a photo is verified once for all engines. With --keep an interrupted
 run goes on, and engines can be run one by one.
 *B/photo*: what the engine holds of a photo, local features apart. *index*: CPU time of a photo, learning included,
 once it is described; *describe*: CPU time of each part.
