@@ -56,6 +56,15 @@ def test_bad_input(kinfold, city, photos, tmp_path) -> None:
     )
     check_error(kinfold("index", photos, "-o", city, "--dim", 64), "was made with dim 128")
     check_error(kinfold("index", photos, "-o", city, "--model", city), "has a model already")
+    check_error(
+        kinfold("index", photos, "-o", city, "--pooling", "spoc"), "was made with pooling gem"
+    )
+    check_error(
+        kinfold("index", photos, "-o", tmp_path / "new4.kin", "--pooling", "magic"),
+        "pooling: expected one of",
+    )
+    more = [part for _ in range(5) for part in ("--weights", "x.safetensors")]
+    check_error(kinfold("index", photos, "-o", tmp_path / "new4.kin", *more), "got 5")
     check_error(kinfold("index", photos, "-o", tmp_path / "new4.kin", "--engine", "cnn"), "weights")
     check_error(
         kinfold("index", photos, "-o", tmp_path / "new5.kin", "--model", tmp_path / "none"),
