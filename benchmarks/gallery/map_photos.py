@@ -318,8 +318,11 @@ def main() -> None:
         verified = (
             pickle.loads(kept.read_bytes()) if kept.exists() else {name: {} for name in queries}
         )
-        told = ", ".join(f"{stage} {ms:.0f}" for stage, ms in describing(files).items())
-        print(f"describe, ms a photo: {told}\n", flush=True)
+        told = folder / "describing.txt"
+        if not told.exists():
+            spent = describing(files).items()
+            told.write_text(", ".join(f"{stage} {ms:.0f}" for stage, ms in spent))
+        print(f"describe, ms a photo: {told.read_text()}\n", flush=True)
         columns = [
             "engine",
             "seed",
