@@ -275,9 +275,9 @@ def queries_of(source: Path, truth: GroundTruth) -> dict[str, Query]:
 
 
 def query_ms(gallery: Remembering, truth: GroundTruth, stages: tuple[str, ...]) -> float:
-    """Of 15 described queries, the median; nothing is remembered."""
+    """Of 10 described queries, the median; nothing is remembered."""
     spent = []
-    for name in truth.qimlist[:15]:
+    for name in truth.qimlist[:10]:
         query = gallery.describe(f"{name}.jpg")
         gallery.remember(gallery._queries, defaultdict(dict), gallery._n)
         start = time.perf_counter()
