@@ -183,8 +183,8 @@ double modularity(const py::object& starts, const py::object& neighbours, const 
 }
 
 py::tuple nn_descent(const py::object& x, const std::string& metric, std::size_t k,
-                     std::uint64_t seed, std::size_t probes, std::size_t sample, std::size_t rounds,
-                     double least_change) {
+                     std::uint64_t seed, std::size_t probes, std::size_t sample, double recall,
+                     std::size_t rounds, double least_change) {
   const auto v = expect<float>(x, "x", 2);
   require(cols(v) > 0 && k > 0, "x: expected at least one dimension, k at least 1");
   require(metric == "l2" || metric == "ip", "metric: expected l2 or ip");
@@ -199,7 +199,7 @@ py::tuple nn_descent(const py::object& x, const std::string& metric, std::size_t
     const py::gil_scoped_release release;
     taken = scan::nn_descent(v.data(), rows(v), cols(v),
                              metric == "l2" ? scan::Metric::l2 : scan::Metric::inner_product, k,
-                             {seed, probes, sample, rounds, least_change}, d, i);
+                             {seed, probes, sample, recall, rounds, least_change}, d, i);
   }
   return py::make_tuple(distances, ids, taken);
 }
@@ -233,7 +233,8 @@ void register_graph(py::module_ m) {
   const scan::DescentOptions usual;
   m.def("nn_descent", &nn_descent, py::arg("x"), py::arg("metric"), py::arg("k"), py::arg("seed"),
         py::arg("probes") = usual.probes, py::arg("sample") = usual.sample,
-        py::arg("rounds") = usual.rounds, py::arg("least_change") = usual.least_change);
+        py::arg("recall") = usual.recall, py::arg("rounds") = usual.rounds,
+        py::arg("least_change") = usual.least_change);
   m.def("components", &components, py::arg("starts"), py::arg("neighbours"), py::arg("weights"),
         py::arg("least"));
   m.def("communities", &communities, py::arg("starts"), py::arg("neighbours"), py::arg("weights"),

@@ -15,6 +15,7 @@
 
 #include "core/checked.h"
 #include "core/error.h"
+#include "core/random.h"
 #include "core/threads.h"
 #include "scan/block_join.h"
 #include "scan/pair_filter.h"
@@ -147,7 +148,7 @@ class Descent {
   std::size_t run() {
     std::size_t round = 0;
     const double least = options_.least_change * static_cast<double>(rows_.n * k());
-    while (round < options_.rounds) {
+    while (round < options_.rounds && recall_of_sample() < options_.recall) {
       ++round;
       if (static_cast<double>(join_neighbours(round)) <= least) break;
     }
@@ -186,6 +187,32 @@ class Descent {
     thread_local std::unique_ptr<Room> room;
     if (!room) room = std::make_unique<Room>();
     return *room;
+  }
+
+  // By comparing some rows with all.
+  double recall_of_sample() {
+    constexpr std::size_t sample = 128;
+    const std::size_t n = rows_.n;
+    if (n <= k()) return 1;
+    std::vector<std::size_t> hits(sample);
+    parallel_for(sample, 1, [&](std::size_t at, std::size_t) {
+      poll_interrupt();
+      Random random(options_.seed + at);
+      const auto row = static_cast<Place>(random.below(n));
+      const float bound = lists_.bound(row);
+      std::vector<float> values;
+      for (std::size_t other = 0; other < n; ++other) {
+        const float value = scorer_(order_[row], other);
+        if (value <= bound && other != order_[row]) values.push_back(value);
+      }
+      // All that were found are among them.
+      const auto last = values.begin() + static_cast<std::ptrdiff_t>(k() - 1);
+      std::nth_element(values.begin(), last, values.end());
+      for (const std::uint64_t* e = lists_.begin(row); e != lists_.end(row); ++e)
+        hits[at] += distance_of(*e) <= *last;
+    });
+    const auto found = std::accumulate(hits.begin(), hits.end(), std::size_t{0});
+    return static_cast<double>(found) / static_cast<double>(sample * k());
   }
 
   // One round. Returns how many entries are new, as far as they stay.
@@ -320,10 +347,10 @@ std::size_t nn_descent(const float* x, std::size_t n, std::size_t d, Metric metr
   if (n == 0) return 0;
   const Rows rows = rows_of(x, n, d, metric);
   BlockJoin start(rows, k, Filter::automatic, 0, options.seed);
-  // Blocks grow in number, and the neighbours of a row spread over more of them, but slowly: the
-  // first lists hold 19 of 20 neighbours of SIFT descriptors at any size.
+  // Blocks grow in number, and the neighbours of a row spread over more of them, but slowly: so
+  // many give 98 or 99 of 100 neighbours of SIFT descriptors.
   const auto blocks = static_cast<double>(n) / BlockJoin::block;
-  const auto usual = std::max<std::size_t>(4, static_cast<std::size_t>(std::sqrt(blocks)));
+  const auto usual = std::max<std::size_t>(4, static_cast<std::size_t>(2 * std::sqrt(blocks)));
   start.join_nearest(options.probes ? options.probes : usual);
   Descent descent(rows, options, std::move(start));
   const std::size_t rounds = descent.run();

@@ -13,7 +13,9 @@ struct DescentOptions {
   std::uint64_t seed = 0;
   std::size_t probes = 0;   // blocks of 512 near rows that the first lists are from; 0: a choice
   std::size_t sample = 20;  // new and old neighbours, and as many that name the row, of each join
-  std::size_t rounds = 12;
+  // Rounds are added while a sample of rows has found less than this share of its neighbours.
+  double recall = 0.98;
+  std::size_t rounds = 12;     // at most
   double least_change = 0.02;  // the share of new entries at which it ends
 };
 

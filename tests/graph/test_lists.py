@@ -201,6 +201,18 @@ def test_descent_depends_on_its_seed_alone(threads: int) -> None:
     assert not same(found, KNNLists.build(x, 12, method="nn-descent", seed=5))
 
 
+def test_descent_goes_on_for_more_recall() -> None:
+    x = np.random.default_rng(7).normal(size=(15000, 60)).astype(np.float32)
+    exact = KNNLists.build(x, 12)
+    little, more = (
+        recall(KNNLists.build(x, 12, method="nn-descent", recall=share), exact)
+        for share in (0.0, 1.0)
+    )
+    assert little + 0.02 < more
+    with pytest.raises(ValueError, match="recall: expected"):
+        KNNLists.build(x, 12, method="nn-descent", recall=1.5)
+
+
 @pytest.mark.parametrize("n", [1, 2, 5, 40, 300])
 def test_descent_of_few_is_exact(rng: np.random.Generator, n: int) -> None:
     x = clustered(rng, n)

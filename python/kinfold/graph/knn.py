@@ -120,7 +120,7 @@ class KNNGraph:
         metric : "cosine" or "ip" (inner product)
         reciprocal : keep an edge only where each end is among the k nearest of the other; else
             where either is
-        method, index, seed, search : how neighbours are found, see KNNLists.build
+        method, index, seed, search : how neighbours are found, see KNNLists.build, which takes `recall` too
         """
         lists = KNNLists.build(x, k, metric=metric, method=method, index=index, seed=seed, **search)
         return cls.from_lists(lists, gamma=gamma, reciprocal=reciprocal)

@@ -16,6 +16,7 @@ from kinfold.base.arrays import (
     as_choice,
     as_count,
     as_ids,
+    as_number,
     as_vectors,
 )
 from kinfold.base.errors import FileFormatError
@@ -70,6 +71,7 @@ class KNNLists:
         method: str = "exact",
         index: Any = None,
         seed: int = 0,
+        recall: float = 0.98,
         **search: Any,
     ) -> KNNLists:
         """The neighbours of each vector among the others.
@@ -78,9 +80,11 @@ class KNNLists:
         metric : "cosine" or "ip" (inner product)
         method : "exact", or "nn-descent": approximate, for millions of vectors (Dong, Moses & Li, WWW
             2011); the result depends on the seed, not on the threads
+        recall : rounds of nn-descent go on while a sample of rows has found less than this share of its neighbours
         index : search in this index instead: a description such as "IVF1024,SQ8", trained here, or an
             index that holds the rows of x under their numbers; ``search`` are options of its search,
-            such as nprobe=16. Similarities are those of the vectors, whatever the index compares
+            such as nprobe=16. Similarities are those of the vectors, whatever the index compares: a second look
+            of its own (",RFlat") is work done twice
         """
         vectors = _vectors(x, "x", as_choice(metric, "metric", METRICS))
         k = as_count(k, "k")
@@ -93,7 +97,8 @@ class KNNLists:
             distances, ids = _core.scan.self_join(vectors, "ip", k)
         else:
             seed = as_count(seed, "seed", least=0)
-            distances, ids, _ = _core.graph.nn_descent(vectors, "ip", k, seed)
+            recall = as_number(recall, "recall", least=0, most=1)
+            distances, ids, _ = _core.graph.nn_descent(vectors, "ip", k, seed, recall=recall)
         return cls(ids, np.where(ids >= 0, -distances, 0), metric=metric)
 
     def __len__(self) -> int:
