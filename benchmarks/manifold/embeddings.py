@@ -35,7 +35,9 @@ def mnist(n: int) -> NDArray[np.float32]:
     return pixels.reshape(-1, 784)[:n].astype(np.float32) / 255
 
 
-SETS: dict[str, Callable[[int], Any]] = {"mnist": mnist, "roll": lambda n: swiss_roll(n).points}
+SETS: dict[str, Callable[[int], Any]] = {
+    "mnist": mnist, "roll": lambda n: swiss_roll(n).points, "sift": lambda n: data.sift()["base"][:n],
+}  # fmt: skip
 
 
 def pairs(k: int, dim: int) -> dict[str, tuple[Any, Callable[[], Any]]]:

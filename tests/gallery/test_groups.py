@@ -8,8 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from kinfold import Gallery
+from kinfold import Gallery, KNNGraph
 from kinfold.base.errors import GalleryError
+from kinfold.gallery.groups import candidates
+from kinfold.graph.communities import communities, connected_components, members
 from kinfold.report.groups import groups_page
 
 from .conftest import SCENES, VIEWS, texture, view, write_photo
@@ -46,6 +48,35 @@ def test_every_scene_is_a_group(indexed: Path) -> None:
         assert gallery.groups(least_inliers=100_000, verbose=False) == []
         with pytest.raises(ValueError, match="^least_inliers: expected"):
             gallery.groups(least_inliers=0)
+
+
+def test_groups_are_components_of_the_reciprocal_graph_confirmed(indexed: Path) -> None:
+    with Gallery.open(indexed) as gallery:
+        state = gallery.state
+        place = {int(id): at for at, id in enumerate(state.ids)}
+        graph = state.graph
+        assert graph.reciprocal
+        groups = gallery.groups(bridge=0, verbose=False)
+        confirmed = [
+            sorted((place[pair.first], place[pair.second]))
+            for group in groups
+            for pair in group.pairs
+        ]
+        # Only edges of the graph are looked at, and of those that are confirmed the components are the groups.
+        edges = {tuple(edge) for edge in candidates(graph).tolist()}
+        assert {tuple(pair) for pair in confirmed} <= edges
+        n = len(graph)
+        both = np.array(confirmed + [pair[::-1] for pair in confirmed])
+        both = both[np.lexsort((both[:, 1], both[:, 0]))]
+        starts = np.searchsorted(both[:, 0], np.arange(n + 1))
+        kept = KNNGraph(starts, both[:, 1].astype(np.int32), np.ones(len(both), np.float32))
+        parts = {tuple(part.tolist()) for part in members(connected_components(kept))}
+        assert parts == {tuple(sorted(place[p.id] for p in group.photos)) for group in groups}
+        # A group lies within one component of the whole graph; communities keep what is confirmed together.
+        components = connected_components(graph)
+        assert all(len(set(components[list(part)])) == 1 for part in parts)
+        labels = communities(graph)
+        assert np.mean([labels[a] == labels[b] for a, b in confirmed]) > 0.9
 
 
 def test_duplicates_and_photos_without_features(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from kinfold import _core
 from kinfold.base.arrays import Ids, Vectors
-from kinfold.base.neighbours import exact_neighbours
+from kinfold.base.neighbours import exact_neighbours, self_neighbours
 from kinfold.index.base import unit_rows
 
 METRICS = ("l2", "cosine")
@@ -42,14 +42,8 @@ def by_metric(vectors: Vectors, metric: str) -> Vectors:
 
 def nearest_others(vectors: Vectors, k: int) -> Lists:
     """The min(k, n - 1) nearest other rows of each row."""
-    n = len(vectors)
-    k = min(k, n - 1)
-    found = exact_neighbours(vectors, vectors, k + 1)
-    # Among duplicates a point may not be in its own list: then the last is left out.
-    others = found.ids != np.arange(n)[:, None]
-    others[others.all(axis=1), -1] = False
-    shape = (n, k)
-    return Lists(found.ids[others].reshape(shape), np.sqrt(found.distances[others]).reshape(shape))
+    found = self_neighbours(vectors, min(k, len(vectors) - 1))
+    return Lists(found.ids, np.sqrt(found.distances))
 
 
 def nearest_of(queries: Vectors, vectors: Vectors, k: int) -> Lists:
