@@ -158,17 +158,25 @@ py::list match_many(const geometry::Coded& query, const py::list& photos, double
   return as_arrays(found);
 }
 
+void check_words(const Array<std::int64_t>& words, const char* name) {
+  const std::int64_t* x = words.data();
+  if (std::any_of(x, x + words.size(), [](std::int64_t word) { return word < 0 || word >> 32; }))
+    throw InvalidArgument(std::string(name) + ": expected words from 0 to 2**32 - 1");
+}
+
 py::list match_words(const geometry::Coded& query, const py::list& photos,
                      const py::object& query_words, const py::list& photo_words, std::size_t most,
                      double ratio, bool mutual) {
   const auto coded = coded_of(query, photos);
   const auto asked = expect<std::int64_t>(query_words, "query_words", 2);
   require(rows(asked) == query.size(), "query_words: expected a row for each feature");
+  check_words(asked, "query_words");
   require(photo_words.size() == coded.size(), "photo_words: expected words for each photo");
   std::vector<Array<std::int64_t>> held;
   for (std::size_t i = 0; i < coded.size(); ++i) {
     held.push_back(expect<std::int64_t>(photo_words[i], "photo_words", 1));
     require(rows(held.back()) == coded[i]->size(), "photo_words: expected one for each feature");
+    check_words(held.back(), "photo_words");
   }
   std::vector<geometry::Pairs> found(coded.size());
   {

@@ -6,6 +6,7 @@
 #include <limits>
 #include <numeric>
 
+#include "core/radix.h"
 #include "kernels/table.h"
 
 namespace kf::geometry {
@@ -42,6 +43,19 @@ Pairs one_to_one(std::vector<Nearest> found) {
   }
   std::sort(kept.begin(), kept.end());
   return kept;
+}
+
+// word << 32 | feature, ascending, of n words that lie `multiple` a feature; in room for twice as
+// many.
+const std::uint64_t* by_word(const std::int64_t* words, std::size_t n, std::size_t multiple,
+                             std::uint64_t* room) {
+  std::uint64_t all = 0;
+  for (std::size_t i = 0; i < n; ++i) {
+    const auto word = static_cast<std::uint64_t>(words[i]);
+    all |= word;
+    room[i] = word << 32 | i / multiple;
+  }
+  return radix_sort(room, room + n, n, 32, 32 + static_cast<unsigned>(std::bit_width(all)));
 }
 
 bool clear(std::int32_t nearest, std::int32_t rival, double ratio) {
@@ -155,12 +169,32 @@ Pairs Asking::match_words(const Coded& photo, const std::int64_t* query_words,
   if (!query_.size() || !photo.size()) return {};
   const KernelTable& kernel = kernels();
   const std::size_t d = photo.padded(), n = photo.size();
-  // The photo's features, word by word.
-  std::vector<std::pair<std::int64_t, std::uint32_t>> held(n);
-  for (std::size_t p = 0; p < n; ++p) held[p] = {photo_words[p], static_cast<std::uint32_t>(p)};
-  std::sort(held.begin(), held.end());
-  std::vector<std::int64_t> asked(query_words, query_words + query_.size() * multiple);
-  std::sort(asked.begin(), asked.end());
+  // Features of both sides, word by word: what shares a word lies at the same place of two sorted
+  // lists.
+  struct Held;
+  struct Asked;
+  const std::size_t uses = query_.size() * multiple;
+  const std::uint64_t* held =
+      by_word(photo_words, n, 1, thread_scratch<std::uint64_t, Held>(2 * n));
+  const std::uint64_t* asked =
+      by_word(query_words, uses, multiple, thread_scratch<std::uint64_t, Asked>(2 * uses));
+  std::vector<std::pair<std::uint32_t, std::uint32_t>> ranges(
+      uses);  // of held, for each query's feature
+  std::vector<std::uint32_t> found_ranges(query_.size(), 0);
+  for (std::size_t i = 0, j = 0; i < uses;) {
+    const std::uint64_t word = asked[i] >> 32;
+    std::size_t end = i, to = j;
+    while (end < uses && asked[end] >> 32 == word) ++end;
+    while (j < n && held[j] >> 32 < word) ++j;
+    for (to = j; to < n && held[to] >> 32 == word;) ++to;
+    if (to > j && end - i <= most * multiple && to - j <= most)
+      for (std::size_t k = i; k < end; ++k) {
+        const auto q = static_cast<std::uint32_t>(asked[k]);
+        ranges[q * multiple + found_ranges[q]++] = {static_cast<std::uint32_t>(j),
+                                                    static_cast<std::uint32_t>(to)};
+      }
+    i = end, j = to;
+  }
   std::vector<std::int32_t> bias(n), sums;
   for (std::size_t p = 0; p < n; ++p) bias[p] = 128 * photo.sum(p) - photo.half_norm(p);
   constexpr std::uint32_t nobody = std::numeric_limits<std::uint32_t>::max();
@@ -168,16 +202,10 @@ Pairs Asking::match_words(const Coded& photo, const std::int64_t* query_words,
   std::vector<std::uint32_t> rows;
   for (std::size_t q = 0; q < query_.size(); ++q) {
     rows.clear();
-    for (std::size_t w = 0; w < multiple; ++w) {
-      const std::int64_t word = query_words[q * multiple + w];
-      const auto uses = std::equal_range(asked.begin(), asked.end(), word);
-      const auto from = std::lower_bound(held.begin(), held.end(), std::make_pair(word, 0u));
-      auto to = from;
-      while (to != held.end() && to->first == word) ++to;
-      if (static_cast<std::size_t>(uses.second - uses.first) > most * multiple ||
-          static_cast<std::size_t>(to - from) > most)
-        continue;
-      for (auto at = from; at != to; ++at) rows.push_back(at->second);
+    for (std::size_t w = 0; w < found_ranges[q]; ++w) {
+      const auto [from, to] = ranges[q * multiple + w];
+      for (std::size_t at = from; at < to; ++at)
+        rows.push_back(static_cast<std::uint32_t>(held[at]));
     }
     if (rows.empty()) continue;
     sums.resize(rows.size());

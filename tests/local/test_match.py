@@ -212,10 +212,10 @@ def test_bad_ratio() -> None:
 
 def test_bad_words_and_dimensions() -> None:
     some = features(np.ones((2, 128), np.uint8))
-    for words in ([[0, 1]], [0.5, 1], [0, 1, 2]):
+    for words in ([[0, 1]], [0.5, 1], [0, 1, 2], [-1, 0]):
         with pytest.raises(ValueError, match="^query_words: expected"):
             match_words(some, [some], words, [[0, 1]])
-    for lists in ([], [[0]], [[0.5, 1]]):
+    for lists in ([], [[0]], [[0.5, 1]], [[1 << 32, 0]]):
         with pytest.raises(ValueError, match="^photo_words: expected"):
             match_words(some, [some], [0, 1], lists)
     with pytest.raises(ValueError, match="^photos: expected"):

@@ -106,7 +106,7 @@ def match_words(
 ) -> list[NDArray[np.int64]]:
     """match_many among features that share a visual word: much quicker, and it finds less.
 
-    query_words : int64 (n,) or (n, multiple), of the query's features
+    query_words : int64 (n,) or (n, multiple), of the query's features; words from 0 to 2**32 - 1
     photo_words : for each photo int64 (m,)
     most : a word that more features of either photo have tells nothing and is passed over
     """
