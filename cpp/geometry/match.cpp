@@ -169,8 +169,7 @@ Pairs Asking::match_words(const Coded& photo, const std::int64_t* query_words,
   if (!query_.size() || !photo.size()) return {};
   const KernelTable& kernel = kernels();
   const std::size_t d = photo.padded(), n = photo.size();
-  // Features of both sides, word by word: what shares a word lies at the same place of two sorted
-  // lists.
+  // Features of both sides, word by word.
   struct Held;
   struct Asked;
   const std::size_t uses = query_.size() * multiple;
@@ -178,20 +177,21 @@ Pairs Asking::match_words(const Coded& photo, const std::int64_t* query_words,
       by_word(photo_words, n, 1, thread_scratch<std::uint64_t, Held>(2 * n));
   const std::uint64_t* asked =
       by_word(query_words, uses, multiple, thread_scratch<std::uint64_t, Asked>(2 * uses));
-  std::vector<std::pair<std::uint32_t, std::uint32_t>> ranges(
-      uses);  // of held, for each query's feature
-  std::vector<std::uint32_t> found_ranges(query_.size(), 0);
+  // For each of the query's features the ranges of `held` that share a word with it.
+  std::vector<std::pair<std::uint32_t, std::uint32_t>> ranges(uses);
+  std::vector<std::uint32_t> shared(query_.size(), 0);
   for (std::size_t i = 0, j = 0; i < uses;) {
     const std::uint64_t word = asked[i] >> 32;
-    std::size_t end = i, to = j;
+    std::size_t end = i;
     while (end < uses && asked[end] >> 32 == word) ++end;
     while (j < n && held[j] >> 32 < word) ++j;
-    for (to = j; to < n && held[to] >> 32 == word;) ++to;
+    std::size_t to = j;
+    while (to < n && held[to] >> 32 == word) ++to;
     if (to > j && end - i <= most * multiple && to - j <= most)
       for (std::size_t k = i; k < end; ++k) {
         const auto q = static_cast<std::uint32_t>(asked[k]);
-        ranges[q * multiple + found_ranges[q]++] = {static_cast<std::uint32_t>(j),
-                                                    static_cast<std::uint32_t>(to)};
+        ranges[q * multiple + shared[q]++] = {static_cast<std::uint32_t>(j),
+                                              static_cast<std::uint32_t>(to)};
       }
     i = end, j = to;
   }
@@ -202,7 +202,7 @@ Pairs Asking::match_words(const Coded& photo, const std::int64_t* query_words,
   std::vector<std::uint32_t> rows;
   for (std::size_t q = 0; q < query_.size(); ++q) {
     rows.clear();
-    for (std::size_t w = 0; w < found_ranges[q]; ++w) {
+    for (std::size_t w = 0; w < shared[q]; ++w) {
       const auto [from, to] = ranges[q * multiple + w];
       for (std::size_t at = from; at < to; ++at)
         rows.push_back(static_cast<std::uint32_t>(held[at]));
