@@ -84,6 +84,10 @@ std::unique_ptr<BoundWords> make_words(std::size_t photos, const py::object& sta
   const Groups g = groups_of(starts, photo, photos, parts, "photo", bound->keep);
   require(g.count > 0, "starts: expected at least one word");
   bound->lists = {g.shape, g.count, photos, g.starts, g.item, g.parts};
+  // Scans look for where the photos of a tile end.
+  for (std::size_t w = 0; w < g.count; ++w)
+    for (auto i = g.starts[w] + 1; i < g.starts[w + 1]; ++i)
+      require(g.item[i - 1] < g.item[i], "photo: expected to ascend in each word");
   return bound;
 }
 

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 import kinfold as kf
+from kinfold import _core
 from kinfold.local import asmk, inverted_file
 from kinfold.local.asmk import ASMK
 from kinfold.local.words import VisualWords
@@ -361,3 +362,12 @@ def test_refusals(rng: np.random.Generator) -> None:
         model.search(np.zeros((2, 4)), 3)
     with pytest.raises(ValueError, match=r"^photos\[1\]: expected vectors of dimension 12"):
         model.add([np.zeros((2, 12)), np.zeros((2, 4))])
+    arrays = model.arrays()
+    word = int(np.diff(arrays["starts"]).argmax())
+    photo = arrays["photo"].copy()
+    own = slice(*arrays["starts"][word : word + 2])
+    photo[own] = photo[own][::-1]
+    with pytest.raises(ValueError, match="^array 'photo': expected to ascend"):
+        ASMK.from_state(model.params(), {**arrays, "photo": photo})
+    with pytest.raises(ValueError, match="^photo: expected to ascend in each word"):
+        _core.scan.ByWord(len(model), arrays["starts"], photo, arrays["parts"])

@@ -430,6 +430,9 @@ class ASMK:
         found = take(arrays, name, np.uint32, (None,))
         check_starts(starts, len(found), "starts")
         check_range(found, items, name)
+        falls = np.flatnonzero(found[1:] <= found[:-1]) + 1
+        if not np.isin(falls, starts).all():
+            raise FileFormatError(f"array '{name}': expected to ascend from start to start")
         next_id = int(take(arrays, "next_id", np.uint64, (1,))[0])
         if len(ids) and (ids.min() < 0 or ids.max() >= next_id or len(np.unique(ids)) < len(ids)):
             raise FileFormatError("array 'ids': expected distinct ids from 0 below next_id")
