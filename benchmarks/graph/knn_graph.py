@@ -121,7 +121,7 @@ def main() -> None:
     truth = other_neighbours(x[rows], x, rows, K, metric="ip").ids
     if "pynndescent" in arguments.only:
         pynndescent(x[:2000], arguments.threads)  # compiles at its first use
-    print(f"{len(x)} vectors, {arguments.threads} threads, {_core.level()}")
+    print(f"{len(x)} vectors, {arguments.threads} threads, {_core.level()}", flush=True)
     for name in arguments.only:
         wall, cpu = time.perf_counter(), time.process_time()
         found = CONTESTANTS[name](x, arguments.threads)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import kinfold as kf
-from kinfold import FileFormatError, KNNGraph, KNNLists, use_threads
+from kinfold import FileFormatError, KNNGraph, KNNLists, _core, use_threads
 from kinfold.base.state import Stateful
 
 
@@ -199,6 +199,20 @@ def test_descent_depends_on_its_seed_alone(threads: int) -> None:
     with use_threads(1):
         assert same(found, KNNLists.build(x, 12, method="nn-descent", seed=4))
     assert not same(found, KNNLists.build(x, 12, method="nn-descent", seed=5))
+
+
+@pytest.mark.parametrize("metric", ["l2", "ip"])
+def test_rows_that_ask_for_all_blocks_find_all(metric: str) -> None:
+    rng = np.random.default_rng(8)
+    # Enough rows for the look along a few directions first, and a last block that is not full.
+    x = (rng.normal(size=(9001, 40)) * 0.85 ** np.arange(40)).astype(np.float32)
+    if metric == "ip":
+        x /= np.linalg.norm(x, axis=1, keepdims=True)
+    found = _core.graph.nn_descent(x, metric, 12, 0, probes=10**6, rounds=0)
+    exact = _core.scan.self_join(x, metric, 12)
+    assert np.array_equal(found[0], exact[0]) and np.array_equal(found[1], exact[1])
+    few = _core.graph.nn_descent(x, metric, 12, 0, probes=1, rounds=0)[1]
+    assert 0.3 < np.mean([np.isin(a, b).mean() for a, b in zip(few, exact[1])]) < 1
 
 
 def test_descent_goes_on_for_more_recall() -> None:
