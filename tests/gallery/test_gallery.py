@@ -215,6 +215,12 @@ def test_creating_where_something_is(indexed, rendered, tmp_path) -> None:
     (tmp_path / "file").write_text("x")
     with pytest.raises(GalleryError, match="is a file"):
         Gallery.create(tmp_path / "file")
+    # What is left where making a gallery was interrupted is no hindrance.
+    left = tmp_path / "left.kin"
+    (left / "segments").mkdir(parents=True)
+    for name in ("LOCK", "photos.sqlite", "photos.sqlite-journal", ".MANIFEST.json.1.tmp"):
+        (left / name).write_bytes(b"")
+    Gallery.create(left).close()
     for settings, words in (
         ({"engine": "magic"}, "engine"),
         ({"wings": 2}, "wings"),

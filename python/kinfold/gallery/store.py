@@ -77,7 +77,8 @@ class Store:
 
     def _foreign(self) -> bool:
         """Whether the folder holds what no interrupted creation leaves."""
-        ours = {*_PARTS, "LOCK", PHOTOS, f"{PHOTOS}-wal", f"{PHOTOS}-shm"}
+        table = {f"{PHOTOS}{ending}" for ending in ("", "-wal", "-shm", "-journal")}
+        ours = {*_PARTS, "LOCK", *table}
         return any(
             entry.name not in ours and not entry.name.startswith(f".{MANIFEST}.")
             for entry in self.folder.iterdir()
