@@ -21,7 +21,7 @@ _LEARNT = 100_000
 class TEmbeddingEngine(PooledEngine):
     """Jegou & Zisserman, CVPR 2014."""
 
-    weight: ClassVar[float] = 0.15
+    weight: ClassVar[float] = 0.3
     name = "tembedding"
     pooling = TEmbedding
 
