@@ -65,7 +65,8 @@ STAGES = {
 NETWORKS = {"squeezenet1_1": "gem", "mobilenet_v2": "spoc-centre"}
 ENGINES = [
     "asmk", "bow", "vlad", "tembedding", "colour", "cnn", "cnn*2", "asmk+vlad", "asmk+vlad+colour",
-    "asmk+tembedding+colour", "asmk+cnn", "asmk+colour+cnn", "asmk+colour+cnn*2", "tembedding+colour+cnn*2",
+    "asmk+tembedding+colour", "asmk+cnn", "asmk+colour+cnn", "asmk+tembedding+colour+cnn",
+    "asmk+colour+cnn*2", "asmk+tembedding+colour+cnn*2", "tembedding+colour+cnn*2",
 ]  # fmt: skip
 
 
