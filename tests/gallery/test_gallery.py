@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import shutil
+import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -97,6 +99,24 @@ def test_a_box_in_a_large_photo(indexed, tmp_path) -> None:
     )
     if second.path == "scene4/view0.jpg":
         np.testing.assert_allclose(second.box, [[0, 0], [300, 0], [300, 300], [0, 300]], atol=4)
+
+
+def test_threads_that_search_first_set_up_one_describer(indexed, rendered, monkeypatch) -> None:
+    from kinfold.gallery import gallery as module
+
+    made = []
+
+    class Slow(module.Describer):
+        def __init__(self, *given: object) -> None:
+            made.append(1)
+            time.sleep(0.1)
+            super().__init__(*given)
+
+    monkeypatch.setattr(module, "Describer", Slow)
+    photo = rendered / "scene1" / "view0.jpg"
+    with Gallery.open(indexed) as gallery, ThreadPoolExecutor(3) as pool:
+        assert len(list(pool.map(gallery.describe, [photo] * 3))) == 3
+    assert len(made) == 1
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 import numpy as np
@@ -58,6 +59,8 @@ class Gallery:
         self._segments = Segments(self._store)
         self._state: State | None = None
         self._describer: Describer | None = None
+        # Networks must not be set up by two threads at once.
+        self._describing = Lock()
 
     @classmethod
     def create(
@@ -521,11 +524,12 @@ class Gallery:
         return self._state
 
     def _described_by(self, manifest: Manifest) -> Describer:
-        if self._describer is None:
-            self._describer = Describer(
-                self.settings, [self._store.part(name) for name in manifest.weights]
-            )
-        return self._describer
+        with self._describing:
+            if self._describer is None:
+                self._describer = Describer(
+                    self.settings, [self._store.part(name) for name in manifest.weights]
+                )
+            return self._describer
 
     def _describer_of_queries(self) -> Describer:
         describer = self._described_by(self.state.manifest)
