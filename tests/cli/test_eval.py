@@ -25,7 +25,7 @@ def test_table_and_json(kinfold, city, truth) -> None:
     assert done.returncode == 0, done.stderr
     assert (
         "thing2_0" in done.stdout
-        and "mAP 1.0000  (engine asmk+vlad+colour, re-ranking spatial,diffusion, protocol oxford)"
+        and "mAP 1.0000  (engine asmk+tembedding+colour, re-ranking spatial,diffusion, protocol oxford)"
         in done.stdout
     )
     done = kinfold(

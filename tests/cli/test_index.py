@@ -52,7 +52,7 @@ def test_bad_input(kinfold, city, photos, tmp_path) -> None:
     )
     check_error(
         kinfold("index", photos, "-o", city, "--engine", "cnn"),
-        "was made with engine asmk+vlad+colour",
+        "was made with engine asmk+tembedding+colour",
     )
     check_error(kinfold("index", photos, "-o", city, "--dim", 64), "was made with dim 128")
     check_error(kinfold("index", photos, "-o", city, "--model", city), "has a model already")

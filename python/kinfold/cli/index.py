@@ -36,7 +36,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=engine,
         metavar="NAME[+NAME...]",
         help=f"what of a photo is compared: {', '.join(METHODS)}, or several joined by + "
-        "(default: asmk+vlad+colour; cnn with --weights)",
+        "(default: asmk+tembedding+colour; cnn with --weights)",
     )
     parser.add_argument(
         "--shares",

@@ -39,7 +39,7 @@ class Settings:
     codewords : size of the VLAD codebook
     colour_codewords : size of the codebook of colours
     visual_words : size of ASMK's codebook; less where there are few features
-    centroids : of the triangulation embedding
+    centroids : of the triangulation embedding; fewer where there are few descriptors to learn from
     dim, network_dim : length of the engines' descriptors after PCA-whitening; less where there are fewer photos
     whitening : exponent of the whitening: 0.5 evens all variances out, 0 none
     network_side, network_scales, exponent : of networks, see ``features.Extractor``
@@ -49,7 +49,7 @@ class Settings:
     seed : of the codebook
     """
 
-    engine: str = "asmk+vlad+colour"
+    engine: str = "asmk+tembedding+colour"
     shares: tuple[float, ...] = ()
     max_side: int = 800
     max_features: int = 1500

@@ -1,4 +1,4 @@
-"""RootSIFT, triangulation embedding with democratic aggregation."""
+"""RootSIFT, triangulation embedding, summed."""
 
 from __future__ import annotations
 
@@ -14,12 +14,13 @@ from kinfold.gallery.settings import Settings
 from kinfold.local.sift import root_sift
 from kinfold.local.t_embedding import TEmbedding
 
-# Descriptors that the embedding is learnt on.
+# Descriptors that the embedding is learnt on, and those for each centroid: it whitens in as many times 128 dimensions.
 _LEARNT = 100_000
+_PER_CENTROID = 4096
 
 
 class TEmbeddingEngine(PooledEngine):
-    """Jegou & Zisserman, CVPR 2014."""
+    """Jegou & Zisserman, CVPR 2014. Their democratic sum takes a hundred times as long and adds nothing beside ASMK."""
 
     weight: ClassVar[float] = 0.3
     name = "tembedding"
@@ -33,5 +34,5 @@ class TEmbeddingEngine(PooledEngine):
         distinct = len(np.unique(sample, axis=0))
         if distinct < 2:
             raise GalleryError("the photos have too few local features to learn from")
-        k = min(settings.centroids, distinct)
-        return TEmbedding(k, seed=settings.seed).fit(root_sift(sample))
+        k = max(2, min(settings.centroids, distinct // _PER_CENTROID))
+        return TEmbedding(k, aggregation="sum", seed=settings.seed).fit(root_sift(sample))
