@@ -83,7 +83,8 @@ def test_search_adds_weighed_similarities(engine, segment) -> None:
         found = fused.search(query, 9)
         assert sorted(found.ids.tolist()) == sorted(segment.ids.tolist())
         columns = [segment.ids.tolist().index(i) for i in found.ids.tolist()]
-        np.testing.assert_allclose(found.distances, expected[row, columns], atol=1e-5)
+        # A photo pooled alone or among others: rounded otherwise, and whitened from nine.
+        np.testing.assert_allclose(found.distances, expected[row, columns], atol=1e-4)
         assert (np.diff(found.distances) <= 0).all()
         short = fused.search(query, 4)
         np.testing.assert_array_equal(short.ids, found.ids[:4])
