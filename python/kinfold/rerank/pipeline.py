@@ -197,12 +197,14 @@ class Manifold:
         known = self._nodes(answer.ids)
         kept = reached.copy()
         kept[known] = True
-        passed = {i for i, v in answer.verified.items() if v.inliers >= LEAST_INLIERS}
-        first = np.array([n for i, n in zip(answer.ids.tolist(), known) if i in passed], np.int64)
-        # Above all others, and in the order in which they were.
-        scores[first] = scores.max() + np.arange(len(first), 0, -1)
-        order = np.lexsort((np.arange(len(scores)), -scores))
-        order = order[kept[order]]
+        passed = np.array([_inliers(answer, i) >= LEAST_INLIERS for i in answer.ids.tolist()])
+        first = known[passed]
+        # Above all others, by their inliers, and in the order in which they were.
+        inliers = [_inliers(answer, i) for i in answer.ids[passed].tolist()]
+        scores[first] = scores.max() + np.array(inliers, np.int64)
+        kept[first] = False
+        others = np.lexsort((np.arange(len(scores)), -scores))
+        order = np.concatenate([first, others[kept[others]]])
         return replace(
             answer, ids=self._ids[order], scores=scores[order].astype(np.float32), sources=sources
         )
