@@ -104,7 +104,11 @@ void register_scan(py::module_ m) {
              self.append(array.data(), rows(array));
            })
       .def("__len__", &scan::ExactScan::size)
-      .def_property_readonly("shadow_bytes", &scan::ExactScan::shadow_bytes)
+      .def_property_readonly("shadow_bytes",
+                             [](const scan::ExactScan& self) {
+                               const py::gil_scoped_release release;
+                               return self.shadow_bytes();
+                             })
       .def(
           "search",
           [](const scan::ExactScan& self, const py::object& vectors, const py::object& queries,

@@ -49,11 +49,6 @@ ExactScan::ExactScan(std::size_t d, Metric metric, bool shadow) : d_(d), metric_
   if (shadow && d <= 32768) shadow_ = std::make_unique<Shadow>(d, metric);
 }
 
-std::size_t ExactScan::size() const {
-  std::shared_lock lock(mutex_);
-  return bias_.size();
-}
-
 std::size_t ExactScan::shadow_bytes() const {
   std::shared_lock lock(mutex_);
   return (shadow_ ? shadow_->bytes() : 0) + bias_.size() * sizeof(float);
@@ -76,6 +71,7 @@ void ExactScan::append(const float* x, std::size_t n) {
   });
   for (double norm : largest) largest_norm_ = std::max(largest_norm_, norm);
   if (shadow_) shadow_->append(x, n);
+  n_ = bias_.size();
 }
 
 template <class Result>

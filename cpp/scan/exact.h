@@ -4,6 +4,7 @@
 // dismiss an answer; so the result does not depend on the filter, the level, the batch or the
 // threads.
 
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -30,7 +31,9 @@ class ExactScan {
 
   std::size_t dimension() const { return d_; }
   Metric metric() const { return metric_; }
-  std::size_t size() const;
+  // What is wholly appended. Waits for no lock: whoever appends may wait for Python's, which the
+  // caller may hold.
+  std::size_t size() const { return n_; }
   std::size_t shadow_bytes() const;
   void append(const float* x, std::size_t n);
 
@@ -57,6 +60,7 @@ class ExactScan {
   mutable std::shared_mutex mutex_;
   std::unique_ptr<Shadow> shadow_;
   std::vector<float> bias_;  // float32 filter: -||x||^2 / 2 (l2) or 0
+  std::atomic<std::size_t> n_ = 0;
   double largest_norm_ = 0;  // ||x||
 };
 

@@ -75,11 +75,6 @@ RegionScan::RegionScan(std::size_t d, bool shadow) : d_(d) {
   if (shadow && d <= 32768) shadow_ = std::make_unique<Shadow>(d, Metric::inner_product);
 }
 
-std::size_t RegionScan::size() const {
-  std::shared_lock lock(mutex_);
-  return n_;
-}
-
 void RegionScan::append(const float* x, std::size_t n) {
   std::unique_lock lock(mutex_);
   const auto inner_product = kernels().inner_product;

@@ -9,6 +9,7 @@
 // dismiss a largest one; so the result depends neither on it nor on level or threads.
 // Bound: d 8-bit multiply-adds a pair of regions.
 
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -37,7 +38,9 @@ class RegionScan {
   RegionScan(std::size_t d, bool shadow);
 
   std::size_t dimension() const { return d_; }
-  std::size_t size() const;
+  // What is wholly appended. Waits for no lock: whoever appends may wait for Python's, which the
+  // caller may hold.
+  std::size_t size() const { return n_; }
   void append(const float* x, std::size_t n);
 
   // The similarity to each of some items, given by ascending number; `chosen` null for all of them.
@@ -58,7 +61,7 @@ class RegionScan {
   std::size_t d_;
   mutable std::shared_mutex mutex_;
   std::unique_ptr<Shadow> shadow_;
-  std::size_t n_ = 0;
+  std::atomic<std::size_t> n_ = 0;
   double largest_norm_ = 0;  // ||x||
 };
 

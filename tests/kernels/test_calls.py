@@ -151,3 +151,19 @@ def test_ctrl_c_stops_a_long_call(threads) -> None:
             assert child.returncode == 0
         finally:
             child.kill()
+
+
+@pytest.mark.parametrize(
+    "make", [lambda: _core.scan.ExactScan(64, "ip"), lambda: _core.scan.RegionScan(64)]
+)
+def test_sizes_are_known_beside_an_append(make, rng) -> None:
+    """Who appends asks for Ctrl-C, with Python's lock; who holds that lock must not wait for the append."""
+    rows = rng.standard_normal((100_000, 64), np.float32)
+    scan = make()
+    writer = threading.Thread(target=scan.append, args=(rows,), daemon=True)
+    writer.start()
+    while writer.is_alive():
+        assert len(scan) in (0, len(rows))
+        if hasattr(scan, "shadow_bytes"):
+            assert scan.shadow_bytes >= 0
+    assert len(scan) == len(rows)
