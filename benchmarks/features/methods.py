@@ -214,6 +214,19 @@ def rmac_line(regions: list[Array], measure: Measure) -> str:
     return "".join(f"{figure:9.4f}" for figure in figures)
 
 
+def stored(cache: Path, extractor: Extractor) -> Path:
+    """The file of pooled maps and region descriptors of all photos, then queries, which the table makes."""
+    return cache / f"methods-{extractor.fingerprint}.npz"
+
+
+def small_regions(cache: Path, weights: Path, max_side: int, photos: int) -> tuple[Array, Array]:
+    """Descriptors of regions, whitened to 128 dimensions on the first photos, of length one; and where each starts."""
+    kept = np.load(stored(cache, Extractor(weights, scales=[1.0], max_side=max_side)))
+    regions, starts = kept["regions"], kept["starts"]
+    pca = PCA(128, whiten=0.25, shrinkage="ledoit-wolf").fit(regions[: starts[photos]])
+    return l2_normalize(pca.transform(regions)), starts
+
+
 def table(
     weights: Path,
     truth: dict[str, Any],
@@ -228,7 +241,7 @@ def table(
 
     measure = Measure(truth, cuts)
     extractor = Extractor(weights, scales=[1.0], max_side=max_side)
-    path = cache / f"methods-{extractor.fingerprint}.npz"
+    path = stored(cache, extractor)
     if not path.exists():
         began = time.perf_counter()
         pooled: dict[str, list[Array]] = {name: [] for name in POOLINGS}
@@ -246,12 +259,12 @@ def table(
         stacked = {name: np.stack(rows) for name, rows in pooled.items()}
         np.savez(path, regions=np.concatenate(regions), starts=starts, **stacked)
         yield f"# maps and poolings in {time.perf_counter() - began:.0f} s"
-    stored = np.load(path)
+    kept = np.load(path)
     for name in POOLINGS:
         if named(name):
-            x = l2_normalize(stored[name])
+            x = l2_normalize(kept[name])
             yield f"{name:30}{x.shape[1]:6}{global_line(x, measure)}"
-    regions = np.split(stored["regions"], stored["starts"][1:-1])
+    regions = np.split(kept["regions"], kept["starts"][1:-1])
     dim = regions[0].shape[1]
     for name, parts in (
         ("R-MAC, L=3", [r[1:] if len(r) > 1 else r for r in regions]),

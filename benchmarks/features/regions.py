@@ -24,10 +24,11 @@ from numpy.typing import NDArray
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+from methods import small_regions
+
 import kinfold as kf
 from data import CACHE, SHARED
 from kinfold.evaluate.average_precision import average_precision
-from kinfold.features.extract import Extractor
 from kinfold.transform.normalize import l2_normalize
 
 TOP = 100
@@ -68,12 +69,10 @@ def main() -> None:
     arguments = parser.parse_args()
     kf.set_threads(1)
     weights = SHARED / "weights" / f"{arguments.network}.safetensors"
-    fingerprint = Extractor(weights, scales=[1.0], max_side=arguments.max_side).fingerprint
-    stored = np.load(CACHE / f"methods-{fingerprint}.npz")
     truth = json.loads((SHARED / "photos" / "ground_truth.json").read_text())
-    n, starts = len(truth["imlist"]), stored["starts"]
-    pca = kf.PCA(128, whiten=0.25, shrinkage="ledoit-wolf").fit(stored["regions"][: starts[n]])
-    every = np.split(l2_normalize(pca.transform(stored["regions"])), starts[1:-1])
+    n = len(truth["imlist"])
+    regions, starts = small_regions(CACHE, weights, arguments.max_side, n)
+    every = np.split(regions, starts[1:-1])
     print(f"{'photos':>7} {'way':40}{'ms a query':>11}{'numpy / it':>11}{'mAP@100':>9}")
     for count in arguments.photos:
         regional = kf.RegionalIndex(128).add(photos(every, truth["imlist"], count))

@@ -20,12 +20,14 @@ from typing import Any
 import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "features"))
+
+from methods import small_regions
 
 import kinfold as kf
 from data import CACHE, SHARED
 from kinfold.base.neighbours import exact_neighbours
 from kinfold.evaluate.average_precision import average_precision
-from kinfold.features.extract import Extractor
 from kinfold.graph.regional import gmp_weights
 from kinfold.rerank.query_expansion import (
     alpha_query_expansion,
@@ -63,12 +65,9 @@ def main() -> None:
     alpha = arguments.alpha
     kf.set_threads(1)
     weights = SHARED / "weights" / f"{arguments.network}.safetensors"
-    fingerprint = Extractor(weights, scales=[1.0], max_side=arguments.max_side).fingerprint
-    stored = np.load(CACHE / f"methods-{fingerprint}.npz")
     truth = json.loads((SHARED / "photos" / "ground_truth.json").read_text())
-    n, starts = len(truth["imlist"]), stored["starts"]
-    pca = kf.PCA(128, whiten=0.25, shrinkage="ledoit-wolf").fit(stored["regions"][: starts[n]])
-    regions = l2_normalize(pca.transform(stored["regions"]))
+    n = len(truth["imlist"])
+    regions, starts = small_regions(CACHE, weights, arguments.max_side, n)
     owners = np.repeat(np.arange(len(starts) - 1), np.diff(starts))
     whole = l2_normalize(np.add.reduceat(regions, starts[:-1], axis=0))
     figures: dict[str, float] = {}

@@ -1,6 +1,8 @@
 // The 16-bit form for AVX2 and plain AVX-512: 8-bit products in pairs (VPMADDUBSW) would saturate,
 // so codes are widened and multiplied by VPMADDWD. Three queries share each widened block.
 
+#include "kernels/lane_sum.avx2.h"
+
 namespace kf::KF_LEVEL {
 namespace {
 
@@ -117,10 +119,7 @@ inline std::int32_t product(const std::int8_t* query, const std::int8_t* row, st
         _mm256_cvtepi8_epi16(_mm_loadu_si128(reinterpret_cast<const __m128i*>(query + j)));
     sum = _mm256_add_epi32(sum, _mm256_madd_epi16(r, q));
   }
-  __m128i half = _mm_add_epi32(_mm256_castsi256_si128(sum), _mm256_extracti128_si256(sum, 1));
-  half = _mm_add_epi32(half, _mm_shuffle_epi32(half, 0x4e));
-  half = _mm_add_epi32(half, _mm_shuffle_epi32(half, 0xb1));
-  std::int32_t total = _mm_cvtsi128_si32(half);
+  std::int32_t total = lane_sum(sum);
   for (; j < d; ++j) total += query[j] * (row[j] + 128);
   return total;
 }

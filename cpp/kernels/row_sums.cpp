@@ -4,6 +4,10 @@
 #include "kernels/table.h"
 #include "simd/vec.h"
 
+#if KF_LEVEL_RANK >= 1 && KF_LEVEL_RANK < 3
+#include "kernels/lane_sum.avx2.h"
+#endif
+
 namespace kf::KF_LEVEL {
 namespace {
 
@@ -32,10 +36,7 @@ inline std::int32_t product(const std::int8_t* query, const std::uint8_t* row, s
         _mm256_cvtepi8_epi16(_mm_loadu_si128(reinterpret_cast<const __m128i*>(query + j)));
     sum = _mm256_add_epi32(sum, _mm256_madd_epi16(r, q));
   }
-  __m128i half = _mm_add_epi32(_mm256_castsi256_si128(sum), _mm256_extracti128_si256(sum, 1));
-  half = _mm_add_epi32(half, _mm_shuffle_epi32(half, 0x4e));
-  half = _mm_add_epi32(half, _mm_shuffle_epi32(half, 0xb1));
-  std::int32_t total = _mm_cvtsi128_si32(half);
+  std::int32_t total = lane_sum(sum);
   for (; j < d; ++j) total += query[j] * row[j];
   return total;
 }
