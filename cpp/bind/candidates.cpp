@@ -29,6 +29,30 @@ struct BoundScan {
   std::unique_ptr<scan::CandidateScan> scan;
 };
 
+// Throws unless the nodes are one tree, depth first, whose leaves part n rows between them. That
+// each child lies behind its parent is not enough: two ways to one node, again and again, are paths
+// without number.
+void check_tree(const scan::Node* nodes, std::int64_t count, std::size_t d, std::size_t n) {
+  std::vector<std::int64_t> right;  // children that wait for the left halves to end
+  std::int64_t row = 0;
+  for (std::int64_t i = 0; i < count; ++i) {
+    const scan::Node& node = nodes[i];
+    if (node.dimension >= 0) {
+      require(static_cast<std::size_t>(node.dimension) < d && node.link > i + 1,
+              "nodes: expected each before those below it");
+      right.push_back(node.link);
+      continue;
+    }
+    require(node.begin() == row && node.link >= row, "nodes: expected leaves to part the rows");
+    row = node.link;
+    require(right.empty() ? i + 1 == count : i + 1 == right.back(),
+            "nodes: expected a tree, depth first");
+    if (!right.empty()) right.pop_back();
+  }
+  require(right.empty() && static_cast<std::size_t>(row) == n,
+          "nodes: expected leaves to part the rows");
+}
+
 // A segment is (nodes int32 (N, 4), roots int64 (trees,), order uint32 (trees, n)).
 std::unique_ptr<BoundStructure> forests(std::size_t d, const py::list& segments) {
   auto bound = std::make_unique<BoundStructure>();
@@ -52,17 +76,7 @@ std::unique_ptr<BoundStructure> forests(std::size_t d, const py::list& segments)
       const std::int64_t begin = roots.data()[t];
       require(begin >= 0 && begin < end && end <= static_cast<std::int64_t>(rows(nodes)),
               "roots: expected to rise");
-      for (std::int64_t i = 0; i < end - begin; ++i) {
-        const scan::Node& node = forest.nodes[begin + i];
-        if (node.dimension >= 0)
-          require(static_cast<std::size_t>(node.dimension) < d && node.link > i + 1 &&
-                      node.link < end - begin,
-                  "nodes: expected each before those below it");
-        else
-          require(node.begin() >= 0 && node.begin() <= node.link &&
-                      static_cast<std::size_t>(node.link) <= forest.n,
-                  "nodes: expected rows in leaves");
-      }
+      check_tree(forest.nodes + begin, end - begin, d, forest.n);
     }
     for (std::size_t i = 0; i < forest.trees * forest.n; ++i)
       require(order.data()[i] < forest.n, "order: row out of range");
