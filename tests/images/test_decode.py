@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import io
 import os
 import struct
@@ -240,8 +242,48 @@ def test_what_cannot_be_read(tmp_path, monkeypatch) -> None:
         raise PermissionError(13, "Permission denied")
 
     monkeypatch.setattr("pathlib.Path.open", refuse)
-    with pytest.raises(ImageError, match="Permission denied"):
+    with pytest.raises(ImageError, match="Permission denied") as caught:
         decode(tmp_path / "secret.jpg")
+    assert caught.value.cause == "access"
+
+
+@pytest.mark.parametrize(
+    ("error", "cause"),
+    [
+        (OSError(errno.EIO, "Input/output error"), "access"),
+        (OSError("broken data stream"), "file"),
+        (OSError(errno.EINVAL, "Invalid argument"), "file"),
+        (ValueError("bad header"), "file"),
+        (MemoryError(), "memory"),
+    ],
+)
+@pytest.mark.parametrize("after", [1, 3, 6])  # while opening, while loading
+def test_the_cause_of_a_failure(monkeypatch, error, cause, after) -> None:
+    """What is wrong with the file stays so; what is wrong around it may pass."""
+
+    class Broken(io.BytesIO):
+        calls = 0
+
+        def read(self, *size: int) -> bytes:
+            self.calls += 1
+            if self.calls > after:
+                raise error
+            return super().read(*size)
+
+    file = Broken(encode(scene(), "PNG"))
+    monkeypatch.setattr("kinfold.images.decode._stream", lambda _: contextlib.nullcontext(file))
+    with pytest.raises(ImageError) as caught:
+        decode(b"")
+    assert caught.value.cause == cause
+
+
+def test_a_decoder_that_is_missing(monkeypatch) -> None:
+    from PIL import Image
+
+    monkeypatch.setitem(Image.OPEN, "PNG", (object, lambda head: "built without it"))
+    with pytest.raises(ImageError, match="built without PNG") as caught:
+        decode(encode(scene(), "PNG"))
+    assert caught.value.cause == "decoder"
 
 
 @pytest.mark.parametrize("form", ["JPEG", "PNG", "WEBP", "TIFF", "BMP", "GIF", "PPM"])

@@ -14,7 +14,18 @@ class FileFormatError(KinfoldError, ValueError):
 
 
 class ImageError(KinfoldError, ValueError):
-    """A photo cannot be decoded; the message is a short reason without the photo's name."""
+    """A photo cannot be decoded; the message is a short reason without the photo's name.
+
+    cause : "file" where the reason is in the file itself; "access", "decoder" (one is not installed) or "memory" where it
+        lies outside, so that the same file may be read another time
+    """
+
+    def __init__(self, message: str, cause: str = "file") -> None:
+        super().__init__(message, cause)
+        self.cause = cause
+
+    def __str__(self) -> str:
+        return str(self.args[0])
 
 
 class NotTrainedError(KinfoldError, RuntimeError):

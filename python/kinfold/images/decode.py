@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import io
 import os
 import stat
@@ -69,8 +70,10 @@ def decode(
         except ImageError:
             raise
         except MemoryError:
-            raise ImageError("too large for the memory that is there") from None
+            raise ImageError("too large for the memory that is there", "memory") from None
         except Exception as error:  # decoders of foreign bytes raise anything
+            if isinstance(error, OSError) and _is_systems(error):
+                raise _unreadable(error) from error
             raise ImageError(_reason(error)) from error
 
 
@@ -95,7 +98,7 @@ def _stream(source: str | os.PathLike[str] | bytes) -> Iterator[BinaryIO]:
             raise ImageError("not a regular file")
         file = path.open("rb")
     except OSError as error:
-        raise ImageError(f"cannot be read: {error.strerror or error}") from error
+        raise _unreadable(error) from error
     except ValueError as error:  # a NUL in the name
         raise ImageError(f"cannot be read: {error}") from error
     with file:
@@ -147,20 +150,27 @@ def _open(file: BinaryIO) -> Any:
             require("pillow_heif").register_heif_opener()
         except ImportError:
             raise ImageError(
-                "HEIC needs the package pillow-heif: pip install pillow-heif"
+                "HEIC needs the package pillow-heif: pip install pillow-heif", "decoder"
             ) from None
     failure: Exception | None = None
+    lacking = None
     for name in FORMATS:
         parser, accepts = image.OPEN.get(name, (None, None))
         accepted = parser is not None and (accepts is None or accepts(head))
         # A text says that Pillow was built without this format.
+        if isinstance(accepted, str):
+            lacking = f"Pillow was built without {name}"
         if not accepted or isinstance(accepted, str):
             continue
         file.seek(0)
         try:
             return parser(file, "")
         except Exception as error:  # what is not this format, or broken
+            if isinstance(error, MemoryError) or _is_systems(error):
+                raise
             failure = error
+    if lacking is not None:
+        raise ImageError(lacking, "decoder")
     if failure is None:
         raise ImageError("not a known image format")
     raise ImageError(f"not a readable image: {_reason(failure)}") from failure
@@ -175,6 +185,15 @@ def _upright(pixels: Pixels, turn: int) -> Pixels:
     if turn in (2, 3, 6, 7):
         pixels = pixels[:, ::-1]
     return np.ascontiguousarray(pixels)
+
+
+def _is_systems(error: Exception) -> bool:
+    """Whether reading failed, not decoding: decoders raise OSError without a number, or seek where a file says (EINVAL)."""
+    return isinstance(error, OSError) and error.errno not in (None, errno.EINVAL)
+
+
+def _unreadable(error: OSError) -> ImageError:
+    return ImageError(f"cannot be read: {error.strerror or error}", "access")
 
 
 def _reason(error: Exception) -> str:
