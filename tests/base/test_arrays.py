@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 
-from kinfold.base.arrays import as_choice, as_count, as_ids, as_number, as_vectors
+from kinfold.base.arrays import as_array, as_choice, as_count, as_ids, as_number, as_vectors
 
 NAN, INF = float("nan"), float("inf")
 
@@ -119,6 +121,97 @@ def test_torch_tensors() -> None:
         as_vectors(tensor, "x", dim=7)
 
 
+def test_views_that_torch_has_yet_to_work_out() -> None:
+    torch = pytest.importorskip("torch")
+    negated = torch.complex(torch.zeros(4, 3), -torch.arange(12.0).reshape(4, 3)).conj().imag
+    assert negated.is_neg()
+    for x in (negated, list(negated), negated.clone().requires_grad_(), negated.bfloat16()):
+        np.testing.assert_array_equal(as_vectors(x, "x"), GOOD)
+    leaf = torch.arange(12.0).reshape(4, 3).requires_grad_()
+    np.testing.assert_array_equal(as_vectors(list(leaf), "x"), GOOD)
+    np.testing.assert_array_equal(as_vectors(leaf.detach().to(torch.float8_e4m3fn), "x"), GOOD)
+    assert as_count(torch.tensor(3), "k") == 3 and as_number(torch.tensor(0.5), "p") == 0.5
+    complex_ = torch.zeros(2, 2, dtype=torch.complex64).conj()
+    for bad in (complex_, [torch.eye(2).to_sparse()]):
+        with pytest.raises(ValueError, match="^x: expected"):
+            as_vectors(bad, "x")
+
+
+class OnlyDLPack:
+    """What another library's array is where it knows nothing of numpy."""
+
+    def __init__(self, array: np.ndarray) -> None:
+        self.array = array
+
+    def __dlpack__(self, **options: Any) -> Any:
+        return self.array.__dlpack__(**options)
+
+    def __dlpack_device__(self) -> Any:
+        return self.array.__dlpack_device__()
+
+
+class Elsewhere(OnlyDLPack):
+    """One whose memory no processor reads."""
+
+    def __dlpack__(self, **options: Any) -> Any:
+        raise BufferError("not here")
+
+
+MASKED = np.ma.array(GOOD, mask=GOOD == 7)
+
+
+@pytest.mark.parametrize(
+    "x", [MASKED, MASKED[2], list(MASKED), tuple(MASKED), [list(row) for row in MASKED], [[0.0, np.ma.masked]]]
+)  # fmt: skip
+def test_what_is_masked_is_no_number(x) -> None:
+    for gate in (as_array, as_ids, as_vectors):
+        with pytest.raises(ValueError, match=r"^x: expected an array of numbers, got .*masked"):
+            gate(x, "x")
+
+
+def test_masks_that_hide_nothing_are_passed_over() -> None:
+    for mask in (False, np.ma.nomask, np.zeros_like(GOOD, bool)):
+        array = as_array(np.ma.array(GOOD, mask=mask), "x")
+        assert type(array) is np.ndarray
+        np.testing.assert_array_equal(array, GOOD)
+    np.testing.assert_array_equal(as_vectors(list(MASKED[:2]), "x"), GOOD[:2])
+
+
+def test_masked_numbers_are_none() -> None:
+    for bad in (np.ma.masked, np.ma.array(3.0, mask=True)):
+        with pytest.raises(ValueError, match="^x: expected a number, got"):
+            as_number(bad, "x")
+    with pytest.raises(ValueError, match="^x: expected a whole number, got"):
+        as_count(np.ma.masked, "x")
+
+
+def test_what_only_speaks_dlpack() -> None:
+    for array in (GOOD, GOOD.astype(np.float32), GOOD.astype(np.float32).T):
+        np.testing.assert_array_equal(as_vectors(OnlyDLPack(array), "x"), array)
+    np.testing.assert_array_equal(as_vectors([OnlyDLPack(row) for row in GOOD], "x"), GOOD)
+    np.testing.assert_array_equal(as_ids(OnlyDLPack(GOOD[0]), "ids"), GOOD[0])
+    with pytest.raises(ValueError, match="x: expected an array of numbers, got Elsewhere"):
+        as_vectors(Elsewhere(GOOD), "x")
+
+
+def test_whatever_a_strangers_array_raises_is_a_value_error() -> None:
+    for error in (RuntimeError, KeyError, AttributeError, BufferError, ZeroDivisionError):
+
+        class Broken:
+            def __array__(self, *_: Any, error: type[Exception] = error, **__: Any) -> Any:
+                raise error("no")
+
+        with pytest.raises(ValueError, match=r"^x: expected an array of numbers, got Broken"):
+            as_vectors(Broken(), "x")
+
+
+def test_sparse_matrices_are_refused_with_advice() -> None:
+    scipy = pytest.importorskip("scipy.sparse")
+    for make in (scipy.csr_matrix, scipy.csr_array, scipy.coo_array):
+        with pytest.raises(ValueError, match=r"x: .*sparse: give x\.toarray\(\)"):
+            as_vectors(make(np.eye(3)), "x")
+
+
 @pytest.mark.parametrize(
     ("x", "n", "words"),
     [
@@ -190,6 +283,15 @@ def test_numbers() -> None:
     assert as_number(1, "alpha", least=0, most=1) == 1.0
     with pytest.raises(ValueError, match=r"in \(0, 1\), got 1"):
         as_number(1, "alpha", least=0, most=1, open=True)
+
+
+def test_what_was_numpys_becomes_pythons() -> None:
+    """So that it can be written as JSON, whoever kept it."""
+    for value in (np.int64(3), np.uint8(3), np.array(3)):
+        assert type(as_count(value, "k")) is int
+    for value in (np.float32(0.5), np.float16(0.5), np.float64(0.5), np.array(0.5)):
+        assert type(as_number(value, "p")) is float
+    assert type(as_choice(np.str_("l2"), "metric", ("l2", "ip"))) is str
 
 
 def test_choices() -> None:

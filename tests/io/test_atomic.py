@@ -8,13 +8,14 @@ import stat
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from kinfold.io import atomic
 
 
 def test_text_and_json(tmp_path: Path) -> None:
-    atomic.write_json(tmp_path / "a.json", {"ü": [1, 2.5]})
+    atomic.write_json(tmp_path / "a.json", {"ü": [np.int64(1), np.float32(2.5)]})
     assert (tmp_path / "a.json").read_text("utf-8") == '{\n  "ü": [\n    1,\n    2.5\n  ]\n}\n'
     with pytest.raises(ValueError):
         atomic.write_json(tmp_path / "a.json", float("nan"))

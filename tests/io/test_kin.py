@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -38,6 +39,52 @@ def test_save_and_load_every_kind(kind: str, mmap: bool, tmp_path: Path) -> None
     assert same(use(kind, again), use(kind, thing))
     kf.save(again, tmp_path / "b.kin")
     assert (tmp_path / "a.kin").read_bytes() == (tmp_path / "b.kin").read_bytes()
+
+
+def as_numpy(value: Any) -> Any:
+    """The same with numpy's numbers, as they come out of a sweep."""
+    if isinstance(value, dict):
+        return {key: as_numpy(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return type(value)(as_numpy(item) for item in value)
+    made = {bool: np.bool_, int: np.int64, float: np.float64, str: np.str_}.get(type(value))
+    return value if made is None else made(value)
+
+
+@pytest.mark.parametrize("kind", FACTORIES)
+def test_numpys_numbers_as_parameters(kind: str, tmp_path: Path) -> None:
+    """They are saved as the numbers that they are: the same bytes."""
+    if kind.startswith(("local", "gallery")):
+        pytest.importorskip("cv2")
+    if kind.startswith("features"):
+        pytest.importorskip("torch")
+    thing = FACTORIES[kind]()
+    kf.save(thing, tmp_path / "a.kin")
+    if hasattr(thing, "set_params"):
+        thing.set_params(**as_numpy(thing.get_params()))
+        kf.save(thing, tmp_path / "b.kin")
+    else:
+        kin.write(tmp_path / "b.kin", kind, as_numpy(thing.params()), thing.arrays())
+    assert (tmp_path / "a.kin").read_bytes() == (tmp_path / "b.kin").read_bytes()
+
+
+@pytest.mark.parametrize(
+    "number", [np.float32(0.1), np.float16(2), np.int8(-3), np.uint64(2**63), np.True_]
+)
+def test_a_parameter_comes_back_as_the_number_that_it_is(number: Any, tmp_path: Path) -> None:
+    kin.write(tmp_path / "x.kin", "test.Thing", {"a": number, "b": [number]}, {})
+    params = kin.read(tmp_path / "x.kin")[1]
+    assert params == {"a": number, "b": [number]}
+    assert type(params["a"]) is type(number.item())
+
+
+@pytest.mark.parametrize(
+    "value", [np.zeros(3), 1j, object(), np.float32("nan"), np.datetime64("2024")]
+)
+def test_what_json_lacks_is_refused(value: Any, tmp_path: Path) -> None:
+    with pytest.raises((TypeError, ValueError)):
+        kin.write(tmp_path / "x.kin", "test.Thing", {"a": value}, {})
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize("mmap", [False, True])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import operator
+import sys
 from collections.abc import Iterable
 from typing import Any
 
@@ -12,6 +13,9 @@ from numpy.typing import NDArray
 
 Vectors = NDArray[np.float32]
 Ids = NDArray[np.int64]
+
+# What lists may hold for np.asarray to understand them without help.
+_PLAIN = (int, float, complex, str, bytes, np.generic, np.ndarray, type(None))
 
 
 def aligned(array: NDArray[Any]) -> NDArray[Any]:
@@ -34,21 +38,60 @@ def aligned_empty(size: int) -> NDArray[np.uint8]:
 
 
 def as_array(x: Any, name: str) -> NDArray[Any]:
-    """Anything array-like as an ndarray; torch tensors are detached, moved to the CPU and widened from bfloat16."""
-    try:
-        if type(x).__module__.split(".")[0] == "torch" and hasattr(x, "detach"):
-            x = x.detach().cpu()
-            if str(x.dtype) == "torch.bfloat16":
-                x = x.float()
-            x = x.numpy()
-        array = np.asarray(x)
-    except (ValueError, TypeError, NotImplementedError) as error:
-        raise ValueError(
-            f"{name}: expected an array of numbers, got {type(x).__name__} ({error})"
-        ) from error
+    """Anything array-like as an ndarray of real numbers."""
+    array = as_ndarray(x, name)
     if array.dtype.kind not in "fiub":
         raise ValueError(f"{name}: expected real numbers, got dtype {array.dtype}")
     return array
+
+
+def as_ndarray(x: Any, name: str) -> NDArray[Any]:
+    """Anything array-like as an ndarray of any dtype.
+
+    torch tensors are detached, moved to the CPU and widened from what numpy lacks; what only speaks DLPack is taken.
+    Masked entries are refused as NaN is: what lies under a mask is no data.
+    """
+    try:
+        return np.asarray(_readable(x))
+    except MemoryError:
+        raise
+    except Exception as error:  # a stranger's array may raise anything
+        raise ValueError(
+            f"{name}: expected an array of numbers, got {type(x).__name__} ({error})"
+        ) from error
+
+
+def _readable(x: Any) -> Any:
+    """The same in a form whose meaning ``np.asarray`` keeps."""
+    if isinstance(x, np.ma.MaskedArray):
+        if np.ma.is_masked(x):
+            raise ValueError("some of its numbers are masked, which means missing")
+        return x.data
+    if isinstance(x, (list, tuple)):
+        # Long lists of plain numbers are only passed through.
+        plain = all(
+            issubclass(kind, _PLAIN) and not issubclass(kind, np.ma.MaskedArray)
+            for kind in set(map(type, x))
+        )
+        return x if plain else [_readable(item) for item in x]
+    torch = sys.modules.get("torch")
+    if torch is not None and isinstance(x, torch.Tensor):
+        return _of_torch(torch, x)
+    if "sparse" in type(x).__module__ and hasattr(x, "toarray"):
+        raise ValueError("it is sparse: give x.toarray()")
+    if not hasattr(x, "__array__") and hasattr(x, "__dlpack__"):
+        return np.from_dlpack(x)
+    return x
+
+
+def _of_torch(torch: Any, x: Any) -> Any:
+    if x.layout is not torch.strided:
+        raise ValueError(f"it is sparse ({x.layout}): give x.to_dense()")
+    x = x.detach().cpu()
+    if x.is_floating_point() and x.dtype not in (torch.float64, torch.float32, torch.float16):
+        x = x.float()
+    # Views that are negated or conjugated only when read.
+    return x.resolve_conj().resolve_neg().numpy()
 
 
 def as_vectors(
@@ -60,17 +103,18 @@ def as_vectors(
     one : whether a single vector (d,) is accepted and becomes (1, d).
     """
     array = as_array(x, name)
+    came = array.shape
     if one and array.ndim == 1:
         array = array[None, :]
     expected = "vectors (n, d)" if dim is None else f"vectors of dimension {dim}"
     if array.ndim != 2:
-        raise ValueError(f"{name}: expected {expected}, got shape {tuple(np.shape(x))}")
+        raise ValueError(f"{name}: expected {expected}, got shape {came}")
     if dim is not None and array.shape[1] != dim:
-        raise ValueError(f"{name}: expected {expected}, got shape {tuple(np.shape(x))}")
+        raise ValueError(f"{name}: expected {expected}, got shape {came}")
     if array.shape[1] == 0:
-        raise ValueError(f"{name}: expected at least one dimension, got shape {tuple(np.shape(x))}")
+        raise ValueError(f"{name}: expected at least one dimension, got shape {came}")
     if array.shape[0] == 0 and not empty:
-        raise ValueError(f"{name}: expected at least one vector, got shape {tuple(np.shape(x))}")
+        raise ValueError(f"{name}: expected at least one vector, got shape {came}")
     if array.dtype == np.float32 and array.flags.c_contiguous:
         vectors: Vectors = array
     else:
@@ -91,9 +135,10 @@ def as_vectors(
 
 def as_ids(x: Any, name: str, *, n: int | None = None) -> Ids:
     """A C-contiguous int64 array (n,) of ids >= 0; ids beyond int64 or with fractions are refused."""
-    array = as_array(x, name) if np.size(x) else np.empty(0, np.int64)
+    array = as_ndarray(x, name)
+    array = as_array(array, name) if array.size else np.empty(0, np.int64)
     if array.ndim != 1:
-        raise ValueError(f"{name}: expected ids (n,), got shape {tuple(np.shape(x))}")
+        raise ValueError(f"{name}: expected ids (n,), got shape {array.shape}")
     if array.dtype.kind == "f":
         if not (np.isfinite(array).all() and (array == np.floor(array)).all()):
             raise ValueError(f"{name}: expected whole numbers, got dtype {array.dtype}")
@@ -128,7 +173,7 @@ def as_number(
 ) -> float:
     """A finite number in [least, most], or in (least, most) where open."""
     try:
-        if isinstance(x, (str, bytes)):
+        if isinstance(x, (str, bytes)) or (isinstance(x, np.ma.MaskedArray) and np.ma.is_masked(x)):
             raise TypeError
         value = float(x)
     except (TypeError, ValueError, OverflowError):
@@ -143,8 +188,8 @@ def as_number(
 
 
 def as_choice(x: Any, name: str, choices: Iterable[str]) -> str:
-    """One of some names."""
+    """One of some names, as a plain text."""
     known = list(choices)
     if not isinstance(x, str) or x not in known:
         raise ValueError(f"{name}: expected one of {', '.join(known)}, got {x!r}")
-    return x
+    return known[known.index(x)]

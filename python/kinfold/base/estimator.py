@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from kinfold.base.arrays import Vectors, as_vectors
+from kinfold.base.arrays import Vectors, as_ndarray, as_vectors
 from kinfold.base.errors import FileFormatError, NotTrainedError
 from kinfold.base.extras import require
 from kinfold.base.state import JSON, check_only
@@ -120,12 +120,11 @@ def as_samples(X: Any, *, least: int = 1) -> Vectors:
     """At least so many vectors (n, d) from what scikit-learn's users pass; its tests look for some of its words."""
     if hasattr(X, "toarray"):
         raise ValueError("X: expected a dense array, got a sparse matrix; X.toarray() makes one")
-    array = X if hasattr(X, "detach") else np.asarray(X)  # tensors are for as_vectors
-    if isinstance(array, np.ndarray):
-        if array.dtype.kind == "c":
-            raise ValueError("X: expected real numbers. Complex data not supported")
-        if array.dtype.kind == "O":
-            array = array.astype(np.float64)
+    array = as_ndarray(X, "X")
+    if array.dtype.kind == "c":
+        raise ValueError("X: expected real numbers. Complex data not supported")
+    if array.dtype.kind == "O":
+        array = array.astype(np.float64)
     if array.ndim == 1:
         raise ValueError(
             f"X: expected vectors (n, d), got shape {array.shape}. Reshape your data: X.reshape(1, -1) "

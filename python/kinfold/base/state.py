@@ -38,6 +38,13 @@ class Stateful(Protocol):
         ...
 
 
+def plain(value: Any) -> JSON:
+    """A number or truth of numpy's as Python's own: for ``json.dumps(default=plain)``."""
+    if isinstance(value, (np.integer, np.floating, np.bool_)):
+        return value.item()
+    raise TypeError(f"expected what JSON holds, got {type(value).__name__}")
+
+
 def add_prefix(prefix: str, arrays: Mapping[str, NDArray[Any]]) -> Arrays:
     """The arrays of a part, under the part's name."""
     return {f"{prefix}.{name}": array for name, array in arrays.items()}

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from kinfold.base.arrays import Ids
+from kinfold.base.arrays import Ids, as_ndarray
 from kinfold.base.estimator import Estimator
 from kinfold.base.extras import require
 from kinfold.base.registry import class_of
@@ -102,7 +102,7 @@ def as_labels(y: Any, n: int) -> NDArray[Any]:
         raise ValueError(
             "y: expected a class for each, requires y to be passed, but the target y is None"
         )
-    labels = np.asarray(y)
+    labels = as_ndarray(y, "y")
     if labels.ndim == 2 and labels.shape[1] == 1:
         labels = labels[:, 0]
     if labels.ndim != 1 or len(labels) != n:

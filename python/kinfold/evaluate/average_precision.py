@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from kinfold.base.arrays import Ids, as_choice, as_count, as_ids
+from kinfold.base.arrays import Ids, as_array, as_choice, as_count, as_ids
 
 
 def positive_ranks(ranked_ids: Any, positives: Any, junk: Any = ()) -> Ids:
@@ -80,8 +80,8 @@ def precision_at(ranks: Ids, k: int) -> float:
 
 
 def _ranked(ranked_ids: Any) -> Ids:
-    ids = np.asarray(ranked_ids)
-    if ids.size and ids.dtype.kind in "iu" and ids.ndim == 1:
+    ids = as_array(ranked_ids, "ranked_ids")
+    if ids.dtype.kind in "iu" and ids.ndim == 1:
         ids = ids[ids != -1]
     ids = as_ids(ids, "ranked_ids")
     _refuse_twice(ids, "ranked_ids")

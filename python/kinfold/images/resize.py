@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from kinfold.base.arrays import as_count
+from kinfold.base.arrays import as_count, as_ndarray
 from kinfold.base.extras import require
 
 Pixels = NDArray[np.uint8]
@@ -15,7 +15,7 @@ Pixels = NDArray[np.uint8]
 
 def as_pixels(pixels: Any, name: str = "pixels") -> Pixels:
     """A C-contiguous uint8 array (H, W, 3) with at least one pixel, or ValueError."""
-    array = np.asarray(pixels)
+    array = as_ndarray(pixels, name)
     if array.dtype != np.uint8 or array.ndim != 3 or array.shape[2] != 3 or array.size == 0:
         raise ValueError(
             f"{name}: expected RGB pixels uint8 (H, W, 3), got {array.dtype} {array.shape}"

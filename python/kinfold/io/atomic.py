@@ -10,6 +10,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from kinfold.base.state import plain
+
 
 @contextmanager
 def replace_file(path: str | os.PathLike[str], *, size: int | None = None) -> Iterator[BinaryIO]:
@@ -79,4 +81,5 @@ def write_text(path: str | os.PathLike[str], text: str) -> None:
 
 def write_json(path: str | os.PathLike[str], value: Any) -> None:
     """Replace a file's contents by JSON, indented; NaN and infinity are refused (ValueError)."""
-    write_text(path, json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
+    text = json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False, default=plain)
+    write_text(path, text + "\n")

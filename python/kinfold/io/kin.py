@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from kinfold.base.arrays import aligned_empty
 from kinfold.base.errors import FileFormatError
 from kinfold.base.registry import class_of
-from kinfold.base.state import JSON, Arrays, Stateful
+from kinfold.base.state import JSON, Arrays, Stateful, plain
 from kinfold.io.atomic import replace_file
 
 FORMAT = 1
@@ -211,7 +211,7 @@ def _header(path: str | os.PathLike[str], stream: BinaryIO, size: int) -> Header
 
 
 def _encode(fields: dict[str, Any], table: dict[str, Any]) -> bytes:
-    own = json.dumps(fields, sort_keys=True, allow_nan=False)
+    own = json.dumps(fields, sort_keys=True, allow_nan=False, default=plain)
     text = json.dumps({"__metadata__": {"kinfold": own}, **table}).encode("ascii")
     return text + b" " * (-(8 + len(text)) % ALIGNMENT)
 

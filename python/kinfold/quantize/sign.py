@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kinfold import _core
-from kinfold.base.arrays import Vectors, as_choice, as_count, as_vectors
+from kinfold.base.arrays import Vectors, as_array, as_choice, as_count, as_vectors
 from kinfold.base.errors import FileFormatError, NotTrainedError
 from kinfold.base.random import generator
 from kinfold.base.state import JSON, Arrays, check_only, take, take_param
@@ -105,7 +105,7 @@ class SignQuantizer:
 
     def decode(self, codes: Any) -> Vectors:
         """Vectors float32 (n, d) at distance one from the mean, in the direction that codes tell; no more is kept."""
-        given = np.asarray(codes)
+        given = as_array(codes, "codes")
         if given.ndim != 2 or given.dtype != np.uint8 or given.shape[1] != self.code_size:
             raise ValueError(
                 f"codes: expected uint8 (n, {self.code_size}), got {given.dtype} {given.shape}"

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kinfold import _core
-from kinfold.base.arrays import Vectors, as_choice, as_count, as_number, as_vectors
+from kinfold.base.arrays import Vectors, as_choice, as_count, as_ndarray, as_number, as_vectors
 from kinfold.base.errors import FileFormatError
 from kinfold.base.estimator import Transformer, as_samples, not_trained
 from kinfold.base.random import generator
@@ -193,12 +193,12 @@ class PCA(Transformer):
     def transform(self, x: Any) -> Vectors:
         """Vectors (n, d), or one (d,), to float32 (n, dim) or (dim,)."""
         d = len(self.mean)
-        x = x if hasattr(x, "detach") else np.asarray(x)  # tensors are for as_vectors
+        x = as_ndarray(x, "x")
         many = x.ndim == 2 and len(x) > 0
         vectors = self._samples(x) if many else as_vectors(x, "x", dim=d, empty=True, one=True)
         mean, projection = self.affine()
         projected: Vectors = _core.quantize.linear(vectors, mean, projection, None)
-        return projected[0] if np.ndim(x) == 1 else projected
+        return projected[0] if x.ndim == 1 else projected
 
     def affine(self) -> tuple[Vectors, Vectors]:
         """Mean (d,) and projection (d, dim), float32, with which transform(x) is (x - mean) @ projection."""
