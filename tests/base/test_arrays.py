@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from kinfold.base.arrays import as_array, as_choice, as_count, as_ids, as_number, as_vectors
+from kinfold.base.arrays import (
+    as_array,
+    as_choice,
+    as_count,
+    as_ids,
+    as_number,
+    as_path,
+    as_vectors,
+)
 
 NAN, INF = float("nan"), float("inf")
 
@@ -292,6 +302,15 @@ def test_what_was_numpys_becomes_pythons() -> None:
     for value in (np.float32(0.5), np.float16(0.5), np.float64(0.5), np.array(0.5)):
         assert type(as_number(value, "p")) is float
     assert type(as_choice(np.str_("l2"), "metric", ("l2", "ip"))) is str
+
+
+def test_paths() -> None:
+    for path in ("a/b", b"a/b", Path("a/b"), os.fsencode("a/b")):
+        assert as_path(path, "path") == Path("a/b")
+    assert os.fsencode(as_path(b"\xff", "path")) == b"\xff"
+    for bad in (3, None, ["a"], np.zeros(2)):
+        with pytest.raises(ValueError, match="^path: expected a path, got"):
+            as_path(bad, "path")
 
 
 def test_choices() -> None:

@@ -182,3 +182,23 @@ def test_the_example_of_the_documentation_is_a_real_file(
     for offset, numbers in lines:
         start = int(offset, 16)
         assert data[start : start + 16] == bytes.fromhex(numbers), f"line {offset}"
+
+
+def test_paths_of_every_kind(tmp_path: Path) -> None:
+    index = kf.FlatIndex(2)
+    index.add(np.eye(2))
+    for path in (
+        str(tmp_path / "x.kin"),
+        bytes(tmp_path / "y.kin"),
+        tmp_path / "z.kin",
+        bytes(tmp_path) + b"/\xff",
+    ):
+        index.save(path)
+        assert len(kf.load(path)) == 2
+    for bad in (None, 3, object()):
+        for call in (index.save, kf.load, kin.header):
+            with pytest.raises(ValueError, match="^path: expected a path, got"):
+                call(bad)
+    for missing in (tmp_path / "none.kin", "~/none.kin", "a\0b"):
+        with pytest.raises(FileNotFoundError, match="no such file"):
+            kf.load(missing)

@@ -1,11 +1,13 @@
-"""The one gate for users' arrays and numbers: one clear error naming argument, expectation, and what came."""
+"""The one gate for users' arrays, numbers and paths: one clear error naming argument, expectation, and what came."""
 
 from __future__ import annotations
 
 import math
 import operator
+import os
 import sys
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -185,6 +187,14 @@ def as_number(
             f"{name}: expected a number in {brackets[0]}{least:g}, {most:g}{brackets[1]}, got {x!r}"
         )
     return value
+
+
+def as_path(x: Any, name: str) -> Path:
+    """A file's name: text, bytes, or whatever has one."""
+    try:
+        return Path(os.fsdecode(x))
+    except TypeError:
+        raise ValueError(f"{name}: expected a path, got {type(x).__name__}") from None
 
 
 def as_choice(x: Any, name: str, choices: Iterable[str]) -> str:

@@ -16,8 +16,8 @@ class FileFormatError(KinfoldError, ValueError):
 class ImageError(KinfoldError, ValueError):
     """A photo cannot be decoded; the message is a short reason without the photo's name.
 
-    cause : "file" where the reason is in the file itself; "access", "decoder" (one is not installed) or "memory" where it
-        lies outside, so that the same file may be read another time
+    cause : "file" where the reason is in the file itself; "access", "decoder" (one is not installed) or "memory" where
+        it lies outside, so that the same file may be read another time
     """
 
     def __init__(self, message: str, cause: str = "file") -> None:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from kinfold.base.state import plain
 from kinfold.io import atomic
 
 
@@ -23,7 +25,7 @@ def show(text: str) -> None:
 def write_json(target: str, value: Any) -> None:
     """Results as JSON, to a file, or to standard output for "-"."""
     if target == "-":
-        show(json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False))
+        show(json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False, default=plain))
     else:
         atomic.write_json(Path(target), value)
 
@@ -33,14 +35,15 @@ def check_writable(path: str | Path) -> None:
     target = Path(path)
     if str(path) == "-":
         return
-    if target.is_dir():
-        raise IsADirectoryError(f"{target}: is a folder, not a file")
-    if not target.parent.is_dir():
-        raise FileNotFoundError(f"{target}: the folder {target.parent} does not exist")
     # The only sure test is to write: permissions, read-only and full disks all show.
-    with atomic.replace_file(target.parent / f".{target.name}.probe") as file:
+    with suppress(_Tried), atomic.replace_file(target) as file:
         file.write(b"\0")
-    (target.parent / f".{target.name}.probe").unlink()
+        file.flush()
+        raise _Tried
+
+
+class _Tried(Exception):
+    """That a file could be written; the old one stays."""
 
 
 def table(lines: list[list[str]]) -> str:

@@ -110,6 +110,6 @@ def _segments(store: Store, photos: Sequence[Photo]) -> list[Segment]:
 
 def _saved(store: Store, manifest: Manifest, name: str, part: Any) -> Manifest:
     def write(path: Path) -> None:
-        kin.write(path, part.kind, part.params(), part.arrays())
+        kin.write(path, part.kind, part.params(), part.arrays(), follow=False)
 
     return manifest.with_parts(**{name: store.add("parts", ".kin", write, label=f"{name}-")})

@@ -565,5 +565,5 @@ def _model_file(path: Path) -> Path:
 
 
 def _copy(source: Path, target: Path) -> None:
-    with source.open("rb") as file, replace_file(target) as copy:
+    with source.open("rb") as file, replace_file(target, follow=False) as copy:
         shutil.copyfileobj(file, copy)

@@ -114,7 +114,7 @@ class Store:
             "segments": list(manifest.segments),
             "own_model": manifest.own_model,
         }
-        atomic.write_json(self.folder / MANIFEST, data)
+        atomic.write_json(self.folder / MANIFEST, data, follow=False)
 
     def part(self, name: str) -> Path:
         """The path of a part's file."""

@@ -182,7 +182,9 @@ def _keep(table: PhotoTable, store: Store, batch: list[Described]) -> None:
         name = store.add(
             "segments",
             ".kin",
-            lambda path: kin.write(path, segment.kind, segment.params(), segment.arrays()),
+            lambda path: kin.write(
+                path, segment.kind, segment.params(), segment.arrays(), follow=False
+            ),
         )
     with table.transaction():
         for photo in photos:

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from kinfold.base.arrays import Ids, Vectors
+from kinfold.base.arrays import Ids, Vectors, as_path
 from kinfold.base.errors import FileFormatError
 from kinfold.base.extras import require
 
@@ -37,12 +36,13 @@ def read_ann_benchmark(path: str | os.PathLike[str]) -> Benchmark:
     on damaged bytes before anything here sees them, so read only files from a source that you trust.
     """
     h5py = require("h5py")
-    if not Path(path).exists():
+    given = as_path(path, "path")
+    if not given.exists():
         raise FileNotFoundError(f"{path}: no such file")
-    if not Path(path).is_file():
+    if not given.is_file():
         raise FileFormatError(f"{path}: is not a regular file")
     try:
-        with h5py.File(path, "r") as file:
+        with h5py.File(given, "r") as file:
             missing = [name for name in _NAMES if name not in file]
             if missing:
                 raise FileFormatError(f"has no data set {', '.join(missing)}")

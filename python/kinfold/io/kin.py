@@ -13,13 +13,12 @@ import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, BinaryIO, NoReturn
 
 import numpy as np
 from numpy.typing import NDArray
 
-from kinfold.base.arrays import aligned_empty
+from kinfold.base.arrays import aligned_empty, as_path
 from kinfold.base.errors import FileFormatError
 from kinfold.base.registry import class_of
 from kinfold.base.state import JSON, Arrays, Stateful, plain
@@ -99,8 +98,10 @@ def write(
     kind: str,
     params: Mapping[str, JSON],
     arrays: Mapping[str, NDArray[Any]],
+    *,
+    follow: bool = True,
 ) -> None:
-    """Write parameters and arrays as a file of that kind, atomically."""
+    """Write parameters and arrays as a file of that kind, atomically; ``follow`` as in ``replace_file``."""
     from kinfold import __version__
 
     table: dict[str, Any] = {}
@@ -136,7 +137,7 @@ def write(
     blank = _encode(fields, table)
     fields["digest"] = hashlib.sha256(blank).hexdigest()
     header = _encode(fields, table)
-    with replace_file(path, size=8 + len(header) + at) as file:
+    with replace_file(path, size=8 + len(header) + at, follow=follow) as file:
         file.write(len(header).to_bytes(8, "little"))
         file.write(header)
         for chunk in chunks:
@@ -187,7 +188,7 @@ def header(path: str | os.PathLike[str]) -> Header:
 @contextmanager
 def _open(path: str | os.PathLike[str]) -> Iterator[tuple[BinaryIO, int]]:
     """A regular file, open, and its size."""
-    file = Path(path)
+    file = as_path(path, "path")
     if file.is_dir():
         raise FileFormatError(f"{path}: is a folder, not a .kin file")
     if not file.exists():

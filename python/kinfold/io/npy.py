@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import math
 import os
-from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 from numpy.lib import format as npy_format
 from numpy.typing import NDArray
 
-from kinfold.base.arrays import as_array
+from kinfold.base.arrays import as_array, as_path
 from kinfold.base.errors import FileFormatError
 from kinfold.io.atomic import replace_file
 
@@ -28,7 +27,7 @@ def read_npy(path: str | os.PathLike[str], *, mmap: bool = False) -> NDArray[Any
     Raises FileFormatError for objects (they would be a pickle), records, texts, and where the shape and the
     size of the file disagree: nothing is allocated from a shape that the file merely claims.
     """
-    file = Path(path)
+    file = as_path(path, "path")
     if file.exists() and not file.is_file():
         raise FileFormatError(f"{path}: is not a regular file")
     with file.open("rb") as stream:

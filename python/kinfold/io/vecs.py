@@ -6,13 +6,12 @@ Each vector is its dimension as int32, then its numbers, little-endian; the dime
 from __future__ import annotations
 
 import os
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from kinfold.base.arrays import as_array, as_count
+from kinfold.base.arrays import as_array, as_count, as_path
 from kinfold.base.errors import FileFormatError
 from kinfold.io.atomic import replace_file
 
@@ -35,7 +34,7 @@ def read_vecs(
     dtype = _type_of(path)
     first = as_count(start, "start", least=0)
     most = None if count is None else as_count(count, "count", least=0)
-    file = Path(path)
+    file = as_path(path, "path")
     if file.exists() and not file.is_file():
         raise FileFormatError(f"{path}: is not a regular file")
     size = file.stat().st_size
@@ -49,7 +48,7 @@ def read_vecs(
             f"{path}: {size} bytes are no whole number of vectors of dimension {d}"
         )
     n = size // record
-    whole = np.memmap(path, np.uint8, "r", shape=(n, record))
+    whole = np.memmap(file, np.uint8, "r", shape=(n, record))
     rows = whole[first:] if most is None else whole[first : first + most]
     dims = rows[:, :4].copy().view("<i4")[:, 0]
     if (dims != d).any():
@@ -77,7 +76,7 @@ def write_vecs(path: str | os.PathLike[str], vectors: Any) -> None:
     lost = np.isinf(converted) & ~np.isinf(array) if dtype.kind == "f" else converted != array
     if lost.any():
         raise ValueError(
-            f"vectors: some numbers are no {dtype.name}, which {Path(path).suffix} holds"
+            f"vectors: some numbers are no {dtype.name}, which {as_path(path, 'path').suffix} holds"
         )
     n, d = array.shape
     records = np.empty((n, 4 + d * dtype.itemsize), np.uint8)
@@ -88,9 +87,8 @@ def write_vecs(path: str | os.PathLike[str], vectors: Any) -> None:
 
 
 def _type_of(path: str | os.PathLike[str]) -> np.dtype[Any]:
-    suffix = Path(path).suffix
+    file = as_path(path, "path")
+    suffix = file.suffix
     if suffix not in _TYPES:
-        raise ValueError(
-            f"path: expected a name ending in {', '.join(_TYPES)}, got {Path(path).name!r}"
-        )
+        raise ValueError(f"path: expected a name ending in {', '.join(_TYPES)}, got {file.name!r}")
     return _TYPES[suffix]

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
 from typing import Any
 
 from numpy.typing import NDArray
 
+from kinfold.base.arrays import as_path
 from kinfold.base.errors import FileFormatError
 from kinfold.io.npy import read_npy
 from kinfold.io.vecs import read_vecs
@@ -22,7 +22,7 @@ def read_vectors(path: str | os.PathLike[str], *, mmap: bool = False) -> NDArray
     Raises FileNotFoundError; FileFormatError for another ending, a damaged file, or an array of other
     than two dimensions.
     """
-    file = Path(path)
+    file = as_path(path, "path")
     if not file.exists():
         raise FileNotFoundError(f"{path}: there is no such file")
     if file.suffix not in ENDINGS:

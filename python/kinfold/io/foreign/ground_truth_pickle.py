@@ -14,12 +14,12 @@ import pickle
 import pickletools
 import re
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from kinfold.base.arrays import as_path
 from kinfold.base.errors import FileFormatError
 
 _MOST_BYTES = 1 << 26
@@ -146,7 +146,7 @@ def read(path: str | os.PathLike[str]) -> dict[str, Any]:
 
     Raises FileFormatError for anything else, without running it.
     """
-    file = Path(path)
+    file = as_path(path, "path")
     if file.exists() and not file.is_file():
         raise FileFormatError(f"{path}: is not a regular file")
     size = file.stat().st_size
