@@ -9,7 +9,7 @@ from kinfold.features.backbones.cut import cut
 from kinfold.features.backbones.mobilenet import InvertedResidual
 from kinfold.features.backbones.resnet import BasicBlock, Bottleneck
 from kinfold.features.fuse import fuse
-from kinfold.features.pack import Packed, can_pack, pack
+from kinfold.features.pack import Packed, can_pack, convolves, pack
 from kinfold.features.weights import random_network
 
 pytestmark = pytest.mark.skipif(not can_pack(), reason="this torch has no oneDNN")
@@ -105,12 +105,16 @@ def test_what_it_does_not_know_stays() -> None:
     assert not [m for m in packed.modules() if isinstance(m, Packed)]
 
 
-def test_half_precision() -> None:
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+def test_half_precision(dtype) -> None:
+    """Packed where the processor can, else left to torch: the same network either way."""
     module = fuse(cut(random_network("squeezenet1_1", 0)))
     x = torch.rand(1, 3, 96, 64).contiguous(memory_format=torch.channels_last)
     with torch.inference_mode():
         expected = module(x)
-        half = module.to(torch.bfloat16, memory_format=torch.channels_last)
-        found = pack(half)(x.to(torch.bfloat16)).float()
+        half = module.to(dtype, memory_format=torch.channels_last)
+        packed = pack(half)
+        found = packed(x.to(dtype)).float()
+    assert (packed is half) != convolves(dtype)
     cosine = nn.functional.cosine_similarity(found.flatten(1), expected.flatten(1))
     assert 0.999 < float(cosine) < 1

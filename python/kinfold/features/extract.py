@@ -58,7 +58,7 @@ class Extractor:
     whitening : fitted on the descriptors of other photos: PCA or LearnedWhitening; see also ``whitened``
     antialias : average over the area that a pixel of a smaller scale covers; False is what published code does
     device : where torch computes, such as "cpu" or "cuda"
-    precision : of the network: "float32", "bfloat16", "float16"
+    precision : of the network: "float32", "bfloat16", "float16"; a CPU without half precision computes in float32
     batch : photos of equal size that go through the network together
     seed : of random weights
 

@@ -12,7 +12,7 @@ from kinfold.base.arrays import as_choice
 from kinfold.base.extras import require
 from kinfold.base.threads import get_threads
 from kinfold.features.fuse import fuse
-from kinfold.features.pack import pack
+from kinfold.features.pack import convolves, pack
 from kinfold.features.trunk import Trunk
 from kinfold.images.resize import Pixels
 
@@ -32,18 +32,22 @@ class Forward:
     """Runs a trunk: channels last, batch normalisation folded, on a CPU what follows convolutions within them.
 
     precision : of the network alone; what follows is float32. Descriptors of bfloat16 differ by about a thousandth.
+        It is there for speed: a CPU that has no such convolutions rounds the weights alike, so that descriptors
+        compare with those made elsewhere, and computes in float32.
     """
 
     def __init__(self, trunk: Trunk, *, device: str = "cpu", precision: str = "float32") -> None:
         self.precision = as_choice(precision, "precision", PRECISIONS)
         self.device = as_device(device)
         self.least_side = trunk.least_side
-        self._dtype = getattr(torch, self.precision)
-        module = fuse(trunk.module).to(
-            self.device, dtype=self._dtype, memory_format=torch.channels_last
-        )
+        dtype = getattr(torch, self.precision)
+        module = fuse(trunk.module).to(self.device, dtype, memory_format=torch.channels_last)
+        self._dtype = dtype
+        if self.device.type == "cpu" and not convolves(dtype):
+            self._dtype = torch.float32
+            module = module.float()
         self.module = (
-            pack(module) if self.device.type == "cpu" and precision != "float16" else module
+            pack(module) if self.device.type == "cpu" and self._dtype != torch.float16 else module
         )
         self._mean, self._std = (
             torch.tensor(v, dtype=torch.float32, device=self.device).view(1, 3, 1, 1)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import functools
 import operator
 from typing import TYPE_CHECKING, Any
 
@@ -54,13 +55,30 @@ def can_pack() -> bool:
     )
 
 
+@functools.cache
+def convolves(dtype: torch.dtype) -> bool:
+    """Whether oneDNN convolves numbers of this type on this processor: half precision is not for all.
+
+    Torch computes the others too, but one by one: 3 to 50 times slower than float32.
+    """
+    if not can_pack():
+        return False
+    try:
+        Packed(torch.nn.Conv2d(1, 1, 1, dtype=dtype), None)
+    except RuntimeError:
+        return False
+    return True
+
+
 def pack(module: Any) -> Any:
     """A network that ``fuse`` gave, on the CPU, as a faster one that computes the same; else as it is.
 
     Without a layout of the weights each call makes one anew; a rectifier or a sum of its own is one more pass over
     memory.
     """
-    if not isinstance(module, torch.fx.GraphModule) or not can_pack():
+    if not isinstance(module, torch.fx.GraphModule):
+        return module
+    if not all(convolves(dtype) for dtype in {p.dtype for p in module.parameters()}):
         return module
     packed = copy.deepcopy(module)
     graph = packed.graph
