@@ -89,3 +89,21 @@ def test_nothing_and_refusals() -> None:
     ):
         with pytest.raises(ValueError, match=message):
             find_groups(5, pairs, weights)
+
+
+def test_copies_count_as_one_where_sets_are_joined() -> None:
+    """Two photos with a copy each, and one pair of 15 between them: as if the copies were not there."""
+    pairs, weights = [[0, 2], [0, 1], [2, 3]], [15.0, 100.0, 100.0]
+    assert len(find_groups(4, pairs, weights, bridge=24)) == 2
+    [group] = find_groups(4, pairs, weights, bridge=24, copies=[0, 0, 2, 2])
+    assert group.members.tolist() == [0, 1, 2, 3] and len(group.tree) == 3
+    # A pair that names the copies is the same pair.
+    named = [[1, 3], [0, 1], [2, 3]]
+    assert len(find_groups(4, named, weights, bridge=24, copies=[0, 0, 2, 2])) == 1
+    # Sets of different photos go on needing the bridge.
+    more = [[0, 4], [2, 5], *pairs]
+    assert len(find_groups(6, more, [50, 50, *weights], bridge=24, copies=[0, 0, 2, 2, 4, 5])) == 2
+    with pytest.raises(ValueError, match="^copies: expected"):
+        find_groups(3, [[0, 1]], [1.0], copies=[1, 1, 2])
+    with pytest.raises(ValueError, match="^copies: expected"):
+        find_groups(3, [[0, 1]], [1.0], copies=[0, 0, 1])

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from kinfold.base.neighbours import exact_neighbours
+from kinfold.index.base import unit_rows
 from kinfold.rerank.k_reciprocal import k_reciprocal_rerank
 
 
@@ -110,3 +111,15 @@ def test_bad_arguments(change: dict[str, Any], message: str) -> None:
         k_reciprocal_rerank([[1.0]], [[5]], **given)
     with pytest.raises(ValueError, match="scores: expected numbers, got NaN"):
         k_reciprocal_rerank([[np.nan]], [[0]], **given)
+
+
+def test_copies_stay_together(rng: np.random.Generator) -> None:
+    """Of 31 copies none is torn from the others, whatever the length of the lists."""
+    base = rng.normal(size=(60, 16)).astype(np.float32)
+    base = np.concatenate([base, np.repeat(base[:1], 30, axis=0)])
+    query = base[:1] + rng.normal(scale=0.05, size=(1, 16)).astype(np.float32)
+    first = exact_neighbours(unit_rows(query), unit_rows(base), 20, metric="ip")
+    found = k_reciprocal_rerank(first.distances, first.ids, queries=query, base=base, k1=10, k=40)
+    assert set(found.ids[0, :31]) == {0, *range(60, 90)}
+    assert len(set(found.scores[0, :31])) == 1
+    assert found.scores[0, 31] < found.scores[0, 30]

@@ -9,13 +9,14 @@ from typing import Any
 
 import numpy as np
 
+from kinfold.gallery.copies import first_photos
 from kinfold.gallery.describe import Seconds
 from kinfold.gallery.engines.base import all_described
 from kinfold.gallery.fused import Fused
 from kinfold.gallery.model import Model
 from kinfold.gallery.photos import Photo
 from kinfold.gallery.segment import Segment
-from kinfold.gallery.state import read_fused, read_model, read_segment
+from kinfold.gallery.state import Segments, read_fused, read_model, read_segment
 from kinfold.gallery.store import Manifest, Store
 from kinfold.index.flat import FlatIndex
 from kinfold.io import kin
@@ -60,7 +61,10 @@ def finish(
             for name, lists in fused.lists.items():
                 manifest = _saved(store, manifest, name, lists)
         with seconds.of("graph"):
-            graph = fused.graph(manifest.settings.neighbours)
+            by_id = {photo.id: photo for photo in photos}
+            ordered = [by_id[id] for id in fused.ids.tolist()]
+            first = first_photos(ordered, Segments(store))
+            graph = fused.graph(manifest.settings.neighbours, first)
             manifest = _saved(store, manifest, "graph", graph)
     names = tuple(sorted({photo.segment for photo in photos if photo.segment}))
     manifest = replace(manifest, segments=names)

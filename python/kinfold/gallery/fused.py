@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from kinfold.base.arrays import Ids, Vectors
 from kinfold.base.neighbours import exact_neighbours
@@ -63,13 +64,31 @@ class Fused:
         share = np.float32(self.model.shares[name])
         return share * self.model.lists[name].comparable(similarities)
 
-    def graph(self, neighbours: int) -> KNNGraph:
-        """The graph of the most similar photos; its nodes are positions in ``ids``."""
+    def graph(self, neighbours: int, first: Ids | None = None) -> KNNGraph:
+        """The graph of the most similar photos; its nodes are positions in ``ids``.
+
+        first : int64 (n,)    the position of the first copy of each photo: copies are one photo while neighbours are
+            looked for, and are joined after
+        """
+        if first is not None and (first != np.arange(len(self))).any():
+            graph = self._only(first == np.arange(len(self))).graph(neighbours)
+            return graph.with_copies(first, np.ones(len(graph), np.float32))
         if not self.lists and self.index is not None:
             return KNNGraph.build(self.index.reconstruct(self.ids), neighbours)
         found = self.neighbours(neighbours)
         known = np.where(found.ids >= 0, found.distances, 0)
         return KNNGraph.from_neighbours(found.ids, np.maximum(known, 0), k=neighbours)
+
+    def _only(self, kept: NDArray[np.bool_]) -> Fused:
+        """Some of the photos; what is held stays as it is."""
+        index, lists = None, {}
+        if self.index is not None:
+            index = FlatIndex(self.index.dim, metric="ip")
+            index.add(self.index.reconstruct(self.ids[kept]), ids=self.ids[kept])
+        for name, held in self.lists.items():
+            lists[name] = type(held).from_state(held.params(), held.arrays())
+            lists[name].remove(self.ids[~kept])
+        return Fused(self.model, index, lists)
 
     def neighbours(self, k: int) -> Neighbours:
         """The k most similar other photos of each.

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from heapq import heapify, heappop, heappush
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -13,6 +15,7 @@ from numpy.typing import NDArray
 from kinfold.base.arrays import Ids
 from kinfold.base.local_features import LocalFeatures
 from kinfold.base.progress import progress
+from kinfold.gallery.copies import first_photos
 from kinfold.gallery.photos import Photo
 from kinfold.gallery.state import Segments, State
 from kinfold.graph.knn import KNNGraph
@@ -110,6 +113,20 @@ def candidates(graph: KNNGraph) -> Ids:
     return pairs[pairs[:, 0] < pairs[:, 1]]
 
 
+def _wanted(graph: KNNGraph, first: Ids, present: Ids) -> Ids:
+    """The pairs of different photos to look at: what the graph joins, copies as their first.
+
+    Where lists of neighbours hold all photos, all pairs: the graph leaves out what has nothing in common by an engine's
+    account, and in a small collection that may be anything.
+    """
+    distinct = np.unique(first[present])
+    if len(distinct) <= graph.k + 1:
+        return distinct[np.column_stack(np.triu_indices(len(distinct), 1))]
+    edges = candidates(graph)
+    pairs = np.sort(first[edges[np.isin(edges, present).all(axis=1)]], axis=1)
+    return np.unique(pairs[pairs[:, 0] < pairs[:, 1]], axis=0)
+
+
 def groups_of(
     state: State,
     segments: Segments,
@@ -122,8 +139,10 @@ def groups_of(
 ) -> list[PhotoGroup]:
     """The groups of a gallery's photos; see ``Gallery.groups``. ``run`` maps a function over items, in threads."""
     ids = [int(id) for id in state.ids]
-    wanted = candidates(state.graph)
-    wanted = wanted[np.array([id in photos for id in ids], bool)[wanted].all(axis=1)]
+    present = np.flatnonzero([id in photos for id in ids])
+    first = np.arange(len(ids))
+    first[present] = present[first_photos([photos[ids[at]] for at in present], segments)]
+    wanted = _wanted(state.graph, first, present)
 
     @lru_cache(_KEPT)
     def features(position: int) -> LocalFeatures:
@@ -134,7 +153,8 @@ def groups_of(
         return prepare(features(position))
 
     def verified(first: int) -> list[_Verified]:
-        seconds = wanted[wanted[:, 0] == first, 1].tolist()
+        begin, end = np.searchsorted(wanted[:, 0], [first, first + 1])
+        seconds = wanted[begin:end, 1].tolist()
         tried = [match(prepared(first), prepared(second)) for second in seconds]
         found = verify_many(features(first), [features(second) for second in seconds], tried)
         return [
@@ -151,32 +171,59 @@ def groups_of(
                 kept += several
             bar.update(min(_KEPT, len(firsts) - at))
 
-    ends = np.array([(one.first, one.second) for one in kept], np.int64).reshape(-1, 2)
-    inliers = np.array([one.found.inliers for one in kept], np.float64)
-    pairs = [
-        _pair(photos[ids[a]], photos[ids[b]], one, segments) for one, (a, b) in zip(kept, ends)
-    ]
+    pairs = [_pair(photos[ids[one.first]], photos[ids[one.second]], one, segments) for one in kept]
+    ends = [(one.first, one.second) for one in kept]
+    copies = np.flatnonzero(first != np.arange(len(ids)))
+    ends += zip(first[copies].tolist(), copies.tolist())
+    pairs += _copies([(photos[ids[a]], photos[ids[b]]) for a, b in ends[len(kept) :]], segments)
+    positions = np.array(ends, np.int64).reshape(-1, 2)
+    # A photo without any feature has none in common with its copy, and is the same.
+    weights = np.array([max(pair.inliers, 1) for pair in pairs], np.float64)
+    found = find_groups(len(ids), positions, weights, bridge=bridge, copies=first)
+    owner = np.full(len(ids), -1)
+    for number, group in enumerate(found):
+        owner[group.members] = number
+    inside: list[list[Pair]] = [[] for _ in found]
+    for (a, b), pair in zip(positions.tolist(), pairs):
+        if owner[a] == owner[b] >= 0:
+            inside[owner[a]].append(pair)
     groups = []
-    for group in find_groups(len(ids), ends, inliers, bridge=bridge):
-        inside = np.flatnonzero(np.isin(ends, group.members).all(axis=1))
-        order, links = _walk(group, ends)
+    for number, group in enumerate(found):
+        order, links = _walk(group, positions)
         groups.append(
             PhotoGroup(
                 tuple(photos[ids[position]] for position in order),
                 tuple(pairs[row] for row in links),
-                tuple(pairs[row] for row in inside),
+                tuple(inside[number]),
             )
         )
     return groups
 
 
+def _copies(photos: Sequence[tuple[Photo, Photo]], segments: Segments) -> list[Pair]:
+    """Photos that are the same, the first and its copy: all that is found in one is in the other, at its place."""
+    found: dict[int, tuple[NDArray[np.float64], NDArray[np.float64]]] = {}
+    for photo, _ in photos:
+        if photo.id not in found:
+            size, grow = _frame(photo, segments)
+            places = project(segments.features(photo).positions, grow)
+            found[photo.id] = np.stack([size, size]), np.hstack([places, places])
+    return [
+        Pair(photo.id, copy.id, len(found[photo.id][1]), np.eye(3), *found[photo.id], True)
+        for photo, copy in photos
+    ]
+
+
+def _frame(photo: Photo, segments: Segments) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Width and height of the upright original, and the map (3, 3) to it from the pixels that were described."""
+    width, height, described_width, described_height = segments.frame(photo)
+    grow = np.diag([width / described_width, height / described_height, 1.0])
+    return np.array([width, height], np.float64), grow
+
+
 def _pair(first: Photo, second: Photo, one: _Verified, segments: Segments) -> Pair:
     """A confirmed pair in pixels of the upright originals."""
-    scales, sizes = [], []
-    for photo in (first, second):
-        width, height, described_width, described_height = segments.frame(photo)
-        scales.append(np.diag([width / described_width, height / described_height, 1.0]))
-        sizes.append(np.array([width, height], np.float64))
+    sizes, scales = zip(*(_frame(photo, segments) for photo in (first, second)))
     size = np.stack(sizes)
     matrix = scales[1] @ one.found.matrix @ np.linalg.inv(scales[0])
     points = [
@@ -191,13 +238,20 @@ def _pair(first: Photo, second: Photo, one: _Verified, segments: Segments) -> Pa
 
 def _walk(group: Group, ends: Ids) -> tuple[list[int], list[int]]:
     """The members from the representative on, each by the strongest link of the tree that leads on; and those links."""
-    order, links, left = [group.representative], [], group.tree.tolist()
-    while left:
-        for row in left:
-            a, b = ends[row].tolist()
-            if (a in order) != (b in order):
-                order.append(b if a in order else a)
+    at: defaultdict[int, list[tuple[int, int]]] = defaultdict(list)
+    for rank, row in enumerate(group.tree.tolist()):
+        for end in ends[row].tolist():
+            at[end].append((rank, row))
+    order, links, reached = [group.representative], [], {group.representative}
+    ahead = list(at[group.representative])
+    heapify(ahead)
+    while ahead:
+        _, row = heappop(ahead)
+        for end in ends[row].tolist():
+            if end not in reached:
+                reached.add(end)
+                order.append(end)
                 links.append(row)
-                left.remove(row)
-                break
+                for way in at[end]:
+                    heappush(ahead, way)
     return order, links

@@ -82,7 +82,7 @@ class Scorer(ABC):
 
 
 class Flow(Scorer):
-    """Scores flow from the neighbours of a query over the normalised graph."""
+    """Scores flow from the neighbours of a query over the normalised graph; of an item, all copies have its score."""
 
     def __init__(
         self,
@@ -100,7 +100,8 @@ class Flow(Scorer):
         self.tolerance = as_number(tolerance, "tolerance", least=0)
         self.query_vector = as_choice(query_vector, "query_vector", RULES)
         self.storage = as_choice(storage, "storage", STORAGES)
-        self._system = flow_graph(graph, self.storage)
+        items, self._item = self.graph.items()
+        self._system = flow_graph(items, self.storage)
 
     @abstractmethod
     def _run(self, sides: QueryVectors, start: Vectors | None) -> Any:
@@ -113,14 +114,19 @@ class Flow(Scorer):
         start : float32 (q, n)                    a first guess of the scores
         """
         lists, values = as_lists(ids, similarities)
-        sides = query_vectors(self.graph, lists, values, rule=self.query_vector)
+        sides = query_vectors(self.graph, lists, values, rule=self.query_vector, items=self._item)
         if start is not None:
             start = as_vectors(start, "start", dim=len(self.graph))
             if len(start) != len(lists):
                 raise ValueError(
                     f"start: expected {len(lists)} rows, one a query, got {len(start)}"
                 )
-        return Solution(*self._run(sides, start))
+        if self._item is None:
+            return Solution(*self._run(sides, start))
+        if start is not None:
+            start = start[:, np.unique(self._item, return_index=True)[1]]
+        scores, *rest = self._run(sides, start)
+        return Solution(scores[:, self._item], *rest)
 
     def _scores(self, lists: NDArray[Any], values: NDArray[Any]) -> Vectors:
         return self.solve(lists, values).scores

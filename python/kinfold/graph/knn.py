@@ -17,7 +17,9 @@ from kinfold.base.arrays import (
     as_count,
     as_ids,
     as_number,
+    as_vectors,
 )
+from kinfold.base.copies import first_copies
 from kinfold.base.errors import FileFormatError
 from kinfold.base.state import (
     JSON,
@@ -28,7 +30,8 @@ from kinfold.base.state import (
     take,
     take_param,
 )
-from kinfold.graph.lists import METRICS, KNNLists
+from kinfold.graph.copies import join_copies
+from kinfold.graph.lists import METRICS, KNNLists, own_similarities
 
 _MOST_NODES = np.iinfo(np.int32).max
 
@@ -57,6 +60,8 @@ class KNNGraph:
     starts : int64 (n + 1,)
     neighbours : int32 (entries,)
     weights : float32 (entries,)    similarities to the power gamma, > 0
+    copies : int64 (n,) or None     the first copy of each node, itself where there is none before: copies are one item,
+                                    joined by edges, and flows go over the items
 
     Iscen, Tolias, Avrithis, Furon & Chum, CVPR 2017, section 3.
     """
@@ -73,6 +78,7 @@ class KNNGraph:
         metric: str = "cosine",
         k: int = 50,
         reciprocal: bool = True,
+        copies: Any = None,
     ) -> None:
         self.gamma = as_number(gamma, "gamma", least=0, open=True)
         self.metric = as_choice(metric, "metric", METRICS)
@@ -97,7 +103,14 @@ class KNNGraph:
         self.weights = np.ascontiguousarray(weights, np.float32)
         if not (self.weights.min(initial=0) >= 0 and self.weights.max(initial=0) < np.inf):
             raise ValueError("weights: expected finite numbers >= 0")
+        self.copies: Ids | None = None
+        if copies is not None:
+            self.copies = as_ids(copies, "copies", n=len(self))
+            nodes = np.arange(len(self))
+            if (self.copies > nodes).any() or (self.copies[self.copies] != self.copies).any():
+                raise ValueError("copies: expected the first copy of each node")
         self._normalised: Vectors | None = None
+        self._items: tuple[KNNGraph, Ids] | None = None
 
     @classmethod
     def build(
@@ -121,9 +134,78 @@ class KNNGraph:
         reciprocal : keep an edge only where each end is among the k nearest of the other; else
             where either is
         method, index, seed, search : how neighbours are found, see KNNLists.build, which takes `recall` too
+
+        Equal vectors are one item while neighbours are looked for, so that copies neither crowd out what else is near
+        nor lose each other; then each is joined with the neighbours and with up to k copies, so that all are connected.
+        An index that is given holds the copies too: it is asked for more neighbours, four times as many at most.
         """
-        lists = KNNLists.build(x, k, metric=metric, method=method, index=index, seed=seed, **search)
-        return cls.from_lists(lists, gamma=gamma, reciprocal=reciprocal)
+        x, k = as_vectors(x, "x"), as_count(k, "k")
+        own = own_similarities(x, metric)
+        first = first_copies(own.vectors)
+        kept = np.flatnonzero(first == np.arange(len(x)))
+        found: dict[str, Any] = {"metric": metric, "method": method, "seed": seed, **search}
+        if len(kept) == len(x):
+            lists = KNNLists.build(x, k, index=index, **found)
+            return cls.from_lists(lists, gamma=gamma, reciprocal=reciprocal)
+        if index is None or isinstance(index, str):
+            lists = KNNLists.build(x[kept], k, index=index, **found)
+        else:
+            most = int(np.bincount(first).max())
+            wide = min(k + most - 1, 4 * k, len(x) - 1)
+            lists = KNNLists.build(x, wide, index=index, **found).of(first, k)
+        graph = cls.from_lists(lists, gamma=gamma, reciprocal=reciprocal)
+        if reciprocal:
+            return graph.with_copies(first, own.values[kept])
+        # Rows of a graph of either's lists may be long: it is the lists that are handed on.
+        weights = np.where(lists.ids >= 0, graph.weigh(lists.similarities), 0)
+        joined = join_copies(lists.ids, weights, first, graph.weigh(own.values[kept]), k)
+        return cls(*joined, gamma=gamma, metric=metric, k=graph.k, reciprocal=False, copies=first)
+
+    def with_copies(self, first: Any, own: Any) -> KNNGraph:
+        """The graph of all items, from that of those without copies before them. Of reciprocal graphs alone.
+
+        first : int64 (n,)    the first copy of each item; the nodes are those that are their own, in their order
+        own : float32 (nodes,)    what each node's copies have for similarity
+        """
+        first = as_ids(first, "first")
+        nodes = np.flatnonzero(first == np.arange(len(first)))
+        if len(nodes) != len(self) or not np.isin(first, nodes).all():
+            raise ValueError(
+                f"first: expected the first copies of items, {len(self)} of them different"
+            )
+        if not self.reciprocal:
+            raise ValueError("first: expected a reciprocal graph, whose rows are short")
+        lengths = np.diff(self.starts)
+        at = np.arange(len(self.neighbours)) - np.repeat(self.starts[:-1], lengths)
+        ids = np.full((len(self), int(lengths.max(initial=1))), -1, np.int64)
+        weights = np.zeros(ids.shape, np.float32)
+        ids[self._rows(), at], weights[self._rows(), at] = self.neighbours, self.weights
+        return KNNGraph(
+            *join_copies(ids, weights, first, self.weigh(own), self.k),
+            gamma=self.gamma, metric=self.metric, k=self.k, reciprocal=True, copies=first,
+        )  # fmt: skip
+
+    def items(self) -> tuple[KNNGraph, Ids | None]:
+        """The graph of the items, and of which item each node is a copy; itself and None where there are no copies.
+
+        Kept once made.
+        """
+        if self.copies is None:
+            return self, None
+        if self._items is None:
+            own = self.copies == np.arange(len(self))
+            item, n = (np.cumsum(own) - 1)[self.copies], int(own.sum())
+            rows, columns = item[self._rows()], item[self.neighbours]
+            between = rows != columns
+            keys, at = np.unique((rows * n + columns)[between], return_index=True)
+            rows, columns = np.divmod(keys, max(n, 1))
+            starts = np.concatenate([[0], np.cumsum(np.bincount(rows, minlength=n))])
+            graph = KNNGraph(
+                starts, columns, self.weights[between][at],
+                gamma=self.gamma, metric=self.metric, k=self.k, reciprocal=self.reciprocal,
+            )  # fmt: skip
+            self._items = graph, item
+        return self._items
 
     @classmethod
     def from_lists(
@@ -252,20 +334,25 @@ class KNNGraph:
         }
 
     def arrays(self) -> Arrays:
-        return {"starts": self.starts, "neighbours": self.neighbours, "weights": self.weights}
+        arrays: Arrays = {
+            "starts": self.starts, "neighbours": self.neighbours, "weights": self.weights,
+        }  # fmt: skip
+        return arrays if self.copies is None else {**arrays, "copies": self.copies}
 
     @classmethod
     def from_state(cls, params: Mapping[str, JSON], arrays: Mapping[str, NDArray[Any]]) -> KNNGraph:
         check_only(params, {"gamma", "k", "metric", "reciprocal"}, "parameter")
-        check_only(arrays, {"starts", "neighbours", "weights"}, "array")
+        check_only(arrays, {"starts", "neighbours", "weights", "copies"}, "array")
         neighbours = take(arrays, "neighbours", np.int32, (None,))
         weights = take(arrays, "weights", np.float32, (len(neighbours),))
         starts = take(arrays, "starts", np.int64, (None,))
+        copies = take(arrays, "copies", np.int64, (None,)) if "copies" in arrays else None
         try:
             return cls(
                 starts,
                 neighbours,
                 weights,
+                copies=copies,
                 gamma=take_param(params, "gamma", (int, float)),
                 k=take_param(params, "k", int),
                 metric=take_param(params, "metric", str),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -169,6 +169,24 @@ class KNNLists:
             values[again] = np.where(found.ids >= 0, found.distances, 0)
         return KNNLists(ids, values, metric=self.metric)
 
+    def of(self, first: Ids, k: int) -> KNNLists:
+        """Lists of k of the items that have no copy before them, numbered anew: of others their first copy counts.
+
+        first : int64 (n,)    the first copy of each item
+        """
+        kept = np.flatnonzero(first == np.arange(len(self)))
+        ids = np.where(self.ids >= 0, first[self.ids], -1)[kept]
+        ids = once(np.where(ids == kept[:, None], -1, ids))
+        # What is left moves to the front, in its order.
+        order = np.argsort(ids < 0, axis=1, kind="stable")[:, :k]
+        ids = np.take_along_axis(ids, order, axis=1)
+        values = np.take_along_axis(self.similarities[kept], order, axis=1)
+        number = np.cumsum(first == np.arange(len(self))) - 1
+        there = ids >= 0
+        return KNNLists(
+            np.where(there, number[ids], -1), np.where(there, values, 0), metric=self.metric
+        )
+
     def params(self) -> dict[str, JSON]:
         return {"metric": self.metric}
 
@@ -193,6 +211,30 @@ class KNNLists:
         if len(vectors) != len(self):
             raise ValueError(f"x: expected {len(self)} vectors, one an item, got {len(vectors)}")
         return vectors
+
+
+class Own(NamedTuple):
+    """Vectors as a metric compares them, float32 (n, d), and the similarity of each to itself, float32 (n,)."""
+
+    vectors: Vectors
+    values: Vectors
+
+
+def own_similarities(x: Any, metric: str) -> Own:
+    """What copies of each vector have for similarity, canonical to the bit."""
+    vectors = _vectors(x, "x", as_choice(metric, "metric", METRICS))
+    rows = np.arange(len(vectors), dtype=np.int32)[:, None]
+    values = -_core.scan.list_values(vectors, "ip", np.ascontiguousarray(rows))[:, 0]
+    return Own(vectors, values)
+
+
+def once(lists: NDArray[Any]) -> NDArray[Any]:
+    """Lists (..., k) with -1 where they name again what they have named."""
+    order = np.argsort(lists, axis=-1, kind="stable")
+    ordered = np.take_along_axis(lists, order, axis=-1)
+    again = np.zeros(lists.shape, bool)
+    np.put_along_axis(again, order[..., 1:], ordered[..., 1:] == ordered[..., :-1], axis=-1)
+    return np.where(again, -1, lists)
 
 
 def _vectors(x: Any, name: str, metric: str, *, dim: int | None = None) -> Vectors:

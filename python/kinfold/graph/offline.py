@@ -17,7 +17,7 @@ from kinfold.graph.flow import Scorer, as_alpha, as_batch, as_graph, largest
 from kinfold.graph.knn import KNNGraph
 from kinfold.graph.lists import METRICS
 from kinfold.graph.query_vector import Nodes, query_vectors
-from kinfold.graph.truncated import diffuse, subgraph
+from kinfold.graph.truncated import diffuse, near_items, subgraph
 
 # Columns that are solved at once where no neighbourhood is given.
 _BLOCK = 32
@@ -138,12 +138,15 @@ class OfflineDiffusion(Scorer):
         self, graph: KNNGraph, nodes: Ids, lists: NDArray[Any], rows: dict[int, Any]
     ) -> None:
         """Rows by diffusion within the nodes' neighbourhoods."""
+        items, item = graph.items()
         for node, members in zip(nodes, lists):
             near = np.unique(np.append(members[members >= 0], node)).astype(np.int64)
+            inside, place = near_items(near, item)
+            own = node if item is None else item[node]
             scores = diffuse(
-                subgraph(graph, near), np.searchsorted(near, [node]), np.ones(1),
+                subgraph(items, inside), np.searchsorted(inside, [own]), np.ones(1),
                 self.alpha, self.iterations, self.tolerance,
-            )  # fmt: skip
+            )[place]  # fmt: skip
             rows[int(node)] = self._kept(near, scores)
 
     def _kept(self, nodes: Ids, scores: Vectors) -> tuple[NDArray[np.int32], Vectors]:

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from kinfold.base.arrays import Ids, Vectors, as_array, as_choice
 from kinfold.graph.knn import weigh
+from kinfold.graph.lists import once
 
 RULES = ("formula", "reference")
 
@@ -52,7 +53,12 @@ class QueryVectors(NamedTuple):
 
 
 def query_vectors(
-    graph: Weigher, ids: Any, similarities: Any, *, rule: str = "formula"
+    graph: Weigher,
+    ids: Any,
+    similarities: Any,
+    *,
+    rule: str = "formula",
+    items: Ids | None = None,
 ) -> QueryVectors:
     """y_i = sum over the points q of a query of s(q, x_i) where x_i is a neighbour of q.
 
@@ -61,6 +67,7 @@ def query_vectors(
     rule : "formula"    Iscen et al. 2017, eq. 5: powers, then their sum over the points
            "reference"  as the authors' code: raw similarities are summed over the points, the k
                         largest sums kept, then the power
+    items : int64 (n,)  of which item each node is a copy: y is of the items, and a list's first copy of one counts
     Raises ValueError for ids outside the graph or twice in a list.
     """
     as_choice(rule, "rule", RULES)
@@ -86,6 +93,8 @@ def query_vectors(
         raise ValueError(
             f"ids: expected each id once in a list, got {ordered[..., 1:][twice][0]} more than once"
         )
+    if items is not None:
+        lists = once(np.where(lists >= 0, items[lists], -1))
     values = np.where(lists >= 0, values, 0)
     if not np.isfinite(values).all():
         raise ValueError("similarities: expected finite numbers, got NaN or infinity")

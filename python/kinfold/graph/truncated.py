@@ -56,11 +56,13 @@ class TruncatedDiffusion:
         k = as_count(k, "k")
         best = np.full((len(lists), k), -np.inf, np.float32)
         nodes = np.full((len(lists), k), -1, np.int64)
+        graph, item = self.graph.items()
         sides = query_vectors(
             self.graph,
             lists[..., : self.k_query],
             values[..., : self.k_query],
             rule=self.query_vector,
+            items=item,
         )
         for row, members in enumerate(lists):
             near = np.unique(members[members >= 0]).astype(np.int64)
@@ -70,20 +72,29 @@ class TruncatedDiffusion:
                 raise ValueError(
                     f"ids: expected nodes from 0 to {len(self.graph) - 1} or -1, got {near[-1]}"
                 )
-            part = subgraph(self.graph, near)
+            inside, place = near_items(near, item)
+            part = subgraph(graph, inside)
             its = slice(sides.starts[row], sides.starts[row + 1])
             scores = diffuse(
                 part,
-                np.searchsorted(near, sides.ids[its]),
+                np.searchsorted(inside, sides.ids[its]),
                 sides.weights[its],
                 self.alpha,
                 self.iterations,
                 self.tolerance,
-            )
+            )[place]
             order = largest(scores, k)
             nodes[row, : len(order)] = near[order]
             best[row, : len(order)] = scores[order]
         return Neighbours(best[0], nodes[0]) if one else Neighbours(best, nodes)
+
+
+def near_items(nodes: Ids, item: Ids | None) -> tuple[Ids, Any]:
+    """The items of some nodes, ascending, and where each node's stands among them."""
+    if item is None:
+        return nodes, slice(None)
+    inside, place = np.unique(item[nodes], return_inverse=True)
+    return inside, place.reshape(-1)
 
 
 def subgraph(graph: KNNGraph, nodes: Ids) -> KNNGraph:

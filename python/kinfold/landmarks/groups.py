@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from kinfold.base.arrays import Ids, as_array, as_count, as_number
+from kinfold.base.arrays import Ids, as_array, as_count, as_ids, as_number
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,7 +28,9 @@ class Group:
     weight: float
 
 
-def find_groups(n: int, pairs: Any, weights: Any, *, bridge: float = 0.0) -> list[Group]:
+def find_groups(
+    n: int, pairs: Any, weights: Any, *, bridge: float = 0.0, copies: Any = None
+) -> list[Group]:
     """Sets of photos that pairs connect, the largest first.
 
     n : photos, numbered from 0
@@ -36,6 +38,8 @@ def find_groups(n: int, pairs: Any, weights: Any, *, bridge: float = 0.0) -> lis
     weights : (m,) above 0, how sure that is: inliers
     bridge : two sets of at least two photos each are joined only where the pairs between them weigh this much together,
         so that one wrong pair does not make two things one; 0 for the connected components
+    copies : int (n,), the first of those photos that are the same photo, itself where there is none before: they are
+        one photo while sets are joined. That they hang together is for pairs to say, as of all
 
     Pairs are taken by descending weight (Kruskal 1956), as often as sets are still joined. Ties go to the smaller row:
     the same pairs give the same groups. Photos without any pair are in no group.
@@ -43,8 +47,11 @@ def find_groups(n: int, pairs: Any, weights: Any, *, bridge: float = 0.0) -> lis
     n = as_count(n, "n", least=0)
     edges, values = _checked(n, pairs, weights)
     as_number(bridge, "bridge", least=0.0)
+    one = np.arange(n) if copies is None else as_ids(copies, "copies", n=n)
+    if (one > np.arange(n)).any() or (one[one] != one).any():
+        raise ValueError("copies: expected the first copy of each photo")
     order = np.argsort(-values, kind="stable")
-    labels = _labels(n, edges, values, order, bridge)
+    labels = _labels(n, one[edges], values, order, bridge)[one]
     inside = labels[edges[:, 0]] == labels[edges[:, 1]]
     found: dict[int, list[int]] = defaultdict(list)
     for row in order[inside[order]]:
@@ -93,6 +100,8 @@ def _labels(
     # What the pairs between two sets weigh together.
     between: list[dict[int, float]] = [defaultdict(float) for _ in range(n)]
     for (a, b), value in zip(edges.tolist(), values.tolist()):
+        if a == b:
+            continue
         between[a][b] += value
         between[b][a] += value
     left = [tuple(edge) for edge in edges[order].tolist()]

@@ -457,8 +457,8 @@ class BagOfWords:
             others[others.all(axis=1), -1] = False
             have = near.ids.shape[1] - 1
             own = slice(row, row + len(asked))
-            found[own, :have] = near.ids[others].reshape(-1, have)
-            similarities[own, :have] = near.distances[others].reshape(-1, have)
+            found[own, :have] = near.ids[others].reshape(len(asked), have)
+            similarities[own, :have] = near.distances[others].reshape(len(asked), have)
             row += len(asked)
         return Neighbours(similarities, found)
 

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kinfold.base.arrays import Ids, Vectors, as_count, as_number, as_vectors
+from kinfold.base.copies import first_copies
 from kinfold.base.neighbours import exact_neighbours, self_neighbours
 from kinfold.base.ranking import Ranking
 from kinfold.index.base import unit_rows
@@ -49,6 +50,7 @@ def k_reciprocal_rerank(
     k : length of the answer; m if not given
     Returns a Ranking (q, k) of what the first answer holds and what shares a neighbour with the query;
     scores are 1 - distance. Queries belong to the set, as published: other queries are neighbours too.
+    Rows of base that are equal count as one neighbour, so that copies are not torn apart; all are in the answer.
     Memory grows with (n + q) k1, not with n**2. Zhong, Zheng, Cao & Li, CVPR 2017.
     """
     points = as_vectors(base, "base")
@@ -57,8 +59,13 @@ def k_reciprocal_rerank(
     k1, k2 = as_count(k1, "k1"), as_count(k2, "k2")
     share = as_number(lambda_, "lambda_", least=0, most=1)
     k = lists.shape[1] if k is None else as_count(k, "k")
-    x = unit_rows(np.concatenate([asked, points]))
-    q = len(asked)
+    q, unit = len(asked), unit_rows(points)
+    first = first_copies(unit)
+    kept = np.flatnonzero(first == np.arange(len(points)))
+    place = np.cumsum(first == np.arange(len(points)))[first] - 1
+    by_place = np.argsort(place, kind="stable")
+    starts = _starts(place, len(kept))
+    x = np.concatenate([unit_rows(asked), unit[kept]])
 
     others = self_neighbours(x, min(max(k1, k2 - 1), len(x) - 1) or 1, metric="l2").ids
     near = np.concatenate([np.arange(len(x))[:, None], np.maximum(others, 0)], axis=1)
@@ -71,10 +78,12 @@ def k_reciprocal_rerank(
     for row in range(q):
         shared[:] = 0
         reached = _overlap(weights, by_column, row, shared)
-        first = lists[row][lists[row] >= 0]
-        rows = np.union1d(first, reached[reached >= q] - q)
-        overlap = shared[rows + q]
-        distance = _squared(x[row], x[rows + q]) / largest[row]
+        listed = lists[row][lists[row] >= 0]
+        copies, _ = _segments(starts, reached[reached >= q] - q)
+        rows = np.union1d(listed, by_place[copies])
+        nodes = place[rows] + q
+        overlap = shared[nodes]
+        distance = _squared(x[row], x[nodes]) / largest[row]
         blend = (1 - overlap / (2 - overlap)) * (1 - share) + distance * share
         order = np.lexsort((rows, blend))[:k]
         out_ids[row, : len(order)] = rows[order]

@@ -100,6 +100,11 @@ class Lists(Protocol):
 
     def arrays(self) -> Arrays: ...
 
+    @classmethod
+    def from_state(
+        cls, params: Mapping[str, JSON], arrays: Mapping[str, NDArray[Any]]
+    ) -> Lists: ...
+
 
 def described(features: LocalFeatures) -> Vectors:
     """RootSIFT of a photo."""
