@@ -15,10 +15,10 @@ import numpy as np
 from kinfold.base.arrays import Vectors, as_ndarray, as_vectors
 from kinfold.base.errors import FileFormatError, NotTrainedError
 from kinfold.base.extras import require
-from kinfold.base.state import JSON, check_only
+from kinfold.base.state import JSON, Restorable, check_only
 
 
-class Estimator:
+class Estimator(Restorable):
     """Parameters by name. A subclass stores them as given and checks them in `fit`.
 
     Attributes

@@ -6,13 +6,17 @@ inside a part is a prefix: ``codec.codebooks``, ``coarse.centroids``.
 
 from __future__ import annotations
 
+import copy
+import inspect
+import json
+import zlib
 from collections.abc import Mapping
 from typing import Any, ClassVar, Protocol, TypeAlias, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
 
-from kinfold.base.errors import FileFormatError
+from kinfold.base.errors import FileFormatError, NotTrainedError
 
 JSON: TypeAlias = Any
 Arrays: TypeAlias = dict[str, NDArray[Any]]
@@ -43,6 +47,93 @@ def plain(value: Any) -> JSON:
     if isinstance(value, (np.integer, np.floating, np.bool_)):
         return value.item()
     raise TypeError(f"expected what JSON holds, got {type(value).__name__}")
+
+
+class Restorable:
+    """Makes what is stateful picklable and copyable: through its state, which is checked as that of a file is.
+
+    A shallow copy is an object of its own, too: the two share arrays, which neither of them changes. What is not
+    fitted yet, and so has no arrays, is copied attribute by attribute.
+    """
+
+    def __reduce_ex__(self, protocol: Any) -> Any:
+        state = _state_of(self)
+        if state is None:
+            return super().__reduce_ex__(protocol)
+        params, arrays = state
+        sums = {name: _checksum(array) for name, array in arrays.items()}
+        return _from_pickle, (type(self), params, arrays, sums, _beside(self, params, arrays))
+
+    def __copy__(self) -> Any:
+        state = _state_of(self)
+        if state is None:
+            return copy.deepcopy(self)
+        made = restored(type(self), *state)
+        made._take_beside(copy.deepcopy(_beside(self, *state)))
+        return made
+
+    def _take_beside(self, beside: Mapping[str, JSON]) -> None:
+        """Take over what files do not keep: choices, and what the state knows nothing of. What was checked stays."""
+        chosen, held = inspect.signature(type(self)).parameters, vars(self)
+        held.update({name: v for name, v in beside.items() if name in chosen or name not in held})
+
+
+def restored(cls: Any, params: Any, arrays: Any) -> Any:
+    """An object of a class from its state; whatever the class refuses becomes FileFormatError."""
+    try:
+        return cls.from_state(params, arrays)
+    except FileFormatError:
+        raise
+    except (
+        ValueError, TypeError, LookupError, AttributeError, ArithmeticError, RuntimeError,
+    ) as error:  # fmt: skip
+        raise FileFormatError(f"not a sound {cls.kind}: {error}") from error
+
+
+def _state_of(thing: Any) -> tuple[dict[str, JSON], Arrays] | None:
+    """Parameters and arrays; None for what is not fitted, or no kind that can be saved."""
+    if not isinstance(thing, Stateful):
+        return None
+    try:
+        params, arrays = thing.params(), thing.arrays()
+    except NotTrainedError:
+        return None
+    # As a file gives them back. Plain arrays: a mapped one would be unpickled as a map of no file.
+    params = json.loads(json.dumps(params, default=plain))
+    return params, {name: np.asarray(array, order="C") for name, array in arrays.items()}
+
+
+def _checksum(array: NDArray[Any]) -> int:
+    return zlib.crc32(array.reshape(-1).view(np.uint8).data if array.size else b"")
+
+
+def _from_pickle(cls: Any, params: Any, arrays: Any, sums: Any, beside: Any) -> Any:
+    parts = (params, arrays, sums, beside)
+    plain = all(isinstance(part, dict) for part in parts) and sums.keys() == arrays.keys()
+    if not plain or not all(type(array) is np.ndarray for array in arrays.values()):
+        raise FileFormatError("pickle: damaged: not the state of an object")
+    for name, array in arrays.items():
+        if array.dtype.hasobject or _checksum(array) != sums[name]:
+            raise FileFormatError(f"pickle: array '{name}' is damaged: its checksum is wrong")
+    made = restored(cls, params, arrays)
+    made._take_beside({name: value for name, value in beside.items() if _is_plain(value)})
+    return made
+
+
+def _beside(thing: Any, params: Mapping[str, Any], arrays: Mapping[str, Any]) -> dict[str, JSON]:
+    """Plain attributes that files do not keep, such as ``verbose``."""
+    return {
+        name: value for name, value in vars(thing).items()
+        if name not in params and name not in arrays and _is_plain(value)
+    }  # fmt: skip
+
+
+def _is_plain(value: Any) -> bool:
+    if isinstance(value, dict):
+        return all(map(_is_plain, value)) and all(map(_is_plain, value.values()))
+    if isinstance(value, np.ndarray):  # names of features
+        return value.dtype.hasobject and all(type(name) is str for name in value.flat)
+    return value is None or type(value) in (bool, int, float, str)
 
 
 def add_prefix(prefix: str, arrays: Mapping[str, NDArray[Any]]) -> Arrays:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import hashlib
 import inspect
 import json
@@ -17,7 +16,15 @@ from kinfold.base.errors import FileFormatError
 from kinfold.base.extras import require
 from kinfold.base.progress import progress
 from kinfold.base.registry import resolve
-from kinfold.base.state import JSON, Arrays, add_prefix, check_only, strip_prefix, take_param
+from kinfold.base.state import (
+    JSON,
+    Arrays,
+    Restorable,
+    add_prefix,
+    check_only,
+    strip_prefix,
+    take_param,
+)
 from kinfold.features.batches import by_size, fitted, squared, windows
 from kinfold.features.forward import Forward, inference, unit
 from kinfold.features.pool import METHODS as POOLINGS
@@ -37,7 +44,7 @@ _PARAMS = {
 }  # fmt: skip
 
 
-class Extractor:
+class Extractor(Restorable):
     """Describe photos by pooled feature maps of a trained network, at several scales.
 
     Radenovic, Tolias & Chum, PAMI 2019: maps of the last convolution, pooled, L2; over the scales a power mean
@@ -173,7 +180,8 @@ class Extractor:
 
         whitening : PCA or LearnedWhitening fitted on what the extractor without whitening gives
         """
-        other = copy.copy(self)
+        other = object.__new__(type(self))
+        other.__dict__.update(self.__dict__)
         other._whiten(whitening)
         return other
 
@@ -225,6 +233,15 @@ class Extractor:
         if self.whitening is not None:
             descriptors = l2_normalize(self.whitening.transform(descriptors))
         return descriptors
+
+    def _take_beside(self, beside: Mapping[str, JSON]) -> None:
+        """A copy computes in the same precision, on the processor."""
+        precision = beside.get("precision", self.precision)
+        super()._take_beside({name: v for name, v in beside.items() if name != "precision"})
+        if precision != self.precision:
+            self._set_up(
+                self.trunk, self._pool, self.scales, self.whitening, self.antialias, "cpu", precision
+            )  # fmt: skip
 
     def params(self) -> dict[str, JSON]:
         if self.pooling not in POOLINGS:

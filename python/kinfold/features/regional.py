@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Iterable, Sized
 from typing import TYPE_CHECKING, Any
 
@@ -95,7 +94,8 @@ class RegionalExtractor:
 
     def whitened(self, whitening: Any) -> RegionalExtractor:
         """The same extractor with another whitening, or None, fitted on what it gives without."""
-        other = copy.copy(self)
+        other = object.__new__(type(self))
+        other.__dict__.update(self.__dict__)
         other._whiten(whitening)
         return other
 

@@ -11,13 +11,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
-from threading import Lock
 from typing import Any
 
 from kinfold.base.arrays import Vectors
 from kinfold.base.errors import ImageError
 from kinfold.base.extras import require
 from kinfold.base.local_features import LocalFeatures
+from kinfold.base.locks import Lock
 from kinfold.base.threads import get_threads
 from kinfold.gallery.settings import Settings
 from kinfold.images.decode import decode

@@ -10,7 +10,6 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from threading import Lock
 from typing import Any
 
 import numpy as np
@@ -18,6 +17,7 @@ import numpy as np
 from kinfold.base.arrays import Ids, Vectors, as_choice, as_count
 from kinfold.base.errors import GalleryError
 from kinfold.base.local_features import LocalFeatures
+from kinfold.base.locks import Lock
 from kinfold.base.threads import get_threads
 from kinfold.evaluate import Evaluation, GroundTruth
 from kinfold.gallery import MOST_NETWORKS, build

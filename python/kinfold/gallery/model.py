@@ -12,7 +12,15 @@ from kinfold.base.arrays import Vectors
 from kinfold.base.errors import FileFormatError
 from kinfold.base.local_features import LocalFeatures
 from kinfold.base.registry import resolve
-from kinfold.base.state import JSON, Arrays, add_prefix, check_only, strip_prefix, take_param
+from kinfold.base.state import (
+    JSON,
+    Arrays,
+    Restorable,
+    add_prefix,
+    check_only,
+    strip_prefix,
+    take_param,
+)
 from kinfold.gallery import METHODS
 from kinfold.gallery.engines.base import Engine, Lists
 from kinfold.gallery.engines.inverted import ListsEngine
@@ -20,7 +28,7 @@ from kinfold.gallery.segment import Segment
 from kinfold.gallery.settings import Settings
 
 
-class Model:
+class Model(Restorable):
     """The engines by name; the similarity of photos is the weighed sum of theirs.
 
     Vectors stand side by side in one, each scaled by the root of its engine's share, so that one inner product is their
@@ -98,6 +106,7 @@ class Model:
         chosen = take_param(params, "engines", dict)
         shares = take_param(params, "shares", dict)
         check_only(chosen, set(METHODS), "engines")
+        check_only({n: 0 for n in arrays if n.split(".")[0] not in chosen}, set(), "arrays")
         if set(shares) != set(chosen) or not chosen:
             raise FileFormatError("parameter 'shares': expected one for each engine")
         for share in shares.values():

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from kinfold.base.arrays import Ids, Vectors
 from kinfold.base.errors import FileFormatError
 from kinfold.base.local_features import LocalFeatures
-from kinfold.base.state import JSON, Arrays, check_only, check_starts, take
+from kinfold.base.state import JSON, Arrays, Restorable, check_only, check_starts, take
 from kinfold.gallery import MOST_NETWORKS
 from kinfold.local.colour import WIDTH
 
@@ -19,7 +19,7 @@ from kinfold.local.colour import WIDTH
 _NETWORKS = tuple(f"network{i}" if i else "network" for i in range(MOST_NETWORKS))
 
 
-class Segment:
+class Segment(Restorable):
     """Photos with their local features, one behind the other.
 
     ids : int64 (n,)            the photos' ids

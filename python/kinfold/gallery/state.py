@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from pathlib import Path
-from threading import Lock
 from typing import Any
 
 import numpy as np
 
 from kinfold.base.errors import FileFormatError, GalleryError
 from kinfold.base.local_features import LocalFeatures
+from kinfold.base.locks import Lock
 from kinfold.gallery.fused import Fused
 from kinfold.gallery.model import Model
 from kinfold.gallery.photos import Photo

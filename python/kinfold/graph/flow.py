@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from kinfold import _core
 from kinfold.base.arrays import Vectors, as_array, as_choice, as_count, as_number, as_vectors
 from kinfold.base.ranking import Neighbours
+from kinfold.base.state import Restorable
 from kinfold.graph.knn import KNNGraph
 from kinfold.graph.query_vector import RULES, QueryVectors, query_vectors
 
@@ -42,7 +43,7 @@ class Solution:
     history: NDArray[np.float64]
 
 
-class Scorer(ABC):
+class Scorer(Restorable, ABC):
     """Scores of all nodes from the neighbours of a query, and the ranking by them."""
 
     @abstractmethod
@@ -102,6 +103,13 @@ class Flow(Scorer):
         self.storage = as_choice(storage, "storage", STORAGES)
         items, self._item = self.graph.items()
         self._system = flow_graph(items, self.storage)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: value for name, value in vars(self).items() if name != "_system"}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        self._system = flow_graph(self.graph, self.storage)
 
     @abstractmethod
     def _run(self, sides: QueryVectors, start: Vectors | None) -> Any:

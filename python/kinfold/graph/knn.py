@@ -24,6 +24,7 @@ from kinfold.base.errors import FileFormatError
 from kinfold.base.state import (
     JSON,
     Arrays,
+    Restorable,
     check_only,
     check_range,
     check_starts,
@@ -51,7 +52,7 @@ class GraphPath(NamedTuple):
     similarities: Vectors
 
 
-class KNNGraph:
+class KNNGraph(Restorable):
     """Symmetric graph of similarities s = max(x . y, 0) ** gamma, without loops, in compressed rows.
 
     Row i holds neighbours[starts[i]:starts[i + 1]], ascending, with their weights. An isolated node

@@ -21,7 +21,7 @@ from kinfold.base.arrays import (
 )
 from kinfold.base.errors import FileFormatError
 from kinfold.base.neighbours import exact_neighbours, other_neighbours
-from kinfold.base.state import JSON, Arrays, check_only, take, take_param
+from kinfold.base.state import JSON, Arrays, Restorable, check_only, take, take_param
 from kinfold.index.base import unit_rows
 from kinfold.index.factory import index_factory
 
@@ -31,7 +31,7 @@ METHODS = ("exact", "nn-descent")
 _Int32 = NDArray[np.int32]
 
 
-class KNNLists:
+class KNNLists(Restorable):
     """The k most similar others of each item, best first; ties by the smaller id.
 
     ids : int32 (n, k)             -1 where there are fewer than k others

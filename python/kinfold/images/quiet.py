@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import threading
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-_lock = threading.Lock()
+from kinfold.base.locks import Lock, in_child
+
+_lock = Lock()
 _inside = 0
 _saved: warnings.catch_warnings[None] | None = None
 
@@ -34,3 +35,14 @@ def quiet() -> Iterator[None]:
             if _inside == 0 and _saved is not None:
                 _saved.__exit__(None, None, None)
                 _saved = None
+
+
+def _leave() -> None:
+    """A forked child has none of the threads that were inside."""
+    global _inside, _saved
+    if _saved is not None:
+        _saved.__exit__(None, None, None)
+    _inside, _saved = 0, None
+
+
+in_child(_leave)

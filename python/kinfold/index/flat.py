@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from threading import RLock
 from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
@@ -13,8 +12,9 @@ from numpy.typing import NDArray
 from kinfold import _core
 from kinfold.base.arrays import Ids, Vectors, as_choice, as_count, as_ids, as_number, as_vectors
 from kinfold.base.errors import FileFormatError
+from kinfold.base.locks import Lock
 from kinfold.base.ranking import Neighbours
-from kinfold.base.state import JSON, Arrays, check_only, take, take_param
+from kinfold.base.state import JSON, Arrays, Restorable, check_only, take, take_param
 from kinfold.index.base import METRICS, RangeResult, filter_rows, unit_rows
 from kinfold.index.tune import Setting, tune
 
@@ -30,7 +30,7 @@ class _Rows(NamedTuple):
     next_id: int  # what ids number on from: none is given twice
 
 
-class FlatIndex:
+class FlatIndex(Restorable):
     """Exact k nearest neighbours by exhaustive scan.
 
     Answers are ranked by the float32 distance, ties by ascending id. An 8-bit copy of the vectors
@@ -55,7 +55,7 @@ class FlatIndex:
         self.dim = as_count(dim, "dim", most=1 << 20)
         self.metric = as_choice(metric, "metric", METRICS)
         self.shadow = bool(shadow)
-        self._lock = RLock()
+        self._lock = Lock()
         self._vector_store, self._id_store = _Store(), _Store()
         self._rows = self._scan_of(np.empty((0, self.dim), np.float32), np.empty(0, np.int64), 0)
 

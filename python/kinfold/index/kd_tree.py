@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from itertools import pairwise
 from pathlib import Path
-from threading import RLock
 from typing import Any, ClassVar
 
 import numpy as np
@@ -14,7 +13,8 @@ from numpy.typing import NDArray
 from kinfold import _core
 from kinfold.base.arrays import as_array, as_choice, as_count
 from kinfold.base.errors import FileFormatError
-from kinfold.base.state import JSON, Arrays, check_only, take, take_param
+from kinfold.base.locks import Lock
+from kinfold.base.state import JSON, Arrays, Restorable, check_only, take, take_param
 from kinfold.index.kd_scan import LARGEST, Scan, scan_is_faster
 
 Points = NDArray[Any]
@@ -23,7 +23,7 @@ NORMS = (1.0, 2.0, np.inf)
 PASS = 16
 
 
-class KDTree:
+class KDTree(Restorable):
     """A k-d tree (Bentley 1975; Friedman, Bentley & Finkel 1977) over points (n, d).
 
     Answers, shapes and conventions are those of scipy's cKDTree: Euclidean, not squared, distances;
@@ -75,7 +75,7 @@ class KDTree:
         self, data: Points, leafsize: int, scan: bool | None, order: NDArray[np.uint32] | None
     ) -> None:
         self.data, self.leafsize, self.scan = data, leafsize, scan
-        self._lock = RLock()
+        self._lock = Lock()
         self._order = order  # of a saved tree, until the tree is built from it
         self._built: Any = None
         self._scan: Scan | None = None

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from threading import RLock
 from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
@@ -12,8 +11,9 @@ from numpy.typing import NDArray
 from kinfold import _core
 from kinfold.base.arrays import Ids, Vectors, as_choice, as_count, as_vectors
 from kinfold.base.errors import FileFormatError
+from kinfold.base.locks import Lock
 from kinfold.base.ranking import Neighbours
-from kinfold.base.state import JSON, Arrays, check_only, check_starts, take, take_param
+from kinfold.base.state import JSON, Arrays, Restorable, check_only, check_starts, take, take_param
 
 MATCHES = ("mean", "best")
 
@@ -51,7 +51,7 @@ class _Rows(NamedTuple):
     starts: Ids  # (n + 1,)
 
 
-class RegionalIndex:
+class RegionalIndex(Restorable):
     """Search by the regions of items: exhaustive, or exact on a shortlist that another index proposes.
 
     Items are ranked by ``cross_match``, ties by number. An 8-bit copy of the regions (a quarter of their size) serves
@@ -66,7 +66,7 @@ class RegionalIndex:
 
     def __init__(self, dim: int) -> None:
         self.dim = as_count(dim, "dim", most=1 << 20)
-        self._lock = RLock()
+        self._lock = Lock()
         self._scan = _core.scan.RegionScan(self.dim)
         self._rows = _Rows(np.empty((0, self.dim), np.float32), np.zeros(1, np.int64))
 

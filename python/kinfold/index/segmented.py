@@ -5,7 +5,6 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from threading import RLock
 from typing import Any, ClassVar, NamedTuple, TypeVar
 
 import numpy as np
@@ -13,9 +12,10 @@ from numpy.typing import NDArray
 
 from kinfold.base.arrays import Ids, Vectors, as_choice, as_count, as_ids, as_vectors
 from kinfold.base.errors import FileFormatError, NotTrainedError
+from kinfold.base.locks import Lock
 from kinfold.base.progress import progress
 from kinfold.base.ranking import Neighbours
-from kinfold.base.state import JSON, Arrays, add_prefix, check_only, strip_prefix, take
+from kinfold.base.state import JSON, Arrays, Restorable, add_prefix, check_only, strip_prefix, take
 from kinfold.index.base import METRICS, filter_rows, unit_rows
 from kinfold.index.store import (
     Batch,
@@ -51,7 +51,7 @@ class State(NamedTuple):
         return np.concatenate(parts) if parts else np.empty(0, np.int64)
 
 
-class SegmentedIndex(ABC):
+class SegmentedIndex(Restorable, ABC):
     """Rows in sealed segments under a lock for writers; readers take the state that they find.
 
     What an index of this kind adds: how vectors become rows (`_encoded`, `_packing`, `_decoded`), what is
@@ -66,7 +66,7 @@ class SegmentedIndex(ABC):
         self.dim = as_count(dim, "dim", most=1 << 20)
         self.metric = as_choice(metric, "metric", METRICS)
         self._fine: Fine | None = None
-        self._lock = RLock()
+        self._lock = Lock()
         self._state: State | None = None
         self._totals = dict.fromkeys(("queries", *self._counters), 0)
 

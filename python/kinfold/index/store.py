@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any, Protocol
 
 import numpy as np
@@ -17,6 +16,7 @@ from numpy.typing import NDArray
 from kinfold import _core
 from kinfold.base.arrays import Ids, Vectors, aligned
 from kinfold.base.errors import FileFormatError
+from kinfold.base.lazy import lazy
 from kinfold.base.state import Arrays, check_only, check_starts, strip_prefix, take
 
 REFINEMENTS = ("float32", "float16", "uint8")
@@ -145,7 +145,7 @@ class Segment:
         """How many rows have not been removed."""
         return len(self) if self.alive is None else int(self.alive.sum())
 
-    @cached_property
+    @lazy
     def _by_id(self) -> tuple[Ids, NDArray[np.intp]]:
         order = np.argsort(self.ids, kind="stable")
         if self.alive is not None:

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from kinfold.base.arrays import aligned_empty, as_path
 from kinfold.base.errors import FileFormatError
 from kinfold.base.registry import class_of
-from kinfold.base.state import JSON, Arrays, Stateful, plain
+from kinfold.base.state import JSON, Arrays, Stateful, plain, restored
 from kinfold.io.atomic import replace_file
 
 FORMAT = 1
@@ -84,13 +84,9 @@ def restore(
     if kind != cls.kind:
         raise FileFormatError(f"{path}: expected a {cls.kind}, got {kind}")
     try:
-        return cls.from_state(params, arrays)
+        return restored(cls, params, arrays)
     except FileFormatError as error:
-        raise FileFormatError(f"{path}: {error}") from None
-    except (
-        ValueError, TypeError, LookupError, AttributeError, ArithmeticError, RuntimeError,
-    ) as error:  # fmt: skip
-        raise FileFormatError(f"{path}: not a sound {kind}: {error}") from error
+        raise FileFormatError(f"{path}: {error}") from error.__cause__
 
 
 def write(

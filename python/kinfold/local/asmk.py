@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from threading import RLock
 from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
@@ -12,10 +11,12 @@ from numpy.typing import NDArray
 from kinfold import _core
 from kinfold.base.arrays import Ids, Vectors, as_choice, as_count, as_ids, as_number, as_vectors
 from kinfold.base.errors import FileFormatError, NotTrainedError
+from kinfold.base.locks import Lock
 from kinfold.base.ranking import Neighbours
 from kinfold.base.state import (
     JSON,
     Arrays,
+    Restorable,
     add_prefix,
     check_only,
     check_range,
@@ -47,7 +48,7 @@ class _Ready(NamedTuple):
     rule: Rule
 
 
-class ASMK:
+class ASMK(Restorable):
     """Photos as sets of aggregated residuals, searched through an inverted file.
 
     What a photo holds of a word is the sum of the residuals of its descriptors to it, as signs (ASMK*) or scaled to
@@ -92,7 +93,7 @@ class ASMK:
         self.rotate = bool(rotate) and self.binarize != "none"
         self.idf = bool(idf)
         self.centred = bool(centred)
-        self._lock = RLock()
+        self._lock = Lock()
         self._mean: Vectors | None = None
         self._medians: Vectors | None = None
         self._rotation: Vectors | None = None

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from threading import RLock
 from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
@@ -12,10 +11,12 @@ from numpy.typing import NDArray
 from kinfold import _core
 from kinfold.base.arrays import Ids, Vectors, as_choice, as_count, as_ids, as_number, as_vectors
 from kinfold.base.errors import FileFormatError, NotTrainedError
+from kinfold.base.locks import Lock
 from kinfold.base.ranking import Neighbours
 from kinfold.base.state import (
     JSON,
     Arrays,
+    Restorable,
     add_prefix,
     check_only,
     strip_prefix,
@@ -74,7 +75,7 @@ class _Weighed(NamedTuple):
     inverse: tuple[Vectors, ...]
 
 
-class BagOfWords:
+class BagOfWords(Restorable):
     """Photos as histograms of visual words, compared by an inverted file of compressed posting lists.
 
     A word weighs idf * term(how often it occurs), and photos are as alike as these vectors are:
@@ -133,7 +134,7 @@ class BagOfWords:
         self.embedding = embedding
         if embedding is not None and (scoring != "cosine" or sigma is not None):
             raise ValueError("embedding: expected scoring 'cosine' and no sigma with it")
-        self._lock = RLock()
+        self._lock = Lock()
         self._trained = False
         self._frozen: Vectors | None = None
         self._version = 0

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from kinfold.base.arrays import Vectors, as_choice, as_count, as_number, as_vectors
 from kinfold.base.errors import FileFormatError, NotTrainedError
-from kinfold.base.state import JSON, Arrays, check_only, take, take_param
+from kinfold.base.state import JSON, Arrays, Restorable, check_only, take, take_param
 from kinfold.quantize.kmeans import KMeans, assign
 
 GRADIENTS = ("means", "means and variances")
@@ -19,7 +19,7 @@ _FLOOR = 1e-4
 _BLOCK = 8192
 
 
-class FisherVector:
+class FisherVector(Restorable):
     """Gradients of the log-likelihood of a mixture of k diagonal Gaussians, one vector of length one a photo.
 
     G_mean_k = sum_i g_ik (x_i - m_k) / s_k / (n sqrt(w_k));

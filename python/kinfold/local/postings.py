@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -18,6 +17,7 @@ from numpy.typing import NDArray
 from kinfold import _core
 from kinfold.base.arrays import Ids
 from kinfold.base.errors import FileFormatError
+from kinfold.base.lazy import lazy
 from kinfold.base.state import Arrays, check_only, check_starts, take
 
 # Photos of a segment at most, and postings: bytes are addressed by 32 bits.
@@ -64,7 +64,7 @@ class Segment:
         """Bytes of everything."""
         return sum(array.nbytes for array in to_arrays(self).values())
 
-    @cached_property
+    @lazy
     def engine(self) -> Any:
         """The compiled lists over these arrays."""
         return _core.scan.Postings(

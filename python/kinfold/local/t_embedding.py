@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from kinfold.base.arrays import Vectors, as_choice, as_count, as_number, as_vectors
 from kinfold.base.errors import FileFormatError, NotTrainedError
 from kinfold.base.random import generator
-from kinfold.base.state import JSON, Arrays, check_only, take, take_param
+from kinfold.base.state import JSON, Arrays, Restorable, check_only, take, take_param
 from kinfold.quantize.kmeans import KMeans
 from kinfold.transform.eigen import leading
 
@@ -43,7 +43,7 @@ def democratic_weights(
     return weights
 
 
-class TEmbedding:
+class TEmbedding(Restorable):
     """Photos to vectors of (k - 1) * d dimensions: 1,920 for k = 16 and RootSIFT, 8,064 for k = 64.
 
     A descriptor becomes the directions from all centroids to it, centred and whitened without the d directions of

@@ -10,11 +10,11 @@ from numpy.typing import NDArray
 
 from kinfold.base.arrays import Vectors, as_count, as_number, as_vectors
 from kinfold.base.errors import NotTrainedError
-from kinfold.base.state import JSON, Arrays, check_only, take, take_param
+from kinfold.base.state import JSON, Arrays, Restorable, check_only, take, take_param
 from kinfold.quantize.kmeans import KMeans, assign
 
 
-class VLAD:
+class VLAD(Restorable):
     """Sums of residuals to the nearest of k centroids, normalised and concatenated.
 
     Parameters

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from kinfold import _core
 from kinfold.base.arrays import Ids, Vectors, as_count, as_number, as_vectors
 from kinfold.base.errors import FileFormatError, NotTrainedError
-from kinfold.base.state import JSON, Arrays, check_only, take, take_param
+from kinfold.base.state import JSON, Arrays, Restorable, check_only, take, take_param
 from kinfold.index.candidates import CandidateIndex
 from kinfold.index.flat import FlatIndex
 from kinfold.index.proposers.kd_forest import KDForest
@@ -23,7 +23,7 @@ _TREES = 8
 _SPREAD = 0.05
 
 
-class VisualWords:
+class VisualWords(Restorable):
     """A codebook of k words, with hard, multiple and soft assignment.
 
     Parameters

@@ -13,7 +13,7 @@ from kinfold.base.arrays import Ids, Vectors, as_choice, as_count, as_number, as
 from kinfold.base.errors import NotTrainedError
 from kinfold.base.progress import progress
 from kinfold.base.random import generator
-from kinfold.base.state import JSON, Arrays, check_only, take, take_param
+from kinfold.base.state import JSON, Arrays, Restorable, check_only, take, take_param
 
 Nearest: TypeAlias = Callable[[Vectors, Vectors], tuple[Ids, Vectors]]
 # Beyond this, squared distances overflow float32 and no centroid is nearest.
@@ -42,7 +42,7 @@ def assign(x: Any, centroids: Any) -> tuple[Ids, Vectors]:
     return labels, distances
 
 
-class KMeans:
+class KMeans(Restorable):
     """k-means by Lloyd's iterations with exact assignment (Lloyd 1982).
 
     Parameters

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from kinfold.base.arrays import Ids, Vectors, as_array, as_count, as_vectors
 from kinfold.base.errors import FileFormatError, NotTrainedError
 from kinfold.base.progress import progress
-from kinfold.base.state import JSON, Arrays, check_only, check_range, take, take_param
+from kinfold.base.state import JSON, Arrays, Restorable, check_only, check_range, take, take_param
 from kinfold.quantize.kmeans import KMeans, bounded
 from kinfold.quantize.optimized import parametric_rotation
 from kinfold.quantize.product import ProductQuantizer
@@ -21,7 +21,7 @@ from kinfold.transform.moments import Moments
 _OWN = 16
 
 
-class LocallyOptimizedPQ:
+class LocallyOptimizedPQ(Restorable):
     """Product codes of residuals in axes that suit each cell (Kalantidis & Avrithis, CVPR 2014).
 
     The residuals of a cell are centred and rotated by the parametric solution of OPQ for their own covariance. A

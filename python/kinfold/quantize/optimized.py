@@ -13,7 +13,16 @@ from kinfold.base.arrays import Vectors, as_choice, as_count, as_vectors
 from kinfold.base.errors import NotTrainedError
 from kinfold.base.progress import progress
 from kinfold.base.random import generator
-from kinfold.base.state import JSON, Arrays, add_prefix, check_only, strip_prefix, take, take_param
+from kinfold.base.state import (
+    JSON,
+    Arrays,
+    Restorable,
+    add_prefix,
+    check_only,
+    strip_prefix,
+    take,
+    take_param,
+)
 from kinfold.quantize.allocation import allocate, subspace_sizes
 from kinfold.quantize.kmeans import bounded
 from kinfold.quantize.product import ProductQuantizer
@@ -24,7 +33,7 @@ from kinfold.transform.rotation import Rotation
 METHODS = ("non-parametric", "parametric")
 
 
-class OPQ:
+class OPQ(Restorable):
     """A rotation, perhaps with a reduction of dimension, for a product quantizer (Ge, He, Ke & Sun, PAMI 2014).
 
     Parameters

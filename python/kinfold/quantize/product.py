@@ -13,7 +13,7 @@ from kinfold.base.arrays import Vectors, as_array, as_choice, as_count, as_vecto
 from kinfold.base.errors import FileFormatError, NotTrainedError
 from kinfold.base.progress import progress
 from kinfold.base.random import generator
-from kinfold.base.state import JSON, Arrays, check_only, take, take_param
+from kinfold.base.state import JSON, Arrays, Restorable, check_only, take, take_param
 from kinfold.quantize.kmeans import KMeans, bounded
 
 Codes = NDArray[np.uint8]
@@ -21,7 +21,7 @@ Codes = NDArray[np.uint8]
 _ROWS = 65536
 
 
-class ProductQuantizer:
+class ProductQuantizer(Restorable):
     """m codebooks of 2^bits codewords each (Jegou, Douze & Schmid, PAMI 2011).
 
     Parameters

@@ -12,13 +12,13 @@ from kinfold import _core
 from kinfold.base.arrays import Vectors, as_array, as_choice, as_count, as_vectors
 from kinfold.base.errors import FileFormatError, NotTrainedError
 from kinfold.base.random import generator
-from kinfold.base.state import JSON, Arrays, check_only, take, take_param
+from kinfold.base.state import JSON, Arrays, Restorable, check_only, take, take_param
 
 PROJECTIONS = ("gaussian", "hadamard")
 _ROUNDS = 3
 
 
-class SignQuantizer:
+class SignQuantizer(Restorable):
     """Bit j of a code is 1 where the projection on a random direction a_j is not negative.
 
     Two vectors at an angle t differ in each bit with probability t / pi, so the expected Hamming distance of

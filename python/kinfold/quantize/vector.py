@@ -9,11 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kinfold.base.arrays import Ids, Vectors, as_array, as_count, as_vectors
-from kinfold.base.state import JSON, Arrays
+from kinfold.base.state import JSON, Arrays, Restorable
 from kinfold.quantize.kmeans import KMeans, assign
 
 
-class VectorQuantizer:
+class VectorQuantizer(Restorable):
     """A flat codebook of k codewords.
 
     k : codewords; a code has ceil(log2 k) bits

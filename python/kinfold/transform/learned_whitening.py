@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from kinfold import _core
 from kinfold.base.arrays import Vectors, as_array, as_choice, as_count, as_number, as_vectors
 from kinfold.base.errors import FileFormatError, NotTrainedError
-from kinfold.base.state import JSON, Arrays, check_only, take, take_param
+from kinfold.base.state import JSON, Arrays, Restorable, check_only, take, take_param
 
 _Matrix = NDArray[np.float64]
 
@@ -20,7 +20,7 @@ SECONDS = ("all", "nonmatching")
 _ROWS = 4096
 
 
-class LearnedWhitening:
+class LearnedWhitening(Restorable):
     """Whiten the differences of matching vectors, then keep the directions in which the others differ most.
 
     With S the second moment of the differences of matching pairs, the inverse of its Cholesky factor makes these

@@ -12,10 +12,10 @@ from kinfold import _core
 from kinfold.base.arrays import Vectors, as_count, as_vectors
 from kinfold.base.errors import FileFormatError
 from kinfold.base.random import generator
-from kinfold.base.state import JSON, Arrays, check_only, take
+from kinfold.base.state import JSON, Arrays, Restorable, check_only, take
 
 
-class Rotation:
+class Rotation(Restorable):
     """y = R x + b.
 
     matrix : R (dim, d), finite; with orthonormal rows it keeps distances within the space that they span

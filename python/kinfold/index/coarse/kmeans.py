@@ -11,11 +11,11 @@ from numpy.typing import NDArray
 from kinfold import _core
 from kinfold.base.arrays import Ids, Vectors, as_count
 from kinfold.base.errors import FileFormatError, NotTrainedError
-from kinfold.base.state import JSON, Arrays, check_only, take, take_param
+from kinfold.base.state import JSON, Arrays, Restorable, check_only, take, take_param
 from kinfold.quantize.kmeans import KMeans, assign
 
 
-class KMeansCells:
+class KMeansCells(Restorable):
     """The cells of k centroids; queries visit the nearest ones first.
 
     k : how many

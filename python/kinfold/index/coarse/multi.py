@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from kinfold import _core
 from kinfold.base.arrays import Ids, Vectors, as_array, as_count
 from kinfold.base.errors import FileFormatError, NotTrainedError
-from kinfold.base.state import JSON, Arrays, check_only, take, take_param
+from kinfold.base.state import JSON, Arrays, Restorable, check_only, take, take_param
 from kinfold.quantize.kmeans import KMeans, assign
 
 
@@ -37,7 +37,7 @@ def multi_sequence(left: Any, right: Any, most: int | None = None) -> tuple[Ids,
     return i, j, sums
 
 
-class MultiCells:
+class MultiCells(Restorable):
     """K * K cells: the first half of a vector's dimensions has K centroids, and so has the second.
 
     k : centroids of each half, K

@@ -9,10 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kinfold.base.arrays import Ids, Vectors, as_count
-from kinfold.base.state import JSON, Arrays, check_only, take_param
+from kinfold.base.state import JSON, Arrays, Restorable, check_only, take_param
 
 
-class SingleCell:
+class SingleCell(Restorable):
     """The whole space; its centroid is the origin."""
 
     kind: ClassVar[str] = "index.SingleCell"

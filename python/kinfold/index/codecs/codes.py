@@ -10,12 +10,12 @@ from numpy.typing import NDArray
 
 from kinfold.base.arrays import Vectors, aligned_empty, as_choice, as_count
 from kinfold.base.errors import FileFormatError, NotTrainedError
-from kinfold.base.state import Arrays, check_only, take
+from kinfold.base.state import Arrays, Restorable, check_only, take
 
 _BLOCK = 64
 
 
-class Codes:
+class Codes(Restorable):
     """What product codes of all kinds share: bytes a row, in blocks of 64 rows or row by row.
 
     blocked : blocks for scans of long lists; rows for lists of a few.

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from kinfold import _core
 from kinfold.base.arrays import Ids, Vectors, aligned, as_choice, as_count
 from kinfold.base.errors import FileFormatError, NotTrainedError
-from kinfold.base.state import JSON, Arrays, check_only, take, take_param
+from kinfold.base.state import JSON, Arrays, Restorable, check_only, take, take_param
 from kinfold.index.coarse.base import Coarse
 
 _DTYPES: dict[str, np.dtype[Any]] = {
@@ -20,7 +20,7 @@ _DTYPES: dict[str, np.dtype[Any]] = {
 }
 
 
-class _Stored:
+class _Stored(Restorable):
     """Stored numbers with the 8-bit blocks that the engine filters by."""
 
     def __init__(self, dim: int, metric: str) -> None:

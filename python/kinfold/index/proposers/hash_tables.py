@@ -13,6 +13,7 @@ from kinfold.base.arrays import Vectors, as_count
 from kinfold.base.state import (
     JSON,
     Arrays,
+    Restorable,
     add_prefix,
     check_only,
     check_range,
@@ -26,7 +27,7 @@ from kinfold.index.codecs.raw import floats_of
 from kinfold.quantize.sign import SignQuantizer
 
 
-class HashTables:
+class HashTables(Restorable):
     """Locality-sensitive hashing: several tables whose keys are the signs of random projections.
 
     A query looks into its own bucket of each table, then into those of which the fewest and nearest hyperplanes

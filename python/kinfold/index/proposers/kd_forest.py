@@ -10,12 +10,12 @@ from numpy.typing import NDArray
 
 from kinfold import _core
 from kinfold.base.arrays import Vectors, as_count
-from kinfold.base.state import JSON, Arrays, check_only, take, take_param
+from kinfold.base.state import JSON, Arrays, Restorable, check_only, take, take_param
 from kinfold.index.codecs.base import Codec
 from kinfold.index.codecs.raw import stored_form
 
 
-class KDForest:
+class KDForest(Restorable):
     """Trees that are parted at the mean of a dimension drawn among those of largest variance.
 
     One queue holds the branches of all trees that were not followed, by the sum of squared distances to the
