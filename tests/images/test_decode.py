@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 Image = pytest.importorskip("PIL.Image")
-from PIL import ImageCms, ImageOps
+from PIL import ImageCms, ImageOps, features
 
 from kinfold.base.errors import ImageError, KinfoldError
 from kinfold.images import decode as decode_module
@@ -162,6 +162,41 @@ def test_rgb_and_grey_with_a_transparent_colour() -> None:
     assert (decode(encode(np.full((4, 4), 9, np.uint8), "PNG", transparency=9)).pixels == 255).all()
 
 
+@pytest.mark.parametrize(
+    ("depth", "kind", "size"), [(1, 0, 8), (2, 0, 4), (4, 0, 2), (8, 0, 1), (16, 0, 1), (8, 2, 1), (16, 2, 1)]
+)  # fmt: skip
+def test_the_transparent_colour_of_every_kind_of_png(depth, kind, size) -> None:
+    """Samples of 1 to 16 bits: the one that tRNS names is transparent, so white, and no other."""
+    parts = 3 if kind == 2 else 1
+    most = (1 << depth) - 1
+    for chosen in (most // 2, 0):
+        others = most if chosen else max(1, most // 2)
+        samples = np.full((4, 8, parts), others)
+        samples[1:3, 2:6] = chosen
+        if depth < 8:
+            bits = (samples[..., 0, None] >> np.arange(depth)[::-1]) & 1
+            rows = np.packbits(bits.reshape(4, -1).astype(np.uint8), axis=1)
+        else:
+            rows = samples.reshape(4, -1).astype(f">u{depth // 8}").view(np.uint8)
+        data = png(8, 4, b"".join(b"\0" + row.tobytes() for row in rows), depth=depth, kind=kind)
+        clear = chunk(b"tRNS", np.full(parts, chosen, ">u2").tobytes())
+        at = data.index(b"IDAT") - 4
+        plain = decode(data).pixels
+        pixels = decode(data[:at] + clear + data[at:]).pixels
+        assert (plain[1:3, 2:6] < 255).all()
+        assert (pixels[1:3, 2:6] == 255).all()
+        plain[1:3, 2:6] = 255
+        np.testing.assert_array_equal(pixels, plain)
+
+
+def test_sixteen_bit_grey_is_transparent_at_one_value_alone() -> None:
+    deep = (np.arange(60 * 90, dtype=np.uint16) * 12).reshape(60, 90)
+    pixels = decode(encode(deep, "PNG", transparency=12 * 100)).pixels
+    expected = np.round(deep / 257).astype(np.uint8)
+    expected[1, 10] = 255
+    assert deep[1, 10] == 1200 and (pixels == expected[..., None]).all()
+
+
 def test_animations_give_their_first_frame() -> None:
     frames = [Image.fromarray(np.full((8, 8, 3), v, np.uint8)) for v in (10, 200)]
     for form in ("GIF", "PNG", "WEBP"):
@@ -211,6 +246,16 @@ def png(width: int, height: int, rows: bytes, *, depth: int = 8, kind: int = 0) 
     header = struct.pack(">IIBBBBB", width, height, depth, kind, 0, 0, 0)
     body = chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
     return b"\x89PNG\r\n\x1a\n" + body
+
+
+def tiled_tiff(side: int) -> bytes:
+    """60 x 60 grey pixels in one tile of that side; of large ones the tile itself is missing."""
+    tile = zlib.compress(bytes(side * side if side < 100 else 9))
+    fields = {256: 60, 257: 60, 258: 8, 259: 8, 262: 1, 277: 1, 322: side, 323: side, 324: 8}
+    fields[325] = len(tile)
+    entries = b"".join(struct.pack("<HHII", tag, 4, 1, value) for tag, value in fields.items())
+    head = b"II*\0" + struct.pack("<I", 8 + len(tile))
+    return head + tile + struct.pack("<H", len(fields)) + entries + bytes(4)
 
 
 def test_what_is_no_image(tmp_path) -> None:
@@ -339,9 +384,29 @@ def test_a_header_that_claims_gigapixels_is_refused_before_decoding() -> None:
 
 def test_two_hundred_megapixels_pass_the_limit() -> None:
     # Not Pillow's own limit of 179; the pixels themselves are missing.
-    with pytest.raises(ImageError) as caught:
-        decode(png(199_999, 1000, bytes(10), depth=1))
-    assert "too many pixels" not in str(caught.value)
+    large = png(199_999, 1000, bytes(10), depth=1)
+    for data, limit in ((large + bytes(2_000_000), None), (large, 200_000_000)):
+        with pytest.raises(ImageError) as caught:
+            decode(data, max_pixels=limit)
+        assert "pixels" not in str(caught.value)
+
+
+def test_small_files_are_not_believed_to_hold_many_pixels() -> None:
+    large = png(8000, 8000, bytes(10), depth=1)
+    with pytest.raises(
+        ImageError, match=r"8000 x 8000 pixels in [\d,]+ bytes: more than a photo has"
+    ):
+        decode(large)
+    assert decode(png(8000, 5000, bytes(5000 * 1001), depth=1), max_side=10).full_size == (
+        8000,
+        5000,
+    )
+
+
+def test_tiles_are_decoded_whole_and_count_whole() -> None:
+    assert decode(tiled_tiff(64)).full_size == (60, 60)
+    with pytest.raises(ImageError, match="50000 x 50000"):
+        decode(tiled_tiff(50_000))
 
 
 def test_one_pixel_and_thin_images() -> None:
@@ -355,6 +420,38 @@ def test_formats_outside_the_list_are_refused() -> None:
     for form in ("TGA", "PCX", "EPS", "ICO", "JPEG2000"):
         with pytest.raises(ImageError, match="not a known image format"):
             decode(encode(scene(), form))
+
+
+def container(major: bytes, *others: bytes) -> bytes:
+    brands = major + bytes(4) + b"".join(others)
+    return struct.pack(">I", 8 + len(brands)) + b"ftyp" + brands
+
+
+@pytest.mark.parametrize("form", ["AVIF", "HEIF"])
+@pytest.mark.parametrize("brand", [b"own", b"mif1", b"msf1"])
+def test_brands_of_containers(form, brand) -> None:
+    """What a file holds is told by all of its brands, not by the first alone."""
+    if form == "AVIF":
+        if not features.check("avif"):
+            pytest.skip("this Pillow reads no AVIF")
+    else:
+        pytest.importorskip("pillow_heif").register_heif_opener()
+    data = encode(scene(), form)
+    decoded = decode(data if brand == b"own" else data[:8] + brand + data[12:])
+    assert decoded.full_size == (90, 60) and difference(decoded.pixels, scene()) < 5
+
+
+def test_advice_is_for_what_a_file_holds(monkeypatch) -> None:
+    """A container without HEIC is not sent to the package that reads HEIC."""
+    monkeypatch.setitem(__import__("sys").modules, "pillow_heif", None)
+    monkeypatch.delitem(Image.OPEN, "HEIF", raising=False)
+    for data in (container(b"mif1", b"heic"), container(b"heic"), container(b"msf1", b"hevc")):
+        with pytest.raises(ImageError, match="pip install pillow-heif") as caught:
+            decode(data + bytes(64))
+        assert caught.value.cause == "decoder"
+    with pytest.raises(ImageError) as caught:
+        decode(container(b"mif1", b"mif1", b"avif") + bytes(64))
+    assert "heif" not in str(caught.value)
 
 
 def test_heic_names_the_missing_package(monkeypatch) -> None:

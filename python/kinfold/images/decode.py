@@ -19,6 +19,7 @@ from kinfold.base.errors import ImageError
 from kinfold.base.extras import require
 from kinfold.images.colour import to_srgb
 from kinfold.images.exif import PhotoInfo, orientation, photo_info
+from kinfold.images.jpeg import checked_jpeg, load_jpeg
 from kinfold.images.quiet import quiet
 from kinfold.images.resize import Pixels, as_pixels, fit, fitted_size
 
@@ -26,7 +27,12 @@ from kinfold.images.resize import Pixels, as_pixels, fit, fitted_size
 FORMATS = ("JPEG", "PNG", "WEBP", "TIFF", "BMP", "GIF", "PPM", "AVIF", "HEIF")
 # Phones take photos of 199.8 megapixels.
 MAX_PIXELS = 200_000_000
-_HEIC_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")
+# What a small file may claim: blank pages and drawings hold hundreds of pixels a byte, photos some ten at most.
+_PIXELS_OF_ANY_FILE = 50_000_000
+_PIXELS_OF_A_BYTE = 100
+_HEIC_BRANDS = {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs"}
+_AVIF_BRANDS = {b"avif", b"avis"}
+_CONTAINER_BRANDS = {b"mif1", b"msf1"}
 
 
 @dataclass(frozen=True)
@@ -36,31 +42,36 @@ class Decoded:
     pixels : uint8 (H, W, 3), RGB, upright
     full_size : width and height of the upright original
     info : what EXIF tells
+    note : what is wrong with a file that could be decoded nevertheless; empty for a sound one
     """
 
     pixels: Pixels
     full_size: tuple[int, int]
     info: PhotoInfo
+    note: str = ""
 
 
 def decode(
     source: str | os.PathLike[str] | bytes,
     *,
     max_side: int | None = None,
-    max_pixels: int = MAX_PIXELS,
+    max_pixels: int | None = None,
 ) -> Decoded:
     """Decode a photo.
 
     Turned upright by EXIF, embedded colour profiles converted to sRGB, 16 bit reduced to 8, alpha flattened on
-    white, the first frame of animations.
+    white, the first frame of animations. A JPEG that lacks its end is decoded as far as it goes, and ``note`` says so,
+    where at least half of its rows are there.
 
     source : path, or the bytes of a file
     max_side : reduce so that the longer side is at most this; None for the original size
-    max_pixels : photos that claim more are refused before anything is decoded
+    max_pixels : photos that claim more are refused before anything is decoded; None for 200 million, and no more
+        than 50 million and 100 for each byte of the file. Decoding takes up to 12 bytes for each pixel that is
+        claimed, of WebP, AVIF and HEIF twice that.
     Raises ImageError with a short reason.
     """
     most = None if max_side is None else as_count(max_side, "max_side")
-    limit = as_count(max_pixels, "max_pixels")
+    limit = None if max_pixels is None else as_count(max_pixels, "max_pixels")
     require("PIL.Image")
     if not isinstance(source, (str, os.PathLike, bytes, bytearray, memoryview)):
         raise ValueError(f"source: expected a path or bytes, got {type(source).__name__}")
@@ -105,16 +116,24 @@ def _stream(source: str | os.PathLike[str] | bytes) -> Iterator[BinaryIO]:
         yield file
 
 
-def _decode(file: BinaryIO, max_side: int | None, max_pixels: int) -> Decoded:
+def _decode(file: BinaryIO, max_side: int | None, max_pixels: int | None) -> Decoded:
+    if file.read(3) == b"\xff\xd8\xff":
+        file = checked_jpeg(file)
+    file.seek(0)
     image = _open(file)
     width, height = image.size
-    if width * height > max_pixels:
-        raise ImageError(f"too many pixels: {width} x {height}, more than {max_pixels:,}")
+    _check_pixels(image, file, max_pixels)
+    note = ""
     drafted = False
-    if max_side is not None and image.format in ("JPEG", "MPO"):
-        # The JPEG library scales by 1/2, 1/4, 1/8 while decoding, for less time and memory.
-        drafted = image.draft(None, fitted_size(width, height, max_side)) is not None
-    image.load()
+    if image.format in ("JPEG", "MPO"):
+        if max_side is not None:
+            # The JPEG library scales by 1/2, 1/4, 1/8 while decoding, for less time and memory.
+            drafted = image.draft(None, fitted_size(width, height, max_side)) is not None
+        note = load_jpeg(image)
+    else:
+        bits = image.tile[0][3] if image.format == "PNG" and image.tile else None
+        image.load()
+        _match_transparency(image, bits)
     # Asked after loading: TIFF is turned by its own reader, PNG may hold EXIF behind the pixels.
     try:
         exif = image.getexif()
@@ -123,14 +142,38 @@ def _decode(file: BinaryIO, max_side: int | None, max_pixels: int) -> Decoded:
     turn = orientation(exif)
     if not drafted:
         width, height = image.size
-    pixels = to_srgb(image)
-    if max_side is not None:
-        pixels = fit(pixels, max_side)
     return Decoded(
-        _upright(pixels, turn),
+        _upright(to_srgb(image, max_side), turn),
         (height, width) if turn >= 5 else (width, height),
         photo_info(exif),
+        note,
     )
+
+
+def _check_pixels(image: Any, file: BinaryIO, most: int | None) -> None:
+    """Refuse what claims too much before memory is taken for it."""
+    width, height = image.size
+    tags = getattr(image, "tag_v2", {}) if image.format == "TIFF" else {}
+    sides = tags.get(322), tags.get(323)
+    if all(isinstance(side, int) for side in sides):
+        # A tile is decoded whole, even where the image is but a corner of it.
+        width, height = max((width, height), sides, key=lambda size: size[0] * size[1])
+    limit = MAX_PIXELS if most is None else most
+    if width * height > limit:
+        raise ImageError(f"too many pixels: {width} x {height}, more than {limit:,}")
+    size = file.seek(0, os.SEEK_END)
+    believed = max(_PIXELS_OF_ANY_FILE, _PIXELS_OF_A_BYTE * size)
+    if most is None and width * height > believed:
+        raise ImageError(f"{width} x {height} pixels in {size:,} bytes: more than a photo has")
+
+
+def _match_transparency(image: Any, bits: Any) -> None:
+    """The transparent colour of a PNG as its pixels are after decoding: Pillow leaves it as the file has it."""
+    colour = image.info.get("transparency")
+    if bits in ("L;2", "L;4") and isinstance(colour, int):
+        image.info["transparency"] = colour * (85 if bits == "L;2" else 17)
+    elif bits == "RGB;16B" and isinstance(colour, tuple):
+        image.info["transparency"] = tuple(part >> 8 for part in colour)
 
 
 def _open(file: BinaryIO) -> Any:
@@ -141,25 +184,25 @@ def _open(file: BinaryIO) -> Any:
     """
     image = require("PIL.Image")
     image.init()
-    head = file.read(16)
+    start = file.read(256)
+    head = start[:16]
     if not head:
         raise ImageError("empty file")
-    heic = head[4:8] == b"ftyp" and head[8:12] in _HEIC_BRANDS
+    lacking = None
+    brands = _brands(start)
+    heic = brands & (_HEIC_BRANDS | _CONTAINER_BRANDS) and not brands & _AVIF_BRANDS
     if heic and "HEIF" not in image.OPEN:
         try:
             require("pillow_heif").register_heif_opener()
         except ImportError:
-            raise ImageError(
-                "HEIC needs the package pillow-heif: pip install pillow-heif", "decoder"
-            ) from None
+            lacking = "HEIC needs the package pillow-heif: pip install pillow-heif"
     failure: Exception | None = None
-    lacking = None
     for name in FORMATS:
         parser, accepts = image.OPEN.get(name, (None, None))
         accepted = parser is not None and (accepts is None or accepts(head))
         # A text says that Pillow was built without this format.
         if isinstance(accepted, str):
-            lacking = f"Pillow was built without {name}"
+            lacking = lacking or f"Pillow was built without {name}"
         if not accepted or isinstance(accepted, str):
             continue
         file.seek(0)
@@ -176,6 +219,14 @@ def _open(file: BinaryIO) -> Any:
     raise ImageError(f"not a readable image: {_reason(failure)}") from failure
 
 
+def _brands(start: bytes) -> set[bytes]:
+    """What a file of the MPEG family says that it is: its own brand, and those that it is compatible with."""
+    if start[4:8] != b"ftyp":
+        return set()
+    end = min(int.from_bytes(start[:4], "big"), len(start))
+    return {start[at : at + 4] for at in (8, *range(16, end - 3, 4))}
+
+
 def _upright(pixels: Pixels, turn: int) -> Pixels:
     """Undo an EXIF orientation."""
     if turn >= 5:
@@ -188,7 +239,7 @@ def _upright(pixels: Pixels, turn: int) -> Pixels:
 
 
 def _is_systems(error: Exception) -> bool:
-    """Whether reading failed, not decoding: decoders raise OSError without a number, or seek where a file says (EINVAL)."""
+    """Whether reading failed, not decoding: decoders raise OSError without a number, or EINVAL for a bad place."""
     return isinstance(error, OSError) and error.errno not in (None, errno.EINVAL)
 
 

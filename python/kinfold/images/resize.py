@@ -47,7 +47,16 @@ def resize(pixels: Any, width: int, height: int) -> Pixels:
     """RGB pixels uint8 (H, W, 3) at another size: Lanczos over the area that each new pixel covers."""
     array = as_pixels(pixels)
     size = (as_count(width, "width"), as_count(height, "height"))
-    image = require("PIL.Image")
+    return np.array(_resized(require("PIL.Image").fromarray(array), size))
+
+
+def fit_image(image: Any, max_side: int) -> Any:
+    """``fit`` for a Pillow image."""
+    size = fitted_size(image.width, image.height, max_side)
+    return image if size == image.size else _resized(image, size)
+
+
+def _resized(image: Any, size: tuple[int, int]) -> Any:
+    lanczos = require("PIL.Image").Resampling.LANCZOS
     # reducing_gap: whole-number box reduction first, which changes little and saves most of the time.
-    small = image.fromarray(array).resize(size, image.Resampling.LANCZOS, reducing_gap=3.0)
-    return np.array(small)
+    return image.resize(size, lanczos, reducing_gap=3.0)
