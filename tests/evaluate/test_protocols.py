@@ -165,3 +165,13 @@ def test_holidays_perfect_ranking(shared: Path) -> None:
 def test_refuses(arguments: Any, options: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         evaluate(*arguments, **options)
+
+
+def test_tables_keep_names_in_their_cells() -> None:
+    names = ("a\nmean  1.0000", "\x1b[31mb")
+    truth = GroundTruth.from_dict({"imlist": ["x"], "qimlist": names, "gnd": [{"ok": [0]}] * 2})
+    table = evaluate(Ranking.from_ids([[0], [0]]), truth).table()
+    assert len(table.splitlines()) == 5 and all(line.isprintable() for line in table.split("\n"))
+    none = GroundTruth(("x",), (), ())
+    with pytest.raises(ValueError, match="^ground_truth: expected at least one query"):
+        evaluate(Ranking.from_ids(np.empty((0, 1))), none)

@@ -1,4 +1,10 @@
-"""Judge a gallery by a ground truth: average precision of each query, and their mean."""
+"""Judge a gallery by a ground truth: average precision of each query, and their mean.
+
+A ground truth is a gnd_*.pkl of the benchmarks, or JSON: {"imlist": [names of photos], "qimlist": [names of queries],
+"gnd": [{"ok": [positions in imlist that should be found], "junk": [those that do not count], "bbx": [x0, y0, x1, y1] or
+null}]}, one entry of gnd for each query; revisited protocols have "easy" and "hard" in place of "ok". Names are paths
+in the folder of photos, with or without the ending. Query photos that lie elsewhere need --queries.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +12,8 @@ import argparse
 from pathlib import Path
 from typing import Any
 
+from kinfold.base.errors import FileFormatError
+from kinfold.cli.opened import opened
 from kinfold.cli.options import add_rerank
 from kinfold.cli.output import check_writable, show, write_json
 
@@ -21,7 +29,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--ground-truth",
         required=True,
         metavar="FILE",
-        help="gnd_*.pkl or JSON with imlist, qimlist, gnd",
+        help="gnd_*.pkl or JSON with imlist, qimlist, gnd, see above",
     )
     parser.add_argument(
         "--protocol", default="oxford", choices=list(METHODS), help="default: oxford"
@@ -29,19 +37,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--queries",
         metavar="FOLDER",
-        help="folder of the query photos (default: that of the gallery's photos)",
+        help="folder of the query photos, where they are not among the gallery's (default: that of its photos)",
     )
     add_rerank(parser)
 
 
 def run(options: argparse.Namespace) -> int:
     """Evaluate; print the table."""
-    from kinfold.gallery import Gallery
-
     if options.json:
         check_writable(options.json)
     truth = read_ground_truth(Path(options.ground_truth))
-    with Gallery.open(options.gallery) as gallery:
+    with opened(options.gallery) as gallery:
         judged = gallery.evaluate(
             truth, options.protocol, rerank=options.rerank, verify_top=options.verify_top, queries=options.queries,
         )  # fmt: skip
@@ -65,11 +71,18 @@ def run(options: argparse.Namespace) -> int:
 
 
 def read_ground_truth(path: Path) -> Any:
-    """JSON, or a pickle by an unpickler that builds plain data alone."""
+    """JSON, or a pickle by an unpickler that builds plain data alone: its first byte tells, or its name."""
     from kinfold.evaluate import GroundTruth
 
-    if path.suffix in (".pkl", ".pickle"):
+    with path.open("rb") as file:
+        start = file.read(1)
+    if start == b"\x80" or path.suffix in (".pkl", ".pickle"):
         from kinfold.io.foreign import ground_truth_pickle
 
-        return GroundTruth.from_dict(ground_truth_pickle.read(path))
+        try:
+            return GroundTruth.from_dict(ground_truth_pickle.read(path))
+        except FileFormatError:
+            raise
+        except ValueError as error:
+            raise FileFormatError(f"{path}: {error}") from error
     return GroundTruth.from_json(path)

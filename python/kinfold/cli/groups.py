@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import argparse
 
+from kinfold.base.text import shown
+from kinfold.cli.opened import opened
 from kinfold.cli.options import count
 from kinfold.cli.output import check_writable, show, table, write_json
 
@@ -22,32 +24,34 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Find the groups; print them."""
-    from kinfold.gallery import Gallery
-
     for target in (options.json, options.html):
         if target:
             check_writable(target)
     chosen = {} if options.least_inliers is None else {"least_inliers": options.least_inliers}
-    with Gallery.open(options.gallery) as gallery:
+    with opened(options.gallery) as gallery:
+        root = gallery.root
         groups = gallery.groups(**chosen, verbose=not options.quiet)
         if options.html:
             from kinfold.report.groups import write_groups
 
             write_groups(options.html, *gallery.groups_content(groups))
     if options.json:
-        write_json(
-            options.json, {"gallery": options.gallery, "groups": [g.to_dict() for g in groups]}
-        )
+        value = {
+            "gallery": options.gallery, "root": str(root), "groups": [g.to_dict() for g in groups],
+        }  # fmt: skip
+        write_json(options.json, value)
     if options.json != "-":
         if groups:
             lines = [["representative", "photos", "pairs", "near-duplicates"]]
             for group in groups:
                 near = sum(pair.near_duplicate for pair in group.pairs)
                 size, pairs = len(group.photos), len(group.pairs)
-                lines.append([group.representative.path, str(size), str(pairs), str(near)])
+                lines.append(
+                    [str(root / group.representative.path), str(size), str(pairs), str(near)]
+                )
             show(table(lines))
         else:
             show("no two photos show the same thing")
         if options.html and not options.quiet:
-            show(f"page: {options.html}")
+            show(f"page: {shown(options.html)}")
     return 0 if groups else 1

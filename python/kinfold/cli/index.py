@@ -7,8 +7,12 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
+from shlex import quote
 from typing import Any
 
+from kinfold.base.errors import GalleryError
+from kinfold.base.text import lines_of, shown
+from kinfold.cli.opened import is_gallery
 from kinfold.cli.options import count, engine, shares
 from kinfold.cli.output import check_writable, say, show, write_json
 from kinfold.gallery import METHODS
@@ -87,15 +91,15 @@ def run(options: argparse.Namespace) -> int:
         raise FileNotFoundError(f"{photos}: there is no such folder")
     if not photos.is_dir():
         raise NotADirectoryError(f"{photos}: is not a folder")
+    if is_gallery(photos):
+        raise GalleryError(
+            f"{photos}: is a gallery; the folder of photos comes first: kinfold index PHOTOS -o {quote(str(photos))}"
+        )
     if options.json:
         check_writable(options.json)
     files = None
     if options.list is not None:
-        files = [
-            line.strip()
-            for line in Path(options.list).read_text("utf-8").splitlines()
-            if line.strip()
-        ]
+        files = [line.strip() for line in lines_of(Path(options.list).read_bytes())]
         if not files:
             raise ValueError(f"{options.list}: lists no photo")
     target = Path(options.output) if options.output else Path(f"{photos.resolve().name}.kin")
@@ -108,7 +112,7 @@ def run(options: argparse.Namespace) -> int:
         write_json(options.json, {"gallery": str(target), "photos": total, **changes.to_dict()})
     if not options.quiet:
         for path, reason in changes.failed:
-            say(f"skipped {path}: {reason}")
+            say(f"skipped {shown(path)}: {shown(reason)}")
     if not options.quiet and options.json != "-":
         _tell(changes, target, total)
     return 0
@@ -151,7 +155,7 @@ def _tell(changes: Any, target: Path, total: int) -> None:
         if number
     ]  # fmt: skip
     show(
-        f"{target}: {total} photos ({', '.join(done) or 'nothing changed'}), {changes.total_seconds:.1f} s"
+        f"{shown(str(target))}: {total} photos ({', '.join(done) or 'nothing changed'}), {changes.total_seconds:.1f} s"
     )
     slow = sorted(changes.seconds.items(), key=lambda item: -item[1])
     if changes.added or changes.changed:

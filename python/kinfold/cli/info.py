@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from kinfold.base.errors import FileFormatError
+from kinfold.base.text import shown
+from kinfold.cli.opened import opened
 from kinfold.cli.output import check_writable, show, write_json
 
 SUMMARY = "what is in a gallery or file, and whether it is sound"
@@ -37,9 +39,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _gallery_facts(path: Path, verify: bool) -> dict[str, Any]:
-    from kinfold.gallery import Gallery
-
-    with Gallery.open(path) as gallery:
+    with opened(str(path)) as gallery:
         return gallery.info(verify=verify)
 
 
@@ -72,7 +72,7 @@ def _text(value: Any) -> str:
     if isinstance(value, dict):
         return "".join(f"\n  {name}: {_text(item)}" for name, item in value.items())
     if isinstance(value, list) and value and isinstance(value[0], dict):
-        return "".join("\n  " + ", ".join(str(part) for part in item.values()) for item in value)
+        return "".join("\n  " + ", ".join(_text(part) for part in item.values()) for item in value)
     if isinstance(value, list):
-        return ", ".join(str(item) for item in value) or "none"
-    return str(value)
+        return ", ".join(map(_text, value)) or "none"
+    return shown(str(value))

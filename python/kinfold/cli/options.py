@@ -31,7 +31,8 @@ def engine(text: str) -> str:
     try:
         engines_of(text)
     except ValueError as error:
-        raise argparse.ArgumentTypeError(str(error)) from None
+        # argparse names the argument itself.
+        raise argparse.ArgumentTypeError(str(error).removeprefix("engine: ")) from None
     return text
 
 

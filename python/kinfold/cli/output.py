@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-import json
+import os
 import sys
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from kinfold.base.state import plain
+from kinfold.base.text import columns, json_text, shown
 from kinfold.io import atomic
 
 
 def say(text: str) -> None:
-    """A remark or an error."""
-    print(_printable(text, sys.stderr), file=sys.stderr, flush=True)
+    """A remark or an error. Nobody may be there to read it; that is no error."""
+    try:
+        print(_printable(text, sys.stderr), file=sys.stderr, flush=True)
+    except (OSError, ValueError):
+        forget(sys.stderr)
 
 
 def show(text: str) -> None:
@@ -25,7 +27,8 @@ def show(text: str) -> None:
 def write_json(target: str, value: Any) -> None:
     """Results as JSON, to a file, or to standard output for "-"."""
     if target == "-":
-        show(json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False, default=plain))
+        encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
+        print(json_text(value, encoding, printable=True))
     else:
         atomic.write_json(Path(target), value)
 
@@ -35,32 +38,37 @@ def check_writable(path: str | Path) -> None:
     target = Path(path)
     if str(path) == "-":
         return
+    if target.is_dir():
+        raise IsADirectoryError(f"{target}: is a folder, not a file")
+    if target.exists() and not target.is_file():
+        raise OSError(f"{target}: is not a regular file")
+    folder = Path(os.path.realpath(target)).parent
+    if not folder.is_dir():
+        raise FileNotFoundError(f"{target}: the folder {folder} does not exist")
     # The only sure test is to write: permissions, read-only and full disks all show.
-    with suppress(_Tried), atomic.replace_file(target) as file:
+    probe = folder / f".kinfold-{os.getpid()}.probe"
+    with atomic.replace_file(probe) as file:
         file.write(b"\0")
-        file.flush()
-        raise _Tried
+    probe.unlink()
 
 
-class _Tried(Exception):
-    """That a file could be written; the old one stays."""
+def table(lines: list[list[str]], *, left: tuple[int, ...] = (0,)) -> str:
+    """Columns of equal width, those of ``left`` to the left, the others to the right."""
+    return "\n".join(columns(lines, left=left))
 
 
-def table(lines: list[list[str]]) -> str:
-    """Columns of equal width, the first to the left, the others to the right."""
-    widths = [max(map(len, column)) for column in zip(*lines)]
-    return "\n".join(
-        "  ".join(
-            c.ljust(w) if i == 0 else c.rjust(w) for i, (c, w) in enumerate(zip(line, widths))
-        ).rstrip()
-        for line in lines
-    )
+def forget(stream: Any) -> None:
+    """Send what is yet to be written nowhere: else Python complains once more at its end."""
+    try:
+        null = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(null, stream.fileno())
+        os.close(null)
+    except (AttributeError, OSError, ValueError):
+        pass
 
 
 def _printable(text: str, stream: Any) -> str:
-    """File names hold what terminals should not get: control characters are shown as escapes."""
-    safe = "".join(
-        c if c == "\n" or c.isprintable() else c.encode("unicode_escape").decode() for c in text
-    )
+    """File names hold what terminals should not get. Lines are the caller's: names in them went through ``shown``."""
     encoding = getattr(stream, "encoding", None) or "utf-8"
+    safe = "\n".join(map(shown, text.split("\n")))
     return safe.encode(encoding, "backslashreplace").decode(encoding)

@@ -1,4 +1,4 @@
-"""From a command line to an exit code: 0 done, 1 nothing found or a check failed, 2 wrong use or bad input."""
+"""From a command line to an exit code: see EXIT_CODES."""
 
 from __future__ import annotations
 
@@ -8,26 +8,38 @@ import os
 import sys
 import traceback
 import warnings
-from typing import NoReturn
+from collections.abc import Callable
+from difflib import get_close_matches
+from typing import Any, NoReturn
 
 import kinfold
 from kinfold.base.errors import KinfoldError
+from kinfold.base.text import shown
 from kinfold.cli import COMMANDS
-from kinfold.cli.output import say
+from kinfold.cli.output import forget, say
 
 INTERRUPTED = 130
+EXIT_CODES = "exit codes: 0 done; 1 nothing was found, or a check failed; 2 wrong use or bad input; 130 interrupted"
 
 
 class _Parser(argparse.ArgumentParser):
-    """Errors are one line, like all others."""
+    """Errors are one line, like all others; options are written out: a new one never changes what others mean."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**{"allow_abbrev": False, "epilog": EXIT_CODES, **options})
 
     def error(self, message: str) -> NoReturn:
-        say(f"kinfold: error: {message} (see {self.prog} --help)")
+        say(f"kinfold: error: {' '.join(message.split())} (see {self.prog} --help)")
         raise SystemExit(2)
 
 
 def parser() -> argparse.ArgumentParser:
     """All commands with their arguments."""
+    return _parsers()[0]
+
+
+def _parsers() -> tuple[argparse.ArgumentParser, dict[str, argparse.ArgumentParser]]:
+    """That of all commands, and those of each."""
     common = _Parser(add_help=False)
     common.add_argument(
         "--json",
@@ -48,47 +60,105 @@ def parser() -> argparse.ArgumentParser:
     top = _Parser(prog="kinfold", description="Find every photo of the same thing.")
     top.add_argument("--version", action="version", version=f"kinfold {kinfold.__version__}")
     commands = top.add_subparsers(dest="command", metavar="COMMAND", parser_class=_Parser)
+    made: dict[str, argparse.ArgumentParser] = {}
     for name, module in COMMANDS.items():
         command = importlib.import_module(module)
         text = command.__doc__ or ""
         sub = commands.add_parser(name, help=command.SUMMARY, description=text, parents=[common])
         command.add_arguments(sub)
         sub.set_defaults(run=command.run)
-    return top
+        made[name] = sub
+    return top, made
 
 
 def run(arguments: list[str] | None = None) -> int:
     """Parse and run; every expected error becomes one line on standard error."""
-    debug = "--debug" in (sys.argv[1:] if arguments is None else arguments)
-    try:
-        options = parser().parse_args(arguments)
-        if options.command is None:
-            parser().print_help(sys.stderr)
-            return 2
-        if options.threads:
-            kinfold.set_threads(options.threads)
-        with warnings.catch_warnings():
-            if not debug:
-                warnings.simplefilter("ignore")
-            code = int(options.run(options))
+    if arguments is None:
+        _open_standard_streams()
+    given = sys.argv[1:] if arguments is None else arguments
+    code = _guarded(lambda: _run(given), debug="--debug" in given)
+    # What is yet to be written may fail too; after a failure nobody asks for it.
+    return _guarded(_flushed, debug=False) or code
+
+
+def _run(arguments: list[str]) -> int:
+    options = _parsed(arguments)
+    if options.command is None:
+        parser().print_help(sys.stderr)
+        return 2
+    if options.threads:
+        kinfold.set_threads(options.threads)
+    with warnings.catch_warnings():
+        if not options.debug:
+            warnings.simplefilter("ignore")
+        return int(options.run(options))
+
+
+def _flushed() -> int:
+    if sys.stdout is not None:
         sys.stdout.flush()
-        return code
+    return 0
+
+
+def _guarded(work: Callable[[], int], *, debug: bool) -> int:
+    """Work's exit code, or that of what stopped it, which is told."""
+    try:
+        return work()
     except SystemExit as stop:
         return stop.code if isinstance(stop.code, int) else 2
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as interrupt:
         if debug:
             traceback.print_exc()
-        say("kinfold: interrupted")
+        # What of the work is kept, where it is known.
+        kept = getattr(interrupt, "kept", None)
+        say("kinfold: interrupted" + (f"; {shown(str(kept))}" if kept else ""))
         return INTERRUPTED
     except BrokenPipeError:
-        # Whoever read the output has seen enough; without this, Python complains once more at its end.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        # Whoever read the output has seen enough.
+        forget(sys.stdout)
         return 0
     except (KinfoldError, ValueError, OSError, MemoryError) as error:
         if debug:
             traceback.print_exc()
         say(f"kinfold: error: {one_line(error)}")
+        if work is _flushed:
+            forget(sys.stdout)
         return 2
+
+
+def _open_standard_streams() -> None:
+    """Streams that were closed lead nowhere: else the next file that is opened takes their place, and their text."""
+    for number in range(3):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # the lowest number that is free
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115
+
+
+def _parsed(arguments: list[str]) -> argparse.Namespace:
+    """The options; for a command or an option that there is not, one that is written alike."""
+    first = arguments[0] if arguments else "-"
+    if not first.startswith("-") and first not in COMMANDS:
+        raise ValueError(
+            f"there is no command {first!r}{_alike(first, COMMANDS)} (see kinfold --help)"
+        )
+    top, commands = _parsers()
+    options, rest = top.parse_known_args(arguments)
+    if rest:
+        command = commands.get(options.command, top)
+        option = next((one for one in rest if one.startswith("--")), rest[0]).partition("=")[0]
+        known = [text for action in command._actions for text in action.option_strings]
+        hint = _alike(option, known) if option.startswith("-") else ""
+        command.error(f"unrecognized arguments: {' '.join(rest)}{hint}")
+    return options
+
+
+def _alike(word: str, known: Any) -> str:
+    near = get_close_matches(word, list(known), 1)
+    return f"; did you mean {near[0]}?" if near else ""
 
 
 def one_line(error: BaseException) -> str:
@@ -97,5 +167,5 @@ def one_line(error: BaseException) -> str:
         return "not enough memory"
     if isinstance(error, OSError) and error.strerror:
         name = f"{error.filename}: " if error.filename else ""
-        return f"{name}{error.strerror}"
+        return shown(f"{name}{error.strerror}")
     return " ".join(str(error).split()) or type(error).__name__

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import argparse
 
+from kinfold.base.text import shown
+from kinfold.cli.opened import opened
 from kinfold.cli.options import add_rerank, box, count, seconds
-from kinfold.cli.output import check_writable, show, table, write_json
+from kinfold.cli.output import check_writable, say, show, table, write_json
 
 SUMMARY = "find the photos that show the same thing"
 
@@ -33,18 +35,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Search; print the hits."""
-    from kinfold.gallery import Gallery
-
     for target in (options.json, options.html):
         if target:
             check_writable(target)
-    with Gallery.open(options.gallery) as gallery:
+    with opened(options.gallery, options.query) as gallery:
         query = gallery.describe(options.query, box=options.box)
         answer = gallery.rank(
             query, rerank=options.rerank, verify_top=options.verify_top,
             verify_seconds=options.verify_seconds, top=options.top,
         )  # fmt: skip
         hits = gallery.hits(query, answer, options.top)
+        root = gallery.root
         if options.html:
             from kinfold.report.answer import write_answer
 
@@ -55,18 +56,20 @@ def run(options: argparse.Namespace) -> int:
     if options.json:
         value = {
             "gallery": options.gallery, "query": options.query, "box": options.box,
-            "rerank": list(options.rerank), "verified": len(answer.verified), "hits": [hit.to_dict() for hit in hits],
+            "rerank": list(options.rerank), "verified": len(answer.verified), "features": len(query.features),
+            "root": str(root), "hits": [hit.to_dict() for hit in hits],
         }  # fmt: skip
         write_json(options.json, value)
-    if options.json != "-":
-        lines = [["photo", "score", "inliers"]]
+    if query.is_empty:
+        say(f"{shown(options.query)}: has nothing to compare: no feature was found in it")
+    elif options.json != "-":
+        lines = [["photo", "score", "inliers", "file"]]
         for hit in hits:
-            lines.append(
-                [hit.path, f"{hit.score:.4f}", "-" if hit.inliers is None else str(hit.inliers)]
-            )
-        show(table(lines))
+            inliers = "-" if hit.inliers is None else str(hit.inliers)
+            lines.append([hit.path, f"{hit.score:.4f}", inliers, str(hit.file)])
+        show(table(lines, left=(0, 3)))
         if options.verify_seconds is not None and not options.quiet:
             show(f"verified: {len(answer.verified)} photos")
-        if options.html and not options.quiet:
-            show(f"page: {options.html}")
+    if options.json != "-" and options.html and not options.quiet:
+        show(f"page: {shown(options.html)}")
     return 0 if hits else 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from kinfold.evaluate.average_precision import average_precision
 from kinfold.evaluate.compare import Comparison, compare
 from kinfold.evaluate.ground_truth import GroundTruth
 from kinfold.evaluate.protocols import Evaluation, Protocol, evaluate, mean_average_precision
@@ -22,6 +23,7 @@ __all__ = [
     "Evaluation",
     "GroundTruth",
     "Protocol",
+    "average_precision",
     "compare",
     "evaluate",
     "intersection_recall",

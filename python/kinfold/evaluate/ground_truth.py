@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +13,7 @@ import numpy as np
 
 from kinfold.base.arrays import Ids, as_array, as_ids
 from kinfold.base.errors import FileFormatError
+from kinfold.base.text import decoded
 
 Box = tuple[float, float, float, float]
 
@@ -62,8 +64,8 @@ class GroundTruth:
                 raise ValueError(f"ground truth: expected the field '{field}'")
         imlist = _names(data["imlist"], "imlist")
         qimlist = _names(data["qimlist"], "qimlist")
-        if len(set(imlist)) < len(imlist):
-            twice = next(name for i, name in enumerate(imlist) if name in imlist[:i])
+        twice = next((name for name, count in Counter(imlist).items() if count > 1), None)
+        if twice is not None:
             raise ValueError(f"imlist: expected each name once, got {twice!r} more than once")
         gnd = data["gnd"]
         if not isinstance(gnd, (Sequence, np.ndarray)) or len(gnd) != len(qimlist):
@@ -76,8 +78,15 @@ class GroundTruth:
     def from_json(cls, path: str | Path) -> GroundTruth:
         """From a JSON file with the fields of from_dict. Raises FileFormatError."""
         try:
-            return cls.from_dict(json.loads(Path(path).read_bytes()))
+            data = json.loads(decoded(Path(path).read_bytes()))
         except (ValueError, RecursionError) as error:
+            reason = f" ({error})" if isinstance(error, json.JSONDecodeError) else ""
+            raise FileFormatError(
+                f"{path}: not a ground truth: expected JSON with imlist, qimlist and gnd, or gnd_*.pkl{reason}"
+            ) from error
+        try:
+            return cls.from_dict(data)
+        except ValueError as error:
             raise FileFormatError(f"{path}: {error}") from error
 
     def to_dict(self) -> dict[str, Any]:

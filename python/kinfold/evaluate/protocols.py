@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from kinfold.base import registry
 from kinfold.base.arrays import Ids, as_choice, as_count
 from kinfold.base.ranking import Ranking
+from kinfold.base.text import columns
 from kinfold.evaluate.average_precision import CONVENTIONS, from_ranks, positive_ranks, precision_at
 from kinfold.evaluate.ground_truth import GroundTruth
 
@@ -122,7 +123,7 @@ class Evaluation:
         means = [self.map, *self.mp_at_k.values()]
         found = f"{self.found.sum()}/{self.positives.sum()}"
         lines.append(["mean", *map(_figure, means), found, ""])
-        text = _columns(lines)
+        text = columns(lines)
         text.append(f"protocol {self.protocol}, AP by {self.convention}")
         if self.skipped:
             text.append(f"{self.skipped} queries without positives are skipped")
@@ -160,6 +161,8 @@ def evaluate(
         got = type(ground_truth).__name__
         raise ValueError(f"ground_truth: expected a GroundTruth, got {got}")
     n, q = len(ground_truth.imlist), len(ground_truth)
+    if q == 0:
+        raise ValueError("ground_truth: expected at least one query, got none")
     if len(ranking) != q:
         raise ValueError(f"ranking: expected {q} lists, one a query, got {len(ranking)}")
     if ranking.ids.size and (ranking.ids.max() >= n or ranking.ids.min() < -1):
@@ -210,15 +213,3 @@ def _or_none(value: float) -> float | None:
 
 def _figure(value: float) -> str:
     return "skipped" if np.isnan(value) else f"{value:.4f}"
-
-
-def _columns(lines: list[list[str]]) -> list[str]:
-    """Lines of equal columns: names to the left, figures to the right."""
-    widths = [max(map(len, column)) for column in zip(*lines)]
-    return [
-        "  ".join(
-            cell.ljust(width) if i == 0 else cell.rjust(width)
-            for i, (cell, width) in enumerate(zip(line, widths))
-        ).rstrip()
-        for line in lines
-    ]

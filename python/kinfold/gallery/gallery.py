@@ -136,6 +136,11 @@ class Gallery:
     def __exit__(self, *_: object) -> None:
         self.close()
 
+    @property
+    def root(self) -> Path:
+        """The folder of the photos."""
+        return Path(self._store.read().photos or "")
+
     def __len__(self) -> int:
         return len(self._table.described())
 
@@ -284,10 +289,12 @@ class Gallery:
         verify_seconds: float | None = None,
         top: int | None = None,
     ) -> pipeline.Answer:
-        """Rank photos for a described query; all of them if top is None."""
+        """Rank photos for a described query; all of them if top is None. None for a query with nothing to compare."""
         names = _checked_stages(rerank)
-        state = self.state
         verify_top = as_count(verify_top, "verify_top")
+        if query.is_empty:
+            return pipeline.Answer.first(np.empty(0, np.int64), np.empty(0, np.float32))
+        state = self.state
         depth = len(state.fused)
         if top is not None:
             depth = min(depth, max(as_count(top, "top"), verify_top, 200))
@@ -339,10 +346,10 @@ class Gallery:
         """The first photos of an answer with paths and geometry in pixels of the upright originals."""
         ids = answer.ids[: as_count(top, "top") + 50]
         photos = self._table.by_ids(ids)
-        scores = answer.scores.tolist()
+        scores, root = answer.scores.tolist(), self.root
         listed = [(int(i), s) for i, s in zip(ids, scores) if int(i) in photos][:top]
         return [
-            hit_of(rank, photos[i], score, query, answer, self._segments)
+            hit_of(rank, photos[i], score, query, answer, self._segments, root)
             for rank, (i, score) in enumerate(listed, 1)
         ]
 

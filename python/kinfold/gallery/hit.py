@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -26,6 +27,7 @@ class Hit:
     box : the query's frame in the photo, float64 (4, 2), where verified
     matches : float64 (m, 4), x and y in the query, x and y in the photo, of the inliers
     rejected : float64 (r, 4), the same of features that look alike and do not fit
+    root : the folder of the gallery's photos, in which ``path`` is
     """
 
     rank: int
@@ -37,6 +39,12 @@ class Hit:
     box: NDArray[np.float64] | None = None
     matches: NDArray[np.float64] | None = None
     rejected: NDArray[np.float64] | None = None
+    root: Path = Path()
+
+    @property
+    def file(self) -> Path:
+        """The photo's file."""
+        return self.root / self.path
 
     def to_dict(self) -> dict[str, Any]:
         """As JSON takes it."""
@@ -44,6 +52,7 @@ class Hit:
             "rank": self.rank,
             "id": self.id,
             "path": self.path,
+            "file": str(self.file),
             "score": self.score,
             "inliers": self.inliers,
             "matrix": None if self.matrix is None else self.matrix.tolist(),
@@ -52,11 +61,17 @@ class Hit:
 
 
 def hit_of(
-    rank: int, photo: Photo, score: float, query: Query, answer: pipeline.Answer, segments: Segments
+    rank: int,
+    photo: Photo,
+    score: float,
+    query: Query,
+    answer: pipeline.Answer,
+    segments: Segments,
+    root: Path,
 ) -> Hit:
     """A photo of an answer; its geometry in pixels of the upright originals."""
     found = answer.verified.get(photo.id)
-    hit = Hit(rank, photo.id, photo.path, float(score))
+    hit = Hit(rank, photo.id, photo.path, float(score), root=root)
     if found is None:
         return hit
     if found.inliers < pipeline.LEAST_INLIERS:

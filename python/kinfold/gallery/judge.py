@@ -33,14 +33,28 @@ def judge(
     verify_top: int,
 ) -> list[Evaluation]:
     """Search with each query photo under ``root`` in each way, and judge; see Gallery.evaluate."""
+    if not len(ground_truth):
+        raise GalleryError("ground truth: holds no query to judge by")
     ids = gallery.ids_of(ground_truth.imlist)
-    position = {id: place for place, id in enumerate(ids) if id is not None}
+    position: dict[int, int] = {}
+    for place, id in enumerate(ids):
+        if id is None:
+            continue
+        other = position.setdefault(id, place)
+        if other != place:
+            names = " and ".join(repr(ground_truth.imlist[i]) for i in (other, place))
+            raise GalleryError(
+                f"imlist: expected each photo once, got {names} for {gallery.photo(id).path}"
+            )
     if not position:
         raise GalleryError(f"{gallery.path}: holds no photo of the ground truth")
     paths = match_names(ground_truth.qimlist, [file.path for file in walk(root)])
     for name, path in zip(ground_truth.qimlist, paths):
         if path is None:
-            raise GalleryError(f"{root}: has no photo for the query {name!r}")
+            raise GalleryError(
+                f"{root}: has no photo for the query {name!r}; where the queries lie elsewhere, name their folder "
+                "(--queries)"
+            )
 
     def one(i: int) -> Lists:
         query = gallery.describe(root / str(paths[i]), box=ground_truth.gnd[i].get("bbx"))
@@ -68,7 +82,7 @@ def judge(
 
 def _ranking(lists: Lists) -> Ranking:
     """Lists of different length, filled up with -1."""
-    ids = np.full((len(lists), max(map(len, lists))), -1, np.int64)
+    ids = np.full((len(lists), max(1, *map(len, lists))), -1, np.int64)
     for row, found in enumerate(lists):
         ids[row, : len(found)] = found
     return Ranking.from_ids(ids)

@@ -35,6 +35,7 @@ class Query:
     features : local features inside the box, in pixels of what was described
     to_photo : float64 (3, 3), pixels of what was described to pixels of the original
     vector : float32 (d,), or None where no engine has vectors
+    seen : whether networks saw it
     """
 
     name: str
@@ -44,6 +45,17 @@ class Query:
     features: LocalFeatures
     to_photo: NDArray[np.float64]
     vector: Vectors | None
+    seen: bool = False
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether there is nothing to compare: no local feature, and no network, or nothing for one to see.
+
+        Vectors of such a query are those of no photo in particular.
+        """
+        if len(self.features):
+            return False
+        return not self.seen or bool((self.crop == self.crop[:1, :1]).all())
 
     @property
     def area(self) -> Box:
@@ -95,11 +107,12 @@ def describe_query(source: Any, box: Any, describer: Describer, model: Model) ->
         width, height = right - left, bottom - top
     small = fit(crop, describer.settings.max_side)
     features = describer.local(small)
-    vector = model.describe(features, describer.networks(crop))
+    networks = describer.networks(crop)
+    vector = model.describe(features, networks)
     scale = np.diag([width / small.shape[1], height / small.shape[0], 1.0])
     scale[:2, 2] = left, top
     size = (width, height) if limits is None else (pixels.shape[1], pixels.shape[0])
-    return Query(name, pixels, size, limits, features, scale, vector)
+    return Query(name, pixels, size, limits, features, scale, vector, bool(networks))
 
 
 def _read(source: Any, max_side: int | None) -> tuple[str, Pixels, tuple[int, int]]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import errno
 import fcntl
 import itertools
-import json
 import os
 import stat
 from collections.abc import Iterator
@@ -14,7 +13,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from kinfold.base.arrays import as_path
-from kinfold.base.state import plain
+from kinfold.base.text import json_text
 
 
 @contextmanager
@@ -169,5 +168,4 @@ def write_text(path: str | os.PathLike[str], text: str, *, follow: bool = True) 
 
 def write_json(path: str | os.PathLike[str], value: Any, *, follow: bool = True) -> None:
     """Replace a file's contents by JSON, indented; NaN and infinity are refused (ValueError)."""
-    text = json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False, default=plain)
-    write_text(path, text + "\n", follow=follow)
+    write_text(path, json_text(value) + "\n", follow=follow)
