@@ -152,6 +152,8 @@ void CellScan::run(const CellQuery& query, std::vector<Collector>& results,
   std::vector<std::int64_t> cells(query.n * nprobe);
   std::vector<float> values(query.n * nprobe);
   probe(query, cells.data(), values.data());
+  // Codes of the vectors themselves: their distances do not start from the centroid's.
+  if (product_ && !product_->parts().residual) std::fill(values.begin(), values.end(), 0.0f);
   Session<Collector> session(*this, query, stats);
 
   // Which pays: each query through its lists, or each list past its queries? Local codes rotate

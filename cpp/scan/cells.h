@@ -93,7 +93,9 @@ class CellScan {
   // Rows of one segment that a query meets.
   struct Visit {
     std::uint32_t segment, cell;
-    float value;  // squared distance to the centroid, or the negated product with it
+    // What residuals' distances start from: the squared distance to the centroid, or the negated
+    // product with it; zero for codes that know no cell.
+    float value;
     std::size_t begin, end;
   };
   template <class Collector>

@@ -345,30 +345,6 @@ def test_recall_is_that_of_faiss(spec: str, rng: np.random.Generator) -> None:
     assert recall(found) > recall(expected) - (0.1 if "x4" in spec else 0.05)
 
 
-def test_codes_taken_over_from_faiss(rng: np.random.Generator) -> None:
-    faiss = pytest.importorskip("faiss")
-    train, base, queries = (clustered(rng, n, 16) for n in (2000, 1500, 40))
-    for spec in ("PQ4", "IVF8,PQ4", "OPQ4,IVF8,PQ4", "PCA8,PQ4", "PQ8x4", "IVF8,PQ8x4"):
-        for metric in (faiss.METRIC_L2, faiss.METRIC_INNER_PRODUCT):
-            theirs = faiss.index_factory(16, spec, metric)
-            theirs.train(train)
-            theirs.add(base)
-            if "IVF" in spec:
-                faiss.extract_index_ivf(theirs).nprobe = 3
-            ours = kf.from_faiss(theirs)
-            expected, _ = theirs.search(queries, 5)
-            got = ours.search(queries, 5, nprobe=3)
-            np.testing.assert_allclose(got.distances, expected, rtol=1e-4, atol=1e-3)
-    mapped = faiss.IndexIDMap(faiss.index_factory(16, "PQ4"))
-    mapped.train(train)
-    mapped.add_with_ids(base, np.arange(1500) * 3 + 7)
-    assert set(kf.from_faiss(mapped).ids.tolist()) == set((np.arange(1500) * 3 + 7).tolist())
-    with pytest.raises(ValueError, match="index: expected IndexPQ or IndexIVFPQ"):
-        kf.from_faiss(faiss.IndexFlatL2(4))
-    with pytest.raises(ValueError, match="index: expected an index of faiss"):
-        kf.from_faiss(3)
-
-
 BAD = [
     (lambda i, x: i.add(x[:, :3]), "x: expected vectors of dimension 16"),
     (lambda i, x: i.add(np.full((2, 16), np.inf)), "x: expected finite"),

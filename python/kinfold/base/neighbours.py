@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 
 from kinfold import _core
-from kinfold.base.arrays import as_choice, as_count, as_vectors
+from kinfold.base.arrays import as_count, as_vectors
+from kinfold.base.metrics import as_metric
 from kinfold.base.ranking import Neighbours
 
 
@@ -20,7 +21,7 @@ def exact_neighbours(
     Returns distances float32 (n, k) and row numbers int64 (n, k), nearest first; +inf (-inf) and -1
     where k > m.
     """
-    as_choice(metric, "metric", ("l2", "ip"))
+    metric = as_metric(metric, known=("l2", "ip"))
     points = as_vectors(base, "base")
     vectors = as_vectors(queries, "queries", dim=points.shape[1], empty=True)
     # Fewer queries than this do not repay the 8-bit copy of the base.
@@ -51,7 +52,7 @@ def self_neighbours(x: Any, k: int, *, metric: str = "l2", threads: int = 0) -> 
 
     The result of other_neighbours for all rows, every pair looked at once: half the work or less.
     """
-    as_choice(metric, "metric", ("l2", "ip"))
+    metric = as_metric(metric, known=("l2", "ip"))
     points = as_vectors(x, "x")
     distances, rows = _core.scan.self_join(
         points, metric, as_count(k, "k", most=1 << 24), threads=threads

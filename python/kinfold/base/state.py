@@ -168,7 +168,9 @@ def take_param(params: Mapping[str, JSON], name: str, kind: type | tuple[type, .
     if name not in params:
         raise FileFormatError(f"parameter '{name}' is missing")
     value = params[name]
-    if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
+    # A bool is an int to Python; here only where one is asked for.
+    kinds = kind if isinstance(kind, tuple) else (kind,)
+    if not isinstance(value, kinds) or (isinstance(value, bool) and bool not in kinds):
         raise FileFormatError(f"parameter '{name}': got {value!r}")
     return value
 

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from kinfold.base.arrays import Vectors, as_choice, as_count
 from kinfold.base.estimator import as_samples
+from kinfold.base.metrics import as_metric
 from kinfold.classify.estimator import Classifier, nearest, trained
-from kinfold.index.base import METRICS
 
 WEIGHTS = ("uniform", "distance")
 
@@ -54,10 +54,10 @@ class KNNClassifier(Classifier):
     def fit(self, X: Any, y: Any) -> KNNClassifier:
         """Index vectors (n, d) with their classes (n,). Raises ValueError for what does not fit together."""
         as_count(self.n_neighbors, "n_neighbors", most=1 << 24)
-        as_choice(self.metric, "metric", METRICS)
+        metric = as_metric(self.metric)
         if not callable(self.weights):
             as_choice(self.weights, "weights", WEIGHTS)
-        if self.weights != "uniform" and self.metric == "ip":
+        if self.weights != "uniform" and metric == "ip":
             raise ValueError(
                 'weights: expected "uniform" with the metric "ip", which has no distance'
             )
@@ -95,7 +95,7 @@ class KNNClassifier(Classifier):
         if isinstance(self.weights, str) and self.weights == "uniform":
             return np.ones(distances.shape)
         far = distances.astype(np.float64)
-        far = np.sqrt(far) if self.metric == "l2" else np.maximum(1.0 - far, 0.0)
+        far = np.sqrt(far) if as_metric(self.metric) == "l2" else np.maximum(1.0 - far, 0.0)
         if callable(self.weights):
             weights = np.asarray(self.weights(far), np.float64)
             if weights.shape != far.shape or not (np.isfinite(weights) & (weights >= 0)).all():

@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from kinfold.base.arrays import as_choice, as_count
+from kinfold.base.arrays import as_count
+from kinfold.base.metrics import as_metric
 from kinfold.classify.bags import Bags, as_bags
 from kinfold.classify.estimator import nearest, trained
 from kinfold.classify.nbnn import METRICS, _Sums
@@ -48,7 +49,7 @@ class LocalNBNN(_Sums):
 
     def fit(self, X: Any, y: Any) -> LocalNBNN:
         """Index images, a list of arrays (n_i, d), with their classes (n,); n_i may be 0."""
-        as_choice(self.metric, "metric", METRICS)
+        as_metric(self.metric, known=METRICS)
         as_count(self.n_neighbors, "n_neighbors", most=(1 << 24) - 1)
         bags = as_bags(X)
         self._codes = self._learn_classes(y, bags.n)[bags.owner]

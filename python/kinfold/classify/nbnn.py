@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from kinfold.base.arrays import as_choice
+from kinfold.base.metrics import as_metric
 from kinfold.classify.bags import Bags, as_bags
 from kinfold.classify.estimator import Classifier, nearest, trained
 
@@ -42,7 +42,7 @@ class _Sums(Classifier):
     def _squared(self, distances: Any) -> NDArray[np.float64]:
         """Squared distances; between vectors of length one they are 2 - 2 times the similarity."""
         values: NDArray[np.float64] = distances.astype(np.float64)
-        return values if self.metric == "l2" else np.maximum(2.0 - 2.0 * values, 0.0)
+        return values if as_metric(self.metric) == "l2" else np.maximum(2.0 - 2.0 * values, 0.0)
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
@@ -86,7 +86,7 @@ class NBNN(_Sums):
 
         A class whose images have no descriptor is infinitely far from every descriptor.
         """
-        as_choice(self.metric, "metric", METRICS)
+        as_metric(self.metric, known=METRICS)
         bags = as_bags(X)
         codes = self._learn_classes(y, bags.n)[bags.owner]
         template = trained(self.spec, bags.vectors, self.metric, self.seed)

@@ -20,7 +20,7 @@ SUMMARY = "which index is the fastest on your vectors"
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of ``kinfold bench``."""
-    from kinfold.index.base import METRICS
+    from kinfold.base.metrics import METRICS
     from kinfold.index.tune import MEASURES
 
     parser.add_argument("vectors", help="file of vectors")

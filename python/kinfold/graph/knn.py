@@ -21,6 +21,7 @@ from kinfold.base.arrays import (
 )
 from kinfold.base.copies import first_copies
 from kinfold.base.errors import FileFormatError
+from kinfold.base.metrics import as_metric
 from kinfold.base.state import (
     JSON,
     Arrays,
@@ -82,7 +83,7 @@ class KNNGraph(Restorable):
         copies: Any = None,
     ) -> None:
         self.gamma = as_number(gamma, "gamma", least=0, open=True)
-        self.metric = as_choice(metric, "metric", METRICS)
+        self.metric = as_metric(metric, known=METRICS)
         self.k = as_count(k, "k")
         self.reciprocal = bool(reciprocal)
         self.starts = as_ids(starts, "starts")
@@ -248,7 +249,7 @@ class KNNGraph(Restorable):
             raise ValueError(f"ids: expected {n} lists, one an item, got {len(lists)}")
         k = lists.shape[1] if k is None else as_count(k, "k")
         gamma = as_number(gamma, "gamma", least=0, open=True)
-        as_choice(metric, "metric", METRICS)
+        metric = as_metric(metric, known=METRICS)
         values = as_array(similarities, "similarities").astype(np.float32)
         if values.shape != lists.shape:
             raise ValueError(

@@ -20,6 +20,7 @@ from kinfold.base.arrays import (
     as_vectors,
 )
 from kinfold.base.errors import FileFormatError
+from kinfold.base.metrics import as_metric
 from kinfold.base.neighbours import exact_neighbours, other_neighbours
 from kinfold.base.state import JSON, Arrays, Restorable, check_only, take, take_param
 from kinfold.index.base import unit_rows
@@ -43,7 +44,7 @@ class KNNLists(Restorable):
     kind: ClassVar[str] = "graph.KNNLists"
 
     def __init__(self, ids: Any, similarities: Any, *, metric: str = "cosine") -> None:
-        self.metric = as_choice(metric, "metric", METRICS)
+        self.metric = as_metric(metric, known=METRICS)
         lists, values = as_array(ids, "ids"), as_array(similarities, "similarities")
         if lists.ndim != 2 or lists.dtype.kind not in "iu" or lists.shape[1] == 0:
             raise ValueError(f"ids: expected ids (n, k), got {lists.dtype} of shape {lists.shape}")
@@ -86,7 +87,8 @@ class KNNLists(Restorable):
             such as nprobe=16. Similarities are those of the vectors, whatever the index compares: a second look
             of its own (",RFlat") is work done twice
         """
-        vectors = _vectors(x, "x", as_choice(metric, "metric", METRICS))
+        metric = as_metric(metric, known=METRICS)
+        vectors = _vectors(x, "x", metric)
         k = as_count(k, "k")
         as_choice(method, "method", METHODS)
         if index is not None:

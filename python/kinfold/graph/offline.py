@@ -8,8 +8,9 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from kinfold.base.arrays import Ids, Vectors, as_array, as_choice, as_count, as_ids, as_number
+from kinfold.base.arrays import Ids, Vectors, as_array, as_count, as_ids, as_number
 from kinfold.base.errors import FileFormatError
+from kinfold.base.metrics import as_metric
 from kinfold.base.ranking import Neighbours
 from kinfold.base.state import JSON, Arrays, check_only, check_range, check_starts, take, take_param
 from kinfold.graph.diffusion import Diffusion
@@ -49,7 +50,7 @@ class OfflineDiffusion(Scorer):
         self.iterations = as_count(iterations, "iterations", most=100_000)
         self.tolerance = as_number(tolerance, "tolerance", least=0)
         gamma = as_number(gamma, "gamma", least=0, open=True)
-        self.nodes = Nodes(len(starts) - 1, gamma, as_choice(metric, "metric", METRICS))
+        self.nodes = Nodes(len(starts) - 1, gamma, as_metric(metric, known=METRICS))
 
     @classmethod
     def build(

@@ -8,8 +8,9 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from kinfold.base.arrays import Vectors, as_choice, as_count, as_number
+from kinfold.base.arrays import Vectors, as_count, as_number
 from kinfold.base.errors import FileFormatError
+from kinfold.base.metrics import as_metric
 from kinfold.base.state import JSON, Arrays, check_only, take, take_param
 from kinfold.graph.eigen import largest_eigenpairs
 from kinfold.graph.flow import Scorer, as_alpha, as_graph
@@ -42,7 +43,7 @@ class SpectralRanking(Scorer):
         self.alpha = as_alpha(alpha)
         self.shift = bool(shift)
         gamma = as_number(gamma, "gamma", least=0, open=True)
-        self.nodes = Nodes(len(vectors), gamma, as_choice(metric, "metric", METRICS))
+        self.nodes = Nodes(len(vectors), gamma, as_metric(metric, known=METRICS))
 
     @classmethod
     def fit(

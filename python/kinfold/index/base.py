@@ -9,8 +9,6 @@ from numpy.typing import NDArray
 
 from kinfold.base.arrays import Ids, Vectors, as_array, as_ids
 
-METRICS = ("l2", "ip", "cosine")
-
 
 class RangeResult(NamedTuple):
     """What a range search returns: query i has the entries starts[i] to starts[i + 1]."""

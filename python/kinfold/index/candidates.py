@@ -11,11 +11,12 @@ from numpy.typing import NDArray
 from kinfold import _core
 from kinfold.base.arrays import Ids, Vectors, aligned, as_count, as_number
 from kinfold.base.errors import FileFormatError
+from kinfold.base.metrics import inner_metric
 from kinfold.base.ranking import Neighbours
 from kinfold.base.state import JSON, Arrays, add_prefix, check_only, strip_prefix, take, take_param
 from kinfold.index.base import RangeResult
 from kinfold.index.codecs.raw import ByteVectors, RawVectors, rows_of_blocks
-from kinfold.index.parts import described, part_from
+from kinfold.index.parts import check_codec, described, part_from
 from kinfold.index.proposers.base import Proposer
 from kinfold.index.segmented import SegmentedIndex
 from kinfold.index.store import Batch, Packing, Segment
@@ -57,8 +58,12 @@ class CandidateIndex(SegmentedIndex):
         checks: int = 1000,
     ) -> None:
         super().__init__(dim, metric)
-        inner = "l2" if self.metric == "l2" else "ip"
-        self.codec = RawVectors(self.dim, metric=inner) if codec is None else codec
+        self.codec = (
+            RawVectors(self.dim, metric=inner_metric(self.metric)) if codec is None else codec
+        )
+        if not isinstance(self.codec, RawVectors | ByteVectors):
+            raise ValueError(f"codec: expected stored vectors, got {self.codec!r}")
+        check_codec(self.codec, self.dim, self.metric)
         self.proposer = proposer
         self.checks = as_count(checks, "checks", least=0)
         self._rows = _Rows(self.codec, proposer)
@@ -174,10 +179,6 @@ class CandidateIndex(SegmentedIndex):
             metric=take_param(params, "metric", str),
             checks=take_param(params, "checks", int),
         )
-        if not isinstance(index.codec, RawVectors | ByteVectors) or index.codec.dim != index.dim:
-            raise FileFormatError(
-                "parameter 'codec': expected stored vectors of the index's dimension"
-            )
         index._adopt_rows(arrays, ("proposer", "codec"), 1)
         return index
 

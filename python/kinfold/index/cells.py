@@ -9,14 +9,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kinfold import _core
-from kinfold.base.arrays import Ids, Vectors, as_choice, as_count, as_number
+from kinfold.base.arrays import Ids, Vectors, as_choice, as_count, as_ids, as_number
 from kinfold.base.ranking import Neighbours
 from kinfold.base.state import JSON, Arrays, add_prefix, check_only, strip_prefix, take_param
 from kinfold.index.base import RangeResult
 from kinfold.index.coarse.base import Coarse
 from kinfold.index.codecs.base import Codec
-from kinfold.index.codecs.product import ProductCodes
-from kinfold.index.parts import described, part_from
+from kinfold.index.parts import check_fit, described, part_from
 from kinfold.index.segmented import SegmentedIndex
 from kinfold.index.store import REFINEMENTS, Batch, Fine, Packing, Segment, seal
 
@@ -64,6 +63,7 @@ class CellIndex(SegmentedIndex):
         refine_factor: float = 10.0,
     ) -> None:
         super().__init__(dim, metric)
+        check_fit(self.dim, self.metric, coarse, codec, transform)
         self.coarse, self.codec, self.transform = coarse, codec, transform
         self.refine = None if refine is None else as_choice(refine, "refine", REFINEMENTS)
         self.nprobe = as_count(nprobe, "nprobe")
@@ -82,25 +82,21 @@ class CellIndex(SegmentedIndex):
             return self.refine == "float32"
         return self.transform is None and getattr(self.codec, "dtype", None) == "float32"
 
-    def adopt(self, cells: Ids, ids: Ids, codes: NDArray[np.uint8]) -> CellIndex:
-        """Take over product codes (n, code_size) with their cells and ids; parts that were learnt elsewhere.
+    def adopt(self, cells: Ids, ids: Any, codes: NDArray[Any]) -> CellIndex:
+        """Take over codes (n, ...) with their cells and ids; coarse partition and codec were learnt elsewhere.
 
-        What the search needs besides codebooks is learnt from the codes.
+        codes : product codes uint8 (n, code_size), 8-bit numbers (n, dim), or the vectors that RawVectors keep
+        What the search needs besides is learnt from them. ValueError for ids below 0 or that occur twice.
         """
-        codec = self.codec
-        if not isinstance(codec, ProductCodes) or self.refine is not None:
-            raise ValueError("codes: expected an index of product codes without a second look")
+        if self.refine is not None:
+            raise ValueError("codes: expected an index without a second look")
+        own = as_ids(ids, "ids", n=len(codes))
+        if len(np.unique(own)) != len(own):
+            raise ValueError("ids: expected each id once, got one twice")
         with self._lock:
-            sample = slice(None, None, max(1, len(codes) // 20000))
-            if len(codes):
-                codec.prepare(codec.quantizer.decode(codes[sample]), self.coarse)
-            else:
-                books = codec.quantizer.codebooks
-                words = books.transpose(1, 0, 2).reshape(books.shape[1], -1)
-                codec.prepare(np.ascontiguousarray(words[:, : codec.dim]), self.coarse)
-            batch = Batch(cells, ids, codec.rows_of(codes, cells, self.coarse), None)
-            segments = (seal(batch, codec),) if len(ids) else ()
-            self._state = self._made(segments, int(ids.max(initial=-1)) + 1)
+            batch = Batch(cells, own, self.codec.taken_over(codes, cells, self.coarse), None)
+            segments = (seal(batch, self.codec),) if len(own) else ()
+            self._state = self._made(segments, int(own.max(initial=-1)) + 1)
         return self
 
     def search(

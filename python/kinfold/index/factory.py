@@ -20,9 +20,9 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from kinfold.base.arrays import as_choice, as_count
+from kinfold.base.arrays import as_count
+from kinfold.base.metrics import as_metric, inner_metric
 from kinfold.base.registry import resolve
-from kinfold.index.base import METRICS
 
 _REFINE = {"RFlat": "float32", "RSQ8": "uint8", "RSQfp16": "float16"}
 _WHOLE = {"Flat": "kinfold.index.flat:FlatIndex", "KDTree": "kinfold.index.trees:TreeIndex"}
@@ -44,7 +44,7 @@ def index_factory(
     if spec in _WHOLE:
         return resolve(_WHOLE[spec])(dim, metric=metric)
     dim = as_count(dim, "dim", most=1 << 20)
-    return _Parser(spec, dim, as_choice(metric, "metric", METRICS), seed, verbose).index()
+    return _Parser(spec, dim, as_metric(metric), seed, verbose).index()
 
 
 class _Parser:
@@ -144,7 +144,7 @@ class _Parser:
         return SingleCell(inner)
 
     def _codec(self, inner: int, coarse: Any) -> Any:
-        metric = "l2" if self.metric == "l2" else "ip"
+        metric = inner_metric(self.metric)
         lists = coarse.n_cells > 1
         if stored := self._stored(inner):
             return stored
@@ -167,7 +167,7 @@ class _Parser:
         """Vectors as numbers, or None."""
         from kinfold.index.codecs.raw import ByteVectors, RawVectors
 
-        metric = "l2" if self.metric == "l2" else "ip"
+        metric = inner_metric(self.metric)
         if self._next("Flat"):
             return RawVectors(inner, metric=metric)
         if self._next("SQfp16"):

@@ -13,9 +13,10 @@ from kinfold import _core
 from kinfold.base.arrays import Ids, Vectors, as_choice, as_count, as_ids, as_number, as_vectors
 from kinfold.base.errors import FileFormatError
 from kinfold.base.locks import Lock
+from kinfold.base.metrics import as_metric
 from kinfold.base.ranking import Neighbours
 from kinfold.base.state import JSON, Arrays, Restorable, check_only, take, take_param
-from kinfold.index.base import METRICS, RangeResult, filter_rows, unit_rows
+from kinfold.index.base import RangeResult, filter_rows, unit_rows
 from kinfold.index.tune import Setting, tune
 
 FILTERS = ("auto", "u8", "f32", "none")
@@ -53,7 +54,7 @@ class FlatIndex(Restorable):
 
     def __init__(self, dim: int, *, metric: str = "l2", shadow: bool = True) -> None:
         self.dim = as_count(dim, "dim", most=1 << 20)
-        self.metric = as_choice(metric, "metric", METRICS)
+        self.metric = as_metric(metric)
         self.shadow = bool(shadow)
         self._lock = Lock()
         self._vector_store, self._id_store = _Store(), _Store()

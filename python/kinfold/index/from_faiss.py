@@ -13,58 +13,113 @@ from kinfold.index.cells import CellIndex
 from kinfold.index.coarse.kmeans import KMeansCells
 from kinfold.index.coarse.single import SingleCell
 from kinfold.index.codecs.product import ProductCodes
+from kinfold.index.codecs.raw import RawVectors
+from kinfold.index.flat import FlatIndex
 from kinfold.quantize.product import ProductQuantizer
 from kinfold.transform.rotation import Rotation
 
+# Whole types, not their descendants: those keep more than is taken over.
+_FLAT = ("IndexFlat", "IndexFlatL2", "IndexFlatIP")
+_LISTS = ("IndexIVFFlat", "IndexIVFPQ", "IndexIVFScalarQuantizer")
+_KNOWN = (*_FLAT, "IndexPQ", "IndexScalarQuantizer", *_LISTS)
 
-def from_faiss(index: Any) -> CellIndex:
-    """The same cells, codebooks, codes and ids as a faiss index has, in memory.
 
-    index : IndexPQ or IndexIVFPQ of 4- or 8-bit codes under L2 or inner product, perhaps behind linear
+def from_faiss(index: Any) -> CellIndex | FlatIndex:
+    """The same vectors or codes, cells, codebooks and ids as a faiss index has, in memory of their own.
+
+    index : IndexFlat, IndexPQ (4 or 8 bits), IndexScalarQuantizer (8 bits, half precision), or IndexIVFFlat,
+        IndexIVFPQ, IndexIVFScalarQuantizer of the same, under L2 or inner product; perhaps behind linear
         transforms (OPQ, PCA, random rotations) or in an IndexIDMap
-    Answers are those of faiss but for rounding. Codebooks as numpy: ``result.codec.quantizer.codebooks``.
-    Raises ValueError for other kinds; MissingExtraError without faiss.
+    Answers are those of faiss but for rounding, with its nprobe. Scalar codes of residuals are decoded to float32.
+    Codebooks as numpy: ``result.codec.quantizer.codebooks``.
+    Raises ValueError for other kinds, for ids below 0 or that occur twice, and for settings that change faiss's
+    answers and have no equal here; MissingExtraError without faiss.
     """
     faiss = require("faiss")
     if not isinstance(index, faiss.Index):
         raise ValueError(f"index: expected an index of faiss, got {type(index).__name__}")
+    # `index` stays bound to the end: what faiss hands out points into its memory, and it may be the only reference.
     ids: Ids | None = None
-    index = faiss.downcast_index(index)
-    if isinstance(index, (faiss.IndexIDMap, faiss.IndexIDMap2)):
-        ids = faiss.vector_to_array(index.id_map).astype(np.int64)
-        index = faiss.downcast_index(index.index)
-    dim, transform = index.d, None
-    if isinstance(index, faiss.IndexPreTransform):
-        transform = _transform(faiss, index)
-        index = faiss.downcast_index(index.index)
-    if index.metric_type not in (faiss.METRIC_L2, faiss.METRIC_INNER_PRODUCT):
+    steps: list[Any] = []
+    inner = faiss.downcast_index(index)
+    while type(inner).__name__ in ("IndexIDMap", "IndexIDMap2", "IndexPreTransform"):
+        if type(inner).__name__ == "IndexPreTransform":
+            steps += [inner.chain.at(i) for i in range(inner.chain.size())]
+        else:
+            own = faiss.vector_to_array(inner.id_map).astype(np.int64)
+            ids = own if ids is None else ids[own]
+        inner = faiss.downcast_index(inner.index)
+    name = type(inner).__name__
+    if name not in _KNOWN:
+        more = "; its second codes are not taken over" if name == "IndexIVFPQR" else ""
+        raise ValueError(f"index: expected one of {', '.join(_KNOWN)}, got {name}{more}")
+    if inner.metric_type not in (faiss.METRIC_L2, faiss.METRIC_INNER_PRODUCT):
         raise ValueError("index: expected the metric L2 or inner product")
-    metric = "l2" if index.metric_type == faiss.METRIC_L2 else "ip"
-    if isinstance(index, faiss.IndexIVFPQ):
-        coarse: Any = _cells(faiss, index)
-        codec = ProductCodes(
-            index.d, _quantizer(faiss, index.pq), metric=metric, residual=bool(index.by_residual)
-        )
-        cells, own, codes = _lists(faiss, index)
+    _check_settings(faiss, inner)
+    metric = "l2" if inner.metric_type == faiss.METRIC_L2 else "ip"
+    transform = _transform(faiss, steps, index.d) if steps else None
+    nprobe = 1
+    if name in _LISTS:
+        coarse: Any = _cells(faiss, inner)
+        cells, own, codes = _lists(faiss, inner)
         ids = own if ids is None else ids[own]
-    elif isinstance(index, faiss.IndexPQ):
-        coarse = SingleCell(index.d)
-        codec = ProductCodes(index.d, _quantizer(faiss, index.pq), metric=metric)
-        codes = faiss.vector_to_array(index.codes).reshape(-1, index.pq.code_size)
+        nprobe = int(inner.nprobe)
+    else:
+        coarse = SingleCell(inner.d)
+        codes = faiss.vector_to_array(inner.codes).reshape(inner.ntotal, inner.code_size)
         cells = np.zeros(len(codes), np.int64)
         ids = np.arange(len(codes), dtype=np.int64) if ids is None else ids
-    else:
-        raise ValueError(f"index: expected IndexPQ or IndexIVFPQ, got {type(index).__name__}")
-    result = CellIndex(dim, coarse, codec, transform=transform, metric=metric)
-    result.adopt(cells, ids, codes)
-    return result
+    if name in _FLAT and transform is None:
+        flat = FlatIndex(inner.d, metric=metric)
+        flat.add(codes.view(np.float32), ids)
+        return flat
+    codec, rows = _codec(faiss, inner, metric, coarse, cells, codes)
+    result = CellIndex(index.d, coarse, codec, transform=transform, metric=metric, nprobe=nprobe)
+    return result.adopt(cells, ids, rows)
 
 
-def _transform(faiss: Any, index: Any) -> Rotation:
-    """The chain's linear transforms as one."""
-    matrix, shift = np.eye(index.d), np.zeros(index.d)
-    for i in range(index.chain.size()):
-        step = faiss.downcast_VectorTransform(index.chain.at(i))
+def _check_settings(faiss: Any, index: Any) -> None:
+    """Refuse what changes faiss's answers and has no equal here."""
+    if getattr(index, "search_type", faiss.IndexPQ.ST_PQ) != faiss.IndexPQ.ST_PQ:
+        raise ValueError(
+            "index: expected search_type ST_PQ; symmetric and polysemous are not known"
+        )
+    if getattr(index, "polysemous_ht", 0) and isinstance(index, faiss.IndexIVF):
+        raise ValueError("index: expected polysemous_ht 0; polysemous filters are not known")
+    if isinstance(index, faiss.IndexIVF):
+        if index.max_codes:
+            raise ValueError("index: expected max_codes 0; use budget in searches instead")
+        if index.quantizer.metric_type != index.metric_type:
+            raise ValueError(
+                "index: expected a coarse quantizer of the index's metric: cells are visited by that"
+            )
+
+
+def _codec(
+    faiss: Any, index: Any, metric: str, coarse: Any, cells: Ids, codes: NDArray[np.uint8]
+) -> tuple[Any, NDArray[Any]]:
+    """The codec, and the rows as it takes them over."""
+    residual = bool(getattr(index, "by_residual", False))
+    if hasattr(index, "pq"):
+        quantizer = _quantizer(faiss, index.pq)
+        return ProductCodes(index.d, quantizer, metric=metric, residual=residual), codes
+    if not hasattr(index, "sq"):
+        return RawVectors(index.d, metric=metric), codes.view(np.float32)
+    if residual:
+        decoded: Vectors = np.zeros((len(codes), index.d), np.float32)
+        if len(codes):
+            decoded = index.sq.decode(codes) + coarse.centroids_of(cells)
+        return RawVectors(index.d, metric=metric), decoded
+    if index.sq.qtype == index.sq.QT_fp16:
+        return RawVectors(index.d, metric=metric, dtype="float16"), codes.view(np.float16)
+    raise ValueError("index: expected scalar codes of residuals, or of half precision")
+
+
+def _transform(faiss: Any, steps: list[Any], d: int) -> Rotation:
+    """A chain of linear transforms as one."""
+    matrix, shift = np.eye(d), np.zeros(d)
+    for given in steps:
+        step = faiss.downcast_VectorTransform(given)
         if not isinstance(step, faiss.LinearTransform):
             raise ValueError(
                 f"index: expected linear transforms, got {type(step).__name__} in the chain"

@@ -10,13 +10,14 @@ from typing import Any, ClassVar, NamedTuple, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from kinfold.base.arrays import Ids, Vectors, as_choice, as_count, as_ids, as_vectors
+from kinfold.base.arrays import Ids, Vectors, as_count, as_ids, as_vectors
 from kinfold.base.errors import FileFormatError, NotTrainedError
 from kinfold.base.locks import Lock
+from kinfold.base.metrics import as_metric
 from kinfold.base.progress import progress
 from kinfold.base.ranking import Neighbours
 from kinfold.base.state import JSON, Arrays, Restorable, add_prefix, check_only, strip_prefix, take
-from kinfold.index.base import METRICS, filter_rows, unit_rows
+from kinfold.index.base import filter_rows, unit_rows
 from kinfold.index.store import (
     Batch,
     Fine,
@@ -64,7 +65,7 @@ class SegmentedIndex(Restorable, ABC):
 
     def __init__(self, dim: int, metric: str) -> None:
         self.dim = as_count(dim, "dim", most=1 << 20)
-        self.metric = as_choice(metric, "metric", METRICS)
+        self.metric = as_metric(metric)
         self._fine: Fine | None = None
         self._lock = Lock()
         self._state: State | None = None

@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from kinfold.base.arrays import Vectors, as_choice, as_count
+from kinfold.base.arrays import Vectors, as_count
 from kinfold.base.errors import FileFormatError
 from kinfold.base.estimator import Transformer, as_samples
+from kinfold.base.metrics import as_metric
 from kinfold.base.state import Arrays, check_only, take
 from kinfold.manifold.neighbours import (
     METRICS,
@@ -76,7 +77,7 @@ class GraphEmbedding(Transformer):
     def _check_params(self) -> None:
         as_count(self.n_components, "n_components")
         as_count(self.n_neighbors, "n_neighbors", most=1 << 24)
-        as_choice(self.metric, "metric", METRICS)
+        as_metric(self.metric, known=METRICS)
 
     def _embed(self, vectors: Vectors, lists: Lists) -> NDArray[np.float64]:
         """Coordinates (n, n_components)."""

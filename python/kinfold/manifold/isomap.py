@@ -8,9 +8,10 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from kinfold.base.arrays import Ids, Vectors, as_choice, as_count
+from kinfold.base.arrays import Ids, Vectors, as_count
 from kinfold.base.errors import FileFormatError
 from kinfold.base.estimator import Transformer, as_samples
+from kinfold.base.metrics import as_metric
 from kinfold.base.random import generator
 from kinfold.base.state import JSON, Arrays, check_only, check_range, check_starts, take
 from kinfold.manifold.neighbours import (
@@ -168,7 +169,7 @@ class Isomap(Transformer):
     def _check_params(self) -> None:
         as_count(self.n_components, "n_components")
         as_count(self.n_neighbors, "n_neighbors", most=1 << 24)
-        as_choice(self.metric, "metric", METRICS)
+        as_metric(self.metric, known=METRICS)
         as_count(self.seed, "seed", least=0)
         if self.landmarks is not None:
             as_count(self.landmarks, "landmarks", least=2)

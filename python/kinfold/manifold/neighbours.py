@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from kinfold import _core
 from kinfold.base.arrays import Ids, Vectors
+from kinfold.base.metrics import as_metric
 from kinfold.base.neighbours import exact_neighbours, self_neighbours
 from kinfold.index.base import unit_rows
 
@@ -37,7 +38,7 @@ class DistanceGraph(NamedTuple):
 
 def by_metric(vectors: Vectors, metric: str) -> Vectors:
     """Vectors between which Euclidean distance is meant: of length one for "cosine"."""
-    return unit_rows(vectors) if metric == "cosine" else vectors
+    return unit_rows(vectors) if as_metric(metric) == "cosine" else vectors
 
 
 def nearest_others(vectors: Vectors, k: int) -> Lists:

@@ -229,9 +229,7 @@ class LocallyOptimizedPQ(Restorable):
         lopq = cls(
             take_param(params, "m", int),
             bits=take_param(params, "bits", int),
-            shared=take_param(params, "shared", (bool, type(None)))
-            if isinstance(params.get("shared"), bool)
-            else None,
+            shared=take_param(params, "shared", (bool, type(None))),
             least=take_param(params, "least", (int, type(None))),
             iterations=take_param(params, "iterations", int),
             sample=take_param(params, "sample", int),

@@ -9,8 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kinfold import _core
-from kinfold.base.arrays import Vectors, as_array, as_choice, as_count, as_vectors
+from kinfold.base.arrays import Vectors, as_array, as_count, as_vectors
 from kinfold.base.errors import FileFormatError, NotTrainedError
+from kinfold.base.metrics import as_metric
 from kinfold.base.progress import progress
 from kinfold.base.random import generator
 from kinfold.base.state import JSON, Arrays, Restorable, check_only, take, take_param
@@ -256,8 +257,7 @@ class ProductQuantizer(Restorable):
     @staticmethod
     def _between(pieces: Vectors, books: Vectors, metric: str) -> Vectors:
         """pieces (q, m, s) with books (m, k, s): (q, m, k)."""
-        as_choice(metric, "metric", ("l2", "ip"))
-        if metric == "ip":
+        if as_metric(metric, known=("l2", "ip")) == "ip":
             return np.einsum("qms,mks->qmk", pieces, books, optimize=True).astype(np.float32)
         # The plain difference: expanding the square would lose digits.
         return (

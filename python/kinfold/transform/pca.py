@@ -211,12 +211,18 @@ class PCA(Transformer):
         return vectors[0] if np.ndim(y) == 1 else vectors
 
     def params(self) -> dict[str, JSON]:
-        return {
+        chosen = {
             "dim": self.dim,
             "whiten": self.exponent,
             "floor": self.floor,
             "shrinkage": self.shrinkage,
         }
+        # Of the exact solver a file says nothing: that is what files without these mean.
+        return (
+            chosen
+            if self.solver == "exact"
+            else {**chosen, "solver": self.solver, "seed": self.seed}
+        )
 
     def arrays(self) -> Arrays:
         return {
@@ -228,7 +234,7 @@ class PCA(Transformer):
 
     @classmethod
     def from_state(cls, params: Mapping[str, JSON], arrays: Mapping[str, NDArray[Any]]) -> PCA:
-        check_only(params, {"dim", "whiten", "floor", "shrinkage"}, "parameters")
+        check_only(params, {"dim", "whiten", "floor", "shrinkage", "solver", "seed"}, "parameters")
         check_only(arrays, {"mean", "components", "variances", "total_variance"}, "arrays")
         pca: PCA = cls._of_params({"solver": "exact", "seed": 0, **params})
         mean = take(arrays, "mean", np.float32, (None,))

@@ -19,6 +19,11 @@ class Coarse(Protocol):
     counts_rows: ClassVar[bool]
     n_cells: int
 
+    @property
+    def dim(self) -> int | None:
+        """The dimension, once it is known."""
+        ...
+
     def fit(self, x: Vectors) -> Any:
         """Learn the cells from vectors (n, d)."""
         ...

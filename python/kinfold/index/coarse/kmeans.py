@@ -56,6 +56,11 @@ class KMeansCells(Restorable):
         return f"KMeansCells({self.n_cells})"
 
     @property
+    def dim(self) -> int | None:
+        """The dimension, once it is known."""
+        return None if self._centroids is None else self._centroids.shape[1]
+
+    @property
     def centroids(self) -> Vectors:
         """float32 (k, d)."""
         if self._centroids is None:

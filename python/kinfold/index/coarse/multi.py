@@ -69,6 +69,11 @@ class MultiCells(Restorable):
         return f"MultiCells({self.k})"
 
     @property
+    def dim(self) -> int | None:
+        """The dimension, once it is known."""
+        return None if self._centroids is None else 2 * self._centroids.shape[2]
+
+    @property
     def centroids(self) -> Vectors:
         """float32 (2, K, d / 2)."""
         if self._centroids is None:

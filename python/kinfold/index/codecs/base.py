@@ -20,6 +20,8 @@ class Codec(Protocol):
     """Vectors to bytes and back, given their cells."""
 
     kind: ClassVar[str]
+    dim: int
+    metric: str
 
     def fit(self, x: Vectors, cells: Ids, coarse: Coarse) -> Any:
         """Learn from vectors (n, d) and their cells."""
@@ -27,6 +29,10 @@ class Codec(Protocol):
 
     def encode(self, x: Vectors, cells: Ids, coarse: Coarse) -> Arrays:
         """Row arrays (n, ...) of vectors."""
+        ...
+
+    def taken_over(self, codes: NDArray[Any], cells: Ids, coarse: Coarse) -> Arrays:
+        """Rows of codes that were made elsewhere; ValueError where the codec cannot."""
         ...
 
     def decode(self, rows: Arrays, cells: Ids, coarse: Coarse) -> Vectors:

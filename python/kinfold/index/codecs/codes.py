@@ -8,9 +8,11 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from kinfold.base.arrays import Vectors, aligned_empty, as_choice, as_count
+from kinfold.base.arrays import Ids, Vectors, aligned_empty, as_count
 from kinfold.base.errors import FileFormatError, NotTrainedError
+from kinfold.base.metrics import as_metric
 from kinfold.base.state import Arrays, Restorable, check_only, take
+from kinfold.index.coarse.base import Coarse
 
 _BLOCK = 64
 
@@ -25,7 +27,7 @@ class Codes(Restorable):
 
     def __init__(self, dim: int, metric: str, residual: bool, blocked: bool) -> None:
         self.dim = as_count(dim, "dim", most=32768)
-        self.metric = as_choice(metric, "metric", ("l2", "ip"))
+        self.metric = as_metric(metric, known=("l2", "ip"))
         self.residual = bool(residual)
         self.blocked = bool(blocked)
         # Centre and scale of 8-bit copies of codewords; the middle of the centroids, lowest term and step of terms.
@@ -62,6 +64,10 @@ class Codes(Restorable):
         scale = float(np.quantile(away, 0.9999)) / 127 if away.size else 0.0
         self._bytes = centre, max(scale, float(np.finfo(np.float32).tiny) * 2**20)
         self._engine = None
+
+    def taken_over(self, codes: NDArray[Any], cells: Ids, coarse: Coarse) -> Arrays:
+        """Rows of codes that were made elsewhere, where such are known."""
+        raise ValueError(f"codes: {type(self).__name__} cannot take over codes")
 
     def pack(self, rows: Arrays) -> Arrays:
         """Codes in blocks: byte j of 64 rows side by side, then the 64 terms, even rows first."""

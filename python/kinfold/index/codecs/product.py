@@ -85,6 +85,17 @@ class ProductCodes(Codes):
         """Codes with their terms, uint8 (n, width)."""
         return self.rows_of(self.quantizer.encode(self._residuals(x, cells, coarse)), cells, coarse)
 
+    def taken_over(self, codes: NDArray[Any], cells: Ids, coarse: Coarse) -> Arrays:
+        """Codes (n, code_size) of codebooks that were learnt elsewhere; the rest is learnt from them."""
+        if len(codes):
+            sample = codes[:: max(1, len(codes) // 20000)]
+            self.prepare(self.quantizer.decode(np.ascontiguousarray(sample)), coarse)
+        else:
+            books = self.quantizer.codebooks
+            words = books.transpose(1, 0, 2).reshape(books.shape[1], -1)
+            self.prepare(np.ascontiguousarray(words[:, : self.dim]), coarse)
+        return self.rows_of(codes, cells, coarse)
+
     def rows_of(self, codes: NDArray[np.uint8], cells: Ids, coarse: Coarse) -> Arrays:
         """Codes (n, code_size) with their terms."""
         if self._terms is None:

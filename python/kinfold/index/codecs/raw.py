@@ -9,8 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kinfold import _core
-from kinfold.base.arrays import Ids, Vectors, aligned, as_choice, as_count
+from kinfold.base.arrays import Ids, Vectors, aligned, as_choice, as_count, as_vectors
 from kinfold.base.errors import FileFormatError, NotTrainedError
+from kinfold.base.metrics import as_metric
 from kinfold.base.state import JSON, Arrays, Restorable, check_only, take, take_param
 from kinfold.index.coarse.base import Coarse
 
@@ -25,7 +26,7 @@ class _Stored(Restorable):
 
     def __init__(self, dim: int, metric: str) -> None:
         self.dim = as_count(dim, "dim", most=32768)
-        self.metric = as_choice(metric, "metric", ("l2", "ip"))
+        self.metric = as_metric(metric, known=("l2", "ip"))
         self._centre: Vectors | None = None
         self._scale = 0.0
         self._engine: Any = None
@@ -139,6 +140,12 @@ class RawVectors(_Stored):
             raise ValueError("x: expected numbers up to 65504 for float16")
         return {"vectors": vectors}
 
+    def taken_over(self, codes: NDArray[Any], cells: Ids, coarse: Coarse | None) -> Arrays:
+        """The vectors; the range of the 8-bit copies is learnt from them."""
+        some = codes if len(codes) else np.zeros((1, self.dim))
+        self._fit_bytes(as_vectors(some, "codes", dim=self.dim), filters=True)
+        return {"vectors": np.ascontiguousarray(codes, _DTYPES[self.dtype])}
+
     def decode(self, rows: Arrays, cells: Ids, coarse: Coarse | None) -> Vectors:
         """The vectors as float32."""
         return rows["vectors"].astype(np.float32)
@@ -207,6 +214,10 @@ class ByteVectors(_Stored):
         """Codes uint8 (n, d)."""
         steps = np.rint((x - self.centre) * np.float32(1 / self._scale))
         return {"codes": (steps.clip(-128, 127) + 128).astype(np.uint8)}
+
+    def taken_over(self, codes: NDArray[Any], cells: Ids, coarse: Coarse | None) -> Arrays:
+        """Codes (n, dim) of centre and scale that are known."""
+        return {"codes": np.ascontiguousarray(codes, np.uint8)}
 
     def decode(self, rows: Arrays, cells: Ids, coarse: Coarse | None) -> Vectors:
         """The rounded vectors."""
