@@ -210,3 +210,30 @@ def test_lines_on_figures_end_at_the_photo(picture, parse) -> None:
 def test_a_folder_that_is_missing_is_told(answer, tmp_path) -> None:
     with pytest.raises(OSError, match="nowhere"):
         write_answer(tmp_path / "nowhere" / "a.html", answer)
+
+
+@pytest.mark.parametrize(
+    ("outline", "seen"),
+    [
+        ([[10, 10], [60, 10], [60, 50], [10, 50]], [[10, 10], [60, 10], [60, 50], [10, 50]]),
+        ([[-50, -50], [50, -50], [50, 40], [-50, 40]], [[0, 0], [50, 0], [50, 40], [0, 40]]),
+        ([[-900, -900], [900, -900], [900, 900], [-900, 900]], [[0, 0], [640, 0], [640, 480], [0, 480]]),
+        ([[700, 10], [900, 10], [900, 50], [700, 50]], None),
+        ([[-500, 470], [-5, -3000], [-5, 3000]], None),
+        # It only touches the photo, or grazes it.
+        ([[640, 0], [900, 0], [900, 480], [640, 480]], None),
+        ([[639.999, 0], [900, 0], [900, 480], [639.999, 480]], None),
+        ([[1, 1], [2, 2], [3, 3]], None),
+    ],
+)  # fmt: skip
+def test_an_outline_is_drawn_where_it_lies_in_the_photo(outline, seen, picture, parse) -> None:
+    match = Match([[1, 2]], [[3, 4]], outline)
+    source = answer_page(
+        Answer(query=picture(), results=(Result(1, picture("p", 640, 480), 1.0, match),))
+    )
+    drawn = parse(source).all("polygon", class_="outline")
+    # The note tells of a line that is there.
+    assert ("Dashed line" in source) == bool(drawn) == (seen is not None)
+    for attributes in drawn:
+        corners = [tuple(map(float, p.split(","))) for p in attributes["points"].split()]
+        assert set(corners) == {tuple(map(float, p)) for p in seen}

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import pickle
 import re
+import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -131,9 +133,18 @@ def _read_torch(file: Path) -> dict[str, torch.Tensor]:
             f"(CVE-2026-24747); install torch {'.'.join(map(str, _SAFE_TORCH))} or later, or use safetensors"
         )
     try:
+        _check_packed(file)
         content = torch.load(file, map_location="cpu", weights_only=True)
+    except FileFormatError:
+        raise
     except Exception as error:  # a parser of foreign bytes raises anything
-        reason = str(error).splitlines()[0][:200] if str(error) else type(error).__name__
+        # Its own words would advise to switch the safety off.
+        reason = (
+            "it holds other objects than tensors, which might run code as they are read; save the state_dict() of "
+            "the network instead, or safetensors"
+            if isinstance(error, pickle.UnpicklingError) and "Unsupported" in str(error)
+            else f"it is damaged or incomplete ({type(error).__name__})"
+        )
         raise FileFormatError(f"{file.name}: not a state dict of torch: {reason}") from error
     for key in ("state_dict", "model"):
         if isinstance(content, dict) and isinstance(content.get(key), dict):
@@ -144,7 +155,24 @@ def _read_torch(file: Path) -> dict[str, torch.Tensor]:
     )
     if not plain or not content:
         raise FileFormatError(f"{file.name}: expected a dictionary of tensors by parameter name")
+    room = 2 * file.stat().st_size
+    for name, tensor in content.items():
+        # A tensor may repeat its few numbers, and many may share them: what that unfolds to is bounded by the file.
+        if tensor.layout != torch.strided or tensor.is_quantized or tensor.device.type != "cpu":
+            raise FileFormatError(f"{file.name}: tensor '{name}' is not one of plain numbers")
+        room -= tensor.numel() * tensor.element_size()
+        if room < 0:
+            raise FileFormatError(f"{file.name}: its tensors claim more numbers than it holds")
     return {name.removeprefix("module."): tensor.contiguous() for name, tensor in content.items()}
+
+
+def _check_packed(file: Path) -> None:
+    """Archives of torch are not compressed: one that is may unfold to any size."""
+    if not zipfile.is_zipfile(file):
+        return
+    with zipfile.ZipFile(file) as archive:
+        if sum(entry.file_size for entry in archive.infolist()) > file.stat().st_size:
+            raise FileFormatError(f"{file.name}: not a state dict of torch: it is compressed")
 
 
 def _counter(key: str) -> bool:

@@ -6,7 +6,7 @@ import os
 
 from kinfold.io.atomic import write_text
 from kinfold.report.content import Answer, Link, Match, Picture, Result
-from kinfold.report.match_view import badge, inliers, score, views_of
+from kinfold.report.match_view import badge, inliers, outline_in, score, views_of
 from kinfold.report.network_view import attention_view
 from kinfold.report.page import Album, facts_list, name, number, sheet, text
 
@@ -57,7 +57,7 @@ def results_section(album: Album, answer: Answer, prefix: str) -> str:
 
 def card(album: Album, result: Result, place: str) -> str:
     """One result in the grid: a link to its view."""
-    outline = result.match.outline if result.match is not None else None
+    outline = outline_in(result)
     figure = album.figure(result.picture, result.picture.name, outline=outline)
     way = ""
     if len(result.chain) > 1:

@@ -12,7 +12,7 @@ from kinfold.base.arrays import as_number
 from kinfold.io.atomic import write_text
 from kinfold.report.answer import HINT
 from kinfold.report.content import Answer
-from kinfold.report.match_view import SIGNS, views_of
+from kinfold.report.match_view import SIGNS, outline_in, views_of
 from kinfold.report.page import Album, facts_list, name, number, sheet, text
 
 # Answers are compared by their first results: as many as fit beside each other.
@@ -161,7 +161,7 @@ def _strip(album: Album, answer: Answer, prefix: str) -> str:
         if result.mark is not None:
             mark, word = SIGNS[result.mark]
             sign = f'<span class="badge {result.mark}" title="{word}">{mark}<span class="hidden"> {word}</span></span>'
-        outline = result.match.outline if result.match is not None else None
+        outline = outline_in(result)
         figure = album.figure(result.picture, result.picture.name, outline=outline)
         items.append(
             f'<li><a class="card small" id="{prefix}{i}-card" href="#{prefix}{i}">{figure}'

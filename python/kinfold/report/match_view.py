@@ -6,7 +6,7 @@ import numpy as np
 
 from kinfold.report.content import Answer, Match, Picture, Points, Result
 from kinfold.report.network_view import components_view
-from kinfold.report.page import Album, name, number, path_of, polygon, text
+from kinfold.report.page import Album, name, number, path_of, polygon, text, within
 
 SIGNS = {"ok": ("✓", "match"), "junk": ("~", "junk"), "wrong": ("✕", "wrong")}
 # More lines than these hide the photos. Every shade takes its share of them.
@@ -30,6 +30,14 @@ def inliers(match: Match | None) -> str:
     return f'<span class="inliers">{len(match)} inlier{"" if len(match) == 1 else "s"}</span>'
 
 
+def outline_in(result: Result) -> Points | None:
+    """Where in a result the query was found; None where nothing of that lies in the photo."""
+    if result.match is None or result.match.outline is None:
+        return None
+    inside = within(result.match.outline, result.picture.width, result.picture.height)
+    return inside if len(inside) else None
+
+
 def score(result: Result) -> str:
     """What a result is ranked by."""
     return "" if result.score is None else f'<span class="score">{number(result.score)}</span>'
@@ -50,7 +58,7 @@ def view(album: Album, answer: Answer, result: Result, place: str, before: str, 
     """The sheet that opens over the page for one result. ``place`` and the others are ids on the page."""
     match = result.match
     notes = ["Solid line: the region asked for."] if answer.box is not None else []
-    if match is not None and match.outline is not None and len(match.outline):
+    if outline_in(result) is not None:
         notes.append("Dashed line: where it was found.")
     if match is not None and match.rejected is not None and len(match.rejected):
         notes.append("Grey: look alike, but do not fit.")
@@ -110,9 +118,8 @@ def _side_by_side(album: Album, answer: Answer, result: Result, *, stacked: bool
         x0, y0, x1, y1 = answer.box
         corners = polygon(np.array([(x0, y0), (x1, y0), (x1, y1), (x0, y1)], dtype=float), "box")
     match = result.match
-    outline = None
-    if match is not None and match.outline is not None and len(match.outline):
-        outline = polygon(match.outline, "outline")
+    inside = outline_in(result)
+    outline = None if inside is None else polygon(inside, "outline")
     drawn = _placed(album, query, scales[0], np.zeros(2), corners)
     drawn += _placed(album, photo, scales[1], offset, outline)
     if match is not None:

@@ -91,6 +91,30 @@ class Album:
         return f'<svg class="album" width="0" height="0" aria-hidden="true"><defs>{images}</defs></svg>'
 
 
+def within(points: Points, width: float, height: float) -> Points:
+    """What of a polygon (n, 2) lies in a photo, a polygon too; none where that is less than a pixel.
+
+    Sutherland & Hodgman, CACM 1974: cut at one side of the photo after the other.
+    """
+    corners = points.tolist()
+    for axis, limit, sign in ((0, 0.0, 1), (0, width, -1), (1, 0.0, 1), (1, height, -1)):
+        cut = []
+        for a, b in zip(corners, corners[1:] + corners[:1]):
+            from_a, from_b = sign * (a[axis] - limit), sign * (b[axis] - limit)
+            if from_a >= 0:
+                cut.append(a)
+            if from_a * from_b < 0:
+                share = from_a / (from_a - from_b)
+                end = [a[i] + share * (b[i] - a[i]) for i in (0, 1)]
+                end[axis] = limit
+                cut.append(end)
+        corners = cut
+    kept = np.array(corners, np.float64).reshape(-1, 2)
+    x, y = kept.T
+    area = abs(float(x @ np.roll(y, -1) - y @ np.roll(x, -1))) / 2
+    return kept if area >= 1 else np.empty((0, 2))
+
+
 def polygon(points: Points, kind: str) -> str:
     """A closed line with a dark rim, which shows on light and dark photos alike."""
     corners = path_of(points)
