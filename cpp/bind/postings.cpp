@@ -238,6 +238,13 @@ void register_postings(py::module_ m) {
           py::arg("weights"), py::arg("term"), py::arg("match"), py::arg("likeness") = py::none(),
           py::arg("within") = 64, "The photos' products with themselves, or sums, float64.")
       .def(
+          "check",
+          [](const BoundPostings& self) {
+            py::gil_scoped_release release;
+            scan::check(self.lists);
+          },
+          "Raise ValueError unless all lists are sound.")
+      .def(
           "unpack",
           [](const BoundPostings& self) {
             scan::UnpackedPostings found;

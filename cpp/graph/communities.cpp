@@ -18,6 +18,9 @@ namespace {
 using Node = std::uint32_t;
 
 constexpr std::size_t most_rounds = 20, most_idle = 2;
+// Every move gains where weights are symmetric, and tens of sweeps do; where a damaged file's are
+// not, nodes may follow one another in circles.
+constexpr std::size_t most_sweeps = 1000;
 constexpr double least_gain = 1e-6;
 
 // Numbers labels by their first appearance.
@@ -142,7 +145,7 @@ class Leiden {
     std::vector<bool> waiting(n, true);
     Sums links(n);
     bool moved = false;
-    while (!queue.empty()) {
+    for (std::size_t sweep = 0; sweep < most_sweeps && !queue.empty(); ++sweep) {
       std::size_t visits = 0;
       for (Node i : queue) {
         if (++visits % 1024 == 0) poll_interrupt();

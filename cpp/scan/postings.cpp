@@ -436,6 +436,32 @@ PackedPostings merge_postings(const std::vector<Postings>& parts,
   return out;
 }
 
+void check(const Postings& lists) {
+  parallel_for(lists.lists, 1024, [&](std::size_t from, std::size_t to) {
+    for (std::size_t list = from; list < to; ++list) {
+      // The photo at hand, how many postings it has, and how many it says.
+      std::uint32_t photo = 0, count = 0, said = 0;
+      std::size_t unpacked = 0;
+      for (Blocks blocks(lists, list); blocks.next(); unpacked += blocks.n()) {
+        const std::uint32_t *ids = blocks.ids(), *more = blocks.more();
+        for (std::size_t j = 0; j < blocks.n(); ++j) {
+          const std::uint32_t own = more ? more[j] + 1 : 1;
+          const bool same = count > 0 && ids[j] == photo;
+          if (ids[j] >= lists.rows || (count > 0 && ids[j] < photo) ||
+              (same && !lists.signatures) ||
+              (lists.signatures && (same ? own != said : count != said)))
+            throw InvalidArgument("bytes: expected ascending photos, each as often as it says");
+          photo = ids[j], said = own;
+          count = same ? count + 1 : 1;
+        }
+      }
+      if (unpacked != lists.starts[list + 1] - lists.starts[list] ||
+          (lists.signatures && count != said))
+        throw InvalidArgument("bytes: expected as many postings as there are");
+    }
+  });
+}
+
 UnpackedPostings unpack_postings(const Postings& lists) {
   UnpackedPostings out;
   for (std::size_t list = 0; list < lists.lists; ++list) {

@@ -19,6 +19,7 @@ constexpr std::size_t posting_rows =
 // each of its descriptors, side by side, each with how many there are.
 //
 // Any bytes are safe: what is unpacked stays within posting_rows, and a list that breaks off ends.
+// `check` tells whether they are sound.
 struct Postings {
   std::size_t rows = 0, lists = 0;
   const std::uint32_t* words = nullptr;       // (lists,)
@@ -94,6 +95,9 @@ void own_sums(const Postings& lists, const PostingRule& rule, const float* weigh
 constexpr std::uint32_t dropped = 0xffffffff;
 PackedPostings merge_postings(const std::vector<Postings>& parts,
                               const std::vector<const std::uint32_t*>& row);
+
+// Throws InvalidArgument unless every list is whole and its photos are what is said above.
+void check(const Postings& lists);
 
 // Every posting, list by list.
 struct UnpackedPostings {

@@ -111,6 +111,10 @@ class Postings:
     """
     def __init__(self, photos: typing.SupportsInt | typing.SupportsIndex, words: typing.Any, starts: typing.Any, offsets: typing.Any, bytes: typing.Any, signatures: typing.Any = None) -> None:
         ...
+    def check(self) -> None:
+        """
+        Raise ValueError unless all lists are sound.
+        """
     def holders(self, alive: typing.Any, k: typing.SupportsInt | typing.SupportsIndex) -> numpy.typing.NDArray[numpy.int64]:
         """
         How many living photos hold each word, int64 (k,).

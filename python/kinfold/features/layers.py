@@ -25,6 +25,7 @@ _FIELDS: dict[str, tuple[str, ...]] = {
 # Channels are held against the weights; these bound what a file can make an image grow to.
 _MOST = 1024
 _CHANNELS = ("in_channels", "out_channels", "groups", "num_features")
+_STEPS = ("kernel_size", "stride", "dilation")  # at least 1
 
 
 def describe_layers(network: Any) -> list[list[Any]] | None:
@@ -72,7 +73,7 @@ def build_layers(described: Any) -> Any:
             continue
         if name not in _FIELDS or set(fields) != set(_FIELDS[name]):
             raise FileFormatError(f"layers: expected a known layer, got {name!r}")
-        if not all(_sound(value, key in _CHANNELS) for key, value in fields.items()):
+        if not all(_sound(value, key) for key, value in fields.items()):
             raise FileFormatError(f"layers: expected whole numbers for {name}")
         try:
             layers.append(getattr(nn, name)(**fields))
@@ -85,9 +86,10 @@ def _plain(value: Any) -> Any:
     return list(value) if isinstance(value, tuple) else value
 
 
-def _sound(value: Any, channels: bool = False) -> bool:
+def _sound(value: Any, key: str) -> bool:
     if isinstance(value, list):
         return len(value) == 2 and all(
-            not isinstance(part, list) and _sound(part) for part in value
+            not isinstance(part, list) and _sound(part, key) for part in value
         )
-    return isinstance(value, (int, float, bool)) and 0 <= value <= (1 << 20 if channels else _MOST)
+    least, most = int(key in _STEPS), 1 << 20 if key in _CHANNELS else _MOST
+    return isinstance(value, (int, float, bool)) and least <= value <= most

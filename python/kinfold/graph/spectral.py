@@ -124,6 +124,8 @@ class SpectralRanking(Scorer):
         check_only(params, {"alpha", "gamma", "metric", "shift"}, "parameter")
         check_only(arrays, {"vectors", "values"}, "array")
         vectors = take(arrays, "vectors", np.float32, (None, None))
+        if len(vectors) and not vectors.size:
+            raise FileFormatError("array 'vectors': expected at least one eigenvector")
         try:
             return cls(
                 vectors,

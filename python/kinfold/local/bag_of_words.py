@@ -35,7 +35,7 @@ from kinfold.local.postings import (
     settled,
     to_arrays,
 )
-from kinfold.local.words import VisualWords
+from kinfold.local.words import VisualWords, as_sigma
 
 SCORINGS = ("cosine", "l1", "intersection")
 TERMS = ("count", "root", "one")
@@ -130,7 +130,7 @@ class BagOfWords(Restorable):
         self.idf = bool(idf)
         self.stop = as_number(stop, "stop", least=0.0, most=1.0)
         self.multiple = as_count(multiple, "multiple", most=1024)
-        self.sigma = None if sigma is None else as_number(sigma, "sigma", least=0.0, open=True)
+        self.sigma = None if sigma is None else as_sigma(sigma)
         self.embedding = embedding
         if embedding is not None and (scoring != "cosine" or sigma is not None):
             raise ValueError("embedding: expected scoring 'cosine' and no sigma with it")
@@ -561,8 +561,8 @@ class BagOfWords(Restorable):
         ids = bags.ids
         if len(ids) and (ids.min() < 0 or ids.max() >= next_id or len(np.unique(ids)) < len(ids)):
             raise FileFormatError("array 'ids': expected distinct ids from 0 below next_id")
-        if next_id > 1 << 63:
-            raise FileFormatError(f"array 'next_id': got {next_id}")
+        if max(next_id, bags._version) > 1 << 63:
+            raise FileFormatError(f"arrays 'next_id', 'version': got {next_id}, {bags._version}")
         return bags
 
 

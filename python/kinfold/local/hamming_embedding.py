@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from kinfold.base.arrays import Ids, Vectors, as_choice, as_count, as_number
+from kinfold.base.arrays import Ids, Vectors, as_choice, as_count
 from kinfold.base.errors import FileFormatError, NotTrainedError
 from kinfold.base.random import generator
 from kinfold.base.state import JSON, Arrays, check_only, take, take_param
-from kinfold.local.words import VisualWords
+from kinfold.local.words import VisualWords, as_sigma
 from kinfold.transform.rotation import Rotation
 
 BITS = 64
@@ -43,7 +43,7 @@ class HammingEmbedding:
     def __post_init__(self) -> None:
         self.threshold = as_count(self.threshold, "threshold", least=0, most=BITS)
         self.weight = as_choice(self.weight, "weight", WEIGHTS)
-        self.sigma = as_number(self.sigma, "sigma", least=0.0, open=True)
+        self.sigma = as_sigma(self.sigma)
         self.seed = as_count(self.seed, "seed", least=0)
         self._projection: Rotation | None = None
         self._medians: Vectors | None = None

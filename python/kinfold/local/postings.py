@@ -168,7 +168,7 @@ def to_arrays(segment: Segment) -> Arrays:
 
 
 def from_arrays(arrays: Mapping[str, NDArray[Any]], k: int, signatures: bool) -> Segment:
-    """A segment from saved arrays; what serves as an address is checked, and packed bytes are safe as they are."""
+    """A segment from saved arrays, all of whose lists are sound."""
     check_only(arrays, {"ids", *_PARTS, *(["signatures"] if signatures else [])}, "arrays")
     ids = take(arrays, "ids", np.int64, (None,))
     if not 0 < len(ids) <= MOST_PHOTOS:
@@ -184,4 +184,6 @@ def from_arrays(arrays: Mapping[str, NDArray[Any]], k: int, signatures: bool) ->
     signed = None
     if signatures:
         signed = take(arrays, "signatures", np.uint64, (int(starts[-1]) + 8,))
-    return Segment(ids, words, starts, offsets, packed, signed)
+    segment = Segment(ids, words, starts, offsets, packed, signed)
+    segment.engine.check()
+    return segment

@@ -23,6 +23,11 @@ _TREES = 8
 _SPREAD = 0.05
 
 
+def as_sigma(x: Any) -> float:
+    """Of a Gaussian, above 0; its square is neither 0 nor infinite."""
+    return as_number(x, "sigma", least=1e-100, most=1e100)
+
+
 class VisualWords(Restorable):
     """A codebook of k words, with hard, multiple and soft assignment.
 
@@ -203,7 +208,7 @@ class VisualWords(Restorable):
 
         Philbin, Chum, Isard, Sivic and Zisserman, CVPR 2008, eq. 2.
         """
-        as_number(sigma, "sigma", least=0.0, open=True)
+        sigma = as_sigma(sigma)
         words, distances = self.assign(descriptors, multiple)
         # Relative to the nearest: far descriptors would have weights of zero over zero.
         exponents = (distances - distances[:, :1]).astype(np.float64) / (2 * sigma**2)
