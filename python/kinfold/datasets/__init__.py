@@ -1,5 +1,7 @@
 """Photos and ground truth by name. Benchmarks are read from disk, nothing is fetched; see docs/methods/datasets.md."""
 
+from kinfold.base.offered import offered
+
 METHODS: dict[str, str] = {
     "oxford5k": "kinfold.datasets.oxford:oxford5k",
     "oxford105k": "kinfold.datasets.oxford:oxford105k",
@@ -9,3 +11,13 @@ METHODS: dict[str, str] = {
     "roxford5k": "kinfold.datasets.revisited:roxford5k",
     "rparis6k": "kinfold.datasets.revisited:rparis6k",
 }
+
+__getattr__, __dir__ = offered(
+    __name__,
+    METHODS,
+    Collection="kinfold.datasets.collection",
+    swiss_roll="kinfold.datasets.manifolds",
+    s_curve="kinfold.datasets.manifolds",
+    two_moons="kinfold.datasets.manifolds",
+    two_spirals="kinfold.datasets.manifolds",
+)

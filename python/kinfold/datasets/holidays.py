@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from kinfold.base.errors import FileFormatError
+from kinfold.base.offered import call_by_name
 from kinfold.datasets.collection import Collection, all_of, find_photos
 from kinfold.evaluate.ground_truth import GroundTruth
 
@@ -71,3 +72,6 @@ def _rotations(path: Path, names: list[str]) -> Mapping[str, int]:
             )
         turns[name] = _TURNS[words[1]]
     return turns
+
+
+call_by_name(__name__)

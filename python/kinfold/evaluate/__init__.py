@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from kinfold.base.offered import call_by_name
 from kinfold.evaluate.average_precision import average_precision
 from kinfold.evaluate.compare import Comparison, compare
 from kinfold.evaluate.ground_truth import GroundTruth
@@ -30,3 +31,4 @@ __all__ = [
     "mean_average_precision",
     "nearest_recall",
 ]
+call_by_name(__name__)

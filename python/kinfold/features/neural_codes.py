@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from kinfold.base.offered import call_by_name
 from kinfold.features.extract import Extractor
 
 
@@ -29,3 +30,6 @@ def neural_codes(
     return Extractor(
         weights, layer=layer, pooling="flatten", scales=(1.0,), side=side, crop=crop, **options
     )
+
+
+call_by_name(__name__)

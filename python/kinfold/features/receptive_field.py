@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kinfold.base.extras import require
+from kinfold.base.offered import call_by_name
 
 if TYPE_CHECKING:
     import torch
@@ -173,3 +174,6 @@ def _through(module: Any, field: ReceptiveField) -> ReceptiveField:
 
 def _pair(value: Any) -> tuple[Any, Any]:
     return value if isinstance(value, tuple) else (value, value)
+
+
+call_by_name(__name__)

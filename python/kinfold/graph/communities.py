@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from kinfold import _core
 from kinfold.base.arrays import Ids, as_array, as_count, as_number
+from kinfold.base.offered import call_by_name
 from kinfold.graph.knn import KNNGraph
 
 
@@ -79,3 +80,6 @@ def members(labels: Any, *, least: int = 2) -> list[Ids]:
 
 def _arrays(graph: KNNGraph) -> tuple[Ids, NDArray[np.int32], NDArray[np.float32]]:
     return graph.starts, graph.neighbours, graph.weights
+
+
+call_by_name(__name__)

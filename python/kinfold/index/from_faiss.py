@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from kinfold.base.arrays import Ids, Vectors
 from kinfold.base.extras import require
+from kinfold.base.offered import call_by_name
 from kinfold.index.cells import CellIndex
 from kinfold.index.coarse.kmeans import KMeansCells
 from kinfold.index.coarse.single import SingleCell
@@ -158,3 +159,6 @@ def _lists(faiss: Any, index: Any) -> tuple[Ids, Ids, NDArray[np.uint8]]:
     if not cells:
         return np.empty(0, np.int64), np.empty(0, np.int64), np.empty((0, size), np.uint8)
     return np.concatenate(cells), np.concatenate(ids).astype(np.int64), np.concatenate(codes)
+
+
+call_by_name(__name__)

@@ -12,6 +12,7 @@ import numpy as np
 from kinfold.base.arrays import Ids, Vectors, as_array, as_choice, as_count, as_number, as_vectors
 from kinfold.base.errors import RecallError
 from kinfold.base.neighbours import exact_neighbours
+from kinfold.base.offered import call_by_name
 from kinfold.base.progress import progress
 from kinfold.evaluate.recall import intersection_recall, nearest_recall
 from kinfold.index.base import unit_rows
@@ -334,3 +335,6 @@ def _ladder(least: int, most: int) -> tuple[int, ...]:
         steps |= {step, step + step // 2}
         step *= 2
     return tuple(sorted(value for value in steps if value <= most))
+
+
+call_by_name(__name__)

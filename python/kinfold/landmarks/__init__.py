@@ -1,1 +1,10 @@
 """What verified matches tell of a collection: which photos show the same thing."""
+
+from kinfold.base.offered import offered
+
+__getattr__, __dir__ = offered(
+    __name__,
+    {},
+    Group="kinfold.landmarks.groups",
+    find_groups="kinfold.landmarks.groups",
+)

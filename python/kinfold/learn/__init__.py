@@ -1,5 +1,12 @@
 """Photos and labels to better networks. ``learn.loop`` is the one loop; what is learnt from is listed here."""
 
+from kinfold.base.offered import offered
+
 METHODS: dict[str, str] = {
     "softmax": "kinfold.learn.softmax:finetune_softmax",
 }
+
+__getattr__, __dir__ = offered(
+    __name__,
+    METHODS,
+)

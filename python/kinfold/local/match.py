@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from kinfold import _core
 from kinfold.base.arrays import Ids, as_array, as_count, as_number
 from kinfold.base.local_features import LocalFeatures
+from kinfold.base.offered import call_by_name
 from kinfold.local.sift import root_sift
 
 # Descriptors of length one become bytes by these factors: RootSIFT lies in [0, 1], signed ones about 128. What is
@@ -155,3 +156,6 @@ def _all_prepared(query: Any, photos: Sequence[Any]) -> tuple[Any, list[Any]]:
     """The coded features of all; ValueError where their dimensions differ."""
     parts = [p.coded if isinstance(p, Prepared) else prepare(p).coded for p in (query, *photos)]
     return parts[0], parts[1:]
+
+
+call_by_name(__name__)

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from kinfold import _core
 from kinfold.base.arrays import as_array, as_choice, as_count, as_number
 from kinfold.base.local_features import LocalFeatures
+from kinfold.base.offered import call_by_name
 
 MODELS = ("similarity", "affine", "homography")
 HYPOTHESES = ("single", "sampled")
@@ -144,3 +145,6 @@ def _pairs(pairs: Any) -> NDArray[np.int64]:
     if array.ndim != 2 or array.shape[1] != 2 or array.dtype.kind not in "iu":
         raise ValueError(f"correspondences: expected whole numbers (m, 2), got shape {array.shape}")
     return np.ascontiguousarray(array, np.int64)
+
+
+call_by_name(__name__)

@@ -1,5 +1,7 @@
 """Vectors to coordinates that follow the shape of the data."""
 
+from kinfold.base.offered import offered
+
 METHODS: dict[str, str] = {
     "Isomap": "kinfold.manifold.isomap:Isomap",
     "KernelPCA": "kinfold.manifold.kernel_pca:KernelPCA",
@@ -7,3 +9,8 @@ METHODS: dict[str, str] = {
     "LLE": "kinfold.manifold.lle:LocallyLinearEmbedding",
     "LocalPCA": "kinfold.manifold.local_pca:LocalPCA",
 }
+
+__getattr__, __dir__ = offered(
+    __name__,
+    METHODS,
+)

@@ -1,5 +1,7 @@
 """Descriptors to codes: k-means, product quantization and its kin."""
 
+from kinfold.base.offered import offered
+
 METHODS: dict[str, str] = {
     "KMeans": "kinfold.quantize.kmeans:KMeans",
     "Sign": "kinfold.quantize.sign:SignQuantizer",
@@ -8,3 +10,9 @@ METHODS: dict[str, str] = {
     "OPQ": "kinfold.quantize.optimized:OPQ",
     "LOPQ": "kinfold.quantize.local:LocallyOptimizedPQ",
 }
+
+__getattr__, __dir__ = offered(
+    __name__,
+    METHODS,
+    assign="kinfold.quantize.kmeans",
+)
