@@ -133,3 +133,13 @@ def test_ground_truth_of_any_system(kinfold, city: Path, photos: Path, tmp_path:
             4,
         )
         assert ": 2 photos" in done.stdout, done.stderr
+
+
+@pytest.mark.parametrize(
+    "content", [b"\xff\xd8\xff\xe0\0\x10JFIF", b"\xff\xfea", b"a.jpg\0b.jpg\0"]
+)
+def test_no_list(content: bytes, kinfold, photos: Path, tmp_path: Path) -> None:
+    (tmp_path / "list.txt").write_bytes(content)
+    done = kinfold("index", photos, "-o", tmp_path / "g.kin", "--list", tmp_path / "list.txt")
+    check_error(done, "list.txt: is no text file")
+    assert not (tmp_path / "g.kin").exists()

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import unicodedata
+
 import numpy as np
 import pytest
 
@@ -65,3 +67,17 @@ def test_photos_are_found_by_name(tmp_path) -> None:
 def test_evaluate(tmp_path) -> None:
     results = one(tmp_path, None).evaluate(Ranking.from_ids([[0]]))
     assert list(results) == ["oxford"] and results["oxford"].map == 1
+
+
+def test_names_from_other_systems(tmp_path) -> None:
+    """Accents as letters or as marks, and what a system keeps beside its photos."""
+    for form, other in (("NFC", "NFD"), ("NFD", "NFC")):
+        folder = tmp_path / form / "jpg"
+        trees.photo(folder / f"{unicodedata.normalize(form, 'café')}.jpg", 1)
+        (folder / "._b.jpg").write_bytes(b"x")
+        found = find_photos(tmp_path / form, ["jpg"], "what belongs where")
+        assert len(found) == 1
+        [path] = all_of(found, [unicodedata.normalize(other, "café")], "what belongs where")
+        assert path.is_file()
+        with pytest.raises(FileNotFoundError, match="such as cafe"):
+            all_of(found, ["cafe"], "what belongs where")

@@ -71,3 +71,15 @@ def test_the_published_groups(shared, tmp_path) -> None:
     assert truth.qimlist == tuple(expected["qimlist"])
     assert [g["ok"].tolist() for g in truth.gnd] == [g["ok"] for g in expected["gnd"]]
     assert sum(len(g["ok"]) for g in truth.gnd) == 991
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "ascii"])
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+def test_lists_of_any_system(encoding, end, tmp_path) -> None:
+    trees.holidays(tmp_path)
+    (tmp_path / "holidays_images.dat").write_bytes(
+        end.join(["100000.jpg", "100001.jpg", ""]).encode(encoding)
+    )
+    (tmp_path / "turns.txt").write_bytes(end.join(["100001 90", ""]).encode(encoding))
+    found = holidays(tmp_path, rotations=tmp_path / "turns.txt")
+    assert found.truth.imlist == ("100000", "100001") and found.turns == {"100001": 1}

@@ -99,7 +99,7 @@ def run(options: argparse.Namespace) -> int:
         check_writable(options.json)
     files = None
     if options.list is not None:
-        files = [line.strip() for line in lines_of(Path(options.list).read_bytes())]
+        files = _listed(Path(options.list))
         if not files:
             raise ValueError(f"{options.list}: lists no photo")
     target = Path(options.output) if options.output else Path(f"{photos.resolve().name}.kin")
@@ -116,6 +116,17 @@ def run(options: argparse.Namespace) -> int:
     if not options.quiet and options.json != "-":
         _tell(changes, target, total)
     return 0
+
+
+def _listed(path: Path) -> list[str]:
+    """The names in a text file, a line each."""
+    try:
+        names = [line.strip() for line in lines_of(path.read_bytes())]
+    except UnicodeDecodeError:
+        names = ["\0"]
+    if any("\0" in name for name in names):
+        raise ValueError(f"{path}: is no text file with the path of a photo on each line")
+    return names
 
 
 def _opened(gallery: Any, target: Path, options: argparse.Namespace) -> Any:

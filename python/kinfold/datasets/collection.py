@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from unicodedata import normalize
 
 import numpy as np
 
@@ -92,7 +93,12 @@ def find_photos(
     """
     for name in names:
         folder = Path(root) / name
-        photos = [p for p in folder.rglob("*") if p.suffix.lower() in _SUFFIXES]
+        photos = [
+            path
+            for path in folder.rglob("*")
+            # What begins with a dot is what a system keeps beside a photo.
+            if path.suffix.lower() in _SUFFIXES and not path.name.startswith(".")
+        ]
         if photos:
             keys = [
                 p.relative_to(folder).with_suffix("").as_posix() if by_path else p.stem
@@ -104,7 +110,10 @@ def find_photos(
 
 def all_of(found: Mapping[str, Path], names: Sequence[str], what: str) -> tuple[Path, ...]:
     """The files of some names, or FileNotFoundError with the first that is not there and what belongs where."""
-    missing = [name for name in names if name not in found]
+    # An accent may be a part of its letter, or a character of its own: other systems write names otherwise.
+    alike = {normalize("NFC", name): path for name, path in found.items()}
+    files = [found.get(name, alike.get(normalize("NFC", name))) for name in names]
+    missing = [name for name, path in zip(names, files) if path is None]
     if missing:
         raise FileNotFoundError(f"{what} ({len(missing)} photos are missing, such as {missing[0]})")
-    return tuple(found[name] for name in names)
+    return tuple(path for path in files if path is not None)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
 from pathlib import Path
 
 from kinfold.base.errors import FileFormatError
 from kinfold.base.offered import call_by_name
+from kinfold.base.text import decoded
 from kinfold.datasets.collection import Collection, all_of, find_photos
 from kinfold.evaluate.ground_truth import GroundTruth
 
@@ -32,7 +34,7 @@ def holidays(
     found = find_photos(folder, ("jpg", "images"), what)
     listing = folder / "holidays_images.dat"
     if listing.is_file():
-        names = [word.partition(".")[0] for word in listing.read_text("ascii", "replace").split()]
+        names = [word.partition(".")[0] for word in decoded(listing.read_bytes()).split()]
     else:
         names = [name for name in found if name.isdigit()]
     names = sorted(set(names))
@@ -61,7 +63,7 @@ def holidays(
 def _rotations(path: Path, names: list[str]) -> Mapping[str, int]:
     turns = {}
     known = set(names)
-    for number, line in enumerate(path.read_text("ascii", "replace").splitlines(), 1):
+    for number, line in enumerate(re.split("\r\n|\n|\r", decoded(path.read_bytes())), 1):
         words = line.replace(",", " ").split()
         if not words:
             continue

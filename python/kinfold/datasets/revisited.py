@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from kinfold.base.text import lines_of
 from kinfold.datasets.collection import Collection, all_of, find_photos
 from kinfold.evaluate.ground_truth import GroundTruth
 from kinfold.io.foreign import ground_truth_pickle
@@ -51,8 +52,7 @@ def _load(name: str, root: Path, distractors: bool) -> Collection:
         )
         if not listing.is_file():
             raise FileNotFoundError(needed)
-        lines = [line.strip() for line in listing.read_text("ascii", "replace").splitlines()]
-        lines = [line for line in lines if line]
+        lines = [line.strip() for line in lines_of(listing.read_bytes())]
         paths = tuple(million / "jpg" / line for line in lines)
         absent = next((path for path in paths if not path.is_file()), None)
         if absent is not None or not paths:
