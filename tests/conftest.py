@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import ctypes
+import os
 import platform
+import subprocess
+import sys
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -38,6 +42,30 @@ def shared() -> Path:
     if not (folder / "data").is_dir():
         pytest.skip("optional data: no folder ../shared/data beside the checkout")
     return folder
+
+
+def _bound_by_rights() -> None:
+    """Root passes by permissions through two capabilities; without them it is bound as everybody is."""
+    if os.geteuid() == 0:
+        for capability in (1, 2):  # CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH
+            ctypes.CDLL(None).prctl(24, capability, 0, 0, 0)  # PR_CAPBSET_DROP
+
+
+@pytest.fixture(scope="session")
+def as_nobody() -> Callable[..., str]:
+    """Runs code in a process that permissions bind, also where the tests run as root; what it printed."""
+    if platform.system() != "Linux" and os.geteuid() == 0:
+        pytest.skip("root is bound by no permission here")
+
+    def run(code: str, *arguments: object) -> str:
+        command = [sys.executable, "-c", code, *map(str, arguments)]
+        done = subprocess.run(
+            command, capture_output=True, text=True, timeout=300, preexec_fn=_bound_by_rights
+        )
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    return run
 
 
 @pytest.fixture(params=_core.levels())

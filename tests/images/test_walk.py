@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from kinfold.images.walk import PhotoFile, walk
+from kinfold.images.walk import PhotoFile, survey, walk
 
 
 def make(folder: Path, *names: str) -> None:
@@ -121,3 +121,62 @@ def test_bad_arguments(tmp_path) -> None:
         walk(tmp_path / "one.jpg")
     with pytest.raises(ValueError, match="extensions"):
         walk(tmp_path, extensions=".jpg")
+
+
+# --- what could not be seen ------------------------------------------------------------------------
+
+
+def test_what_holds_nothing_is_told_from_what_was_read(tmp_path) -> None:
+    make(tmp_path, "a/one.jpg", "notes/text.txt")
+    (tmp_path / "mount" / "point").mkdir(parents=True)
+    (tmp_path / "dead").symlink_to(tmp_path / "nowhere")
+    (tmp_path / "gone.jpg").symlink_to(tmp_path / "nowhere.jpg")
+    listing = survey(tmp_path)
+    assert [photo.path for photo in listing.photos] == ["a/one.jpg"]
+    assert sorted(listing.vacant) == ["dead", "gone.jpg", "mount/point"]
+    assert listing.closed == []
+    assert survey(tmp_path / "mount" / "point").vacant == [""]
+
+
+@pytest.mark.parametrize("mode", [0o000, 0o444, 0o111])
+def test_a_folder_without_rights_is_closed(tmp_path, as_nobody, mode) -> None:
+    make(tmp_path, "a/one.jpg", "shut/two.jpg", "shut/inner/three.jpg", "shut/notes.txt")
+    (tmp_path / "shut").chmod(mode)
+    told = as_nobody(
+        "import sys; from kinfold.images.walk import survey\n"
+        "found = survey(sys.argv[1])\n"
+        "print([p.path for p in found.photos], found.skipped, found.closed)",
+        tmp_path,
+    )
+    (tmp_path / "shut").chmod(0o755)
+    assert told == "['a/one.jpg'] [('shut', 'Permission denied')] ['shut']\n"
+
+
+def test_links_to_what_may_not_be_seen_are_closed(tmp_path, as_nobody) -> None:
+    make(tmp_path, "photos/one.jpg", "vault/inner/two.jpg")
+    (tmp_path / "photos" / "linked").symlink_to(tmp_path / "vault" / "inner")
+    (tmp_path / "vault").chmod(0)
+    told = as_nobody(
+        "import sys; from kinfold.images.walk import survey; print(survey(sys.argv[1]).closed)",
+        tmp_path / "photos",
+    )
+    (tmp_path / "vault").chmod(0o755)
+    assert told == "['linked']\n"
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems refuse such names")
+def test_a_folder_whose_name_is_no_text_is_reported_once(tmp_path) -> None:
+    folder = os.fsencode(tmp_path) + b"/caf\xe9"
+    os.mkdir(folder)
+    for name in (b"a.jpg", b"b.jpg"):
+        with open(folder + b"/" + name, "wb"):
+            pass
+    make(tmp_path, "good.jpg")
+    listing = survey(tmp_path)
+    assert [photo.path for photo in listing.photos] == ["good.jpg"]
+    assert listing.skipped == [("caf\\udce9", "name is not UTF-8")]
+
+
+def test_films_and_raw_photos_are_counted(tmp_path) -> None:
+    make(tmp_path, "a.jpg", "b.MOV", "c.mov", "d/e.CR2", "notes.txt")
+    assert survey(tmp_path).others == {".mov": 2, ".cr2": 1}

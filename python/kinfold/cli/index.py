@@ -6,6 +6,7 @@ May be interrupted at any moment; run it again and the rest is done.
 from __future__ import annotations
 
 import argparse
+from contextlib import suppress
 from pathlib import Path
 from shlex import quote
 from typing import Any
@@ -17,6 +18,7 @@ from kinfold.cli.options import count, engine, shares
 from kinfold.cli.output import check_writable, say, show, write_json
 from kinfold.gallery import METHODS
 from kinfold.gallery.settings import POOLINGS
+from kinfold.images.walk import walk
 
 SUMMARY = "make a gallery of a folder of photos, or update it"
 
@@ -67,6 +69,21 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="take codebook and whitening from another gallery instead of learning them",
     )
     parser.add_argument("--relearn", action="store_true", help="learn codebook and whitening anew")
+    parser.add_argument(
+        "--prune",
+        action="store_true",
+        help="remove photos whose files are missing, also where these are many or a folder is empty",
+    )
+    parser.add_argument(
+        "--verify",
+        action="store_true",
+        help="look for damage in every byte of the gallery, and make anew what is damaged",
+    )
+    parser.add_argument(
+        "--remake",
+        action="store_true",
+        help="make the gallery anew from the photos, whatever its version and however damaged",
+    )
     for name, what in _NUMBERS.items():
         parser.add_argument(f"--{name.replace('_', '-')}", type=count, metavar="N", help=what)
 
@@ -103,16 +120,26 @@ def run(options: argparse.Namespace) -> int:
         if not files:
             raise ValueError(f"{options.list}: lists no photo")
     target = Path(options.output) if options.output else Path(f"{photos.resolve().name}.kin")
-    with _opened(Gallery, target, options) as gallery:
-        changes = gallery.update(
-            photos, files=files, relearn=options.relearn, verbose=not options.quiet
-        )
+    gallery, fresh = _opened(Gallery, target, options)
+    with gallery:
+        try:
+            changes = gallery.update(
+                photos, files=files, relearn=options.relearn, prune=options.prune, verify=options.verify,
+                verbose=not options.quiet,
+            )  # fmt: skip
+        except BaseException:
+            with suppress(GalleryError):  # which holds photos: they are kept
+                if fresh:
+                    gallery.discard()
+            raise
         total = len(gallery)
     if options.json:
         write_json(options.json, {"gallery": str(target), "photos": total, **changes.to_dict()})
     if not options.quiet:
         for path, reason in changes.failed:
             say(f"skipped {shown(path)}: {shown(reason)}")
+        for note in changes.notes:
+            say(shown(note))
     if not options.quiet and options.json != "-":
         _tell(changes, target, total)
     return 0
@@ -129,22 +156,28 @@ def _listed(path: Path) -> list[str]:
     return names
 
 
-def _opened(gallery: Any, target: Path, options: argparse.Namespace) -> Any:
+def _opened(gallery: Any, target: Path, options: argparse.Namespace) -> tuple[Any, bool]:
+    """The gallery, and whether it was made just now."""
     given = {
         name: getattr(options, name)
         for name in (*_NUMBERS, "shares", "pooling")
         if getattr(options, name) is not None
     }
     engine = options.engine or ("cnn" if options.weights else None)
-    if not (target / "MANIFEST.json").is_file():
-        return gallery.create(
+    there = (target / "MANIFEST.json").is_file()
+    if there and options.remake and not walk(options.photos, on_error=lambda *_: None):
+        raise GalleryError(f"{options.photos}: holds no photo; {target} stays as it is")
+    if not there or options.remake:
+        made = gallery.create(
             target,
             weights=options.weights,
             model=options.model,
+            remake=options.remake,
             **given,
             **({"engine": engine} if engine else {}),
         )
-    found = gallery.open(target)
+        return made, True
+    found = gallery.open(target, repair=True)
     for name, value in {**given, **({"engine": engine} if engine else {})}.items():
         made_with = getattr(found.settings, name)
         if made_with != value:
@@ -153,7 +186,7 @@ def _opened(gallery: Any, target: Path, options: argparse.Namespace) -> Any:
             )
     if options.model:
         raise ValueError(f"{target}: has a model already; --model is for a new gallery")
-    return found
+    return found, False
 
 
 def _tell(changes: Any, target: Path, total: int) -> None:
@@ -161,7 +194,7 @@ def _tell(changes: Any, target: Path, total: int) -> None:
         f"{number} {what}"
         for what, number in (
             ("added", changes.added), ("changed", changes.changed), ("moved", changes.moved),
-            ("removed", changes.removed), ("unreadable", len(changes.failed)),
+            ("removed", changes.removed), ("missing", changes.kept), ("unreadable", len(changes.failed)),
         )
         if number
     ]  # fmt: skip

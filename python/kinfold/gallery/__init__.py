@@ -19,6 +19,8 @@ METHODS: dict[str, str] = {
 
 # Networks that a gallery may describe photos by.
 MOST_NETWORKS = 4
+# The way back from a gallery that this version cannot go on with.
+REMAKE = "kinfold index PHOTOS -o GALLERY --remake makes it anew from the photos"
 
 __all__ = ["METHODS", "Gallery"]
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
+from kinfold.base.errors import FileFormatError
 from kinfold.gallery.copies import first_photos
 from kinfold.gallery.describe import Seconds
 from kinfold.gallery.engines.base import all_described
@@ -16,13 +17,14 @@ from kinfold.gallery.fused import Fused
 from kinfold.gallery.model import Model
 from kinfold.gallery.photos import Photo
 from kinfold.gallery.segment import Segment
-from kinfold.gallery.state import Segments, read_fused, read_model, read_segment
+from kinfold.gallery.state import Segments, model_of, read_fused, read_graph, read_segment
 from kinfold.gallery.store import Manifest, Store
 from kinfold.index.flat import FlatIndex
 from kinfold.io import kin
 
 # A model is learnt anew where the collection has grown to this many times what it was learnt on.
 GROWTH = 1.5
+_Part = TypeVar("_Part")
 
 
 def finish(
@@ -33,25 +35,30 @@ def finish(
     seconds: Seconds,
     *,
     relearn: bool,
+    notes: list[str],
 ) -> tuple[Manifest, bool]:
     """Bring model, index and graph in line with the photos; the manifest is replaced last.
 
-    Returns the manifest, and whether the model was learnt (anew). Nothing is written where nothing changed.
+    What is damaged is made anew, and a line of that added to the notes. Returns the manifest, and whether the model was
+    learnt (anew). Nothing is written where nothing changed.
     """
-    model, fused = None, None
-    if "model" in manifest.parts:
-        model = read_model(store.part(manifest.parts["model"]))
     old = manifest
+    model = _sound(lambda: model_of(store, manifest), "model", "learnt", manifest, notes)
+    if model is None and "model" in manifest.parts and not manifest.own_model:
+        notes.append("the model came from another gallery; this one is of these photos alone")
     learn = relearn or model is None
     if model is not None and manifest.own_model:
         learn = learn or len(photos) >= GROWTH * model.photos
+    fused = None
     if model is None or learn:
         with seconds.of("learn"):
             held = _segments(store, photos)
             model = Model.learn(held, manifest.settings, fingerprint(), len(photos))
             manifest = replace(_saved(store, manifest, "model", model), own_model=True)
-    elif "graph" in manifest.parts:
-        fused = read_fused(store, manifest, model)
+    else:
+        fused = _sound(
+            lambda: _indexed_before(store, manifest, model), "graph", "made", manifest, notes
+        )
     with seconds.of("index"):
         fused, changed = _indexed(store, model, fused, photos)
     if changed:
@@ -71,6 +78,26 @@ def finish(
     if manifest != old:
         store.write(manifest)
     return manifest, learn
+
+
+def _sound(
+    read: Callable[[], _Part], name: str, done: str, manifest: Manifest, notes: list[str]
+) -> _Part | None:
+    """A part that is there and sound; otherwise None, and a note if it should be there."""
+    if name not in manifest.parts:
+        return None
+    try:
+        return read()
+    except (FileFormatError, FileNotFoundError, KeyError) as error:
+        what = "the model" if name == "model" else "index and graph"
+        notes.append(f"{what} damaged or missing: {done} anew ({error})")
+        return None
+
+
+def _indexed_before(store: Store, manifest: Manifest, model: Model) -> Fused:
+    fused = read_fused(store, manifest, model)
+    read_graph(store, manifest, fused)
+    return fused
 
 
 def _indexed(

@@ -44,11 +44,12 @@ class Found:
 
 @dataclass(frozen=True)
 class Described:
-    """What came of one file: what was found, or the reason why nothing."""
+    """What came of one file: what was found, or the reason why nothing, and its cause (see ``ImageError``)."""
 
     file: PhotoFile
-    digest: str | None
+    digest: str | None = None
     reason: str | None = None
+    cause: str | None = None
     found: Found | None = None
 
 
@@ -168,26 +169,27 @@ class Describer:
         self, root: Path, file: PhotoFile, seconds: Seconds
     ) -> tuple[Described, Pixels | None]:
         path = root / file.path
-        digest = None
         try:
-            with seconds.of("digest"):
-                digest = content_digest(path)
             with seconds.of("decode"):
                 decoded = decode(path, max_side=self.side)
+            with seconds.of("digest"):
+                digest = content_digest(path)
             with seconds.of("local features"):
                 pixels = fit(decoded.pixels, self.settings.max_side)
                 features = self.local(pixels)
         except ImageError as error:
-            return Described(file, digest, str(error)), None
+            return Described(file, reason=str(error), cause=error.cause), None
         except OSError as error:
-            return Described(file, digest, f"cannot be read: {error.strerror or error}"), None
+            reason = f"cannot be read: {error.strerror or error}"
+            return Described(file, reason=reason, cause="access"), None
         except MemoryError:
-            return Described(file, digest, "too large for the memory that is there"), None
+            reason = "too large for the memory that is there"
+            return Described(file, reason=reason, cause="memory"), None
         height, width = pixels.shape[:2]
         found = Found((*decoded.full_size, width, height), decoded.info, features)
         # Pixels are kept only where a network is yet to see them: a batch of them is large.
         kept = decoded.pixels if self._extractors else None
-        return Described(file, digest, None, found), kept
+        return Described(file, digest, found=found), kept
 
     def _with_networks(self, pair: tuple[Described, Pixels | None], seconds: Seconds) -> Described:
         described, pixels = pair

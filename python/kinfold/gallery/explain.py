@@ -56,9 +56,9 @@ class Explainer:
             [self._placed(boxes) for boxes in found.boxes], found.effective,
         )  # fmt: skip
 
-    def components(self, photos: Iterable[Path]) -> list[Components | None]:
-        """What each photo has in common with the query; None for one that cannot be read."""
-        return [self._components(photo) for photo in photos]
+    def components(self, photos: Iterable[Path | None]) -> list[Components | None]:
+        """What each photo has in common with the query; None for one that is not there or cannot be read."""
+        return [None if photo is None else self._components(photo) for photo in photos]
 
     def _components(self, photo: Path) -> Components | None:
         from kinfold.features.explain import explain_match

@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 import shutil
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -15,26 +16,34 @@ from typing import Any
 import numpy as np
 
 from kinfold.base.arrays import Ids, Vectors, as_choice, as_count
-from kinfold.base.errors import GalleryError
+from kinfold.base.errors import FileFormatError, GalleryError
 from kinfold.base.local_features import LocalFeatures
 from kinfold.base.locks import Lock
 from kinfold.base.threads import get_threads
 from kinfold.evaluate import Evaluation, GroundTruth
-from kinfold.gallery import MOST_NETWORKS, build
+from kinfold.gallery import MOST_NETWORKS, REMAKE, build
 from kinfold.gallery.describe import Describer, Seconds
 from kinfold.gallery.explain import explainer_of
 from kinfold.gallery.groups import PhotoGroup, groups_of
 from kinfold.gallery.hit import Hit, hit_of
 from kinfold.gallery.judge import judge
-from kinfold.gallery.lock import writer_lock
+from kinfold.gallery.lock import writer, writer_lock
 from kinfold.gallery.names import match_names
 from kinfold.gallery.page import Truth, group_content, page_content
-from kinfold.gallery.photos import Photo, PhotoTable
+from kinfold.gallery.photos import DamagedTableError, Photo, PhotoTable, check_files, salvage
 from kinfold.gallery.query import Query, describe_query, with_features
 from kinfold.gallery.settings import Settings
-from kinfold.gallery.state import Segments, State, read_model, read_segment
+from kinfold.gallery.state import (
+    Segments,
+    State,
+    damaged_segments,
+    model_of,
+    read_model,
+    read_segment,
+)
 from kinfold.gallery.store import PHOTOS, WEIGHTS, Manifest, Store
 from kinfold.gallery.update import Changes, compare, describe, list_files
+from kinfold.images.walk import Listing
 from kinfold.io import kin
 from kinfold.io.atomic import replace_file
 from kinfold.rerank import pipeline
@@ -55,12 +64,12 @@ class Gallery:
         self.path = Path(path)
         self._store = Store(self.path)
         self.settings = self._store.read().settings
-        self._table = PhotoTable(self.path / PHOTOS)
+        self._opened: PhotoTable | None = None
         self._segments = Segments(self._store)
         self._state: State | None = None
         self._describer: Describer | None = None
-        # Networks must not be set up by two threads at once.
-        self._describing = Lock()
+        # Networks must not be set up by two threads at once, and the table be opened once.
+        self._describing, self._opening = Lock(), Lock()
 
     @classmethod
     def create(
@@ -69,12 +78,14 @@ class Gallery:
         *,
         weights: str | os.PathLike[str] | Sequence[str | os.PathLike[str]] = (),
         model: str | os.PathLike[str] | None = None,
+        remake: bool = False,
         **settings: Any,
     ) -> Gallery:
         """Make an empty gallery.
 
         weights : of the network, where an engine needs one, or of several; kept in the gallery
         model : another gallery, or its model file: its codebook and whitening are used instead of learning
+        remake : put it in the place of a gallery that is there, of whatever version and however damaged
         settings : see gallery.settings.Settings
         """
         unknown = sorted(set(settings) - set(Settings.__dataclass_fields__))
@@ -94,8 +105,14 @@ class Gallery:
             )
         folder = Path(path)
         store = Store(folder)
-        if store.exists():
+        old = store.exists()
+        if old and not remake:
             raise GalleryError(f"{folder}: is a gallery already")
+        for needed in [*given, *([] if model is None else [model])]:
+            if old and Path(needed).resolve().is_relative_to(folder.resolve()):
+                raise ValueError(
+                    f"remake: {needed} lies in the gallery that is to be made anew; copy it first"
+                )
         # Everything that may be wrong is found before anything is written.
         describer = Describer(chosen, given)
         learnt = None if model is None else _model_file(Path(model))
@@ -106,9 +123,12 @@ class Gallery:
             ):
                 raise GalleryError(f"{model}: was learnt for other settings, weights or engines")
         try:
+            if old:
+                with writer_lock(folder):
+                    store.clear()
             manifest = store.create(chosen)
-            with writer_lock(folder):
-                PhotoTable(folder / PHOTOS, create=True).close()
+            with writer_lock(folder), _undone(store):
+                PhotoTable.create(folder / PHOTOS)
                 for part, source in zip(WEIGHTS, map(Path, given)):
                     copy = partial(_copy, source)
                     name = store.add("parts", source.suffix, copy, label="weights-")
@@ -119,16 +139,43 @@ class Gallery:
                 store.write(manifest)
         except OSError as error:
             raise GalleryError(f"{folder}: cannot be written: {error.strerror or error}") from error
-        return cls(folder)
+        gallery = cls(folder)
+        gallery._store.made = store.made
+        return gallery
 
     @classmethod
-    def open(cls, path: str | os.PathLike[str]) -> Gallery:
-        """Open a gallery. Raises GalleryError where there is none, FileFormatError for a damaged one."""
-        return cls(path)
+    def open(cls, path: str | os.PathLike[str], *, repair: bool = False) -> Gallery:
+        """Open a gallery. Raises GalleryError where there is none, FileFormatError for a damaged one.
+
+        repair : open it also where its table of photos is damaged, so that ``update`` can make it anew
+        """
+        gallery = cls(path)
+        if not repair:
+            gallery._table  # noqa: B018 - opened
+        return gallery
+
+    def discard(self) -> None:
+        """Remove what ``create`` made, if the gallery holds no photo; a folder that was there before stays."""
+        if len(self):
+            raise GalleryError(f"{self.path}: holds photos")
+        self.close()
+        with writer_lock(self.path):
+            self._store.discard()
+
+    @property
+    def _table(self) -> PhotoTable:
+        """The table of photos, to be read."""
+        with self._opening:
+            if self._opened is None:
+                self._opened = PhotoTable(self.path / PHOTOS)
+            return self._opened
 
     def close(self) -> None:
         """Close the table of photos."""
-        self._table.close()
+        with self._opening:
+            if self._opened is not None:
+                self._opened.close()
+            self._opened = None
 
     def __enter__(self) -> Gallery:
         return self
@@ -155,25 +202,39 @@ class Gallery:
         *,
         files: Sequence[str] | None = None,
         relearn: bool = False,
+        prune: bool = False,
+        verify: bool = False,
         verbose: bool = True,
     ) -> Changes:
         """Bring the gallery in line with a folder of photos.
 
-        New and changed files are described, moved ones recognised by their content, those that are gone
-        leave the index. May be interrupted at any moment; the next call does the rest.
+        New and changed files are described, moved ones recognised by their content, those that are gone leave the
+        index. Photos in folders that cannot be read stay; so do all that are missing where these are more than a tenth:
+        that is rather a drive that is not mounted. What could not be read for a reason outside of the file is tried
+        again. Damaged parts are made anew. May be interrupted at any moment; the next call does the rest.
 
         photos : the folder; that of the last update if not given
         files : paths in the folder, to index only these
         relearn : learn codebook and whitening anew; otherwise that is done where the collection has grown
             by half since
-        Raises GalleryError where another process is writing, or the folder holds no photo.
+        prune : remove all photos whose files are missing, however many
+        verify : look for damage in every byte of the gallery, however large it is
+        Raises GalleryError where another process is writing, or the folder holds no photo. KeyboardInterrupt has an
+        attribute ``kept``, a line that says what of the work is kept.
         """
         began = time.perf_counter()
         try:
             with writer_lock(self.path):
-                changes = self._update(photos, files, relearn, verbose)
+                changes = self._update(photos, files, relearn, prune, verify, verbose)
         except PermissionError as error:
             raise GalleryError(f"{self.path}: cannot be written: {error.strerror}") from error
+        except KeyboardInterrupt as stop:
+            with suppress(Exception):
+                if count := len(self):
+                    stop.kept = f"{self.path} keeps the {count} photos described so far; run it again to go on"  # type: ignore[attr-defined]
+            raise
+        finally:
+            self._state = None
         changes.total_seconds = time.perf_counter() - began
         return changes
 
@@ -182,42 +243,80 @@ class Gallery:
         photos: str | os.PathLike[str] | None,
         files: Sequence[str] | None,
         relearn: bool,
+        prune: bool,
+        verify: bool,
         verbose: bool,
     ) -> Changes:
         manifest = self._store.read()
         root = self._root(manifest, photos)
         changes, seconds = Changes(), Seconds()
         with seconds.of("list files"):
-            found, unlisted = list_files(root, files, self.path)
-            self._check_root(manifest, root, found)
-        if manifest.photos != str(root):
-            manifest = replace(manifest, photos=str(root))
-            self._store.write(manifest)
-        with seconds.of("compare"):
-            fresh = compare(self._table, root, found, changes)
-        if fresh:
-            describe(
-                self._table, self._store, root, fresh, self._described_by(manifest), seconds,
-                verbose=verbose,
-            )  # fmt: skip
-        failed = {photo.path: photo.reason or "" for photo in self._table.failed()}
-        changes.failed = sorted({**dict(unlisted), **failed}.items())
-        described = self._table.described()
-        changes.added = max(0, changes.added - sum(file.path in failed for file in fresh))
-        if not described:
-            self._store.sweep(manifest, self._table.segments())
+            listing = list_files(root, files, self.path)
+        manifest, table = self._writable(manifest, changes)
+        with table:
+            known = table.all()
+            self._check_root(manifest, root, known, listing, prune)
+            if manifest.photos != str(root):
+                manifest = replace(manifest, photos=str(root))
+                self._store.write(manifest)
+            with seconds.of("compare"):
+                lost = damaged_segments(self._store, known, verify=verify)
+                plan = compare(table, known, root, listing, changes, lost=lost, prune=prune)
+            if plan.fresh:
+                describer = self._described_by(manifest)
+                self._check_fingerprint(manifest, describer)
+                describe(
+                    table, self._store, root, plan, describer, changes, seconds, verbose=verbose
+                )
+            failed = [(photo.path, photo.reason or "") for photo in table.failed()]
+            failed += changes.failed + listing.skipped
+            changes.failed = sorted(dict(failed).items())
+            described = table.described()
+            segments = table.segments()
+            if described:
+                manifest, changes.relearnt = build.finish(
+                    self._store, manifest, described, lambda: self._described_by(manifest).fingerprint,
+                    seconds, relearn=relearn, notes=changes.notes,
+                )  # fmt: skip
+            elif manifest.segments:
+                manifest = manifest.without_index()
+                self._store.write(manifest)
+            self._store.sweep(manifest, segments)
+        if not described and not changes.removed:
             reasons = "; ".join(f"{path}: {reason}" for path, reason in changes.failed[:3])
             raise GalleryError(
                 f"{root}: no photo that can be read" + (f" ({reasons})" if reasons else "")
             )
-        manifest, changes.relearnt = build.finish(
-            self._store, manifest, described, lambda: self._described_by(manifest).fingerprint,
-            seconds, relearn=relearn,
-        )  # fmt: skip
-        self._store.sweep(manifest, self._table.segments())
-        self._state = None
+        if listing.others:
+            kinds = ", ".join(f"{n} {ending}" for ending, n in sorted(listing.others.items()))
+            changes.notes.append(f"not read: files of other kinds ({kinds})")
         changes.seconds = seconds.to_dict()
         return changes
+
+    def _writable(self, manifest: Manifest, changes: Changes) -> tuple[Manifest, PhotoTable]:
+        """The table of photos, to be changed; made anew where it is damaged."""
+        path = self.path / PHOTOS
+        check_files(path, written=True)
+        try:
+            table = PhotoTable(path, write=True)
+            try:
+                table.all()
+                table.next_id()
+                return manifest, table
+            except BaseException:
+                table.close()
+                raise
+        except DamagedTableError as error:
+            # Ids may be given again: nothing that knows the old ones may be left.
+            manifest = manifest.without_index()
+            self._store.write(manifest)
+            kept = salvage(path)
+            self.close()
+            PhotoTable.create(path, kept)
+            changes.notes.append(
+                f"the table of photos was damaged ({error}): {len(kept)} of its photos were kept"
+            )
+            return manifest, PhotoTable(path, write=True)
 
     def _root(self, manifest: Manifest, photos: str | os.PathLike[str] | None) -> Path:
         if photos is None and manifest.photos is None:
@@ -229,16 +328,40 @@ class Gallery:
             raise NotADirectoryError(f"{root}: is not a folder")
         return root.resolve()
 
-    def _check_root(self, manifest: Manifest, root: Path, found: Sequence[Any]) -> None:
-        """A folder given by mistake must not empty the gallery."""
-        if manifest.photos in (None, str(root)):
+    def _check_root(
+        self,
+        manifest: Manifest,
+        root: Path,
+        known: Sequence[Photo],
+        listing: Listing,
+        prune: bool,
+    ) -> None:
+        """A folder given by mistake, or whose drive is not mounted, must not empty the gallery."""
+        described = {(photo.path, photo.size) for photo in known if photo.segment is not None}
+        if not described:
             return
-        known = {(photo.path, photo.size) for photo in self._table.described()}
-        if known and not any((file.path, file.size) in known for file in found):
+        if manifest.photos not in (None, str(root)):
+            if not any((file.path, file.size) in described for file in listing.photos):
+                raise GalleryError(
+                    f"{self.path}: holds the photos of {manifest.photos}, and {root} has none of them; "
+                    "choose another gallery"
+                )
+        elif not listing.photos and not listing.closed and not prune:
             raise GalleryError(
-                f"{self.path}: holds the photos of {manifest.photos}, and {root} has none of them; "
-                "choose another gallery"
+                f"{root}: holds no photo now; is a drive not mounted? The {len(described)} photos of {self.path} stay "
+                "in it (--prune removes them)"
             )
+
+    def _check_fingerprint(self, manifest: Manifest, describer: Describer) -> None:
+        """Photos are described as the others were."""
+        with suppress(FileFormatError, FileNotFoundError):  # that is mended later
+            if "model" in manifest.parts and (
+                model_of(self._store, manifest).fingerprint != describer.fingerprint
+            ):
+                raise GalleryError(self._other_version())
+
+    def _other_version(self) -> str:
+        return f"{self.path}: was made by another version of the feature extractor; {REMAKE}"
 
     # --- searching ---------------------------------------------------------------------------------
 
@@ -390,7 +513,7 @@ class Gallery:
         photos = self._table.by_ids(wanted)
         # A photo on the way that was deleted meanwhile cannot be shown.
         chains = [(ids, s) if photos.keys() >= set(ids) else ([], []) for ids, s in chains]
-        root = Path(self._store.read().photos or "")
+        root = self._photos_folder()
         return page_content(
             query, hits, chains, photos.__getitem__, root, {**made, **(facts or {})}, truth,
             explainer_of(self.state.model, self._describer_of_queries(), query),
@@ -407,7 +530,7 @@ class Gallery:
     def ids_of(self, names: Sequence[str]) -> list[int | None]:
         """The id of the photo that each name of a ground truth means; None where there is none."""
         photos = {photo.path: photo.id for photo in self._table.described()}
-        paths = match_names(names, photos)
+        paths = match_names(names, photos, root=self._photos_folder())
         return [None if path is None else photos[path] for path in paths]
 
     def groups(
@@ -432,7 +555,7 @@ class Gallery:
         self, groups: Sequence[PhotoGroup], *, facts: dict[str, str] | None = None
     ) -> tuple[str, Any, dict[str, str]]:
         """What a page shows of groups: title, groups and facts for ``report.groups.write_groups``."""
-        root = Path(self._store.read().photos or "")
+        root = self._photos_folder()
         grouped = sum(len(group.photos) for group in groups)
         made = {"Gallery": str(self.path), "Photos": str(len(self)), "In groups": str(grouped)}
         return (
@@ -472,7 +595,7 @@ class Gallery:
         queries: str | os.PathLike[str] | None = None,
     ) -> list[Evaluation]:
         """evaluate for several ways to re-rank; what ways have in common is computed once."""
-        root = Path(queries) if queries is not None else Path(self._store.read().photos or "")
+        root = Path(queries) if queries is not None else self._photos_folder()
         names = [_checked_stages(way) for way in ways]
         verify_top = as_count(verify_top, "verify_top")
         return judge(self, ground_truth, names, protocol, root, verify_top)
@@ -481,7 +604,6 @@ class Gallery:
         """What is in the gallery and how it was made; with ``verify``, every file is read and checked."""
         manifest = self._store.read()
         described, failed = self._table.described(), self._table.failed()
-        size = sum(file.stat().st_size for file in self.path.rglob("*") if file.is_file())
         facts: dict[str, Any] = {
             "gallery": str(self.path),
             "photos_folder": manifest.photos,
@@ -489,25 +611,34 @@ class Gallery:
             "failed": [{"path": photo.path, "reason": photo.reason} for photo in failed],
             "with_position": sum(photo.latitude is not None for photo in described),
             "segments": len(self._table.segments()),
-            "bytes": size,
+            "bytes": self._store.size(),
             "own_model": manifest.own_model,
             "settings": manifest.settings.to_dict(),
         }
         if "graph" in manifest.parts:
-            headers = {
-                name: kin.header(self._store.part(file))
-                for name, file in manifest.parts.items()
-                if name not in WEIGHTS
-            }
+            facts |= self._facts(manifest)
+        if verify:
+            self._verify(manifest)
+            facts["verified"] = True
+        return facts
+
+    def _facts(self, manifest: Manifest) -> dict[str, Any]:
+        """What the headers of the parts tell."""
+        facts: dict[str, Any] = {}
+        headers = {
+            name: kin.header(self._store.part(file))
+            for name, file in manifest.parts.items()
+            if name not in WEIGHTS
+        }
+        try:
             graph = headers["graph"].tensors
             facts["indexed"] = graph["starts"][1][0] - 1
             if "index" in headers:
                 facts["dim"] = headers["index"].params["dim"]
             facts["model_learnt_on"] = headers["model"].params["photos"]
             facts["graph_edges"] = graph["neighbours"][1][0] // 2
-        if verify:
-            self._verify(manifest)
-            facts["verified"] = True
+        except (LookupError, TypeError) as error:
+            raise FileFormatError(f"{self.path}: a part lacks {error}") from None
         return facts
 
     def _verify(self, manifest: Manifest) -> None:
@@ -517,18 +648,29 @@ class Gallery:
         if "graph" in manifest.parts:
             State(self._store)
         elif "model" in manifest.parts:
-            read_model(self._store.part(manifest.parts["model"]))
+            model_of(self._store, manifest)
         for photo in self._table.described():
             self._segments.features(photo)
 
     # --- inside ------------------------------------------------------------------------------------
 
+    def _photos_folder(self) -> Path:
+        return Path(self._store.read().photos or "")
+
     @property
     def state(self) -> State:
         """The parts that searches read. Raises GalleryError for a gallery without photos."""
         if self._state is None:
+            if "graph" not in self._store.read().parts and (count := len(self)):
+                raise GalleryError(f"{self.path}: {self._unfinished(count)}")
             self._state = State(self._store)
         return self._state
+
+    def _unfinished(self, count: int) -> str:
+        by = writer(self.path)
+        if by is not None:
+            return f"{count} photos are described; the index is being made by {by}"
+        return f"{count} photos are described, but have no index yet; kinfold index goes on where it was stopped"
 
     def _described_by(self, manifest: Manifest) -> Describer:
         with self._describing:
@@ -541,14 +683,23 @@ class Gallery:
     def _describer_of_queries(self) -> Describer:
         describer = self._described_by(self.state.manifest)
         if describer.fingerprint != self.state.model.fingerprint:
-            raise GalleryError(
-                f"{self.path}: was made by another version of the feature extractor; index the photos anew"
-            )
+            raise GalleryError(self._other_version())
         return describer
 
     def _map(self, function: Any, items: Any) -> list[Any]:
         with ThreadPoolExecutor(max(1, get_threads())) as pool:
             return list(pool.map(function, items))
+
+
+@contextmanager
+def _undone(store: Store) -> Iterator[None]:
+    """What fails in the block leaves nothing behind."""
+    try:
+        yield
+    except BaseException:
+        with suppress(OSError, FileFormatError):
+            store.discard()
+        raise
 
 
 def _checked_stages(rerank: Sequence[str]) -> tuple[str, ...]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import zip_longest
 from pathlib import Path
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from kinfold.base.errors import ImageError
-from kinfold.gallery.photos import Photo
+from kinfold.gallery.photos import Photo, known_file
 from kinfold.gallery.query import Query
 from kinfold.images.decode import decode, thumbnail_jpeg
 from kinfold.report.content import Answer, Link, Mark, Match, Picture, Result
@@ -53,7 +54,7 @@ def page_content(
     truth: Truth | None,
     explainer: Explainer | None = None,
 ) -> Answer:
-    """A page's content; photos whose files are gone are shown as grey areas.
+    """A page's content; photos whose files are gone or changed are shown as grey areas.
 
     explainer : of the gallery's network; it explains the query and the first results
     """
@@ -65,8 +66,8 @@ def page_content(
         return seen[id]
 
     width, height = query.size
-    paths = [root / photos(hit.id).path for hit in hits[:_EXPLAINED]]
-    components = [] if explainer is None else explainer.components(paths)
+    explained = [] if explainer is None else [photos(hit.id) for hit in hits[:_EXPLAINED]]
+    components = explainer.components([known_file(root, p) for p in explained]) if explainer else []
     results = []
     for hit, (ids, similarities), common in zip_longest(hits, chains, components):
         links = tuple(Link(picture(id), s) for id, s in zip(ids, similarities))
@@ -86,7 +87,7 @@ def page_content(
 
 
 def group_content(group: PhotoGroup, root: Path) -> list[Member]:
-    """A group's content, the representative first; photos whose files are gone are shown as grey areas."""
+    """A group's content, the representative first; photos whose files are gone or changed are shown as grey areas."""
     pictures = {photo.id: _picture(photo, root) for photo in group.photos}
     members = [Member(pictures[group.representative.id])]
     for photo, link in zip(group.photos[1:], group.links):
@@ -111,9 +112,11 @@ def _match(found: Hit | Pair) -> Match | None:
 
 def _picture(photo: Photo, root: Path) -> Picture:
     width, height = photo.width or 1, photo.height or 1
-    try:
-        pixels = decode(root / photo.path, max_side=_SIDE).pixels
-    except ImageError:
+    path, pixels = known_file(root, photo), None
+    if path is not None:
+        with suppress(ImageError):
+            pixels = decode(path, max_side=_SIDE).pixels
+    if pixels is None:
         shape = (
             max(1, _SIDE * height // max(width, height)),
             max(1, _SIDE * width // max(width, height)),

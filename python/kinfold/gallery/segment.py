@@ -59,6 +59,10 @@ class Segment(Restorable):
     def __len__(self) -> int:
         return len(self.ids)
 
+    def holds(self, id: int, row: int | None) -> bool:
+        """Whether that row is of that photo."""
+        return row is not None and row < len(self.ids) and bool(self.ids[row] == id)
+
     @property
     def descriptors(self) -> NDArray[np.uint8]:
         """Of all photos, uint8 (f, 128)."""
@@ -125,4 +129,7 @@ class Segment(Restorable):
         if names != list(_NETWORKS[: len(names)]):
             raise FileFormatError(f"arrays: expected the networks in order, got {', '.join(names)}")
         networks = [take(arrays, name, np.float32, (len(ids), None)) for name in names]
-        return cls(ids, take(arrays, "frames", np.int32, (len(ids), 4)), starts, features, networks)
+        frames = take(arrays, "frames", np.int32, (len(ids), 4))
+        if len(frames) and frames.min() < 1:
+            raise FileFormatError("frames: expected sides of at least one pixel")
+        return cls(ids, frames, starts, features, networks)

@@ -8,10 +8,12 @@ from typing import Any
 
 from kinfold.base.arrays import as_choice, as_count, as_number
 from kinfold.base.errors import FileFormatError
-from kinfold.gallery import METHODS
+from kinfold.gallery import METHODS, REMAKE
 
 # Names for several engines together.
 ALIASES = {"both": "vlad+cnn"}
+# A photo is looked at once for each.
+_MOST_SCALES = 16
 POOLINGS = ("gem", "mac", "spoc", "spoc-centre", "crow", "rmac")
 
 
@@ -86,8 +88,10 @@ class Settings:
         as_count(self.dim, "dim", most=1 << 16)
         as_number(self.whitening, "whitening", least=0, most=1)
         as_count(self.network_side, "network_side", least=32, most=1 << 16)
-        if not self.network_scales:
-            raise ValueError("network_scales: expected at least one scale")
+        if not 0 < len(self.network_scales) <= _MOST_SCALES:
+            raise ValueError(
+                f"network_scales: expected 1 to {_MOST_SCALES} scales, got {len(self.network_scales)}"
+            )
         for scale in self.network_scales:
             as_number(scale, "network_scales", least=0.01, most=8)
         for name in self.pooling.split("+") if isinstance(self.pooling, str) else [self.pooling]:
@@ -120,7 +124,7 @@ class Settings:
         """From a manifest. Raises FileFormatError for what this version does not know."""
         known = {field.name for field in fields(cls)}
         if not isinstance(data, Mapping) or set(data) != known:
-            raise FileFormatError("settings: expected those of this version")
+            raise FileFormatError(f"settings: are those of another version; {REMAKE}")
         try:
             tuples = {name: tuple(data[name]) for name in ("network_scales", "shares")}
             return cls(**{**data, **tuples})

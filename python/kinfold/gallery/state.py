@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,8 @@ from kinfold.io import kin
 
 # Segments that are held open: mapped, so that they cost little memory.
 _OPEN = 256
+# Bytes that an update reads to see whether segments are sound: a second's work.
+_READ_WHOLE = 1 << 28
 
 
 class Segments:
@@ -47,17 +50,20 @@ class Segments:
 
     def features(self, photo: Photo) -> LocalFeatures:
         """The local features of a photo."""
-        segment = self.get(photo.segment or "")
-        row = photo.row or 0
-        if row >= len(segment) or segment.ids[row] != photo.id:
-            raise FileFormatError(f"{photo.segment}: does not hold photo {photo.id}")
+        segment, row = self._row(photo)
         return segment.features(row)
 
     def frame(self, photo: Photo) -> tuple[int, int, int, int]:
         """Width and height of a photo, and of the pixels that its features lie in."""
-        segment = self.get(photo.segment or "")
-        a, b, c, d = (int(side) for side in segment.frames[photo.row or 0])
+        segment, row = self._row(photo)
+        a, b, c, d = (int(side) for side in segment.frames[row])
         return a, b, c, d
+
+    def _row(self, photo: Photo) -> tuple[Segment, int]:
+        segment = self.get(photo.segment or "")
+        if not segment.holds(photo.id, photo.row):
+            raise FileFormatError(f"{photo.segment}: does not hold photo {photo.id}")
+        return segment, photo.row or 0
 
 
 def read_segment(path: Path, *, verify: bool = False) -> Segment:
@@ -71,9 +77,40 @@ def read_segment(path: Path, *, verify: bool = False) -> Segment:
     return kin.restore(Segment, path, kind, params, arrays)
 
 
+def damaged_segments(store: Store, photos: Iterable[Photo], *, verify: bool) -> set[str]:
+    """The segments that do not hold their photos.
+
+    verify : read every byte; otherwise only as far as all segments together are small enough for that
+    """
+    members: dict[str, list[Photo]] = {}
+    for photo in photos:
+        if photo.segment is not None:
+            members.setdefault(photo.segment, []).append(photo)
+    paths = {name: store.segment(name) for name in members}
+    size = sum(path.stat().st_size for path in paths.values() if path.exists())
+    damaged = set()
+    for name, path in paths.items():
+        try:
+            segment = read_segment(path, verify=verify or size <= _READ_WHOLE)
+            if not all(segment.holds(photo.id, photo.row) for photo in members[name]):
+                damaged.add(name)
+        except (FileFormatError, GalleryError):
+            damaged.add(name)
+    return damaged
+
+
 def read_model(path: Path) -> Model:
     """The model in a file."""
     return kin.restore(Model, path, *kin.read(path))
+
+
+def model_of(store: Store, manifest: Manifest) -> Model:
+    """The model of a gallery. Raises KeyError where the manifest names none."""
+    path = store.part(manifest.parts["model"])
+    model = read_model(path)
+    if set(model.engines) != set(manifest.settings.engines):
+        raise FileFormatError(f"{path}: was learnt for other engines")
+    return model
 
 
 def read_fused(store: Store, manifest: Manifest, model: Model) -> Fused:
@@ -93,6 +130,14 @@ def read_fused(store: Store, manifest: Manifest, model: Model) -> Fused:
     return Fused(model, index, lists)
 
 
+def read_graph(store: Store, manifest: Manifest, fused: Fused) -> KNNGraph:
+    """The graph of the photos in the index. Raises KeyError where the manifest names none."""
+    graph: KNNGraph = expect(KNNGraph, store.part(manifest.parts["graph"]))
+    if len(graph) != len(fused):
+        raise FileFormatError(f"{store.folder}: graph and index hold different numbers of photos")
+    return graph
+
+
 class State:
     """The parts that a search needs, read once."""
 
@@ -102,20 +147,16 @@ class State:
             if "graph" not in self.manifest.parts:
                 raise GalleryError(f"{store.folder}: holds no photos yet")
             try:
-                self.model = read_model(store.part(self.manifest.parts["model"]))
+                self.model = model_of(store, self.manifest)
                 self.fused = read_fused(store, self.manifest, self.model)
-                self.graph = expect(KNNGraph, store.part(self.manifest.parts["graph"]))
+                self.graph = read_graph(store, self.manifest, self.fused)
                 break
             except KeyError as error:
                 raise FileFormatError(f"{store.folder}: the part {error} is missing") from None
             except FileNotFoundError as error:
                 # A writer replaced the manifest and swept: what it names now is there.
                 if attempt == 2:
-                    raise FileFormatError(f"{error.filename}: is missing") from None
-        if len(self.graph) != len(self.fused):
-            raise FileFormatError(
-                f"{store.folder}: graph and index hold different numbers of photos"
-            )
+                    raise FileFormatError(f"{error.filename or error}: is missing") from None
         self.ids = self.fused.ids
 
 

@@ -4,19 +4,24 @@ from __future__ import annotations
 
 import json
 import os
+import re
+import secrets
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from kinfold.base.errors import FileFormatError, GalleryError
-from kinfold.gallery import METHODS, MOST_NETWORKS
+from kinfold.gallery import METHODS, MOST_NETWORKS, REMAKE
+from kinfold.gallery.own import is_name, open_own, own_file, own_folder
 from kinfold.gallery.settings import Settings
 from kinfold.images.digest import content_digest
 from kinfold.io import atomic
 
 FORMAT = 3
 MANIFEST = "MANIFEST.json"
+LOCK = "LOCK"
 PHOTOS = "photos.sqlite"
 _PARTS = ("segments", "parts")
 _FIELDS = {"format", "library", "settings", "photos", "parts", "segments", "own_model"}
@@ -25,6 +30,14 @@ WEIGHTS = tuple(f"weights{i}" if i else "weights" for i in range(MOST_NETWORKS))
 # The parts of a gallery that may be named in its manifest.
 # An engine's name stands for its inverted file.
 NAMES = ("model", "index", "graph", *WEIGHTS, *METHODS)
+_MOST_MANIFEST = 1 << 26
+# What a gallery writes into its folders; a NAS and a desktop put other things there, which are nobody's business.
+_OURS = re.compile(r"([a-z0-9]+-)?[0-9a-f]{40}(\..*)?|\.?new-[0-9a-f]+(\..*)?", re.DOTALL)
+_OTHERS = re.compile(
+    r"@.*|\._.*|\.(DS_Store|directory|fseventsd|Spotlight-V100|Trashes|Trash-.*|nfs.*|stfolder)|Thumbs\.db|"
+    r"desktop\.ini|lost\+found|\$RECYCLE\.BIN|System Volume Information",
+    re.IGNORECASE | re.DOTALL,
+)
 
 
 @dataclass(frozen=True)
@@ -48,6 +61,11 @@ class Manifest:
         """The file of each network's weights, in ``parts``."""
         return [self.parts[name] for name in WEIGHTS if name in self.parts]
 
+    def without_index(self) -> Manifest:
+        """What is left where no photo is: weights and model."""
+        parts = {name: file for name, file in self.parts.items() if name in ("model", *WEIGHTS)}
+        return replace(self, parts=parts, segments=())
+
     def with_parts(self, **parts: str) -> Manifest:
         """The same with other parts."""
         return replace(self, parts={**self.parts, **parts})
@@ -58,6 +76,8 @@ class Store:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        # Folders that ``create`` has made.
+        self.made: list[Path] = []
 
     def create(self, settings: Settings) -> Manifest:
         """Make the folder. Raises GalleryError where something else is there.
@@ -70,19 +90,53 @@ class Store:
             raise GalleryError(
                 f"{self.folder}: is not empty and not a gallery; choose another name"
             )
-        self.folder.mkdir(parents=True, exist_ok=True)
+        for folder in reversed([self.folder, *self.folder.parents]):
+            if not folder.exists():
+                folder.mkdir(exist_ok=True)
+                self.made.append(folder)
         for name in _PARTS:
-            (self.folder / name).mkdir(exist_ok=True)
+            self._folder(name, make=True)
         return Manifest(settings)
+
+    def clear(self) -> None:
+        """Remove the files of a gallery, whatever its version; what others put there stays.
+
+        The manifest goes first: what is left by a kill is what an interrupted ``create`` leaves.
+        """
+        (self.folder / MANIFEST).unlink(missing_ok=True)
+        for name in _PARTS:
+            for entry in self._ours(name):
+                os.unlink(entry)
+        for path in self.folder.iterdir():
+            if (
+                self._leftover(path.name)
+                and path.name != LOCK
+                and (path.is_symlink() or not path.is_dir())
+            ):
+                path.unlink(missing_ok=True)
+
+    def discard(self) -> None:
+        """Remove all of a gallery, and the folders that ``create`` made if nothing else is in them."""
+        self.clear()
+        (self.folder / LOCK).unlink(missing_ok=True)
+        with suppress(OSError):
+            for name in _PARTS:
+                (self.folder / name).rmdir()
+            for folder in reversed(self.made):
+                folder.rmdir()
 
     def _foreign(self) -> bool:
         """Whether the folder holds what no interrupted creation leaves."""
-        table = {f"{PHOTOS}{ending}" for ending in ("", "-wal", "-shm", "-journal")}
-        ours = {*_PARTS, "LOCK", *table}
         return any(
-            entry.name not in ours and not entry.name.startswith(f".{MANIFEST}.")
+            entry.name not in _PARTS
+            and not self._leftover(entry.name)
+            and not _OTHERS.fullmatch(entry.name)
             for entry in self.folder.iterdir()
         )
+
+    @staticmethod
+    def _leftover(name: str) -> bool:
+        return name == LOCK or name.startswith((PHOTOS, f".{MANIFEST}."))
 
     def exists(self) -> bool:
         """Whether there is a manifest."""
@@ -93,11 +147,14 @@ class Store:
         path = self.folder / MANIFEST
         if not self.folder.exists():
             raise GalleryError(f"{self.folder}: there is no such gallery")
-        if not path.is_file():
+        if not own_file(path):
             raise GalleryError(f"{self.folder}: is not a gallery (it has no {MANIFEST})")
+        with os.fdopen(open_own(path, os.O_RDONLY), "rb") as file:
+            text = file.read(_MOST_MANIFEST + 1)
+        if len(text) > _MOST_MANIFEST:
+            raise FileFormatError(f"{path}: is longer than {_MOST_MANIFEST:,} bytes")
         try:
-            data = json.loads(path.read_bytes())
-            return _manifest(data)
+            return _manifest(json.loads(text))
         except (FileFormatError, ValueError, RecursionError) as error:
             raise FileFormatError(f"{path}: {error}") from error
 
@@ -114,20 +171,49 @@ class Store:
             "segments": list(manifest.segments),
             "own_model": manifest.own_model,
         }
-        atomic.write_json(self.folder / MANIFEST, data, follow=False)
+        # Names that are no text are kept by escapes.
+        text = json.dumps(data, indent=2) + "\n"
+        with atomic.replace_file(self.folder / MANIFEST, size=len(text), follow=False) as file:
+            file.write(text.encode("ascii"))
 
     def part(self, name: str) -> Path:
-        """The path of a part's file."""
-        return self.folder / "parts" / name
+        """The path of a part's file. Raises FileFormatError where something else has its name."""
+        return self._file("parts", name)
 
     def segment(self, name: str) -> Path:
-        """The path of a segment's file."""
-        return self.folder / "segments" / name
+        """The path of a segment's file. Raises FileFormatError where something else has its name."""
+        return self._file("segments", name)
+
+    def _file(self, kind: str, name: str) -> Path:
+        self._folder(kind)
+        path = self.folder / kind / name
+        own_file(path)
+        return path
+
+    def _folder(self, kind: str, *, make: bool = False) -> bool:
+        """Whether ``segments`` or ``parts`` is there; a link of that name is an error."""
+        there = own_folder(self.folder / kind)
+        if not there and make:
+            (self.folder / kind).mkdir(exist_ok=True)
+        return there or make
+
+    def _ours(self, kind: str) -> list[os.DirEntry[str]]:
+        """The files in ``segments`` or ``parts`` that a gallery writes there, needed or not."""
+        if not self._folder(kind):
+            return []
+        with os.scandir(self.folder / kind) as entries:
+            return [
+                entry
+                for entry in entries
+                if _OURS.fullmatch(entry.name) and not entry.is_dir(follow_symlinks=False)
+            ]
 
     def add(self, kind: str, ending: str, write: Callable[[Path], Any], *, label: str = "") -> str:
         """Write a file into ``segments`` or ``parts`` under the digest of its content; returns its name."""
+        self._folder(kind, make=True)
         folder = self.folder / kind
-        fresh = folder / f"new-{os.getpid()}{ending}"
+        # A name that nobody can have made a link of before.
+        fresh = folder / f"new-{secrets.token_hex(8)}{ending}"
         try:
             write(fresh)
             name = f"{label}{content_digest(fresh)}{ending}"
@@ -137,21 +223,37 @@ class Store:
         return name
 
     def sweep(self, manifest: Manifest, segments: Iterable[str]) -> int:
-        """Remove what neither the manifest nor the table of photos refers to; returns how many files."""
+        """Remove what was written and neither manifest nor table of photos refers to; returns how many files."""
         kept = {
             "segments": {*manifest.segments, *segments},
             "parts": set(manifest.parts.values()),
         }
-        removed = 0
-        for kind, names in kept.items():
-            for entry in (self.folder / kind).iterdir():
-                if entry.name not in names:
-                    entry.unlink(missing_ok=True)
-                    removed += 1
-        for entry in self.folder.glob(f".{MANIFEST}.*.tmp"):
-            entry.unlink(missing_ok=True)
-            removed += 1
-        return removed
+        left = [
+            entry.path
+            for kind, names in kept.items()
+            for entry in self._ours(kind)
+            if entry.name not in names
+        ]
+        left += [str(path) for path in self.folder.glob(f".{MANIFEST}.*") if not path.is_dir()]
+        left += [str(path) for path in self.folder.glob(f"{PHOTOS}.new*") if not path.is_dir()]
+        for path in left:
+            with suppress(FileNotFoundError):
+                os.unlink(path)
+        return len(left)
+
+    def size(self) -> int:
+        """Bytes of all files."""
+        kinds = [
+            os.scandir(self.folder),
+            *(os.scandir(self.folder / k) for k in _PARTS if self._folder(k)),
+        ]
+        total = 0
+        for entries in kinds:
+            with entries:
+                for entry in entries:
+                    if entry.is_file(follow_symlinks=False):
+                        total += entry.stat(follow_symlinks=False).st_size
+        return total
 
 
 def _manifest(data: Any) -> Manifest:
@@ -165,26 +267,22 @@ def _manifest(data: Any) -> Manifest:
             f"is of format {version}; this kinfold reads {FORMAT}: a newer one is needed"
         )
     if version < FORMAT:
-        raise FileFormatError(
-            f"is of format {version}, this kinfold reads {FORMAT}; index the photos anew"
-        )
+        raise FileFormatError(f"is of format {version}, this kinfold reads {FORMAT}; {REMAKE}")
     if set(data) != _FIELDS:
         raise FileFormatError("expected other fields")
     parts, segments, photos = data["parts"], data["segments"], data["photos"]
     if not isinstance(parts, dict) or not set(parts) <= set(NAMES):
         raise FileFormatError("parts: expected names of files")
-    if not isinstance(segments, list) or not isinstance(photos, (str, type(None))):
+    if not isinstance(segments, list):
         raise FileFormatError("segments: expected a list of files")
     for name in [*parts.values(), *segments]:
         # A name is no path: a hostile manifest must not lead out of the folder.
-        if (
-            not isinstance(name, str)
-            or not name
-            or "/" in name
-            or "\\" in name
-            or name.startswith(".")
-        ):
-            raise FileFormatError(f"expected the name of a file, got {name!r}")
+        if not is_name(name):
+            raise FileFormatError(f"expected the name of a file, got {name!r:.80}")
+    if photos is not None and not (
+        isinstance(photos, str) and os.path.isabs(photos) and "\0" not in photos
+    ):
+        raise FileFormatError("photos: expected a folder by its whole path")
     if not isinstance(data["own_model"], bool):
         raise FileFormatError("own_model: expected true or false")
     return Manifest(

@@ -2,33 +2,37 @@
 
 from __future__ import annotations
 
-import os
-from collections import defaultdict
-from collections.abc import Sequence
+from collections import Counter, defaultdict
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import numpy as np
 
 from kinfold.base.progress import progress
 from kinfold.gallery.describe import Described, Describer, Found, Seconds
+from kinfold.gallery.names import by_form, listed_path
 from kinfold.gallery.photos import Photo, PhotoTable
 from kinfold.gallery.segment import Segment
 from kinfold.gallery.store import Store
 from kinfold.images.digest import content_digest
-from kinfold.images.walk import PhotoFile, walk
+from kinfold.images.walk import Listing, PhotoFile, survey
 from kinfold.io import kin
 
 # Photos of a segment: what is lost when a run is killed, and what one file holds.
 SEGMENT = 32
+# More than this share of the photos is not taken for deleted unless that is asked for; a few, and not most, always are.
+_LARGE, _FEW = 0.1, 3
 
 
 @dataclass
 class Changes:
     """What an update did.
 
+    kept : photos whose files were not seen, and that stay as they were
     failed : path and reason of each file that cannot be read, from this run or an earlier one
+    notes : what else people should know: what was kept or repaired and why, and what to do, a line each
     seconds : spent in each stage, summed over threads
     """
 
@@ -37,7 +41,9 @@ class Changes:
     moved: int = 0
     removed: int = 0
     unchanged: int = 0
+    kept: int = 0
     failed: list[tuple[str, str]] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
     relearnt: bool = False
     seconds: dict[str, float] = field(default_factory=dict)
     total_seconds: float = 0.0
@@ -52,7 +58,9 @@ class Changes:
             "moved": self.moved,
             "removed": self.removed,
             "unchanged": self.unchanged,
+            "kept": self.kept,
             "failed": [{"path": path, "reason": reason} for path, reason in self.failed],
+            "notes": self.notes,
             "relearnt": self.relearnt,
             "seconds": self.seconds,
             "total_seconds": round(self.total_seconds, 4),
@@ -60,107 +68,234 @@ class Changes:
         }
 
 
-def list_files(
-    root: Path, listed: Sequence[str] | None, inside: Path
-) -> tuple[list[PhotoFile], list[tuple[str, str]]]:
+@dataclass
+class Plan:
+    """What is to be described.
+
+    old : what the table holds of these files; it stays until there is something better
+    lost : segments that cannot be read any more, so that nothing better is needed
+    """
+
+    fresh: list[PhotoFile] = field(default_factory=list)
+    old: dict[str, Photo] = field(default_factory=dict)
+    lost: Collection[str] = ()
+
+
+def list_files(root: Path, listed: Sequence[str] | None, inside: Path) -> Listing:
     """The photos to index, and what cannot be: all of a folder but the gallery itself, or those listed."""
-    unlisted: list[tuple[str, str]] = []
-    files = walk(root, on_error=lambda path, reason: unlisted.append((path, reason)))
+    found = survey(root)
     gallery, top = inside.resolve(), root.resolve()
     if gallery.is_relative_to(top):
         prefix = gallery.relative_to(top).as_posix() + "/"
-        files = [file for file in files if not file.path.startswith(prefix)]
+        found.photos = [file for file in found.photos if not file.path.startswith(prefix)]
     if listed is None:
-        return files, unlisted
-    by_path = {file.path: file for file in files}
+        return found
+    by_path = {file.path: file for file in found.photos}
+    forms = by_form(by_path)
     chosen: dict[str, PhotoFile] = {}
     for name in listed:
-        plain = Path(os.path.normpath(name)).as_posix()
-        if plain in by_path:
-            chosen[plain] = by_path[plain]
+        path = listed_path(name, forms, root)
+        if path is None:
+            found.skipped.append((name, "is listed, but is no photo in the folder"))
         else:
-            unlisted.append((name, "is listed, but is no photo in the folder"))
-    return sorted(chosen.values(), key=lambda file: file.path), unlisted
+            chosen[path] = by_path[path]
+    found.photos = sorted(chosen.values(), key=lambda file: file.path)
+    return found
 
 
 def compare(
-    table: PhotoTable, root: Path, files: Sequence[PhotoFile], changes: Changes
-) -> list[PhotoFile]:
-    """Note what moved or is gone in the table; returns the files that are to be described."""
-    known: dict[str, Photo] = {photo.path: photo for photo in table.all()}
-    present = {file.path for file in files}
-    gone = [photo for path, photo in known.items() if path not in present]
-    gone_by_digest: defaultdict[tuple[int, str], list[Photo]] = defaultdict(list)
+    table: PhotoTable,
+    known: Sequence[Photo],
+    root: Path,
+    listing: Listing,
+    changes: Changes,
+    *,
+    lost: Collection[str] = (),
+    prune: bool = False,
+) -> Plan:
+    """Note what moved or is gone in the table; returns what is to be described.
+
+    known : all that the table holds
+    lost : segments that cannot be read any more
+    prune : take all that is not there for deleted, however much it is; not what could not be looked at
+    """
+    plan = Plan(lost=lost)
+    by_path = {photo.path: photo for photo in known}
+    gone = _gone(by_path, listing, changes, lost, prune)
+    twins: defaultdict[tuple[int, str], list[Photo]] = defaultdict(list)
     for photo in gone:
-        if photo.digest is not None and photo.reason is None:
-            gone_by_digest[photo.size, photo.digest].append(photo)
-    sizes = {size for size, _ in gone_by_digest}
-    fresh: list[PhotoFile] = []
-    stale: list[int] = []
+        if photo.digest is not None and photo.segment is not None and photo.segment not in lost:
+            twins[photo.size, photo.digest].append(photo)
+    sizes = {size for size, _ in twins}
     updates: list[tuple[int, dict[str, object]]] = []
     moved: set[int] = set()
-    for file in files:
-        old = known.get(file.path)
+    for file in listing.photos:
+        old = by_path.get(file.path)
         stamp: dict[str, object] = {"size": file.size, "mtime_ns": file.mtime_ns}
         if old is None:
-            if file.size in sizes:
-                twins = gone_by_digest.get((file.size, _digest(root, file) or ""))
-                if twins:
-                    origin = twins.pop()
-                    moved.add(origin.id)
-                    updates.append((origin.id, {"path": file.path, **stamp}))
-                    changes.moved += 1
-                    continue
-            fresh.append(file)
-            changes.added += 1
-        elif (old.size, old.mtime_ns) == (file.size, file.mtime_ns):
-            changes.unchanged += 1
-        elif old.reason is None and old.size == file.size and old.digest == _digest(root, file):
-            updates.append((old.id, stamp))
-            changes.unchanged += 1
+            alike = (
+                twins.get((file.size, _digest(root, file) or "")) if file.size in sizes else None
+            )
+            if alike:
+                origin = alike.pop()
+                moved.add(origin.id)
+                updates.append((origin.id, {"path": file.path, **stamp}))
+            else:
+                plan.fresh.append(file)
+        elif old.segment in lost or _may_be_better(old, file):
+            if old.segment not in lost and old.segment and _same_content(root, file, old):
+                updates.append((old.id, stamp))
+                changes.unchanged += 1
+            else:
+                plan.fresh.append(file)
+                plan.old[file.path] = old
         else:
-            stale.append(old.id)
-            fresh.append(file)
-            changes.changed += 1
-    lost = [photo.id for photo in gone if photo.id not in moved]
-    changes.removed = len(lost)
-    if lost or stale or updates:
+            changes.unchanged += 1
+    changes.moved = len(moved)
+    removed = _removed(
+        [photo for photo in gone if photo.id not in moved], known, changes, lost, prune
+    )
+    if removed or updates:
         with table.transaction():
-            table.delete([*lost, *stale])
+            table.delete(photo.id for photo in removed)
             for id, values in updates:
                 # Two photos may have changed places: no path may be taken for a moment.
                 if "path" in values:
                     table.update(id, {"path": f"//{id}"})
             for id, values in updates:
                 table.update(id, values)
-    return fresh
+    return plan
+
+
+def _gone(
+    known: dict[str, Photo], listing: Listing, changes: Changes, lost: Collection[str], prune: bool
+) -> list[Photo]:
+    """The photos that are not in a folder that was read whole. Others may still be where they were: they stay."""
+    present = {file.path for file in listing.photos}
+    closed, vacant = set(listing.closed), set(() if prune else listing.vacant)
+    unseen: Counter[str] = Counter()
+    gone = []
+    for path, photo in known.items():
+        if path in present:
+            continue
+        place = _place(path, closed | vacant)
+        # Of a photo whose features are lost, nothing could be kept.
+        if place is None or photo.segment in lost:
+            gone.append(photo)
+        else:
+            unseen[place] += photo.segment is not None
+    for place, count in sorted(unseen.items()):
+        changes.kept += count
+        name = place or "the folder"
+        if count and place in closed:
+            changes.notes.append(
+                f"{name}: cannot be read now; {_photos(count)} in it stay as they were"
+            )
+        elif count:
+            changes.notes.append(
+                f"{name}: holds nothing now; is a drive not mounted? {_photos(count)} of it stay in the gallery "
+                "(--prune removes them)"
+            )
+    return gone
+
+
+def _place(path: str, places: Collection[str]) -> str | None:
+    """Which of the places a path is at or below."""
+    if not places:
+        return None
+    ways = [path, *(str(parent) for parent in PurePosixPath(path).parents[:-1]), ""]
+    return next((way for way in ways if way in places), None)
+
+
+def _removed(
+    gone: list[Photo], known: Sequence[Photo], changes: Changes, lost: Collection[str], prune: bool
+) -> list[Photo]:
+    """What of the photos that are gone is taken for deleted."""
+    spoilt = sum(photo.segment in lost for photo in gone)
+    if spoilt:
+        changes.notes.append(
+            f"the features of {_photos(spoilt)} were damaged, and the files are not there to be described anew: "
+            "they have left the gallery"
+        )
+    mourned = [photo for photo in gone if photo.segment is not None and photo.segment not in lost]
+    count, total = len(mourned), sum(photo.segment is not None for photo in known)
+    few = count <= _FEW and 2 * count <= total
+    if prune or few or count <= _LARGE * total:
+        changes.removed = len(gone)
+        return gone
+    changes.kept += count
+    changes.notes.append(
+        f"{count} of {total} photos are not in the folder; they stay in the gallery in case they come back "
+        "(--prune removes them)"
+    )
+    kept = {photo.id for photo in mourned}
+    rest = [photo for photo in gone if photo.id not in kept]
+    changes.removed = len(rest)
+    return rest
+
+
+def _photos(count: int) -> str:
+    return f"{count} photo{'s' * (count != 1)}"
+
+
+def _may_be_better(old: Photo, file: PhotoFile) -> bool:
+    """Whether describing a file may give something else than the table holds."""
+    if (old.size, old.mtime_ns) != (file.size, file.mtime_ns):
+        return True
+    # What stood in the way outside of the file may be gone.
+    return old.segment is None and old.cause != "file"
 
 
 def describe(
     table: PhotoTable,
     store: Store,
     root: Path,
-    files: Sequence[PhotoFile],
+    plan: Plan,
     describer: Describer,
+    changes: Changes,
     seconds: Seconds,
     *,
     verbose: bool,
 ) -> None:
     """Describe files and keep what was found, a segment at a time: a kill loses one segment's work at most."""
-    with progress((), "describe", verbose=verbose, total=len(files)) as bar:
-        for batch in describer.files(root, files, SEGMENT, seconds):
+    restored = 0
+    with progress((), "describe", verbose=verbose, total=len(plan.fresh)) as bar:
+        for batch in describer.files(root, plan.fresh, SEGMENT, seconds):
             with seconds.of("write"):
-                _keep(table, store, batch)
+                restored += _keep(table, store, batch, plan, changes)
             bar.update(len(batch))
+    if restored:
+        changes.notes.append(f"{_photos(restored)} whose features were damaged: described anew")
 
 
-def _keep(table: PhotoTable, store: Store, batch: list[Described]) -> None:
+def _keep(
+    table: PhotoTable, store: Store, batch: list[Described], plan: Plan, changes: Changes
+) -> int:
+    """Put a batch into the table in place of what was there; how many photos of lost segments are back."""
     first = table.next_id()
     photos: list[Photo] = []
     good: list[tuple[int, Found]] = []
-    for id, item in enumerate(batch, first):
+    replaced: list[int] = []
+    restored = 0
+    for item in batch:
+        file, old = item.file, plan.old.get(item.file.path)
+        same = old is not None and (old.size, old.mtime_ns) == (file.size, file.mtime_ns)
+        if item.found is None:
+            changes.failed.append((file.path, item.reason or ""))
+            if old is not None and _stays(old, item, same, plan):
+                changes.unchanged += same
+                continue
+        elif old is None or (old.segment is None and same):
+            changes.added += 1
+        elif old.segment in plan.lost:
+            restored += 1
+        else:
+            changes.changed += 1
+        if old is not None:
+            replaced.append(old.id)
+        id = first + len(photos)
         photo = Photo(
-            id, item.file.path, item.file.size, item.file.mtime_ns, item.digest, item.reason
+            id, file.path, file.size, file.mtime_ns, item.digest, item.reason, cause=item.cause
         )
         if item.found is not None:
             info, (width, height, _, _) = item.found.info, item.found.frame
@@ -186,9 +321,20 @@ def _keep(table: PhotoTable, store: Store, batch: list[Described]) -> None:
                 path, segment.kind, segment.params(), segment.arrays(), follow=False
             ),
         )
-    with table.transaction():
-        for photo in photos:
-            table.insert(photo if photo.row is None else replace(photo, segment=name))
+    if photos:
+        with table.transaction():
+            table.delete(replaced)
+            for photo in photos:
+                table.insert(photo if photo.row is None else replace(photo, segment=name))
+    return restored
+
+
+def _stays(old: Photo, item: Described, same: bool, plan: Plan) -> bool:
+    """Whether a file that cannot be described leaves the table as it is."""
+    if old.segment is None:
+        return same and (old.reason, old.cause) == (item.reason, item.cause)
+    # It was described, and may be as it was behind what stands in the way now.
+    return old.segment not in plan.lost and item.cause != "file"
 
 
 def _segment(good: list[tuple[int, Found]]) -> Segment:
@@ -198,6 +344,10 @@ def _segment(good: list[tuple[int, Found]]) -> Segment:
         [found.features for _, found in good],
         [np.stack(vectors) for vectors in zip(*(found.networks for _, found in good))],
     )
+
+
+def _same_content(root: Path, file: PhotoFile, old: Photo) -> bool:
+    return old.size == file.size and old.digest == _digest(root, file)
 
 
 def _digest(root: Path, file: PhotoFile) -> str | None:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 import warnings
 from collections import deque
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 # What decode reads; HEIC needs pillow-heif, and decode says so.
@@ -15,6 +16,14 @@ EXTENSIONS = (
     ".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".tif", ".tiff", ".bmp", ".gif",
     ".ppm", ".pgm", ".pnm", ".avif", ".heic", ".heif",
 )  # fmt: skip
+# What a camera makes besides, and decode does not read.
+OTHERS = (
+    ".3fr", ".arw", ".cr2", ".cr3", ".dng", ".iiq", ".jp2", ".jxl", ".nef", ".nrw", ".orf", ".pef", ".psd", ".raf",
+    ".raw", ".rw2", ".rwl", ".sr2", ".srf", ".srw", ".x3f",
+    ".3gp", ".avi", ".m2ts", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".mts", ".webm", ".wmv",
+)  # fmt: skip
+# A link that leads nowhere: what it led to may be back another day.
+_DEAD = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP)
 
 
 @dataclass(frozen=True)
@@ -24,6 +33,24 @@ class PhotoFile:
     path: str
     size: int
     mtime_ns: int
+
+
+@dataclass
+class Listing:
+    """What a walk through a folder found.
+
+    photos : sorted by path
+    skipped : path and reason of what could not be listed
+    closed : paths at or below which there may be photos that could not be seen: no rights, or reading failed
+    vacant : paths of folders that hold nothing at all, and of links that lead nowhere, as where a drive is not mounted
+    others : how many files there are of each ending of OTHERS: pictures and films that are not read
+    """
+
+    photos: list[PhotoFile] = field(default_factory=list)
+    skipped: list[tuple[str, str]] = field(default_factory=list)
+    closed: list[str] = field(default_factory=list)
+    vacant: list[str] = field(default_factory=list)
+    others: dict[str, int] = field(default_factory=dict)
 
 
 def walk(
@@ -41,6 +68,17 @@ def walk(
     on_error : called with relative path and reason for what cannot be listed; without it, a warning each
     Raises FileNotFoundError or NotADirectoryError, or PermissionError for the folder itself.
     """
+    listing = survey(folder, extensions=extensions)
+    for path, reason in listing.skipped:
+        if on_error is not None:
+            on_error(path, reason)
+        else:
+            warnings.warn(f"skipped {path}: {reason}", stacklevel=2)
+    return listing.photos
+
+
+def survey(folder: str | os.PathLike[str], *, extensions: Iterable[str] = EXTENSIONS) -> Listing:
+    """``walk``, and what of the folder it could not see."""
     root = Path(folder)
     if not root.exists():
         raise FileNotFoundError(f"folder: {root} does not exist")
@@ -49,12 +87,16 @@ def walk(
     if isinstance(extensions, str):
         raise ValueError(f"extensions: expected several endings, got {extensions!r}")
     endings = tuple(ending.lower() for ending in extensions)
-    report = on_error or _warn
 
-    photos: list[PhotoFile] = []
+    found = Listing()
     seen: set[tuple[int, int]] = set()
     folders: deque[str] = deque([""])
     linked: deque[str] = deque()  # after all real folders, so that these keep their own names
+
+    def unseen(path: str, error: OSError) -> None:
+        found.skipped.append((_shown(path), error.strerror or str(error)))
+        (found.vacant if error.errno in _DEAD else found.closed).append(path)
+
     while folders or linked:
         here = folders.popleft() if folders else linked.popleft()
         try:
@@ -67,8 +109,10 @@ def walk(
         except OSError as error:
             if not here:
                 raise
-            report(here, error.strerror or str(error))
+            unseen(here, error)
             continue
+        if not listed:
+            found.vacant.append(here)
         for entry in listed:
             if entry.name.startswith("."):
                 continue
@@ -77,17 +121,28 @@ def walk(
             try:
                 status = entry.stat()
             except OSError as error:
-                if photo:
-                    report(path, error.strerror or str(error))
-                continue
-            if stat.S_ISDIR(status.st_mode):
-                (linked if entry.is_symlink() else folders).append(path)
-            elif photo and stat.S_ISREG(status.st_mode):
-                if _is_text(path):
-                    photos.append(PhotoFile(path, status.st_size, status.st_mtime_ns))
+                if error.errno == errno.EACCES and not entry.is_symlink():
+                    unseen(here, error)  # it may be listed, but not entered
+                    break
+                if photo or error.errno not in _DEAD:
+                    unseen(path, error)
                 else:
-                    report(path.encode("utf-8", "backslashreplace").decode(), "name is not UTF-8")
-    return sorted(photos, key=lambda photo: photo.path)
+                    found.vacant.append(path)
+                continue
+            inside = stat.S_ISDIR(status.st_mode)
+            if not inside and not (photo and stat.S_ISREG(status.st_mode)):
+                ending = os.path.splitext(entry.name)[1].lower()
+                if ending in OTHERS and stat.S_ISREG(status.st_mode):
+                    found.others[ending] = found.others.get(ending, 0) + 1
+                continue
+            if not _is_text(path):
+                found.skipped.append((_shown(path), "name is not UTF-8"))
+            elif inside:
+                (linked if entry.is_symlink() else folders).append(path)
+            else:
+                found.photos.append(PhotoFile(path, status.st_size, status.st_mtime_ns))
+    found.photos.sort(key=lambda photo: photo.path)
+    return found
 
 
 def _is_text(path: str) -> bool:
@@ -99,6 +154,5 @@ def _is_text(path: str) -> bool:
     return True
 
 
-def _warn(path: str, reason: str) -> None:
-    shown = path.encode("utf-8", "backslashreplace").decode()
-    warnings.warn(f"skipped {shown}: {reason}", stacklevel=3)
+def _shown(path: str) -> str:
+    return path.encode("utf-8", "backslashreplace").decode()
