@@ -80,3 +80,45 @@ def photos(rendered: Path, tmp_path: Path) -> Path:
 def gallery_path(indexed: Path, tmp_path: Path) -> Path:
     """A copy of the gallery to change; it still believes in the folder of the original photos."""
     return Path(shutil.copytree(indexed, tmp_path / "city.kin"))
+
+
+# --- small and quick: for what does not depend on what the photos show ------------------------------
+
+SMALL = {"engine": "tembedding", "max_features": 60, "centroids": 2, "dim": 8}
+
+
+def noise(seed: int) -> np.ndarray:
+    """A photo with corners enough."""
+    random = np.random.default_rng(seed)
+    blocks = random.integers(0, 256, (12, 15, 3), dtype=np.uint8)
+    return cv2.resize(blocks, (120, 96), interpolation=cv2.INTER_CUBIC)
+
+
+def small_photos(folder: Path, count: int, first: int = 0) -> Path:
+    """0.jpg, 1.jpg, ..., each of its own."""
+    for number in range(first, first + count):
+        write_photo(folder / f"{number}.jpg", noise(number))
+    return folder
+
+
+def small_gallery(path: Path, folder: Path, **settings: object) -> Path:
+    """A gallery of a folder."""
+    from kinfold import Gallery
+
+    with Gallery.create(path, **{**SMALL, **settings}) as gallery:
+        gallery.update(folder, verbose=False)
+    return path
+
+
+@pytest.fixture(scope="session")
+def small_indexed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with ``photos`` (six) and their gallery ``g.kin``. Not to be changed: see ``small``."""
+    place = tmp_path_factory.mktemp("small")
+    small_gallery(place / "g.kin", small_photos(place / "photos", 6))
+    return place
+
+
+@pytest.fixture
+def small(small_indexed: Path, tmp_path: Path) -> Path:
+    """A copy of both to change; the gallery still believes in the folder of the original photos."""
+    return Path(shutil.copytree(small_indexed, tmp_path / "small"))

@@ -126,7 +126,7 @@ class Gallery:
             if old:
                 with writer_lock(folder):
                     store.clear()
-            manifest = store.create(chosen)
+            manifest = store.create(chosen, beside=old)
             with writer_lock(folder), _undone(store):
                 PhotoTable.create(folder / PHOTOS)
                 for part, source in zip(WEIGHTS, map(Path, given)):
@@ -272,7 +272,6 @@ class Gallery:
             failed += changes.failed + listing.skipped
             changes.failed = sorted(dict(failed).items())
             described = table.described()
-            segments = table.segments()
             if described:
                 manifest, changes.relearnt = build.finish(
                     self._store, manifest, described, lambda: self._described_by(manifest).fingerprint,
@@ -281,7 +280,7 @@ class Gallery:
             elif manifest.segments:
                 manifest = manifest.without_index()
                 self._store.write(manifest)
-            self._store.sweep(manifest, segments)
+            self._store.sweep(manifest, {photo.segment or "" for photo in described})
         if not described and not changes.removed:
             reasons = "; ".join(f"{path}: {reason}" for path, reason in changes.failed[:3])
             raise GalleryError(
@@ -300,6 +299,7 @@ class Gallery:
         try:
             table = PhotoTable(path, write=True)
             try:
+                table.check()
                 table.all()
                 table.next_id()
                 return manifest, table

@@ -43,7 +43,7 @@ _MOST_ID = 1 << 60
 # Longest value in bytes, and how many steps of SQLite's machine a statement may take: a sound table needs less than one
 # for each byte.
 _MOST_VALUE = 1 << 20
-_STEPS_AT_ONCE, _LEAST_STEPS, _STEPS_PER_BYTE = 100_000, 10_000_000, 4
+_STEPS_AT_ONCE, _LEAST_STEPS, _STEPS_PER_BYTE = 100_000, 1_000_000, 4
 # Why a photo could not be described: see ``ImageError``.
 CAUSES = ("file", "access", "decoder", "memory")
 
@@ -314,8 +314,10 @@ def salvage(path: Path) -> list[Photo]:
     """What a damaged table still tells: its sound rows, up to where it cannot be read."""
     kept: dict[str, Photo] = {}
     uri = f"{path.absolute().as_uri()}?mode=rw"
-    connected = closing(sqlite3.connect(uri, uri=True, isolation_level=None))
-    with suppress(sqlite3.DatabaseError, FileFormatError), connected as db:
+    with (
+        suppress(sqlite3.DatabaseError, FileFormatError),
+        closing(sqlite3.connect(uri, uri=True, isolation_level=None)) as db,
+    ):
         db.set_progress_handler(_Guard(path), _STEPS_AT_ONCE)
         version = _checked_version(db, path)
         for row in db.execute(f"{_select(version)} ORDER BY id"):

@@ -51,7 +51,11 @@ class Segments:
     def features(self, photo: Photo) -> LocalFeatures:
         """The local features of a photo."""
         segment, row = self._row(photo)
-        return segment.features(row)
+        features = segment.features(row)
+        numbers = (features.positions, features.scales, features.angles)
+        if not all(np.isfinite(held).all() for held in numbers) or (features.scales <= 0).any():
+            raise FileFormatError(f"{photo.segment}: the features of photo {photo.id} are damaged")
+        return features
 
     def frame(self, photo: Photo) -> tuple[int, int, int, int]:
         """Width and height of a photo, and of the pixels that its features lie in."""
@@ -72,7 +76,7 @@ def read_segment(path: Path, *, verify: bool = False) -> Segment:
         kind, params, arrays = kin.read(path, mmap=not verify, verify=verify)
     except FileNotFoundError:
         raise GalleryError(
-            f"{path}: is gone; the gallery was changed meanwhile, open it again"
+            f"{path}: is gone; open the gallery again if it was changed meanwhile, else kinfold index mends it"
         ) from None
     return kin.restore(Segment, path, kind, params, arrays)
 

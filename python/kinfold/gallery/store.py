@@ -79,14 +79,15 @@ class Store:
         # Folders that ``create`` has made.
         self.made: list[Path] = []
 
-    def create(self, settings: Settings) -> Manifest:
+    def create(self, settings: Settings, *, beside: bool = False) -> Manifest:
         """Make the folder. Raises GalleryError where something else is there.
 
+        beside : others may have files there
         Returns an empty manifest, to be written when all else is there: a folder with one can be opened.
         """
         if self.folder.exists() and not self.folder.is_dir():
             raise GalleryError(f"{self.folder}: is a file, not a gallery")
-        if self.folder.is_dir() and self._foreign():
+        if self.folder.is_dir() and self._foreign() and not beside:
             raise GalleryError(
                 f"{self.folder}: is not empty and not a gallery; choose another name"
             )
@@ -101,8 +102,11 @@ class Store:
     def clear(self) -> None:
         """Remove the files of a gallery, whatever its version; what others put there stays.
 
-        The manifest goes first: what is left by a kill is what an interrupted ``create`` leaves.
+        The manifest goes first: what is left by a kill is what an interrupted ``create`` leaves. Raises GalleryError
+        for a folder that has a manifest of something else.
         """
+        if not any((self.folder / name).exists() for name in (PHOTOS, *_PARTS)):
+            raise GalleryError(f"{self.folder}: is not a gallery; choose another name")
         (self.folder / MANIFEST).unlink(missing_ok=True)
         for name in _PARTS:
             for entry in self._ours(name):
@@ -243,16 +247,12 @@ class Store:
 
     def size(self) -> int:
         """Bytes of all files."""
-        kinds = [
-            os.scandir(self.folder),
-            *(os.scandir(self.folder / k) for k in _PARTS if self._folder(k)),
-        ]
+        folders = [self.folder, *(self.folder / kind for kind in _PARTS if self._folder(kind))]
         total = 0
-        for entries in kinds:
-            with entries:
-                for entry in entries:
-                    if entry.is_file(follow_symlinks=False):
-                        total += entry.stat(follow_symlinks=False).st_size
+        for folder in folders:
+            with os.scandir(folder) as entries:
+                files = [entry for entry in entries if entry.is_file(follow_symlinks=False)]
+                total += sum(entry.stat(follow_symlinks=False).st_size for entry in files)
         return total
 
 
