@@ -9,6 +9,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from kinfold.base.text import shown as in_one_line
 from kinfold.cli.options import count, memory, share
 from kinfold.cli.output import check_writable, say, show, table, write_json
 
@@ -270,4 +271,4 @@ def _tell(trials: list[Any], best: Any, shown: Any, options: argparse.Namespace)
     if not options.quiet:
         for name, target in (("page", options.html), ("picture", options.png)):
             if target:
-                show(f"{name}: {target}")
+                show(f"{name}: {in_one_line(target)}")

@@ -5,9 +5,11 @@ from __future__ import annotations
 import argparse
 import time
 from pathlib import Path
+from shlex import quote
 from typing import Any
 
 from kinfold.base.errors import GalleryError
+from kinfold.base.text import shown
 from kinfold.cli.output import check_writable, say, show, table, write_json
 
 SUMMARY = "try everything on photos that are rendered for the purpose"
@@ -40,7 +42,7 @@ def run(options: argparse.Namespace) -> int:
     if options.json:
         check_writable(options.json)
     remark = (lambda text: None) if options.quiet else say
-    remark(f"rendering photos into {folder / 'jpg'}")
+    remark(f"rendering photos into {shown(str(folder / 'jpg'))}")
     size: dict[str, Any] = (
         {"scenes": 3, "distractors": 4, "size": (320, 240)} if options.small else {}
     )
@@ -75,8 +77,12 @@ def run(options: argparse.Namespace) -> int:
             means = [judged.map, judged.mp_at_k[1], judged.mp_at_k[5]]
             lines.append([name, *(f"{value:.3f}" for value in means)])
         show(table(lines))
-        show(f"\n{len(truth.imlist)} photos, {seconds:.0f} s. Look at the answers: {report}")
-        show(f"Next: kinfold search {path} {folder}/jpg/{truth.qimlist[0]}.jpg --html answer.html")
+        show(
+            f"\n{len(truth.imlist)} photos, {seconds:.0f} s. Look at the answers: {shown(str(report))}"
+        )
+        query = folder / "jpg" / f"{truth.qimlist[0]}.jpg"
+        words = " ".join(shown(quote(str(word))) for word in (path, query))
+        show(f"Next: kinfold search {words} --html answer.html")
         show("      kinfold index YOUR-PHOTOS -o mine.kin")
     return 0
 

@@ -15,9 +15,11 @@ import numpy as np
 from kinfold.report.content import Box, Picture, Points
 
 # Control characters, which HTML forbids, become their pictures; half surrogates, which stand for bytes of
-# file names that are not UTF-8, become the replacement character, as UTF-8 has no bytes for them.
+# file names that are not UTF-8, become the replacement character, as UTF-8 has no bytes for them; so do marks that
+# turn the direction of writing, which in a title or a label would turn what stands after the name.
 _SHOWN = {code: 0x2400 + code for code in range(32)} | {0x7F: 0x2421}
-_SHOWN |= dict.fromkeys([*range(0x80, 0xA0), *range(0xD800, 0xE000)], 0xFFFD)
+_TURNING = [*range(0x202A, 0x202F), *range(0x2066, 0x206A), 0x2028, 0x2029]
+_SHOWN |= dict.fromkeys([*range(0x80, 0xA0), *range(0xD800, 0xE000), *_TURNING], 0xFFFD)
 
 
 def text(value: object) -> str:
