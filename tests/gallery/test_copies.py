@@ -15,7 +15,27 @@ from kinfold.graph.communities import connected_components
 from .conftest import texture, view, write_photo
 
 cv2 = pytest.importorskip("cv2")
-ENGINES = [name for name in METHODS if name != "cnn"]
+ENGINES = list(METHODS)
+SMALL = {
+    "codewords": 8, "visual_words": 64, "colour_codewords": 8, "max_features": 200, "network_side": 64,
+    "network_scales": (1.0,),
+}  # fmt: skip
+
+
+@pytest.fixture(scope="session")
+def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Of a network that has learnt nothing: equal photos have equal descriptors all the same."""
+    torch = pytest.importorskip("torch")
+    from kinfold.features.weights import random_network
+
+    path = tmp_path_factory.mktemp("weights") / "random.pth"
+    torch.save(random_network("squeezenet1_1", 0).state_dict(), path)
+    return path
+
+
+def made(path: Path, engine: str, request: pytest.FixtureRequest) -> Gallery:
+    given = {"weights": request.getfixturevalue("weights")} if "cnn" in engine else {}
+    return Gallery.create(path, engine=engine, **SMALL, **given)
 
 
 def write_copies(folder: Path, copies: int, files: int) -> None:
@@ -35,13 +55,14 @@ def write_copies(folder: Path, copies: int, files: int) -> None:
 
 
 @pytest.mark.parametrize("engine", [*ENGINES, "asmk+tembedding+colour", "bow+vlad"])
-def test_all_copies_are_one_group(engine: str, tmp_path: Path) -> None:
+def test_all_copies_are_one_group(
+    engine: str, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
     photos = tmp_path / "photos"
     write_copies(photos, 25, 6)
     for scene in range(4):
         write_photo(photos / f"scene{scene}.jpg", texture(scene, 200))
-    small = {"codewords": 8, "visual_words": 64, "colour_codewords": 8, "max_features": 200}
-    with Gallery.create(tmp_path / "g.kin", engine=engine, **small) as gallery:
+    with made(tmp_path / "g.kin", engine, request) as gallery:
         gallery.update(photos, verbose=False)
         [group] = gallery.groups(verbose=False)
         assert len(group.photos) == 32
@@ -66,18 +87,15 @@ def test_all_copies_are_one_group(engine: str, tmp_path: Path) -> None:
         # What is learnt of copies goes with them, and comes back.
         for number in range(25):
             (photos / f"copy{number}.png").unlink()
-        gallery.update(photos, verbose=False, **PRUNE)
+        gallery.update(photos, prune=True, verbose=False)
         [group] = gallery.groups(verbose=False)
         assert len(group.photos) == 7
 
 
-# Many photos go at once.
-PRUNE = {"prune": True} if "prune" in Gallery.update.__kwdefaults__ else {}
-
-
 @pytest.mark.parametrize("engine", ENGINES)
-def test_two_photos_of_one_thing_are_a_group(engine: str, tmp_path: Path) -> None:
-    small = {"codewords": 8, "visual_words": 64, "colour_codewords": 8}
+def test_two_photos_of_one_thing_are_a_group(
+    engine: str, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
     for kind in ("copies", "views"):
         photos = tmp_path / kind / "photos"
         if kind == "copies":
@@ -86,7 +104,7 @@ def test_two_photos_of_one_thing_are_a_group(engine: str, tmp_path: Path) -> Non
         else:
             write_photo(photos / "a.jpg", view(3, 0))
             write_photo(photos / "b.jpg", view(3, 1))
-        with Gallery.create(tmp_path / kind / "g.kin", engine=engine, **small) as gallery:
+        with made(tmp_path / kind / "g.kin", engine, request) as gallery:
             gallery.update(photos, verbose=False)
             [group] = gallery.groups(verbose=False)
             assert len(group.photos) == 2

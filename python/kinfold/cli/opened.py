@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 def is_gallery(path: Path) -> bool:
     """Whether a folder is a gallery."""
-    return (path / "MANIFEST.json").is_file()
+    return (path / "MANIFEST.json").is_file() and (path / "photos.sqlite").is_file()
 
 
 def opened(path: str, query: str | None = None) -> Gallery:
