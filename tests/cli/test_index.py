@@ -90,3 +90,53 @@ def test_bad_weights(kinfold, photos, tmp_path) -> None:
 def test_no_permission(kinfold, photos, tmp_path) -> None:
     (tmp_path / "locked").mkdir(mode=0o555)
     check_error(kinfold("index", photos, "-o", tmp_path / "locked" / "g.kin"), "cannot be written")
+
+
+SMALL = ("--engine", "tembedding", "--max-features", 60, "--centroids", 2, "--dim", 8)
+
+
+def test_what_came_to_nothing_leaves_nothing(kinfold, tmp_path) -> None:
+    """No empty gallery stays where no photo can be read; a folder that was there does."""
+    (tmp_path / "photos").mkdir()
+    (tmp_path / "there").mkdir()
+    for content in (None, b"no photo"):
+        if content:
+            (tmp_path / "photos" / "a.jpg").write_bytes(content)
+        for target in ("there", "deep/er/g.kin"):
+            done = kinfold("index", tmp_path / "photos", "-o", tmp_path / target, *SMALL)
+            check_error(done, "no photo that can be read")
+            assert sorted(path.name for path in tmp_path.iterdir()) == ["photos", "there"]
+            assert not list((tmp_path / "there").iterdir())
+
+
+def test_missing_photos_and_the_way_back(kinfold, photos, tmp_path) -> None:
+    own = shutil.copytree(photos, tmp_path / "own")
+    path = tmp_path / "g.kin"
+    assert kinfold("index", own, "-o", path, *SMALL).returncode == 0
+    for thing in range(2):
+        for view in range(3):
+            (own / f"thing{thing}_{view}.png").rename(tmp_path / f"{thing}_{view}.png")
+    done = kinfold("index", own, "-o", path)
+    assert done.returncode == 0 and "9 photos (6 missing, 1 unreadable)" in done.stdout
+    assert "6 of 9 photos are not in the folder; they stay in the gallery" in done.stderr
+    assert "--prune" in done.stderr
+    done = kinfold("index", own, "-o", path, "--prune")
+    assert "3 photos (6 removed, 1 unreadable)" in done.stdout
+    # Damage is mended, and told.
+    segment = next((path / "segments").iterdir())
+    segment.write_bytes(segment.read_bytes()[:-9])
+    done = kinfold("index", own, "-o", path)
+    assert done.returncode == 0 and "features were damaged: described anew" in done.stderr
+    assert kinfold("info", path, "--verify").returncode == 0
+    # An old gallery's advice works.
+    manifest = json.loads((path / "MANIFEST.json").read_text())
+    (path / "MANIFEST.json").write_text(json.dumps({**manifest, "format": 2}))
+    done = kinfold("index", own, "-o", path)
+    check_error(done, "--remake")
+    done = kinfold("index", own, "-o", path, "--remake", *SMALL)
+    assert done.returncode == 0 and "3 photos (3 added, 1 unreadable)" in done.stdout
+    assert kinfold("search", path, own / "thing2_1.png", "--top", 1).returncode == 0
+    # Remaking of nothing leaves what is there.
+    (tmp_path / "nothing").mkdir()
+    check_error(kinfold("index", tmp_path / "nothing", "-o", path, "--remake"), "stays as it is")
+    assert kinfold("info", path, "--verify").returncode == 0

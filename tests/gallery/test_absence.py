@@ -141,6 +141,14 @@ def test_most_of_a_few_photos_stay(tmp_path) -> None:
         assert gallery.update(verbose=False).kept == 3 and len(gallery) == 4
 
 
+def test_photos_that_others_took_the_place_of_are_removed(gallery, tmp_path) -> None:
+    for number in range(5):
+        (tmp_path / "photos" / f"{number}.jpg").unlink()
+    small_photos(tmp_path / "photos", 5, first=30)
+    changes = gallery.update(verbose=False)
+    assert (changes.added, changes.removed, changes.kept) == (5, 5, 0)
+
+
 def test_a_list_that_lost_most_names_removes_little(gallery) -> None:
     changes = gallery.update(files=["1.jpg"], verbose=False)
     assert (changes.kept, changes.removed) == (19, 0) and len(gallery) == 20

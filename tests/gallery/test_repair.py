@@ -110,6 +110,35 @@ def test_a_damaged_model_from_another_gallery(small, tmp_path) -> None:
         sound(gallery, photos)
 
 
+@pytest.mark.parametrize("damage", [cut, garbage, Path.unlink])
+def test_weights_are_put_back(tmp_path, damage) -> None:
+    """They cannot be made again, but be given again."""
+    pytest.importorskip("torch")
+    from safetensors.torch import save_file
+
+    from kinfold.features.weights import random_network
+
+    weights, other = tmp_path / "net.safetensors", tmp_path / "other.safetensors"
+    for seed, file in enumerate((weights, other)):
+        save_file(random_network("squeezenet1_1", seed).state_dict(), file)
+    photos = small_photos(tmp_path / "photos", 2)
+    path = small_gallery(tmp_path / "g.kin", photos, engine="cnn", weights=weights, network_side=64)
+    damage(next((path / "parts").glob("weights-*")))
+    write_photo(photos / "2.jpg", noise(2))
+    with Gallery.open(path) as gallery:
+        for act in (
+            lambda: gallery.search(noise(1)),
+            lambda: gallery.update(photos, verbose=False),
+        ):
+            with pytest.raises(FileFormatError, match="--weights FILE puts the weights back"):
+                act()
+        with pytest.raises(ValueError, match="was made with others"):
+            gallery.restore_weights([other])
+        gallery.restore_weights([weights])
+        gallery.update(photos, verbose=False)
+        assert gallery.search(noise(2), top=1, rerank=())[0].path == "2.jpg"
+
+
 def test_ids_of_a_mended_table_are_not_taken_for_others(small) -> None:
     """The ids of lost rows are given again: nothing that knew the old ones may answer for them."""
     with Gallery.open(small / "g.kin") as gallery:

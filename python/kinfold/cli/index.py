@@ -186,6 +186,8 @@ def _opened(gallery: Any, target: Path, options: argparse.Namespace) -> tuple[An
             )
     if options.model:
         raise ValueError(f"{target}: has a model already; --model is for a new gallery")
+    if options.weights:
+        found.restore_weights(options.weights)
     return found, False
 
 

@@ -43,6 +43,7 @@ from kinfold.gallery.state import (
 )
 from kinfold.gallery.store import PHOTOS, WEIGHTS, Manifest, Store
 from kinfold.gallery.update import Changes, compare, describe, list_files
+from kinfold.images.digest import content_digest
 from kinfold.images.walk import Listing
 from kinfold.io import kin
 from kinfold.io.atomic import replace_file
@@ -153,6 +154,21 @@ class Gallery:
         if not repair:
             gallery._table  # noqa: B018 - opened
         return gallery
+
+    def restore_weights(self, weights: Sequence[str | os.PathLike[str]]) -> None:
+        """Put back weights that are missing or damaged. Raises ValueError for others than the gallery was made with."""
+        held = self._store.read().weights
+        for given in map(Path, weights):
+            name = f"weights-{content_digest(given)}{given.suffix}"
+            known = [part for part in held if part.split(".")[0] == name.split(".")[0]]
+            if not known:
+                raise ValueError(
+                    f"weights: {self.path} was made with others than {given}; choose another gallery"
+                )
+            part = self._store.part(known[0])
+            if not part.exists() or content_digest(part) != content_digest(given):
+                with writer_lock(self.path):
+                    _copy(given, part)
 
     def discard(self) -> None:
         """Remove what ``create`` made, if the gallery holds no photo; a folder that was there before stays."""
@@ -675,9 +691,13 @@ class Gallery:
     def _described_by(self, manifest: Manifest) -> Describer:
         with self._describing:
             if self._describer is None:
-                self._describer = Describer(
-                    self.settings, [self._store.part(name) for name in manifest.weights]
-                )
+                files = [self._store.part(name) for name in manifest.weights]
+                try:
+                    self._describer = Describer(self.settings, files)
+                except (FileFormatError, FileNotFoundError) as error:
+                    raise FileFormatError(
+                        f"{error}; kinfold index --weights FILE puts the weights back"
+                    ) from error
             return self._describer
 
     def _describer_of_queries(self) -> Describer:

@@ -43,6 +43,7 @@ _MOST_ID = 1 << 60
 # Longest value in bytes, and how many steps of SQLite's machine a statement may take: a sound table needs less than one
 # for each byte.
 _MOST_VALUE = 1 << 20
+_MOST_COPIED = 1 << 33
 _STEPS_AT_ONCE, _LEAST_STEPS, _STEPS_PER_BYTE = 100_000, 1_000_000, 4
 # Why a photo could not be described: see ``ImageError``.
 CAUSES = ("file", "access", "decoder", "memory")
@@ -181,6 +182,10 @@ class PhotoTable:
             if not wal.exists() or not wal.stat().st_size:
                 self._open(path, "mode=ro&immutable=1", False)
                 return
+            if path.stat().st_size + wal.stat().st_size > _MOST_COPIED:
+                raise FileFormatError(
+                    f"{path}: is too large to be read where nothing can be written"
+                )
             # The last writer was killed, or is at work: what it has written last is not yet in the table.
             self._copy = TemporaryDirectory(prefix="kinfold-")
             there = Path(self._copy.name, path.name)

@@ -22,8 +22,9 @@ from kinfold.io import kin
 
 # Photos of a segment: what is lost when a run is killed, and what one file holds.
 SEGMENT = 32
-# More than this share of the photos is not taken for deleted unless that is asked for; a few, and not most, always are.
-_LARGE, _FEW = 0.1, 3
+# More than this share of the photos is not taken for deleted unless that is asked for. A few are, if they are not most;
+# and some where the folder holds as many photos as before: a drive that is not mounted brings no new ones.
+_LARGE, _FEW, _SOME = 0.1, 3, 12
 
 
 @dataclass
@@ -153,7 +154,12 @@ def compare(
             changes.unchanged += 1
     changes.moved = len(moved)
     removed = _removed(
-        [photo for photo in gone if photo.id not in moved], known, changes, lost, prune
+        [photo for photo in gone if photo.id not in moved],
+        known,
+        len(listing.photos),
+        changes,
+        lost,
+        prune,
     )
     if removed or updates:
         with table.transaction():
@@ -208,9 +214,14 @@ def _place(path: str, places: Collection[str]) -> str | None:
 
 
 def _removed(
-    gone: list[Photo], known: Sequence[Photo], changes: Changes, lost: Collection[str], prune: bool
+    gone: list[Photo],
+    known: Sequence[Photo],
+    present: int,
+    changes: Changes,
+    lost: Collection[str],
+    prune: bool,
 ) -> list[Photo]:
-    """What of the photos that are gone is taken for deleted."""
+    """What of the photos that are gone is taken for deleted; ``present`` is how many files there are."""
     spoilt = sum(photo.segment in lost for photo in gone)
     if spoilt:
         changes.notes.append(
@@ -220,7 +231,8 @@ def _removed(
     mourned = [photo for photo in gone if photo.segment is not None and photo.segment not in lost]
     count, total = len(mourned), sum(photo.segment is not None for photo in known)
     few = count <= _FEW and 2 * count <= total
-    if prune or few or count <= _LARGE * total:
+    replaced = count <= _SOME and present >= (1 - _LARGE) * total
+    if prune or few or replaced or count <= _LARGE * total:
         changes.removed = len(gone)
         return gone
     changes.kept += count
