@@ -44,3 +44,12 @@ def test_missing_files(tmp_path) -> None:
     (tmp_path / "place_1_junk.txt").unlink()
     with pytest.raises(FileFormatError, match="is missing beside"):
         read(tmp_path, ["a", "b"])
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-16-le", "utf-32"])
+def test_lists_of_other_systems(encoding, tmp_path) -> None:
+    write(tmp_path)
+    for path in tmp_path.iterdir():
+        path.write_bytes(path.read_text().replace("\n", "\r\n").encode(encoding))
+    truth = read(tmp_path, ["a", "b"], prefix="pre_")
+    assert truth["qimlist"] == ["a"] and truth["gnd"][0]["ok"] == [0, 1]

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from kinfold.base.errors import FileFormatError
+from kinfold.base.text import decoded
 
 _MOST_BYTES = 1 << 22
 
@@ -69,6 +70,9 @@ def _text(path: Path) -> str:
     if len(data) > _MOST_BYTES:
         raise FileFormatError(f"{path}: too long for a list of names")
     try:
-        return data.decode("ascii")
+        text = decoded(data)
     except UnicodeDecodeError:
-        raise FileFormatError(f"{path}: expected plain text") from None
+        text = "\ufffd"
+    if not text.isascii():
+        raise FileFormatError(f"{path}: expected plain text")
+    return text
