@@ -152,3 +152,17 @@ def test_with_copies_is_what_build_makes(rng: np.random.Generator) -> None:
         alone.with_copies(first[:-1] + 1, np.ones(len(kept)))
     with pytest.raises(ValueError, match="^first: expected a reciprocal graph"):
         KNNGraph.build(kept, 6, reciprocal=False).with_copies(first, np.ones(len(kept)))
+
+
+def test_copies_of_copies_are_of_one_item(rng: np.random.Generator) -> None:
+    """Some are known to be copies beforehand, others show by their vectors."""
+    x, which = copied(rng, (31, 7))
+    known = np.arange(len(x))
+    rows = np.flatnonzero(which == 0)
+    known[rows[5:12]] = rows[5]
+    kept = x[known == np.arange(len(x))]
+    graph = KNNGraph.build(kept, 10).with_copies(known, np.ones(len(kept)))
+    at_once = KNNGraph.build(x, 10)
+    assert np.array_equal(graph.copies, at_once.copies)
+    assert np.array_equal(graph.neighbours, at_once.neighbours)
+    assert np.allclose(graph.weights, at_once.weights, atol=1e-6)

@@ -177,6 +177,13 @@ class KNNGraph(Restorable):
             )
         if not self.reciprocal:
             raise ValueError("first: expected a reciprocal graph, whose rows are short")
+        if self.copies is not None:
+            # Copies of copies: all are of one item.
+            number = np.cumsum(first == np.arange(len(first))) - 1
+            its_own = self.copies == np.arange(len(self))
+            return self.items()[0].with_copies(
+                nodes[self.copies[number[first]]], as_array(own, "own")[its_own]
+            )
         lengths = np.diff(self.starts)
         at = np.arange(len(self.neighbours)) - np.repeat(self.starts[:-1], lengths)
         ids = np.full((len(self), int(lengths.max(initial=1))), -1, np.int64)
