@@ -25,6 +25,21 @@ struct Nearest {
   }
 };
 
+// Takes the nearest of all centroids in float64, where no square of a float32 vanishes.
+void look_again(const float* point, const float* centroids, std::size_t k, std::size_t d,
+                Nearest& nearest) {
+  double least = std::numeric_limits<double>::infinity();
+  for (std::size_t c = 0; c < k; ++c) {
+    double sum = 0;
+    for (std::size_t j = 0; j < d && sum < least; ++j) {
+      const double gap = static_cast<double>(point[j]) - static_cast<double>(centroids[c * d + j]);
+      sum += gap * gap;
+    }
+    if (sum < least) least = sum, nearest.id = static_cast<std::int64_t>(c);
+  }
+  nearest.distance = static_cast<float>(least);
+}
+
 constexpr std::size_t block =
     4096;  // points summed together; fixed, so that sums do not depend on threads
 
@@ -68,6 +83,13 @@ void Clustering::assign(const float* centroids, std::size_t k, bool warm, std::i
     const scan::FloatScorer scorer(base, scan::Metric::l2, points_ + first * d_, d_);
     scan::scan_range(filter, scorer, count, {0, k, scan::Shadow::chunk}, nearest);
     for (std::size_t i = 0; i < count; ++i) {
+      const float* point = points_ + (first + i) * d_;
+      // So near, float32 does not tell centroids apart, unless the point is one of them.
+      if (!(static_cast<double>(nearest[i].distance) >= 2 * scan::vanished(d_)) &&
+          !(nearest[i].id < static_cast<std::int64_t>(k) &&
+            std::equal(point, point + d_,
+                       centroids + static_cast<std::size_t>(nearest[i].id) * d_)))
+        look_again(point, centroids, k, d_, nearest[i]);
       labels[first + i] = nearest[i].id;
       distances[first + i] = nearest[i].distance;
     }

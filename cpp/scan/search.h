@@ -43,11 +43,6 @@ inline double canonical_error(std::size_t d) {
   return (static_cast<double>(d) / 32 + 16) * 0x1p-23;
 }
 
-// Squares below float32's range vanish: what a canonical distance of zero may hide.
-inline double vanished(std::size_t d) {
-  return static_cast<double>(d) * static_cast<double>(std::numeric_limits<float>::min());
-}
-
 // The 8-bit filter for one group of queries.
 class ByteFilter {
  public:
@@ -143,7 +138,8 @@ class ByteFilter {
       // The bias was rounded down by up to one half: two sums' worth of slack.
       const double squared = std::max(0.0, 2 * (all_.constant[q] - static_cast<double>(sum) + 1));
       const double reach = std::sqrt(squared) / all_.inverse[q] + all_.residual[q] + residual_;
-      return std::nextafter(static_cast<float>(reach * reach * (1 + 2 * canonical_)), infinity);
+      const double canonical = reach * reach * (1 + 2 * canonical_) + vanished(d_);
+      return std::nextafter(static_cast<float>(canonical), infinity);
     }
     const double margin = all_.residual[q] * bytes_.radius + all_.norm[q] * residual_ +
                           canonical_ * (all_.norm[q] + all_.residual[q]) * largest_norm_;

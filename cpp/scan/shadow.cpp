@@ -29,8 +29,8 @@ Encoded encode(const KernelTable& table, const float* x, const float* centre, fl
   float totals[4];
   table.encode_u8(x, centre, scale, d, codes, totals);
   const double sums = 1 + (static_cast<double>(d) / 32 + 16) * 0x1p-23;
-  const double length = std::sqrt(static_cast<double>(totals[1]) * sums);
-  return {std::sqrt(static_cast<double>(totals[0]) * sums) + length * 0x1p-22,
+  const double length = std::sqrt(static_cast<double>(totals[1]) * sums + vanished(d));
+  return {std::sqrt(static_cast<double>(totals[0]) * sums + vanished(d)) + length * 0x1p-22,
           length * (1 + 0x1p-22), static_cast<double>(totals[2]), static_cast<double>(totals[3])};
 }
 

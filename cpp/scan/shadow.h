@@ -9,6 +9,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <vector>
 
 #include "core/buffer.h"
@@ -17,6 +18,11 @@
 namespace kf::scan {
 
 enum class Metric { l2, inner_product };
+
+// Squares below float32's range vanish: what a sum of d of them may have lost.
+inline double vanished(std::size_t d) {
+  return static_cast<double>(d) * static_cast<double>(std::numeric_limits<float>::min());
+}
 
 // What the 8-bit filter reads: blocks of 16 points (blocks, padded_d / 4, 16, 4), their biases and
 // bounds.

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from kinfold.base.arrays import (
+    as_answer,
     as_array,
     as_choice,
     as_count,
@@ -104,7 +105,32 @@ def test_no_vectors_where_that_is_allowed() -> None:
 
 def test_large_finite_numbers_are_not_taken_for_infinite() -> None:
     x = np.full((4, 8), 3e38, np.float32)  # the sum overflows, the numbers do not
-    np.testing.assert_array_equal(as_vectors(x, "x"), x)
+    np.testing.assert_array_equal(as_vectors(x, "x", long=True), x)
+
+
+@pytest.mark.parametrize("rows", [1, 3, 2000])
+def test_vectors_whose_squares_overflow_are_refused_by_their_length(rows: int) -> None:
+    x = np.zeros((rows, 8), np.float32)
+    x[rows // 2] = 1.4e18  # together almost 4e18 long
+    assert as_vectors(x, "x") is x
+    x[:] = x[rows // 2]  # all together are longer than one may be
+    assert as_vectors(x, "x") is x
+    x[rows // 2, 3] = 3e18
+    with pytest.raises(
+        ValueError, match=f"x: .* length up to 4e.18.*got 4.77e.18 in row {rows // 2}"
+    ):
+        as_vectors(x, "x")
+    x[rows // 2, 3] = np.inf
+    with pytest.raises(ValueError, match=f"x: .*NaN or infinity in row {rows // 2}"):
+        as_vectors(x, "x")
+
+
+def test_answers_are_finite_or_name_what_they_came_from() -> None:
+    made = np.full((3, 2), 3e38, np.float32)
+    assert as_answer(made, "x") is made
+    made[1, 1] = np.inf
+    with pytest.raises(ValueError, match="x: .*answer.*in row 1"):
+        as_answer(made, "x")
 
 
 def test_torch_tensors() -> None:

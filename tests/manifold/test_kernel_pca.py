@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import warnings
+
 import numpy as np
 import pytest
 from conventions import check_saved, check_with_scikit_learn, distance_up_to_signs
@@ -14,6 +16,7 @@ def data(n: int, rng: np.random.Generator) -> np.ndarray:
     return (rng.standard_normal((n, 5)) * [3, 2, 1.3, 0.8, 0.5] + 0.3).astype(np.float32)
 
 
+@pytest.mark.filterwarnings("ignore:X. the kernel is no inner product")  # the sigmoid
 @pytest.mark.parametrize("kernel", [name for name in KERNELS if name != "precomputed"])
 @pytest.mark.parametrize("n", [200, 1600])  # in double precision and not
 def test_equals_scikit_learn(kernel, n, rng) -> None:
@@ -81,3 +84,17 @@ def test_saved(tmp_path, rng) -> None:
 @pytest.mark.filterwarnings("ignore")
 def test_scikit_learn_accepts_it() -> None:
     check_with_scikit_learn(kf.KernelPCA(2, kernel="rbf"))
+
+
+@pytest.mark.parametrize("n", [60, 1600])
+@pytest.mark.parametrize("negative", [0.0, -0.4])
+def test_a_kernel_with_negative_eigenvalues_warns(n: int, negative: float) -> None:
+    basis = np.linalg.qr(np.random.default_rng(1).standard_normal((n, 8)))[0]
+    basis = np.linalg.qr(basis - basis.mean(axis=0))[0]
+    kernel = (basis * [5, 4, 3, 2, 1, 0.5, 0.2, negative]) @ basis.T
+    with warnings.catch_warnings(record=True) as seen:
+        warnings.simplefilter("always")
+        model = kf.KernelPCA(2, kernel="precomputed").fit((kernel + kernel.T) / 2)
+    np.testing.assert_allclose(model.eigenvalues_, [5, 4], rtol=1e-4)
+    assert len(seen) == (negative < 0)
+    assert all("the kernel is no inner product" in str(warning.message) for warning in seen)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import warnings
+
 import numpy as np
 import pytest
 
@@ -123,7 +125,7 @@ BAD = [
     (lambda: kf.KMeans(5).fit(np.zeros((4, 2))), "x: expected at least k = 5 vectors, got 4"),
     (lambda: kf.KMeans(1).fit(np.zeros(4)), "x: expected vectors"),
     (lambda: kf.KMeans(1).fit(np.full((4, 2), np.nan)), "x: expected finite"),
-    (lambda: kf.KMeans(1).fit(np.full((4, 2), 1e30)), "x: expected numbers up to"),
+    (lambda: kf.KMeans(1).fit(np.full((4, 2), 1e30)), "x: expected vectors of a length up to"),
     (lambda: assign(np.zeros((2, 3)), np.zeros((2, 4))), "x: expected vectors of dimension 4"),
 ]
 
@@ -161,3 +163,26 @@ def test_assignment_by_something_else(rng: np.random.Generator) -> None:
     assert other.inertia_history == exact.inertia_history and calls == [20] * 5
     with pytest.raises(ValueError, match="^nearest: expected none with mini-batches"):
         kf.KMeans(20, batch=50).fit(x, nearest=nearest)
+
+
+FEW = {
+    "k-means": lambda x: kf.KMeans(8, verbose=False).fit(x),
+    "VQ": lambda x: kf.VectorQuantizer(8, verbose=False).fit(x),
+    "PQ": lambda x: kf.ProductQuantizer(2, bits=4, verbose=False).fit(x),
+    "OPQ": lambda x: kf.OPQ(2, bits=4, iterations=2, verbose=False).fit(x),
+    "LOPQ": lambda x: kf.LocallyOptimizedPQ(2, bits=4, verbose=False).fit(x, np.arange(len(x)) % 3, 3),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", FEW)
+def test_learning_from_few_vectors_warns_once(name: str, rng: np.random.Generator) -> None:
+    """Below 39 vectors a centroid, as faiss."""
+    k = 8 if name in ("k-means", "VQ") else 16
+    with warnings.catch_warnings(record=True) as seen:
+        warnings.simplefilter("always")
+        FEW[name](rng.standard_normal((39 * k, 4)).astype(np.float32))
+        assert not seen
+        FEW[name](rng.standard_normal((39 * k - 1, 4)).astype(np.float32))
+    assert [str(warning.message) for warning in seen] == [
+        f"{k} centroids are learnt from {39 * k - 1} vectors: at least {39 * k} are advised"
+    ]

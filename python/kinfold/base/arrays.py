@@ -18,6 +18,8 @@ Ids = NDArray[np.int64]
 
 # What lists may hold for np.asarray to understand them without help.
 _PLAIN = (int, float, complex, str, bytes, np.generic, np.ndarray, type(None))
+# Vectors of this length have squared distances and inner products that float32 holds with room to spare.
+LONGEST = 4e18
 
 
 def aligned(array: NDArray[Any]) -> NDArray[Any]:
@@ -97,12 +99,19 @@ def _of_torch(torch: Any, x: Any) -> Any:
 
 
 def as_vectors(
-    x: Any, name: str, *, dim: int | None = None, empty: bool = False, one: bool = False
+    x: Any,
+    name: str,
+    *,
+    dim: int | None = None,
+    empty: bool = False,
+    one: bool = False,
+    long: bool = False,
 ) -> Vectors:
-    """A C-contiguous float32 array (n, d) of finite numbers.
+    """A C-contiguous float32 array (n, d) of finite numbers, no vector longer than `LONGEST`.
 
     dim : the dimension that is expected. empty : whether n = 0 is allowed.
     one : whether a single vector (d,) is accepted and becomes (1, d).
+    long : whether vectors of any length are; nothing may then be squared in float32.
     """
     array = as_array(x, name)
     came = array.shape
@@ -122,17 +131,42 @@ def as_vectors(
     else:
         with np.errstate(over="ignore"):
             vectors = np.ascontiguousarray(array, dtype=np.float32)
-    finite = False
-    if vectors.size > 4096:
-        # A sum is finite only if all terms are; it needs no array of booleans. It may overflow: then look closer.
-        with np.errstate(over="ignore", invalid="ignore"):
-            finite = bool(np.isfinite(vectors.sum()))
-    if not finite and not np.isfinite(vectors).all():
-        row = int(np.flatnonzero(~np.isfinite(vectors).all(axis=1))[0])
-        raise ValueError(
-            f"{name}: expected finite float32 numbers, got NaN or infinity in row {row}"
-        )
+    if _squares(vectors) <= LONGEST**2 / 2:  # of all together: almost always enough
+        return vectors
+    _refuse_infinite(vectors, f"{name}: expected finite float32 numbers, got NaN or infinity")
+    if not long:
+        lengths = np.sqrt(np.einsum("ij,ij->i", vectors, vectors, dtype=np.float64))
+        row = int(lengths.argmax())
+        if lengths[row] > LONGEST:
+            raise ValueError(
+                f"{name}: expected vectors of a length up to {LONGEST:g}, whose squares float32 can hold, "
+                f"got {lengths[row]:.3g} in row {row}"
+            )
     return vectors
+
+
+def as_answer(made: Vectors, name: str) -> Vectors:
+    """What was computed from vectors (n, d) that passed this gate; ValueError where float32 could not hold it.
+
+    name : the argument that it was computed from
+    """
+    if not math.isfinite(_squares(made)):
+        _refuse_infinite(
+            made, f"{name}: expected vectors whose answer float32 can hold, got numbers beyond it"
+        )
+    return made
+
+
+def _squares(vectors: Vectors) -> float:
+    """The sum of all squares: finite only if all numbers are. It may overflow, in silence: then look closer."""
+    return float(np.vdot(vectors, vectors))
+
+
+def _refuse_infinite(vectors: Vectors, message: str) -> None:
+    """ValueError that names the first row with NaN or infinity, if there is one."""
+    finite = np.isfinite(vectors).all(axis=1)
+    if not finite.all():
+        raise ValueError(f"{message} in row {int(finite.argmin())}")
 
 
 def as_ids(x: Any, name: str, *, n: int | None = None) -> Ids:

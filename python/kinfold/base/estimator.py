@@ -79,10 +79,10 @@ class Estimator(Restorable):
         if not self.__sklearn_is_fitted__():
             raise not_trained(f"{type(self).__name__}: is not fitted; call fit first")
 
-    def _samples(self, X: Any) -> Vectors:
+    def _samples(self, X: Any, *, long: bool = False) -> Vectors:
         """Vectors of the dimension that was fitted."""
         self._check_fitted()
-        vectors = as_samples(X)
+        vectors = as_samples(X, long=long)
         if vectors.shape[1] != self.n_features_in_:
             raise ValueError(
                 f"X has {vectors.shape[1]} features, but {type(self).__name__} is expecting "
@@ -116,8 +116,11 @@ class Transformer(Estimator):
         )
 
 
-def as_samples(X: Any, *, least: int = 1) -> Vectors:
-    """At least so many vectors (n, d) from what scikit-learn's users pass; its tests look for some of its words."""
+def as_samples(X: Any, *, least: int = 1, long: bool = False) -> Vectors:
+    """At least so many vectors (n, d) from what scikit-learn's users pass; its tests look for some of its words.
+
+    long : as for `as_vectors`
+    """
     if hasattr(X, "toarray"):
         raise ValueError("X: expected a dense array, got a sparse matrix; X.toarray() makes one")
     array = as_ndarray(X, "X")
@@ -134,7 +137,7 @@ def as_samples(X: Any, *, least: int = 1) -> Vectors:
         raise ValueError(
             f"X: found array with 0 feature(s) (shape={array.shape}) while a minimum of 1 is required."
         )
-    vectors = as_vectors(array, "X")
+    vectors = as_vectors(array, "X", long=long)
     if len(vectors) < least:
         raise ValueError(f"X: expected at least {least} vectors, got n_samples = {len(vectors)}")
     return vectors

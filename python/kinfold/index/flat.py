@@ -238,8 +238,9 @@ class FlatIndex(Restorable):
         return index
 
     def _prepared(self, x: Any, name: str, *, empty: bool, one: bool = False) -> Vectors:
-        vectors = as_vectors(x, name, dim=self.dim, empty=empty, one=one)
-        return unit_rows(vectors) if self.metric == "cosine" else vectors
+        cosine = self.metric == "cosine"  # lengths are divided out, whatever they are
+        vectors = as_vectors(x, name, dim=self.dim, empty=empty, one=one, long=cosine)
+        return unit_rows(vectors) if cosine else vectors
 
     def _scan_name(self, scan: str) -> str:
         as_choice(scan, "scan", FILTERS)

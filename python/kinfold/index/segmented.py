@@ -302,8 +302,9 @@ class SegmentedIndex(Restorable, ABC):
     # --- inside ----------------------------------------------------------------------------------------
 
     def _prepared(self, x: Any, name: str, *, empty: bool = False, one: bool = False) -> Vectors:
-        vectors = as_vectors(x, name, dim=self.dim, empty=empty, one=one)
-        return unit_rows(vectors) if self.metric == "cosine" else vectors
+        cosine = self.metric == "cosine"  # lengths are divided out, whatever they are
+        vectors = as_vectors(x, name, dim=self.dim, empty=empty, one=one, long=cosine)
+        return unit_rows(vectors) if cosine else vectors
 
     def _pieces(self, x: Any, verbose: bool) -> Iterator[tuple[Vectors, int]]:
         start = 0

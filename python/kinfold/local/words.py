@@ -16,7 +16,7 @@ from kinfold.base.state import JSON, Arrays, Restorable, check_only, take, take_
 from kinfold.index.candidates import CandidateIndex
 from kinfold.index.flat import FlatIndex
 from kinfold.index.proposers.kd_forest import KDForest
-from kinfold.quantize.kmeans import KMeans, assign
+from kinfold.quantize.kmeans import KMeans, assign, warn_of_few
 
 _TREES = 8
 # Descriptors on fewer words than this share of those they could be on are of another kind.
@@ -104,6 +104,7 @@ class VisualWords(Restorable):
         x = as_vectors(descriptors, "descriptors")
         if len(x) < self.k:
             raise ValueError(f"descriptors: expected at least {self.k}, got {len(x)}")
+        warn_of_few(len(x), self.k)
         if self.branch is None:
             self._adopt(self._flat(x, self.k))
         else:
@@ -115,7 +116,7 @@ class VisualWords(Restorable):
         model = KMeans(
             k, iterations=self.iterations, sample=self.sample, seed=self.seed, verbose=self.verbose
         )
-        return model.fit(x, nearest=None if self.checks is None else self._near).centroids
+        return model._learn(x, nearest=None if self.checks is None else self._near).centroids
 
     def _near(self, x: Vectors, centroids: Vectors) -> tuple[Ids, Vectors]:
         assert self.checks is not None

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from kinfold.base.arrays import Vectors, as_count
+from kinfold.base.arrays import Vectors, as_answer, as_count
 from kinfold.base.errors import FileFormatError
 from kinfold.base.estimator import Transformer, as_samples
 from kinfold.base.metrics import as_metric
@@ -55,7 +55,9 @@ class GraphEmbedding(Transformer):
         """Where vectors (q, d) belong among those that were embedded, float32 (q, n_components)."""
         queries = by_metric(self._samples(X), self.metric)
         near = nearest_of(queries, self._vectors, self.n_neighbors)
-        return self._place(queries, near).astype(np.float32)
+        with np.errstate(over="ignore"):
+            placed = self._place(queries, near).astype(np.float32)
+        return as_answer(placed, "X")
 
     def arrays(self) -> Arrays:
         self._check_fitted()

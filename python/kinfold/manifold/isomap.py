@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from kinfold.base.arrays import Ids, Vectors, as_count
+from kinfold.base.arrays import Ids, Vectors, as_answer, as_count
 from kinfold.base.errors import FileFormatError
 from kinfold.base.estimator import Transformer, as_samples
 from kinfold.base.metrics import as_metric
@@ -25,7 +26,7 @@ from kinfold.manifold.neighbours import (
     nearest_of,
     nearest_others,
 )
-from kinfold.manifold.spectrum import centred_spectrum, placed, precision
+from kinfold.manifold.spectrum import Spectrum, centred_spectrum, placed, precision
 
 _ROWS = 1024
 # Points from which the residual variance is measured.
@@ -92,13 +93,14 @@ class Isomap(Transformer):
             landmarks = np.sort(generator(self.seed).permutation(n)[: self.landmarks])
         lengths = geodesics(graph, landmarks)
         between = lengths if len(landmarks) == n else lengths[:, landmarks]
-        spectrum = centred_spectrum(_gram(between), self.n_components)
+        spectrum = _scaling(between, self.n_components)
         embedding = spectrum.coordinates()
         if len(landmarks) < n:
             embedding = np.concatenate([
                 placed(_gram(lengths[:, start : start + _ROWS].T), spectrum.means, embedding, spectrum.values)
                 for start in range(0, n, _ROWS)
             ])  # fmt: skip
+        embedding = as_answer(embedding, "X")
         self._vectors, self._graph, self._landmarks = vectors, graph, landmarks
         self._means, self.eigenvalues_, self.embedding_ = (
             spectrum.means,
@@ -114,15 +116,22 @@ class Isomap(Transformer):
         return self.fit(X).embedding_
 
     def transform(self, X: Any) -> Vectors:
-        """Where vectors (q, d) belong: placed by the shortest paths that begin at their neighbours."""
+        """Where vectors (q, d) belong: placed by the shortest paths that begin at their neighbours.
+
+        A point that was fitted is placed where it was embedded.
+        """
         queries = by_metric(self._samples(X), self.metric)
         base = self.embedding_[self._landmarks]
         parts = []
         for start in range(0, len(queries), _ROWS):
             near = nearest_of(queries[start : start + _ROWS], self._vectors, self.n_neighbors)
             lengths = geodesics_through(self._graph, near)[:, self._landmarks]
-            parts.append(placed(_gram(lengths), self._means, base, self.eigenvalues_))
-        return np.concatenate(parts)
+            points = placed(_gram(lengths), self._means, base, self.eigenvalues_)
+            # Not computed again: beside far points float32 lengths round more than near points are apart.
+            fitted = near.lengths[:, 0] == 0
+            points[fitted] = self.embedding_[near.ids[fitted, 0]]
+            parts.append(points)
+        return as_answer(np.concatenate(parts), "X")
 
     def arrays(self) -> Arrays:
         self._check_fitted()
@@ -187,9 +196,21 @@ class Isomap(Transformer):
         return float(1 - (along * straight).sum() ** 2 / scale) if scale > 0 else 0.0
 
 
-def _gram(lengths: Vectors) -> NDArray[Any]:
-    """-d^2 / 2, whose centring turns distances into inner products."""
-    gram = lengths.astype(precision(max(lengths.shape)), copy=lengths.base is not None)
+def _scaling(between: Vectors, k: int) -> Spectrum:
+    """Classical scaling of lengths (m, m), which may be overwritten, to k coordinates."""
+    # Squares that float32 holds, whatever the lengths: by a power of two, undone at the end.
+    largest = float(between.max())
+    power = 0 if 2**-30 < largest < 2**40 else -math.frexp(largest)[1]
+    gram = _gram(between, precision(len(between)), power)
+    values, vectors, means = centred_spectrum(gram, k)
+    return Spectrum(np.ldexp(values, -2 * power), vectors, np.ldexp(means, -2 * power))
+
+
+def _gram(lengths: Vectors, dtype: Any = np.float64, power: int = 0) -> NDArray[Any]:
+    """-d^2 / 2 of lengths times a power of two; its centring turns distances into inner products."""
+    gram = lengths.astype(dtype, copy=lengths.base is not None)
+    if power:
+        np.ldexp(gram, power, out=gram)
     np.square(gram, out=gram)
     gram *= -0.5
     return gram

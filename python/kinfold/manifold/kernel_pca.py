@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from kinfold.base.arrays import Vectors, as_choice, as_count, as_number
+from kinfold.base.arrays import Vectors, as_answer, as_choice, as_count, as_number
 from kinfold.base.errors import FileFormatError
 from kinfold.base.estimator import Transformer, as_samples
 from kinfold.base.state import JSON, Arrays, check_only, take
 from kinfold.index.base import unit_rows
 from kinfold.manifold.spectrum import centred_spectrum, placed, precision
+from kinfold.transform.eigen import leading
 
 KERNELS = ("linear", "rbf", "poly", "sigmoid", "cosine", "precomputed")
-_ROWS = 1024
+_ROWS = 512
 
 
 class KernelPCA(Transformer):
@@ -64,7 +66,7 @@ class KernelPCA(Transformer):
     def fit(self, X: Any, y: Any = None) -> KernelPCA:
         """Learn from vectors (n, d), at least two, or from their kernel."""
         self._check_params()
-        vectors = as_samples(X, least=2)
+        vectors = as_samples(X, least=2, long=self.kernel == "precomputed")
         n = len(vectors)
         if self.n_components is not None:
             as_count(self.n_components, "n_components", most=n)
@@ -78,12 +80,14 @@ class KernelPCA(Transformer):
         else:
             matrix = self._kernel(vectors, vectors, precision(n))
         spectrum = centred_spectrum(matrix, n if self.n_components is None else self.n_components)
+        if not self._is_inner_product():
+            _warn_of_negative(matrix, spectrum.vectors[0])
         keep = int((spectrum.values > 0).sum()) if self.n_components is None else self.n_components
         if not keep:
             raise ValueError("X: expected vectors that are not all the same in the kernel's space")
+        self.embedding_ = as_answer(np.ascontiguousarray(spectrum.coordinates()[:, :keep]), "X")
         self._vectors, self._means = vectors, spectrum.means
         self.eigenvalues_ = spectrum.values[:keep]
-        self.embedding_ = np.ascontiguousarray(spectrum.coordinates()[:, :keep])
         self.n_features_in_ = n if self.kernel == "precomputed" else vectors.shape[1]
         return self
 
@@ -93,14 +97,16 @@ class KernelPCA(Transformer):
 
     def transform(self, X: Any) -> Vectors:
         """Projections of vectors (q, d), or of their kernel with those that were fitted (q, n)."""
-        vectors = self._samples(X)
+        vectors = self._samples(X, long=self.kernel == "precomputed")
+        # That of centred vectors, whatever a model of an older version says.
+        means = np.zeros_like(self._means) if self.kernel == "linear" else self._means
         parts = []
         for start in range(0, len(vectors), _ROWS):
             rows = vectors[start : start + _ROWS]
             if self.kernel != "precomputed":
                 rows = self._kernel(rows, self._vectors, np.float64)
-            parts.append(placed(rows, self._means, self.embedding_, self.eigenvalues_))
-        return np.concatenate(parts)
+            parts.append(placed(rows, means, self.embedding_, self.eigenvalues_))
+        return as_answer(np.concatenate(parts), "X")
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
@@ -142,18 +148,27 @@ class KernelPCA(Transformer):
         as_number(self.degree, "degree", least=1)
         as_number(self.coef0, "coef0")
 
+    def _is_inner_product(self) -> bool:
+        """Whether the kernel has no negative eigenvalues whatever the vectors are."""
+        if self.kernel == "poly":
+            return self.coef0 >= 0 and float(self.degree).is_integer()
+        return self.kernel not in ("sigmoid", "precomputed")
+
     def _kernel(self, x: Vectors, y: Vectors, dtype: Any) -> NDArray[Any]:
         """The kernel (n, m), some rows at a time."""
         if self.kernel == "cosine":
             x, y = unit_rows(x), unit_rows(y)
         gamma = 1 / y.shape[1] if self.gamma is None else self.gamma
-        x, y = x.astype(dtype, copy=False), y.astype(dtype, copy=False)
+        points, others = x.astype(np.float64), y.astype(np.float64)
+        if self.kernel in ("linear", "rbf"):  # these know differences alone: as short as can be
+            centre = others.mean(axis=0)
+            points -= centre
+            others -= centre
+        lengths = [np.einsum("ij,ij->i", v, v) for v in (points, others)]
         kernel = np.empty((len(x), len(y)), dtype)
-        lengths = [np.einsum("ij,ij->i", v, v) for v in (x, y)]
-        with np.errstate(over="ignore", invalid="ignore"):
+        with np.errstate(over="ignore", invalid="ignore", under="ignore"):
             for start in range(0, len(x), _ROWS):
-                block = kernel[start : start + _ROWS]
-                np.matmul(x[start : start + _ROWS], y.T, out=block)
+                block = points[start : start + _ROWS] @ others.T
                 if self.kernel == "rbf":
                     block *= -2
                     block += lengths[0][start : start + _ROWS, None]
@@ -168,6 +183,20 @@ class KernelPCA(Transformer):
                         np.power(block, self.degree, out=block)
                     else:
                         np.tanh(block, out=block)
+                kernel[start : start + _ROWS] = block
         if not np.isfinite(kernel.sum(dtype=np.float64)):
             raise ValueError("X: expected vectors whose kernel is finite; a smaller gamma may do")
         return kernel
+
+
+def _warn_of_negative(matrix: NDArray[Any], first: NDArray[np.float64]) -> None:
+    """Warns of a centred kernel (n, n), which is overwritten, with negative eigenvalues; first is its eigenvector."""
+    largest = float(first @ (matrix @ first.astype(matrix.dtype)))
+    least = -float(leading(np.negative(matrix, out=matrix), 1)[0][0])
+    if -least > (1e-5 if matrix.dtype == np.float64 else 5e-3) * largest:
+        warnings.warn(
+            f"X: the kernel is no inner product: beside its largest eigenvalue {largest:.3g} there is {least:.3g}, "
+            "and what belongs to negative ones is left out",
+            UserWarning,
+            stacklevel=3,
+        )

@@ -213,7 +213,8 @@ class LocalPCA(Transformer):
     def _blocks(self, vectors: Vectors, centroids: Any, components: Any) -> Any:
         """Squared distances to means and to subspaces, float64 (rows, K), some rows at a time."""
         count, p, d = components.shape
-        centre = centroids.mean(axis=0, dtype=np.float64)
+        # Among the most of the cells: a mean would follow one that is far, and their differences drown.
+        centre = np.sort(centroids, axis=0)[(count - 1) // 2].astype(np.float64)
         means = centroids - centre
         stack = components.reshape(-1, d).astype(np.float64)
         offsets = np.einsum("kpd,kd->kp", components, means, dtype=np.float64)

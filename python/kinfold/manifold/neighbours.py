@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -13,6 +14,7 @@ from kinfold.base.arrays import Ids, Vectors
 from kinfold.base.metrics import as_metric
 from kinfold.base.neighbours import exact_neighbours, self_neighbours
 from kinfold.index.base import unit_rows
+from kinfold.quantize.kmeans import lift
 
 METRICS = ("l2", "cosine")
 
@@ -43,14 +45,20 @@ def by_metric(vectors: Vectors, metric: str) -> Vectors:
 
 def nearest_others(vectors: Vectors, k: int) -> Lists:
     """The min(k, n - 1) nearest other rows of each row."""
-    found = self_neighbours(vectors, min(k, len(vectors) - 1))
-    return Lists(found.ids, np.sqrt(found.distances))
+    power = lift(vectors)
+    found = self_neighbours(_times(vectors, power), min(k, len(vectors) - 1))
+    return Lists(found.ids, _times(np.sqrt(found.distances), -power))
 
 
 def nearest_of(queries: Vectors, vectors: Vectors, k: int) -> Lists:
     """The min(k, n) nearest of the vectors to each query."""
-    found = exact_neighbours(queries, vectors, min(k, len(vectors)))
-    return Lists(found.ids, np.sqrt(found.distances))
+    power = lift(queries, vectors)
+    found = exact_neighbours(_times(queries, power), _times(vectors, power), min(k, len(vectors)))
+    return Lists(found.ids, _times(np.sqrt(found.distances), -power))
+
+
+def _times(x: Vectors, power: int) -> Vectors:
+    return np.ldexp(x, power) if power else x
 
 
 def distance_graph(lists: Lists) -> DistanceGraph:
@@ -90,21 +98,26 @@ def connected(vectors: Vectors, graph: DistanceGraph, *, warn: bool = True) -> D
             UserWarning,
             stacklevel=3,
         )
-    parts = [np.flatnonzero(labels == name) for name in names]
+    # Of each part the nearest point to all points of the parts before; of these, the nearest for each such part.
+    order = np.argsort(labels, kind="stable")
+    bounds = np.append(np.flatnonzero(np.diff(labels[order], prepend=-1)), len(order))
     ends, lengths = [], []
-    for i, part in enumerate(parts):
-        for other in parts[:i]:
-            near = exact_neighbours(vectors[part], vectors[other], 1)
-            at = int(near.distances[:, 0].argmin())
-            ends.append((part[at], other[near.ids[at, 0]]))
-            lengths.append(np.sqrt(near.distances[at, 0]))
-    a, b = np.array(ends).T
+    for first, last in pairwise(bounds[1:]):
+        part, before = order[first:last], order[:first]
+        near = nearest_of(vectors[before], vectors[part], 1)
+        own, length = part[near.ids[:, 0]], near.lengths[:, 0]
+        best = np.lexsort((before, own, length, labels[before]))
+        best = best[np.diff(labels[before][best], prepend=-1) != 0]
+        ends.append(np.stack([own[best], before[best]]))
+        lengths.append(length[best])
+    a, b = np.concatenate(ends, axis=1)
+    between = np.concatenate(lengths)
     rows = np.concatenate([graph.rows(), a, b])
     columns = np.concatenate([graph.neighbours, b, a])
     order = np.lexsort((columns, rows))
     starts = np.zeros(len(vectors) + 1, np.int64)
     np.cumsum(np.bincount(rows, minlength=len(vectors)), out=starts[1:])
-    values = np.concatenate([graph.lengths, lengths, lengths])[order]
+    values = np.concatenate([graph.lengths, between, between])[order]
     return DistanceGraph(starts, columns[order].astype(np.int32), values.astype(np.float32))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -45,6 +46,11 @@ def centred_spectrum(matrix: NDArray[Any], k: int) -> Spectrum:
     Eigenvalues that rounding may have made count as zero. Of each vector the entry of largest magnitude is positive.
     """
     n = len(matrix)
+    # Where sums would overflow or products vanish, by a power of two: exact, and undone at the end.
+    largest = max(float(matrix.max()), -float(matrix.min()))
+    power = 0 if 2**-50 < largest < 2**50 else -math.frexp(largest)[1]
+    if power:
+        np.ldexp(matrix, power, out=matrix)
     means = np.zeros(n)
     for start in range(0, n, _ROWS):
         means += matrix[start : start + _ROWS].sum(axis=0, dtype=np.float64)
@@ -58,7 +64,8 @@ def centred_spectrum(matrix: NDArray[Any], k: int) -> Spectrum:
     values, vectors = leading(matrix, k)
     noise = np.finfo(matrix.dtype).eps * np.sqrt(n) * max(values[0], 0)
     values = np.where(values > noise, values, 0)
-    return Spectrum(values, signed(vectors) * (values > 0)[:, None], means)
+    vectors = signed(vectors) * (values > 0)[:, None]
+    return Spectrum(np.ldexp(values, -power), vectors, np.ldexp(means, -power))
 
 
 def signed(vectors: _Floats) -> _Floats:
@@ -71,10 +78,12 @@ def signed(vectors: _Floats) -> _Floats:
 def placed(rows: NDArray[Any], means: _Floats, coordinates: Vectors, values: _Floats) -> Vectors:
     """Coordinates (q, k) of new points from their rows (q, m) of the matrix before centring.
 
-    means (m,), coordinates (m, k), values (k,) : of the points that the columns stand for. As the coordinates sum to
-    zero, only the means of the columns matter. Bengio et al., NIPS 2003.
+    means (m,), coordinates (m, k), values (k,) : of the points that the columns stand for. Bengio et al., NIPS 2003.
     """
     inverse = np.divide(1, values, out=np.zeros_like(values), where=values > 0)
-    projection = coordinates * inverse
-    points: Vectors = ((rows - means) @ projection).astype(np.float32)
+    centred = rows - means
+    # The coordinates sum to zero but for rounding, which a large common part would multiply.
+    centred -= centred.mean(axis=1, keepdims=True)
+    with np.errstate(over="ignore", invalid="ignore"):
+        points: Vectors = ((centred @ coordinates) * inverse).astype(np.float32)
     return points

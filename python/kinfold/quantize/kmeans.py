@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import warnings
 from collections.abc import Callable, Mapping
 from typing import Any, ClassVar, TypeAlias
 
@@ -16,17 +18,25 @@ from kinfold.base.random import generator
 from kinfold.base.state import JSON, Arrays, Restorable, check_only, take, take_param
 
 Nearest: TypeAlias = Callable[[Vectors, Vectors], tuple[Ids, Vectors]]
-# Beyond this, squared distances overflow float32 and no centroid is nearest.
-_LARGEST = 1e18
+# Fewer vectors a centroid than this say little about where it lies; faiss warns below the same.
+_FEWEST = 39
 INITS = ("auto", "k-means++", "k-means||", "random")
 
 
-def bounded(x: Vectors, name: str) -> Vectors:
-    """The vectors, or ValueError for numbers whose squared distances overflow float32."""
-    largest = max(float(x.max()), -float(x.min())) if x.size else 0.0
-    if largest > _LARGEST:
-        raise ValueError(f"{name}: expected numbers up to {_LARGEST:g}, got {largest:g}")
-    return x
+def warn_of_few(n: int, k: int) -> None:
+    """Warns whoever called the caller that n vectors are few for k centroids."""
+    if k > 1 and n < _FEWEST * k:
+        warnings.warn(
+            f"{k} centroids are learnt from {n} vectors: at least {_FEWEST * k} are advised",
+            UserWarning,
+            stacklevel=3,
+        )
+
+
+def lift(*arrays: Vectors) -> int:
+    """The power of two that brings numbers to about one where their squares would vanish in float32; 0 elsewhere."""
+    largest = max(max(float(x.max()), -float(x.min())) for x in arrays)
+    return -math.frexp(largest)[1] if 0 < largest < 2**-30 else 0
 
 
 def assign(x: Any, centroids: Any) -> tuple[Ids, Vectors]:
@@ -34,8 +44,8 @@ def assign(x: Any, centroids: Any) -> tuple[Ids, Vectors]:
 
     x (n, d), centroids (k, d). Returns int64 (n,) and float32 (n,).
     """
-    codebook = bounded(as_vectors(centroids, "centroids"), "centroids")
-    vectors = bounded(as_vectors(x, "x", dim=codebook.shape[1], empty=True), "x")
+    codebook = as_vectors(centroids, "centroids")
+    vectors = as_vectors(x, "x", dim=codebook.shape[1], empty=True)
     if not len(vectors):
         return np.empty(0, np.int64), np.empty(0, np.float32)
     labels, distances = _core.quantize.Clustering(vectors).assign(codebook)
@@ -117,18 +127,29 @@ class KMeans(Restorable):
         """
         if nearest is not None and self.batch is not None:
             raise ValueError("nearest: expected none with mini-batches")
-        vectors = bounded(as_vectors(x, "x"), "x")
+        vectors = as_vectors(x, "x")
         if len(vectors) < self.k:
             raise ValueError(f"x: expected at least k = {self.k} vectors, got {len(vectors)}")
+        if start is None:
+            warn_of_few(len(vectors), self.k)
+        return self._learn(vectors, start, nearest)
+
+    def _learn(self, vectors: Vectors, start: Any = None, nearest: Nearest | None = None) -> KMeans:
+        """`fit` of at least k vectors, without a warning of few."""
         random = generator(self.seed)
         if self.sample is not None and len(vectors) > self.sample * self.k:
             rows = random.choice(len(vectors), self.sample * self.k, replace=False)
             vectors = vectors[np.sort(rows)]
         given = None
         if start is not None:
-            given = bounded(as_vectors(start, "start", dim=vectors.shape[1]), "start")
+            given = as_vectors(start, "start", dim=vectors.shape[1])
             if len(given) != self.k:
                 raise ValueError(f"start: expected k = {self.k} centroids, got {len(given)}")
+        # Exact, and undone at the end. Spherical centroids have a size of their own.
+        power = 0 if self.spherical else lift(vectors)
+        if power:
+            vectors = np.ldexp(vectors, power)
+            given = None if given is None else np.ldexp(given, power)
         clustering = _core.quantize.Clustering(vectors)
         best: tuple[float, Vectors, list[float], int] | None = None
         for _ in range(self.restarts):
@@ -141,7 +162,9 @@ class KMeans(Restorable):
             if best is None or history[-1] < best[0]:
                 best = history[-1], centroids, history, repaired
         assert best is not None
-        self.inertia, self._centroids, self.inertia_history, self.repaired = best
+        self._centroids, self.repaired = np.ldexp(best[1], -power) if power else best[1], best[3]
+        self.inertia_history = [math.ldexp(value, -2 * power) for value in best[2]]
+        self.inertia = self.inertia_history[-1]
         return self
 
     def assign(self, x: Any) -> Ids:
@@ -246,7 +269,7 @@ class KMeans(Restorable):
             seed=take_param(params, "seed", int),
         )
         centroids = take(arrays, "centroids", np.float32, (model.k, None))
-        centroids = bounded(as_vectors(centroids, "centroids"), "centroids")
+        centroids = as_vectors(centroids, "centroids")
         history = take(arrays, "inertia_history", np.float64, (None,))
         model._centroids = centroids
         model.inertia_history = [float(value) for value in history]

@@ -12,7 +12,7 @@ from kinfold.base.arrays import Ids, Vectors, as_array, as_count, as_vectors
 from kinfold.base.errors import FileFormatError, NotTrainedError
 from kinfold.base.progress import progress
 from kinfold.base.state import JSON, Arrays, Restorable, check_only, check_range, take, take_param
-from kinfold.quantize.kmeans import KMeans, bounded
+from kinfold.quantize.kmeans import KMeans
 from kinfold.quantize.optimized import parametric_rotation
 from kinfold.quantize.product import ProductQuantizer
 from kinfold.transform.moments import Moments
@@ -111,7 +111,7 @@ class LocallyOptimizedPQ(Restorable):
 
         The order of the rows does not matter but for rounding.
         """
-        x = bounded(as_vectors(residuals, "residuals"), "residuals")
+        x = as_vectors(residuals, "residuals")
         n_cells = as_count(n_cells, "n_cells", most=1 << 24)
         of = self._cells(cells, len(x), n_cells)
         n, d = x.shape
@@ -165,7 +165,7 @@ class LocallyOptimizedPQ(Restorable):
                 if part.shape[1]:
                     start = np.ascontiguousarray(base[j, :, : part.shape[1]])
                     means = KMeans(self.k, iterations=steps, seed=self.seed + j, verbose=False)
-                    books[g, j, :, : part.shape[1]] = means.fit(part, start=start).centroids
+                    books[g, j, :, : part.shape[1]] = means._learn(part, start).centroids
         return books
 
     def local(self, residuals: Any, cells: Any) -> Vectors:
@@ -255,7 +255,7 @@ class LocallyOptimizedPQ(Restorable):
         return lopq
 
     def _checked(self, residuals: Any) -> Vectors:
-        return bounded(as_vectors(residuals, "residuals", dim=self.dim, empty=True), "residuals")
+        return as_vectors(residuals, "residuals", dim=self.dim, empty=True)
 
     @staticmethod
     def _cells(cells: Any, n: int, n_cells: int) -> Ids:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
@@ -24,7 +25,7 @@ from kinfold.base.state import (
     take_param,
 )
 from kinfold.quantize.allocation import allocate, subspace_sizes
-from kinfold.quantize.kmeans import bounded
+from kinfold.quantize.kmeans import lift
 from kinfold.quantize.product import ProductQuantizer
 from kinfold.transform.eigen import leading
 from kinfold.transform.moments import Moments
@@ -104,7 +105,7 @@ class OPQ(Restorable):
 
     def fit(self, x: Any) -> OPQ:
         """Learn the rotation from vectors (n, d), at least as many as a subquantizer has codewords."""
-        vectors = bounded(as_vectors(x, "x"), "x")
+        vectors = as_vectors(x, "x")
         n, d = vectors.shape
         keep = d if self.dim is None else self.dim
         k = 1 << self.bits
@@ -115,6 +116,8 @@ class OPQ(Restorable):
         if n > self.sample:
             rows = generator(self.seed).choice(n, max(self.sample, k), replace=False)
             vectors = vectors[np.sort(rows)]
+        if power := lift(vectors):
+            vectors = np.ldexp(vectors, power)  # exact, and undone at the end
         principal = parametric_rotation(_covariance(vectors), self.m, keep)
         inner = vectors @ principal.T
         first = ProductQuantizer(
@@ -125,6 +128,9 @@ class OPQ(Restorable):
         self.history = []
         if self.method == "non-parametric":
             rotation, books = self._alternate(inner, books)
+        if power:
+            books = np.ldexp(books, -power)
+            self.history = [math.ldexp(value, -2 * power) for value in self.history]
         self._map = Rotation(rotation @ principal)
         self._quantizer = first.adopt(books, keep)
         return self
@@ -136,6 +142,8 @@ class OPQ(Restorable):
         rotation = np.eye(dim)
         labels: list[Any] = [None] * self.m
         decoded = np.empty_like(inner)
+        # Sums of many large products would overflow; their size does not matter.
+        small = np.ldexp(inner, -64) if np.abs(inner).max() > 2**40 else inner
         for step in progress(range(self.iterations), "OPQ", verbose=self.verbose):
             rotated = inner @ rotation.T.astype(np.float32)
             if step:
@@ -154,7 +162,7 @@ class OPQ(Restorable):
                 decoded[:, part] = words[labels[j]]
             self.history.append(_gap(rotated, decoded))
             # argmin ||X R^T - D||: R = U V^T for D^T X = U S V^T (orthogonal Procrustes).
-            u, _, vt = np.linalg.svd((decoded.T @ inner).astype(np.float64))
+            u, _, vt = np.linalg.svd((decoded.T @ small).astype(np.float64))
             rotation = u @ vt
         rotated = inner @ rotation.T.astype(np.float32)
         if self.iterations:

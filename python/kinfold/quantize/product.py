@@ -15,7 +15,7 @@ from kinfold.base.metrics import as_metric
 from kinfold.base.progress import progress
 from kinfold.base.random import generator
 from kinfold.base.state import JSON, Arrays, Restorable, check_only, take, take_param
-from kinfold.quantize.kmeans import KMeans, bounded
+from kinfold.quantize.kmeans import KMeans, warn_of_few
 
 Codes = NDArray[np.uint8]
 # Vectors whose subspaces are worked on at once.
@@ -89,12 +89,14 @@ class ProductQuantizer(Restorable):
 
         start : codebooks (m, 2^bits, s) to go on from; random vectors where None
         """
-        vectors = bounded(as_vectors(x, "x"), "x")
+        vectors = as_vectors(x, "x")
         n, d = vectors.shape
         if n < self.k:
             raise ValueError(f"x: expected at least 2**bits = {self.k} vectors, got {n}")
         if d < self.m:
             raise ValueError(f"m: expected at most the dimension {d}, got {self.m}")
+        if start is None:
+            warn_of_few(n, self.k)
         random = generator(self.seed)
         if n > self.sample * self.k:
             vectors = vectors[np.sort(random.choice(n, self.sample * self.k, replace=False))]
@@ -112,7 +114,7 @@ class ProductQuantizer(Restorable):
                 self.k, iterations=self.iterations, init="random", seed=self.seed + j, verbose=False
             )
             given = None if start is None else np.ascontiguousarray(begin[j, :, : part.shape[1]])
-            books[j, :, : part.shape[1]] = means.fit(part, start=given).centroids
+            books[j, :, : part.shape[1]] = means._learn(part, given).centroids
         self.dim, self._codebooks = d, books
         return self
 
@@ -124,7 +126,8 @@ class ProductQuantizer(Restorable):
             raise ValueError(
                 f"codebooks: expected {(self.m, self.k, size)} finite numbers, got {books.shape}"
             )
-        self.dim, self._codebooks = dim, bounded(books, "codebooks")
+        as_vectors(books.reshape(-1, size), "codebooks")
+        self.dim, self._codebooks = dim, books
         return self
 
     def encode(self, x: Any) -> Codes:
@@ -246,7 +249,7 @@ class ProductQuantizer(Restorable):
 
     def _checked(self, x: Any, name: str) -> Vectors:
         _ = self.codebooks
-        return bounded(as_vectors(x, name, dim=self.dim, empty=True), name)
+        return as_vectors(x, name, dim=self.dim, empty=True)
 
     def _pieces(self, vectors: Vectors) -> Vectors:
         size = self.codebooks.shape[2]

@@ -10,9 +10,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kinfold import _core
-from kinfold.base.arrays import Vectors, as_array, as_choice, as_count, as_number, as_vectors
+from kinfold.base.arrays import (
+    Vectors,
+    as_answer,
+    as_array,
+    as_choice,
+    as_count,
+    as_number,
+    as_vectors,
+)
 from kinfold.base.errors import FileFormatError, NotTrainedError
 from kinfold.base.state import JSON, Arrays, Restorable, check_only, take, take_param
+from kinfold.transform.moments import rest_of, without
 
 _Matrix = NDArray[np.float64]
 
@@ -52,6 +61,7 @@ class LearnedWhitening(Restorable):
         self.shrinkage = as_number(shrinkage, "shrinkage", least=0, most=1)
         self._mean: Vectors | None = None
         self._projection: Vectors = np.empty((0, 0), np.float32)
+        self._rest: Vectors = np.empty(0, np.float32)
 
     def __repr__(self) -> str:
         return f"LearnedWhitening(dim={self.dim}, second={self.second!r}, shrinkage={self.shrinkage:g})"
@@ -105,14 +115,21 @@ class LearnedWhitening(Restorable):
         projection = inverse.T @ rotation
         largest = np.abs(projection).argmax(axis=0)
         projection *= np.where(projection[largest, np.arange(keep)] < 0, -1.0, 1.0)
+        if not np.abs(projection).max() <= np.finfo(np.float32).max:
+            raise ValueError(
+                "pairs: expected differences whose inverse float32 can hold, got a root mean square of "
+                f"{np.sqrt(level):.1g}"
+            )
         self._mean = mean.astype(np.float32)
         self._projection = np.ascontiguousarray(projection, dtype=np.float32)
+        self._rest = rest_of(mean, self._projection, np.ones(keep))
         return self
 
     def transform(self, x: Any) -> Vectors:
         """Vectors (n, d), or one (d,), to float32 (n, dim) or (dim,); not normalised."""
         vectors = as_vectors(x, "x", dim=len(self.mean), empty=True, one=True)
-        projected: Vectors = _core.quantize.linear(vectors, self.mean, self.projection, None)
+        rest = without(self._rest, self.projection)
+        projected = as_answer(_core.quantize.linear(vectors, self.mean, self.projection, rest), "x")
         return projected[0] if np.ndim(x) == 1 else projected
 
     def affine(self) -> tuple[Vectors, Vectors]:
@@ -123,14 +140,15 @@ class LearnedWhitening(Restorable):
         return {"dim": self.dim, "second": self.second, "shrinkage": self.shrinkage}
 
     def arrays(self) -> Arrays:
-        return {"mean": self.mean, "projection": self.projection}
+        rest = {"rest": self._rest} if self._rest.any() else {}
+        return {"mean": self.mean, "projection": self.projection, **rest}
 
     @classmethod
     def from_state(
         cls, params: Mapping[str, JSON], arrays: Mapping[str, NDArray[Any]]
     ) -> LearnedWhitening:
         check_only(params, {"dim", "second", "shrinkage"}, "parameters")
-        check_only(arrays, {"mean", "projection"}, "arrays")
+        check_only(arrays, {"mean", "projection", "rest"}, "arrays")
         try:
             whitening = cls(
                 take_param(params, "dim", (int, type(None))),
@@ -143,7 +161,8 @@ class LearnedWhitening(Restorable):
         projection = take(arrays, "projection", np.float32, (len(mean), whitening.dim))
         if not projection.size:
             raise FileFormatError("array 'projection': expected at least one dimension")
-        whitening._mean, whitening._projection = mean, projection
+        rest = take({"rest": np.zeros_like(mean), **arrays}, "rest", np.float32, (len(mean),))
+        whitening._mean, whitening._projection, whitening._rest = mean, projection, rest
         return whitening
 
     def _second(

@@ -38,3 +38,18 @@ class Moments:
     def covariance(self) -> NDArray[np.float64]:
         """The covariance (d, d), divided by the count."""
         return self.scatter / self.count
+
+
+def rest_of(mean: NDArray[np.float64], projection: Vectors, sizes: NDArray[np.float64]) -> Vectors:
+    """What rounding to float32 took from a mean (d,): float32 (d,), zeros where no answer shows it.
+
+    projection (d, k) : what centred vectors are multiplied by. sizes (k,) : how large answers commonly are
+    """
+    rest = mean - mean.astype(np.float32)
+    seen = (np.abs(rest @ projection) > 1e-4 * sizes).any()
+    return (rest if seen else np.zeros_like(rest)).astype(np.float32)
+
+
+def without(rest: Vectors, projection: Vectors) -> Vectors | None:
+    """What is added to answers because of the rest of a mean; None for nothing."""
+    return -(rest @ projection) if rest.any() else None

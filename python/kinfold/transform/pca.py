@@ -2,20 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from kinfold import _core
-from kinfold.base.arrays import Vectors, as_choice, as_count, as_ndarray, as_number, as_vectors
+from kinfold.base.arrays import (
+    Vectors,
+    as_answer,
+    as_choice,
+    as_count,
+    as_ndarray,
+    as_number,
+    as_vectors,
+)
 from kinfold.base.errors import FileFormatError
 from kinfold.base.estimator import Transformer, as_samples, not_trained
 from kinfold.base.random import generator
 from kinfold.base.state import JSON, Arrays, check_only, take
 from kinfold.transform.eigen import leading
-from kinfold.transform.moments import Moments
+from kinfold.transform.moments import Moments, rest_of, without
 
 _Matrix = NDArray[np.float64]
 _ROWS = 4096
@@ -59,6 +67,7 @@ class PCA(Transformer):
     kind: ClassVar[str] = "transform.PCA"
 
     _mean: Vectors | None = None
+    _rest: Vectors
     _components: Vectors
     _variances: _Matrix
     _total: float
@@ -120,10 +129,14 @@ class PCA(Transformer):
     @property
     def scales(self) -> Vectors:
         """What the components are multiplied by, float32 (dim,): max(variance, floor)^-exponent."""
-        variances = np.maximum(self.variances, self.floor * self.variances.max(initial=0))
+        return self._scales(self.variances)
+
+    def _scales(self, variances: _Matrix) -> Vectors:
+        variances = np.maximum(variances, self.floor * variances.max(initial=0))
         # A direction without any variance, even after the floor, is left as it is.
         powers = np.where(variances > 0, variances, 1) ** -self.exponent
-        return powers.astype(np.float32)
+        with np.errstate(over="ignore"):
+            return powers.astype(np.float32)
 
     def fit(self, X: Any, y: Any = None) -> PCA:
         """Learn from vectors (n, d), at least two, and more than dim of them."""
@@ -197,7 +210,8 @@ class PCA(Transformer):
         many = x.ndim == 2 and len(x) > 0
         vectors = self._samples(x) if many else as_vectors(x, "x", dim=d, empty=True, one=True)
         mean, projection = self.affine()
-        projected: Vectors = _core.quantize.linear(vectors, mean, projection, None)
+        rest = without(self._rest, projection)
+        projected = as_answer(_core.quantize.linear(vectors, mean, projection, rest), "x")
         return projected[0] if x.ndim == 1 else projected
 
     def affine(self) -> tuple[Vectors, Vectors]:
@@ -207,7 +221,9 @@ class PCA(Transformer):
     def inverse_transform(self, y: Any) -> Vectors:
         """The vectors (n, d) nearest to projected ones (n, dim), or (d,) of one (dim,)."""
         projected = as_vectors(y, "y", dim=len(self.components), empty=True, one=True)
-        vectors = projected @ (self.components / self.scales[:, None]) + self.mean
+        with np.errstate(over="ignore", invalid="ignore"):
+            vectors = projected @ (self.components / self.scales[:, None]) + self.mean
+        vectors = as_answer(vectors, "y")
         return vectors[0] if np.ndim(y) == 1 else vectors
 
     def params(self) -> dict[str, JSON]:
@@ -230,12 +246,13 @@ class PCA(Transformer):
             "components": self.components,
             "variances": self.variances,
             "total_variance": np.array([self.total_variance]),
+            **({"rest": self._rest} if self._rest.any() else {}),
         }
 
     @classmethod
     def from_state(cls, params: Mapping[str, JSON], arrays: Mapping[str, NDArray[Any]]) -> PCA:
         check_only(params, {"dim", "whiten", "floor", "shrinkage", "solver", "seed"}, "parameters")
-        check_only(arrays, {"mean", "components", "variances", "total_variance"}, "arrays")
+        check_only(arrays, {"mean", "components", "variances", "total_variance", "rest"}, "arrays")
         pca: PCA = cls._of_params({"solver": "exact", "seed": 0, **params})
         mean = take(arrays, "mean", np.float32, (None,))
         components = take(arrays, "components", np.float32, (pca.dim, len(mean)))
@@ -243,6 +260,7 @@ class PCA(Transformer):
         pca._total = float(take(arrays, "total_variance", np.float64, (1,))[0])
         if not len(components) or not (np.isfinite(pca._variances) & (pca._variances >= 0)).all():
             raise FileFormatError("array 'variances': expected finite numbers >= 0, at least one")
+        pca._rest = take({"rest": np.zeros_like(mean), **arrays}, "rest", np.float32, (len(mean),))
         pca._mean, pca._components, pca.n_features_in_ = mean, components, len(mean)
         return pca
 
@@ -281,12 +299,21 @@ class PCA(Transformer):
     ) -> None:
         """Components (dim, d) with their variances, and the total variance, after shrinkage by a share."""
         keep, d = components.shape
+        variances = (1 - share) * np.maximum(variances, 0) + share * (total / d)
+        if not np.isfinite(self._scales(variances)).all():
+            raise ValueError(
+                "X: expected vectors whose inverse spread float32 can hold, got standard deviations down to "
+                f"{np.sqrt(variances[variances > 0].min()):.1g}"
+            )
         self._total = total
         largest = np.abs(components).argmax(axis=1)
         signs = np.where(components[np.arange(keep), largest] < 0, -1.0, 1.0)
-        self._variances = (1 - share) * np.maximum(variances, 0) + share * (total / d)
+        self._variances = variances
         self._components = np.ascontiguousarray(components * signs[:, None], dtype=np.float32)
         self._mean = mean.astype(np.float32)
+        projection = self._components.T * self._scales(variances)
+        sizes = np.sqrt(variances) * self._scales(variances)
+        self._rest = rest_of(mean, projection, np.maximum(sizes, 1e-3 * sizes.max()))
         self.n_features_in_ = d
         self._stale = False
 
@@ -318,12 +345,22 @@ def _randomized(
     mean = vectors.mean(axis=0, dtype=np.float64)
     total = float(vectors.var(axis=0, dtype=np.float64).sum())
 
+    # Centred before they are multiplied: the mean may be far longer than what varies.
+    def centred() -> Iterator[tuple[slice, Vectors]]:
+        for start in range(0, n, _ROWS):
+            rows = slice(start, start + _ROWS)
+            yield rows, (vectors[rows] - mean).astype(np.float32)
+
     def along(basis: _Matrix) -> _Matrix:
-        return (vectors @ basis.astype(np.float32)).astype(np.float64) - mean @ basis
+        narrow = basis.astype(np.float32)
+        return np.concatenate([block @ narrow for _, block in centred()]).astype(np.float64)
 
     def back(images: _Matrix) -> _Matrix:
-        sums = (vectors.T @ images.astype(np.float32)).astype(np.float64)
-        return sums - np.outer(mean, images.sum(axis=0))
+        narrow = images.astype(np.float32)
+        total = np.zeros((d, narrow.shape[1]))
+        for rows, block in centred():
+            total += block.T @ narrow[rows]
+        return total
 
     width = min(k + _MORE, n - 1, d)
     basis = np.linalg.qr(back(random.standard_normal((n, width))))[0]

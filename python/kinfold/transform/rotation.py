@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kinfold import _core
-from kinfold.base.arrays import Vectors, as_count, as_vectors
+from kinfold.base.arrays import Vectors, as_answer, as_count, as_vectors
 from kinfold.base.errors import FileFormatError
 from kinfold.base.random import generator
 from kinfold.base.state import JSON, Arrays, Restorable, check_only, take
@@ -52,7 +52,7 @@ class Rotation(Restorable):
     def transform(self, x: Any) -> Vectors:
         """Vectors (n, d), or one (d,), to float32 (n, dim) or (dim,)."""
         vectors = as_vectors(x, "x", dim=self.matrix.shape[1], empty=True, one=True)
-        y: Vectors = _core.quantize.linear(vectors, None, self._transposed, self.bias)
+        y = as_answer(_core.quantize.linear(vectors, None, self._transposed, self.bias), "x")
         return y[0] if np.ndim(x) == 1 else y
 
     def inverse_transform(self, y: Any) -> Vectors:
@@ -63,7 +63,8 @@ class Rotation(Restorable):
             back = self.matrix
         else:
             back = np.linalg.pinv(self.matrix.astype(np.float64)).T.astype(np.float32)
-        x = (mapped - self.bias) @ back
+        with np.errstate(over="ignore", invalid="ignore"):
+            x = as_answer((mapped - self.bias) @ back, "y")
         return x[0] if np.ndim(y) == 1 else x
 
     def params(self) -> dict[str, JSON]:
