@@ -529,7 +529,7 @@ class Gallery:
         photos = self._table.by_ids(wanted)
         # A photo on the way that was deleted meanwhile cannot be shown.
         chains = [(ids, s) if photos.keys() >= set(ids) else ([], []) for ids, s in chains]
-        root = self._photos_folder()
+        root = self.root
         return page_content(
             query, hits, chains, photos.__getitem__, root, {**made, **(facts or {})}, truth,
             explainer_of(self.state.model, self._describer_of_queries(), query),
@@ -546,7 +546,7 @@ class Gallery:
     def ids_of(self, names: Sequence[str]) -> list[int | None]:
         """The id of the photo that each name of a ground truth means; None where there is none."""
         photos = {photo.path: photo.id for photo in self._table.described()}
-        paths = match_names(names, photos, root=self._photos_folder())
+        paths = match_names(names, photos, root=self.root)
         return [None if path is None else photos[path] for path in paths]
 
     def groups(
@@ -571,7 +571,7 @@ class Gallery:
         self, groups: Sequence[PhotoGroup], *, facts: dict[str, str] | None = None
     ) -> tuple[str, Any, dict[str, str]]:
         """What a page shows of groups: title, groups and facts for ``report.groups.write_groups``."""
-        root = self._photos_folder()
+        root = self.root
         grouped = sum(len(group.photos) for group in groups)
         made = {"Gallery": str(self.path), "Photos": str(len(self)), "In groups": str(grouped)}
         return (
@@ -611,7 +611,7 @@ class Gallery:
         queries: str | os.PathLike[str] | None = None,
     ) -> list[Evaluation]:
         """evaluate for several ways to re-rank; what ways have in common is computed once."""
-        root = Path(queries) if queries is not None else self._photos_folder()
+        root = Path(queries) if queries is not None else self.root
         names = [_checked_stages(way) for way in ways]
         verify_top = as_count(verify_top, "verify_top")
         return judge(self, ground_truth, names, protocol, root, verify_top)
@@ -669,9 +669,6 @@ class Gallery:
             self._segments.features(photo)
 
     # --- inside ------------------------------------------------------------------------------------
-
-    def _photos_folder(self) -> Path:
-        return Path(self._store.read().photos or "")
 
     @property
     def state(self) -> State:

@@ -151,6 +151,8 @@ class Store:
         path = self.folder / MANIFEST
         if not self.folder.exists():
             raise GalleryError(f"{self.folder}: there is no such gallery")
+        if not self.folder.is_dir():
+            raise GalleryError(f"{self.folder}: is a file, not a gallery")
         if not own_file(path):
             raise GalleryError(f"{self.folder}: is not a gallery (it has no {MANIFEST})")
         with os.fdopen(open_own(path, os.O_RDONLY), "rb") as file:
