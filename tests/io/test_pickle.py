@@ -17,10 +17,10 @@ import kinfold as kf
 from kinfold.base.registry import kinds
 
 
-def joblib_file(thing: Any, folder: Path) -> Any:
+def joblib_file(thing: Any, folder: Path, **how: Any) -> Any:
     joblib = pytest.importorskip("joblib")
     joblib.dump(thing, folder / "thing.joblib")
-    return joblib.load(folder / "thing.joblib")
+    return joblib.load(folder / "thing.joblib", **how)
 
 
 WAYS: dict[str, Callable[[Any, Path], Any]] = {
@@ -29,6 +29,7 @@ WAYS: dict[str, Callable[[Any, Path], Any]] = {
     "copy": lambda thing, _: copy.copy(thing),
     "copy of a copy": lambda thing, _: copy.copy(pickle.loads(pickle.dumps(copy.deepcopy(thing)))),
     "joblib": joblib_file,
+    "joblib mapped": lambda thing, folder: joblib_file(thing, folder, mmap_mode="r"),
 }
 
 

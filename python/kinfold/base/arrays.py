@@ -34,6 +34,13 @@ def aligned(array: NDArray[Any]) -> NDArray[Any]:
     return out
 
 
+def read_only(array: NDArray[Any]) -> NDArray[Any]:
+    """The same numbers to look at: for what is shown of an object's own."""
+    view = array.view()
+    view.flags.writeable = False
+    return view
+
+
 def aligned_empty(size: int) -> NDArray[np.uint8]:
     """Bytes at an address that is a multiple of 64."""
     room = np.empty(size + 64, np.uint8)

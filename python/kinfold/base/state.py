@@ -7,19 +7,25 @@ inside a part is a prefix: ``codec.codebooks``, ``coarse.centroids``.
 from __future__ import annotations
 
 import copy
+import functools
 import inspect
 import json
 import zlib
-from collections.abc import Mapping
-from typing import Any, ClassVar, Protocol, TypeAlias, runtime_checkable
+from collections import deque
+from collections.abc import Callable, Mapping
+from contextlib import nullcontext
+from typing import Any, ClassVar, Protocol, TypeAlias, TypeVar, cast, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
 
 from kinfold.base.errors import FileFormatError, NotTrainedError
+from kinfold.base.locks import Lock
 
 JSON: TypeAlias = Any
 Arrays: TypeAlias = dict[str, NDArray[Any]]
+_Method = TypeVar("_Method", bound=Callable[..., Any])
+_LEARNS = ("fit", "fit_chunks", "partial_fit", "train")
 
 
 @runtime_checkable
@@ -54,7 +60,16 @@ class Restorable:
 
     A shallow copy is an object of its own, too: the two share arrays, which neither of them changes. What is not
     fitted yet, and so has no arrays, is copied attribute by attribute.
+
+    Whatever learns does so ``at_once``.
     """
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        for name in _LEARNS:
+            method = vars(cls).get(name)
+            if inspect.isfunction(method):
+                setattr(cls, name, at_once(method))
 
     def __reduce_ex__(self, protocol: Any) -> Any:
         state = _state_of(self)
@@ -72,10 +87,66 @@ class Restorable:
         made._take_beside(copy.deepcopy(_beside(self, *state)))
         return made
 
+    def _goes_on(self) -> bool:
+        """Whether it holds what files do not keep, to go on from: then it is copied attribute by attribute, too."""
+        return False
+
     def _take_beside(self, beside: Mapping[str, JSON]) -> None:
         """Take over what files do not keep: choices, and what the state knows nothing of. What was checked stays."""
         chosen, held = inspect.signature(type(self)).parameters, vars(self)
         held.update({name: v for name, v in beside.items() if name in chosen or name not in held})
+
+
+def at_once(method: _Method) -> _Method:
+    """A method that changes its object, and parts of it, all at once when it is done, or not at all.
+
+    It works on a draft: an interrupt, an error, or a search beside it finds everything as it was before.
+    """
+
+    @functools.wraps(method)
+    def run(self: Any, *args: Any, **kwargs: Any) -> Any:
+        with getattr(self, "_lock", nullcontext()):
+            held = vars(self)
+            # What ends in an underscore was learnt: it is replaced, never changed.
+            parts = [n for n, v in held.items() if isinstance(v, Restorable) and n[-1] != "_"]
+            copies = {name: copy.copy(held[name]) for name in parts}
+            draft = object.__new__(type(self))
+            vars(draft).update(held, **copies)
+            before = dict(vars(draft))
+            answer = method(draft, *args, **kwargs)
+            changed = {
+                n: v for n, v in vars(draft).items() if n not in before or before[n] is not v
+            }
+            targets = [held, *(vars(held[name]) for name in parts)]
+            values = [changed, *(_but_locks(vars(copies[name])) for name in parts)]
+            # One call in C: neither an interrupt nor another thread comes between.
+            deque(map(dict.update, targets, values), maxlen=0)
+        return self if answer is draft else answer
+
+    return cast(_Method, run)
+
+
+def steady(read: _Method) -> _Method:
+    """A method that reads what ``at_once`` replaces: where its object was trained anew meanwhile, it reads again."""
+
+    @functools.wraps(read)
+    def run(self: Any, *args: Any, **kwargs: Any) -> Any:
+        while True:
+            training = self._training
+            try:
+                answer = read(self, *args, **kwargs)
+            except Exception:
+                if self._training is training:
+                    raise
+                continue
+            if self._training is training:
+                return answer
+
+    return cast(_Method, run)
+
+
+def _but_locks(held: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in held.items() if not isinstance(value, Lock)}
 
 
 def restored(cls: Any, params: Any, arrays: Any) -> Any:
@@ -90,9 +161,9 @@ def restored(cls: Any, params: Any, arrays: Any) -> Any:
         raise FileFormatError(f"not a sound {cls.kind}: {error}") from error
 
 
-def _state_of(thing: Any) -> tuple[dict[str, JSON], Arrays] | None:
+def _state_of(thing: Restorable) -> tuple[dict[str, JSON], Arrays] | None:
     """Parameters and arrays; None for what is not fitted, or no kind that can be saved."""
-    if not isinstance(thing, Stateful):
+    if not isinstance(thing, Stateful) or thing._goes_on():
         return None
     try:
         params, arrays = thing.params(), thing.arrays()
@@ -110,8 +181,9 @@ def _checksum(array: NDArray[Any]) -> int:
 def _from_pickle(cls: Any, params: Any, arrays: Any, sums: Any, beside: Any) -> Any:
     parts = (params, arrays, sums, beside)
     plain = all(isinstance(part, dict) for part in parts) and sums.keys() == arrays.keys()
-    if not plain or not all(type(array) is np.ndarray for array in arrays.values()):
+    if not plain or not all(isinstance(array, np.ndarray) for array in arrays.values()):
         raise FileFormatError("pickle: damaged: not the state of an object")
+    arrays = {name: np.asarray(array) for name, array in arrays.items()}  # joblib maps them
     for name, array in arrays.items():
         if array.dtype.hasobject or _checksum(array) != sums[name]:
             raise FileFormatError(f"pickle: array '{name}' is damaged: its checksum is wrong")

@@ -13,7 +13,16 @@ from kinfold.base.arrays import Ids, Vectors, aligned, as_count, as_number
 from kinfold.base.errors import FileFormatError
 from kinfold.base.metrics import inner_metric
 from kinfold.base.ranking import Neighbours
-from kinfold.base.state import JSON, Arrays, add_prefix, check_only, strip_prefix, take, take_param
+from kinfold.base.state import (
+    JSON,
+    Arrays,
+    add_prefix,
+    at_once,
+    check_only,
+    strip_prefix,
+    take,
+    take_param,
+)
 from kinfold.index.base import RangeResult
 from kinfold.index.codecs.raw import ByteVectors, RawVectors, rows_of_blocks
 from kinfold.index.parts import check_codec, described, part_from
@@ -66,7 +75,6 @@ class CandidateIndex(SegmentedIndex):
         check_codec(self.codec, self.dim, self.metric)
         self.proposer = proposer
         self.checks = as_count(checks, "checks", least=0)
-        self._rows = _Rows(self.codec, proposer)
 
     def __repr__(self) -> str:
         return f"CandidateIndex({self.proposer!r}, {self.codec!r}, metric={self.metric!r}, n={len(self)})"
@@ -85,7 +93,12 @@ class CandidateIndex(SegmentedIndex):
         """
         with self._lock:
             if not self.is_trained and hasattr(x, "__len__") and len(x):
-                self.train(x)
+                return self._train_and_add(x, ids, verbose)
+        return super().add(x, ids, verbose=verbose)
+
+    @at_once
+    def _train_and_add(self, x: Any, ids: Any, verbose: bool) -> Ids:
+        self.train(x)
         return super().add(x, ids, verbose=verbose)
 
     def search(
@@ -189,7 +202,7 @@ class CandidateIndex(SegmentedIndex):
 
     @property
     def _packing(self) -> Packing:
-        return self._rows
+        return _Rows(self.codec, self.proposer)
 
     def _learn(self, x: Vectors) -> None:
         self.codec.fit(x, np.zeros(len(x), np.int64), None)

@@ -251,6 +251,7 @@ class CellIndex(SegmentedIndex):
         inner = self._transformed(x)
         self.coarse.fit(inner)
         self.codec.fit(inner, self.coarse.assign(inner), self.coarse)
+        vars(self).pop("_engine", None)  # of a coarse partition of before
 
     def _decoded(self, batch: Batch) -> Vectors:
         inner = self.codec.decode(batch.rows, batch.cells, self.coarse)

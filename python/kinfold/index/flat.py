@@ -10,7 +10,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kinfold import _core
-from kinfold.base.arrays import Ids, Vectors, as_choice, as_count, as_ids, as_number, as_vectors
+from kinfold.base.arrays import (
+    Ids,
+    Vectors,
+    as_choice,
+    as_count,
+    as_ids,
+    as_number,
+    as_vectors,
+    read_only,
+)
 from kinfold.base.errors import FileFormatError
 from kinfold.base.locks import Lock
 from kinfold.base.metrics import as_metric
@@ -68,8 +77,8 @@ class FlatIndex(Restorable):
 
     @property
     def ids(self) -> Ids:
-        """The stored ids, in the order of the rows."""
-        return self._rows.ids
+        """The stored ids, in the order of the rows; read-only."""
+        return read_only(self._rows.ids)
 
     def train(self, x: Any) -> FlatIndex:
         """Nothing to learn; there so that all indexes are used alike."""
@@ -82,16 +91,17 @@ class FlatIndex(Restorable):
         Raises ValueError for ids that are there already or occur twice.
         """
         vectors = self._prepared(x, "x", empty=True)
+        given = None if ids is None else as_ids(ids, "ids", n=len(vectors))
         with self._lock:
             rows = self._rows
-            if ids is None:
+            if given is None:
                 if rows.next_id + len(vectors) > 1 << 63:
                     raise ValueError(
                         f"ids: none are left to number on from {rows.next_id}; give ids"
                     )
                 new_ids = np.arange(rows.next_id, rows.next_id + len(vectors), dtype=np.int64)
             else:
-                new_ids = as_ids(ids, "ids", n=len(vectors))
+                new_ids = given
                 if len(np.unique(new_ids)) != len(new_ids):
                     raise ValueError("ids: expected each id once, got one twice")
                 present = new_ids[np.isin(new_ids, rows.ids)]
@@ -99,6 +109,9 @@ class FlatIndex(Restorable):
                     raise ValueError(f"ids: {present[0]} is in the index already; use update")
             if not len(vectors):
                 return new_ids
+            # Behind the present rows, whatever an interrupted addition left there; seen when the rows are.
+            if len(rows.scan) != len(rows.ids):  # TEMP
+                rows = self._scan_of(rows.vectors, rows.ids, rows.next_id)
             rows.scan.append(vectors)
             self._rows = _Rows(
                 self._vector_store.extended(rows.vectors, vectors),
@@ -125,14 +138,15 @@ class FlatIndex(Restorable):
         wanted = as_ids(ids, "ids", n=len(vectors))
         with self._lock:
             rows = self._rows
-            where = self._rows_of(wanted)
+            where = _places(rows.ids, wanted)
             fresh = rows.vectors.copy()
             fresh[where] = vectors
             self._rows = self._scan_of(fresh, rows.ids, rows.next_id)
 
     def reconstruct(self, ids: Any) -> Vectors:
         """The stored vectors (n, d) of ids; for "cosine" they have length one."""
-        return self._rows.vectors[self._rows_of(as_ids(ids, "ids"))]
+        rows = self._rows
+        return rows.vectors[_places(rows.ids, as_ids(ids, "ids"))]
 
     def search(
         self, queries: Any, k: int = 10, *, filter: Any = None, threads: int = 0, scan: str = "auto"
@@ -253,16 +267,17 @@ class FlatIndex(Restorable):
         scan.append(vectors)
         return _Rows(vectors, ids, scan, next_id)
 
-    def _rows_of(self, ids: Ids) -> NDArray[np.intp]:
-        stored = self._rows.ids
-        order = np.argsort(stored, kind="stable")
-        where = np.searchsorted(stored, ids, sorter=order)
-        found = np.zeros(len(ids), bool)
-        inside = where < len(stored)
-        found[inside] = stored[order[where[inside]]] == ids[inside]
-        if not found.all():
-            raise ValueError(f"ids: {ids[~found][0]} is not in the index")
-        return order[where]
+
+def _places(stored: Ids, ids: Ids) -> NDArray[np.intp]:
+    """The rows of ids; ValueError for one that is not stored."""
+    order = np.argsort(stored, kind="stable")
+    where = np.searchsorted(stored, ids, sorter=order)
+    found = np.zeros(len(ids), bool)
+    inside = where < len(stored)
+    found[inside] = stored[order[where[inside]]] == ids[inside]
+    if not found.all():
+        raise ValueError(f"ids: {ids[~found][0]} is not in the index")
+    return order[where]
 
 
 class _Store:

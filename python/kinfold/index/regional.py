@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kinfold import _core
-from kinfold.base.arrays import Ids, Vectors, as_choice, as_count, as_vectors
+from kinfold.base.arrays import Ids, Vectors, as_choice, as_count, as_vectors, read_only
 from kinfold.base.errors import FileFormatError
 from kinfold.base.locks import Lock
 from kinfold.base.ranking import Neighbours
@@ -79,12 +79,12 @@ class RegionalIndex(Restorable):
     @property
     def vectors(self) -> Vectors:
         """The regions of all items, float32 (r, dim): what an index for shortlists holds, ids being their rows."""
-        return self._rows.vectors
+        return read_only(self._rows.vectors)
 
     @property
     def starts(self) -> Ids:
         """Item i has the rows starts[i] to starts[i + 1]: int64 (n + 1,)."""
-        return self._rows.starts
+        return read_only(self._rows.starts)
 
     def add(self, items: Iterable[Any]) -> RegionalIndex:
         """Add items, an array (regions, dim) each, with at least one region."""
@@ -93,6 +93,11 @@ class RegionalIndex(Restorable):
             added = np.concatenate(parts)
             with self._lock:
                 vectors, starts = self._rows
+                # Behind the present rows, whatever an interrupted addition left there.
+                if len(self._scan) != len(vectors):  # TEMP
+                    scan = _core.scan.RegionScan(self.dim)
+                    scan.append(vectors)
+                    self._scan = scan
                 self._scan.append(added)
                 ends = starts[-1] + np.cumsum([len(part) for part in parts])
                 self._rows = _Rows(np.concatenate([vectors, added]), np.concatenate([starts, ends]))

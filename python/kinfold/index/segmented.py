@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar, NamedTuple, TypeVar
 
@@ -16,7 +17,16 @@ from kinfold.base.locks import Lock
 from kinfold.base.metrics import as_metric
 from kinfold.base.progress import progress
 from kinfold.base.ranking import Neighbours
-from kinfold.base.state import JSON, Arrays, Restorable, add_prefix, check_only, strip_prefix, take
+from kinfold.base.state import (
+    JSON,
+    Arrays,
+    Restorable,
+    add_prefix,
+    check_only,
+    steady,
+    strip_prefix,
+    take,
+)
 from kinfold.index.base import filter_rows, unit_rows
 from kinfold.index.store import (
     Batch,
@@ -63,12 +73,20 @@ class SegmentedIndex(Restorable, ABC):
     # What of a search is counted: names in the statistics of the compiled search.
     _counters: ClassVar[tuple[str, ...]] = ("rows", "scored")
 
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        for name in ("search", "range_search"):
+            if name in vars(cls):
+                setattr(cls, name, steady(vars(cls)[name]))
+
     def __init__(self, dim: int, metric: str) -> None:
         self.dim = as_count(dim, "dim", most=1 << 20)
         self.metric = as_metric(metric)
         self._fine: Fine | None = None
         self._lock = Lock()
         self._state: State | None = None
+        self._training: object = None  # another after each
+        self._counting = Lock()
         self._totals = dict.fromkeys(("queries", *self._counters), 0)
 
     # --- what each index says ------------------------------------------------------------------------
@@ -148,6 +166,7 @@ class SegmentedIndex(Restorable, ABC):
             if len(self):
                 raise ValueError("train: the index holds vectors; train a new one")
             self._learn(vectors)
+            self._training = object()
             self._state = self._made((), 0)
         return self
 
@@ -158,46 +177,43 @@ class SegmentedIndex(Restorable, ABC):
         ids : one for each vector; not with an iterator
         Raises ValueError for ids that are there already or occur twice.
         """
-        self._now  # noqa: B018
+        before, training = self._now, self._training
+        if ids is not None:
+            if _is_stream(x):
+                raise ValueError("ids: expected none with an iterator of arrays")
+            ids = as_ids(ids, "ids", n=len(x))
+            if len(np.unique(ids)) != len(ids):
+                raise ValueError("ids: expected each id once, got one twice")
+            _refuse_known(ids, before.segments)
+        # Without the lock: where x is an iterator it may wait for whatever others do with the index.
+        made: list[Segment] = []
+        batches: list[Batch] = []
+        waiting = n = 0
+        for piece in self._pieces(x, verbose):
+            # Numbered from 0 until it is known where the numbers go on.
+            own = np.arange(n, n + len(piece)) if ids is None else ids[n : n + len(piece)]
+            n += len(piece)
+            batches.append(self._encoded(piece, own))
+            waiting += len(piece)
+            if waiting >= _SEGMENT:
+                made.append(seal(Batch.joined(batches), self._packing))
+                batches, waiting = [], 0
+        if waiting:
+            made.append(seal(Batch.joined(batches), self._packing))
         with self._lock:
-            state = self._now
-            if ids is not None:
-                if _is_stream(x):
-                    raise ValueError("ids: expected none with an iterator of arrays")
-                ids = as_ids(ids, "ids", n=len(x))
-                if len(np.unique(ids)) != len(ids):
-                    raise ValueError("ids: expected each id once, got one twice")
-                for segment in state.segments:
-                    there = segment.find(ids) >= 0
-                    if there.any():
-                        raise ValueError(
-                            f"ids: {ids[there][0]} is in the index already; use update"
-                        )
-            segments, next_id = list(state.segments), state.next_id
-            batches: list[Batch] = []
-            added: list[Ids] = []
-            waiting = 0
-            for piece, start in self._pieces(x, verbose):
-                if ids is None:
-                    if next_id + len(piece) > 1 << 63:
-                        raise ValueError(
-                            f"ids: none are left to number on from {next_id}; give ids"
-                        )
-                    own = np.arange(next_id, next_id + len(piece), dtype=np.int64)
-                else:
-                    own = ids[start : start + len(piece)]
-                if len(own):
-                    next_id = max(next_id, int(own.max()) + 1)
-                added.append(own)
-                batches.append(self._encoded(piece, own))
-                waiting += len(piece)
-                if waiting >= _SEGMENT:
-                    segments.append(seal(Batch.joined(batches), self._packing))
-                    batches, waiting = [], 0
-            if waiting:
-                segments.append(seal(Batch.joined(batches), self._packing))
-            self._state = self._made(settled(segments, self._packing), next_id)
-            return np.concatenate(added) if added else np.empty(0, np.int64)
+            state = self._trained_still(training)
+            if ids is None:
+                first = state.next_id
+                if first + n > 1 << 63:
+                    raise ValueError(f"ids: none are left to number on from {first}; give ids")
+                ids = np.arange(first, first + n)
+                made = [replace(segment, ids=segment.ids + first) for segment in made]
+            elif state is not before:
+                _refuse_known(ids, state.segments)
+            if n:
+                next_id = max(state.next_id, int(ids.max()) + 1)
+                self._state = self._made(settled([*state.segments, *made], self._packing), next_id)
+            return ids
 
     def remove(self, ids: Any) -> int:
         """Remove vectors by id and return how many were there; unknown ids are ignored."""
@@ -220,18 +236,20 @@ class SegmentedIndex(Restorable, ABC):
         wanted = as_ids(ids, "ids", n=len(vectors))
         # Of an id that is given twice the last vector counts.
         last = len(wanted) - 1 - np.unique(wanted[::-1], return_index=True)[1]
+        wanted, vectors = wanted[last], vectors[last]
+        _located(wanted, self._now.segments)
+        if not len(wanted):
+            return
+        training = self._training
+        fresh = seal(self._encoded(vectors, wanted), self._packing)
         with self._lock:
-            self._located(wanted)
-            state = self._now
+            state = self._trained_still(training)
             segments = []
-            for segment in state.segments:
-                rows = segment.find(wanted[last])
-                rows = rows[rows >= 0]
+            for segment, _, rows in _located(wanted, state.segments):
                 segments.append(segment.without(rows) if len(rows) else segment)
-            if len(last):
-                segments.append(seal(self._encoded(vectors[last], wanted[last]), self._packing))
-            self._state = self._made(settled(segments, self._packing), state.next_id)
+            self._state = self._made(settled([*segments, fresh], self._packing), state.next_id)
 
+    @steady
     def reconstruct(self, ids: Any) -> Vectors:
         """What is stored of the vectors with these ids, float32 (n, d): decoded and transformed back.
 
@@ -239,7 +257,7 @@ class SegmentedIndex(Restorable, ABC):
         """
         wanted = as_ids(ids, "ids")
         out = np.empty((len(wanted), self.dim), np.float32)
-        for segment, mine, rows in self._located(wanted):
+        for segment, mine, rows in _located(wanted, self._now.segments):
             batch = segment.batch(self._packing, rows)
             if self._fine is not None:
                 out[mine] = self._fine.decode(np.asarray(batch.fine))
@@ -267,13 +285,13 @@ class SegmentedIndex(Restorable, ABC):
         """Take over the rows of an index that was trained alike; ValueError where it was not, or for common ids."""
         if other is self or type(other) is not type(self):
             raise ValueError(f"other: expected another {type(self).__name__}")
-        mine, theirs = self._learnt(), other._learnt()
-        same = mine.keys() == theirs.keys() and all(
-            np.array_equal(mine[name], theirs[name]) for name in mine
-        )
-        if not same or self._choices() != other._choices():
-            raise ValueError("other: expected an index with the same parts, trained alike")
         with self._lock:
+            mine, theirs = self._learnt(), other._learnt()
+            same = mine.keys() == theirs.keys() and all(
+                np.array_equal(mine[name], theirs[name]) for name in mine
+            )
+            if not same or self._choices() != other._choices():
+                raise ValueError("other: expected an index with the same parts, trained alike")
             state, more = self._now, other._now
             for segment in state.segments:
                 common = segment.find(more.ids) >= 0
@@ -290,6 +308,7 @@ class SegmentedIndex(Restorable, ABC):
 
         kin.save(self, path)
 
+    @steady
     def arrays(self) -> Arrays:
         """What was learnt, and the rows in one segment."""
         state = self._now
@@ -306,8 +325,7 @@ class SegmentedIndex(Restorable, ABC):
         vectors = as_vectors(x, name, dim=self.dim, empty=empty, one=one, long=cosine)
         return unit_rows(vectors) if cosine else vectors
 
-    def _pieces(self, x: Any, verbose: bool) -> Iterator[tuple[Vectors, int]]:
-        start = 0
+    def _pieces(self, x: Any, verbose: bool) -> Iterator[Vectors]:
         for array in x if _is_stream(x) else [x]:
             whole = array if isinstance(array, np.ndarray) else as_vectors(array, "x", empty=True)
             if whole.ndim != 2 or len(whole) == 0:
@@ -317,24 +335,19 @@ class SegmentedIndex(Restorable, ABC):
             if len(whole) > _CHUNK:
                 spans = progress(spans, "add", verbose=verbose)
             for at in spans:
-                piece = self._prepared(whole[at : at + _CHUNK], "x")
-                yield piece, start
-                start += len(piece)
+                yield self._prepared(whole[at : at + _CHUNK], "x")
 
-    def _located(self, ids: Ids) -> list[tuple[Segment, NDArray[np.intp], NDArray[np.intp]]]:
-        """Segments with positions in ``ids`` and rows; ValueError for an id that is not there."""
-        found, missing = [], np.ones(len(ids), bool)
-        for segment in self._now.segments:
-            rows = segment.find(ids)
-            mine = np.flatnonzero(rows >= 0)
-            missing[mine] = False
-            found.append((segment, mine, rows[mine]))
-        if missing.any():
-            raise ValueError(f"ids: {ids[missing][0]} is not in the index")
-        return found
+    def _trained_still(self, training: object) -> State:
+        """The present state; ValueError where the index was trained after rows had been made for it."""
+        if self._training is not training:
+            raise ValueError(
+                "x: the index was trained anew while these were encoded; add them again"
+            )
+        return self._now
 
     def _count(self, queries: int, stats: Mapping[str, int]) -> None:
-        with self._lock:
+        # Not the writers' lock: no search waits for them.
+        with self._counting:
             self._totals["queries"] += queries
             for name, value in stats.items():
                 self._totals[name] += value
@@ -385,6 +398,29 @@ class SegmentedIndex(Restorable, ABC):
                 raise FileFormatError("array 'rows.ids': expected ids from 0 below next_id")
             segments = (segment,)
         self._state = self._made(segments, next_id)
+
+
+def _refuse_known(ids: Ids, segments: tuple[Segment, ...]) -> None:
+    """ValueError for an id that is stored."""
+    for segment in segments:
+        there = segment.find(ids) >= 0
+        if there.any():
+            raise ValueError(f"ids: {ids[there][0]} is in the index already; use update")
+
+
+def _located(
+    ids: Ids, segments: tuple[Segment, ...]
+) -> list[tuple[Segment, NDArray[np.intp], NDArray[np.intp]]]:
+    """Segments with positions in ``ids`` and rows; ValueError for an id that is not there."""
+    found, missing = [], np.ones(len(ids), bool)
+    for segment in segments:
+        rows = segment.find(ids)
+        mine = np.flatnonzero(rows >= 0)
+        missing[mine] = False
+        found.append((segment, mine, rows[mine]))
+    if missing.any():
+        raise ValueError(f"ids: {ids[missing][0]} is not in the index")
+    return found
 
 
 def _is_stream(x: Any) -> bool:

@@ -9,7 +9,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kinfold import _core
-from kinfold.base.arrays import Ids, Vectors, as_choice, as_count, as_ids, as_number, as_vectors
+from kinfold.base.arrays import (
+    Ids,
+    Vectors,
+    as_choice,
+    as_count,
+    as_ids,
+    as_number,
+    as_vectors,
+    read_only,
+)
 from kinfold.base.errors import FileFormatError, NotTrainedError
 from kinfold.base.locks import Lock
 from kinfold.base.ranking import Neighbours
@@ -21,6 +30,7 @@ from kinfold.base.state import (
     check_only,
     check_range,
     check_starts,
+    steady,
     strip_prefix,
     take,
     take_param,
@@ -37,12 +47,21 @@ _TOGETHER = 1 << 17
 _ROWS = 64
 
 
+class _Photos(NamedTuple):
+    """One consistent state, replaced as a whole."""
+
+    ids: Ids
+    lists: InvertedFile | None
+    next_id: int
+
+
 class _Ready(NamedTuple):
-    """What a search reads: the present photos with the weights of words and photos.
+    """What a search reads: photos with the weights of words and photos.
 
     ids : of all rows of the lists, those that were removed too
     """
 
+    photos: _Photos
     ids: Ids
     lists: InvertedFile
     rule: Rule
@@ -98,20 +117,20 @@ class ASMK(Restorable):
         self._medians: Vectors | None = None
         self._rotation: Vectors | None = None
         self._turned_words: Vectors | None = None
-        self._ids, self._next_id = np.empty(0, np.int64), 0
-        self._lists: InvertedFile | None = None
+        self._training: object = None  # another after each
+        self._photos = _Photos(np.empty(0, np.int64), None, 0)
         self._ready: _Ready | None = None
 
     def __repr__(self) -> str:
         return f"ASMK({self.words!r}, binarize={self.binarize!r}, photos={len(self)})"
 
     def __len__(self) -> int:
-        return len(self._ids)
+        return len(self._photos.ids)
 
     @property
     def ids(self) -> Ids:
-        """The ids of the stored photos."""
-        return self._ids
+        """The ids of the stored photos; read-only."""
+        return read_only(self._photos.ids)
 
     @property
     def dim(self) -> int:
@@ -136,7 +155,8 @@ class ASMK(Restorable):
         if self.binarize == "median":
             self._medians = self._learnt_medians(shifted)
         self._turned_words = None
-        self._store(np.empty(0, np.int64), self._no_lists(), 0)
+        self._training = object()
+        self._photos = _Photos(np.empty(0, np.int64), self._no_lists(), 0)
         return self
 
     def _no_lists(self) -> InvertedFile:
@@ -217,70 +237,72 @@ class ASMK(Restorable):
 
         Raises ValueError for ids that are there already or occur twice.
         """
+        training = self._training
         held = self.aggregate(photos)
+        given = None if ids is None else as_ids(ids, "ids", n=len(held))
         with self._lock:
-            if ids is None:
-                new = self._next_id + np.arange(len(held), dtype=np.int64)
+            if self._training is not training:
+                raise ValueError("photos: others were learnt from meanwhile; add these again")
+            known, lists, next_id = self._photos
+            if given is None:
+                new = next_id + np.arange(len(held), dtype=np.int64)
             else:
-                new = as_ids(ids, "ids", n=len(held))
+                new = given
                 if len(np.unique(new)) != len(new):
                     raise ValueError("ids: expected each id once, got one twice")
-                present = new[np.isin(new, self._ids)]
+                present = new[np.isin(new, known)]
                 if len(present):
                     raise ValueError(f"ids: {present[0]} is there already")
             if len(held):
-                next_id = max(self._next_id, int(new.max()) + 1)
-                lists = self._inverted().added(held)
-                self._store(np.concatenate([self._ids, new]), lists, next_id)
+                next_id = max(next_id, int(new.max()) + 1)
+                grown = _made(lists).added(held)
+                self._photos = _Photos(np.concatenate([known, new]), grown, next_id)
             return new
 
     def remove(self, ids: Any) -> int:
         """Remove photos by id and return how many were there; unknown ids are ignored."""
+        wanted = as_ids(ids, "ids")
         with self._lock:
-            keep = ~np.isin(self._ids, as_ids(ids, "ids"))
+            known, lists, next_id = self._photos
+            keep = ~np.isin(known, wanted)
             removed = int(len(keep) - keep.sum())
             if removed:
-                self._store(self._ids[keep], self._inverted().kept(keep), self._next_id)
+                self._photos = _Photos(known[keep], _made(lists).kept(keep), next_id)
             return removed
 
     def ordered(self, ids: Any) -> ASMK:
         """The same photos in the order of ``ids``, which holds each once."""
-        wanted = as_ids(ids, "ids", n=len(self._ids))
+        wanted = as_ids(ids, "ids")
         with self._lock:
-            by_id = np.argsort(self._ids, kind="stable")
-            place = by_id[
-                np.searchsorted(self._ids, wanted, sorter=by_id).clip(max=max(len(by_id) - 1, 0))
-            ]
-            if not np.array_equal(self._ids[place], wanted) or len(np.unique(wanted)) < len(wanted):
+            known, lists, next_id = self._photos
+            order = np.argsort(known, kind="stable")
+            if not np.array_equal(np.sort(wanted), known[order]):
                 raise ValueError("ids: expected the ids of all photos, each once")
-            self._store(wanted, self._inverted().ordered(place), self._next_id)
+            place = order[np.searchsorted(known, wanted, sorter=order)]
+            self._photos = _Photos(known[place], _made(lists).ordered(place), next_id)
         return self
 
     def _inverted(self) -> InvertedFile:
-        if self._lists is None:
-            raise NotTrainedError("ASMK: call fit first")
-        return self._lists
-
-    def _store(self, ids: Ids, lists: InvertedFile, next_id: int) -> None:
-        self._ids, self._lists, self._next_id, self._ready = ids, lists, next_id, None
+        return _made(self._photos.lists)
 
     def _present(self) -> _Ready:
-        """The present photos; their weights are computed where photos came or went."""
-        with self._lock:
-            if self._ready is None:
-                lists, photos = self._inverted(), len(self._ids)
-                idf = np.ones(self.words.k, np.float32)
-                if self.idf:
-                    held = np.maximum(lists.holders(), 1)
-                    idf = np.log(max(photos, 1) / held).astype(np.float32)
-                table = None if self.binarize == "none" else self._selectivity()
-                norms = self._norms(lists.totals(idf))
-                ids = self._ids
-                if lists.alive is not None:
-                    ids = np.full(lists.rows, -1, np.int64)
-                    ids[lists.alive != 0] = self._ids
-                self._ready = _Ready(ids, lists, Rule(idf, table, self.alpha, self.tau, norms))
-            return self._ready
+        """The present photos; their weights are made by the first search after photos came or went."""
+        photos, ready = self._photos, self._ready
+        if ready is None or ready.photos is not photos:
+            lists = _made(photos.lists)
+            idf = np.ones(self.words.k, np.float32)
+            if self.idf:
+                held = np.maximum(lists.holders(), 1)
+                idf = np.log(max(len(photos.ids), 1) / held).astype(np.float32)
+            table = None if self.binarize == "none" else self._selectivity()
+            norms = self._norms(lists.totals(idf))
+            ids = photos.ids
+            if lists.alive is not None:
+                ids = np.full(lists.rows, -1, np.int64)
+                ids[lists.alive != 0] = photos.ids
+            rule = Rule(idf, table, self.alpha, self.tau, norms)
+            self._ready = ready = _Ready(photos, ids, lists, rule)
+        return ready
 
     def _norms(self, totals: NDArray[np.float64]) -> Vectors:
         """What makes a photo's similarity to itself one, from the sum of its words' weights."""
@@ -288,6 +310,7 @@ class ASMK(Restorable):
         roots = np.sqrt(counted)
         return np.divide(1.0, roots, out=np.zeros_like(roots), where=roots > 0).astype(np.float32)
 
+    @steady
     def scores(self, queries: Sequence[Any], *, threads: int = 0) -> Vectors:
         """Similarities of queries, each its local descriptors (n_i, d), to all photos: float32 (queries, photos)."""
         return self._scores(self._present(), self._queries(queries, threads), threads)
@@ -309,6 +332,7 @@ class ASMK(Restorable):
         similarities[:, :have], found[:, :have] = best
         return Neighbours(similarities, found)
 
+    @steady
     def neighbours(self, k: int = 10, *, threads: int = 0) -> Neighbours:
         """The k most similar other photos of each stored one, by what is stored of both.
 
@@ -340,6 +364,7 @@ class ASMK(Restorable):
         counted = np.sign(u) * np.abs(u) ** self.alpha
         return np.where(u > self.tau, counted, 0).astype(np.float32)
 
+    @steady
     def search(self, queries: Any, k: int = 10, *, threads: int = 0) -> Neighbours:
         """The k most similar photos of each query, ties by ascending id.
 
@@ -355,11 +380,12 @@ class ASMK(Restorable):
 
     def stats(self) -> dict[str, JSON]:
         """Photos, postings, and bytes of a photo."""
-        lists = self._inverted()
+        photos = self._photos
+        lists, n = _made(photos.lists), len(photos.ids)
         return {
-            "photos": len(self),
+            "photos": n,
             "postings": lists.size,
-            "bytes_per_photo": (lists.nbytes + self._ids.nbytes) / max(1, len(self)),
+            "bytes_per_photo": (lists.nbytes + photos.ids.nbytes) / max(1, n),
         }
 
     def params(self) -> dict[str, JSON]:
@@ -369,18 +395,17 @@ class ASMK(Restorable):
             "binarize": self.binarize, "rotate": self.rotate, "idf": self.idf, "centred": self.centred,
         }  # fmt: skip
 
+    @steady
     def arrays(self) -> Arrays:
         """What was learnt, and the inverted file."""
         self.dim  # noqa: B018
-        with self._lock:
-            lists = self._inverted().merged()
-            if lists is not self._lists:
-                self._store(self._ids, lists, self._next_id)
-            arrays = add_prefix("words", self.words.arrays()) | {
-                "mean": np.asarray(self._mean), "ids": self._ids, "starts": lists.starts,
-                "photo": lists.photo, "parts": lists.parts,
-                "next_id": np.array([self._next_id], np.uint64),
-            }  # fmt: skip
+        photos = self._photos
+        lists = _made(photos.lists).merged()
+        arrays = add_prefix("words", self.words.arrays()) | {
+            "mean": np.asarray(self._mean), "ids": photos.ids, "starts": lists.starts,
+            "photo": lists.photo, "parts": lists.parts,
+            "next_id": np.array([photos.next_id], np.uint64),
+        }  # fmt: skip
         if self._rotation is not None:
             arrays["rotation"] = self._rotation
         return arrays if self._medians is None else {**arrays, "medians": self._medians}
@@ -450,9 +475,15 @@ class ASMK(Restorable):
             lists = InvertedFile.of(asmk.words.k, Held(starts, found, parts))
         else:
             lists = InvertedFile(len(ids), starts, found, parts, Held.empty(parts))
-        asmk._store(ids, lists, next_id)
+        asmk._photos = _Photos(ids, lists, next_id)
         return asmk
 
 
 def _threads(threads: int) -> int:
     return as_count(threads, "threads", least=0, most=1024)
+
+
+def _made(lists: InvertedFile | None) -> InvertedFile:
+    if lists is None:
+        raise NotTrainedError("ASMK: call fit first")
+    return lists

@@ -3,13 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from kinfold import _core
-from kinfold.base.arrays import Ids, Vectors, as_choice, as_count, as_ids, as_number, as_vectors
+from kinfold.base.arrays import (
+    Ids,
+    Vectors,
+    as_choice,
+    as_count,
+    as_ids,
+    as_number,
+    as_vectors,
+    read_only,
+)
 from kinfold.base.errors import FileFormatError, NotTrainedError
 from kinfold.base.locks import Lock
 from kinfold.base.ranking import Neighbours
@@ -19,6 +29,7 @@ from kinfold.base.state import (
     Restorable,
     add_prefix,
     check_only,
+    steady,
     strip_prefix,
     take,
     take_param,
@@ -65,6 +76,8 @@ class _State(NamedTuple):
 
     segments: tuple[Segment, ...]
     next_id: int
+    frozen: Vectors | None = None  # weights that were pinned
+    version: int = 0  # how often they were
 
 
 class _Weighed(NamedTuple):
@@ -136,8 +149,7 @@ class BagOfWords(Restorable):
             raise ValueError("embedding: expected scoring 'cosine' and no sigma with it")
         self._lock = Lock()
         self._trained = False
-        self._frozen: Vectors | None = None
-        self._version = 0
+        self._training: object = None  # another after each
         self._state = _State((), 0)
         self._weighed: _Weighed | None = None
 
@@ -149,8 +161,8 @@ class BagOfWords(Restorable):
 
     @property
     def ids(self) -> Ids:
-        """The ids of the stored photos."""
-        return _ids(self._state)
+        """The ids of the stored photos; read-only."""
+        return read_only(_ids(self._state))
 
     @property
     def dim(self) -> int:
@@ -177,10 +189,8 @@ class BagOfWords(Restorable):
         self.words.check_spread(assigned)
         if self.embedding is not None and learning:
             self.embedding.fit(sample, assigned[:, 0], self.words)
-        with self._lock:
-            self._trained = True
-            self._frozen, self._version = None, 0
-            self._state = _State((), 0)
+        self._trained, self._training = True, object()
+        self._state = _State((), 0)
         return self
 
     def bag(self, descriptors: Any, multiple: int = 1) -> Bag:
@@ -208,29 +218,36 @@ class BagOfWords(Restorable):
 
         Raises ValueError for ids that are there already or occur twice.
         """
-        dim = self.dim
+        training, dim = self._training, self.dim
         arrays = [as_vectors(p, "photos", dim=dim, empty=True) for p in photos]
+        given = None if ids is None else as_ids(ids, "ids", n=len(arrays))
+        if given is not None and len(np.unique(given)) != len(given):
+            raise ValueError("ids: expected each id once, got one twice")
+        if not arrays:
+            return np.empty(0, np.int64)
+        pieces = list(_pieces([len(a) for a in arrays]))
+        made = [self._sealed(arrays[begin:end]) for begin, end in pieces]
         with self._lock:
+            if self._training is not training:
+                raise ValueError("photos: others were learnt from meanwhile; add these again")
             state = self._state
-            if ids is None:
+            if given is None:
                 new = state.next_id + np.arange(len(arrays), dtype=np.int64)
             else:
-                new = as_ids(ids, "ids", n=len(arrays))
-                if len(np.unique(new)) != len(new):
-                    raise ValueError("ids: expected each id once, got one twice")
+                new = given
                 present = new[np.isin(new, _ids(state))]
                 if len(present):
                     raise ValueError(f"ids: {present[0]} is there already")
-            if not arrays:
-                return new
             segments = state.segments
-            for begin, end in _pieces([len(a) for a in arrays]):
-                segment = self._sealed(arrays[begin:end], new[begin:end])
-                segments = settled([*segments, segment])
-            self._state = _State(segments, max(state.next_id, int(new.max()) + 1))
+            for segment, (begin, end) in zip(made, pieces):
+                numbered = replace(segment, ids=new[begin:end].copy())
+                segments = settled([*segments, numbered])
+            next_id = max(state.next_id, int(new.max()) + 1)
+            self._state = state._replace(segments=segments, next_id=next_id)
             return new
 
-    def _sealed(self, photos: Sequence[Vectors], ids: Ids) -> Segment:
+    def _sealed(self, photos: Sequence[Vectors]) -> Segment:
+        """A segment of photos that are numbered from 0."""
         x = np.concatenate(photos)
         assigned, _ = self.words.assign(x)
         held = np.repeat(np.arange(len(photos), dtype=np.uint64), [len(p) for p in photos])
@@ -241,37 +258,39 @@ class BagOfWords(Restorable):
             signatures = self.embedding.signatures(x, assigned)[:, 0]
             found, counts = keys, counts[inverse]
         words, rows = found // np.uint64(MOST_PHOTOS), found % np.uint64(MOST_PHOTOS)
-        return sealed(ids, words, rows, counts, signatures)
+        return sealed(np.arange(len(photos)), words, rows, counts, signatures)
 
     def remove(self, ids: Any) -> int:
         """Remove photos by id and return how many were there; unknown ids are ignored."""
         wanted = as_ids(ids, "ids")
         with self._lock:
+            state = self._state
             segments, removed = [], 0
-            for segment in self._state.segments:
+            for segment in state.segments:
                 rows = segment.living_rows()
                 rows = rows[np.isin(segment.ids[rows], wanted)]
                 removed += len(rows)
                 segments.append(segment.without(rows) if len(rows) else segment)
             if removed:
-                self._state = _State(settled(segments), self._state.next_id)
+                self._state = state._replace(segments=settled(segments))
             return removed
 
     def compact(self) -> BagOfWords:
         """Bring segments together and drop what was removed; additions do so by and by."""
         with self._lock:
-            self._state = _State(compacted(self._state.segments), self._state.next_id)
+            self._state = self._state._replace(segments=compacted(self._state.segments))
         return self
 
     def ordered(self, ids: Any) -> BagOfWords:
         """The same photos in the order of ``ids``, which holds each once."""
-        wanted = as_ids(ids, "ids", n=len(self))
+        wanted = as_ids(ids, "ids")
         with self._lock:
-            segments, known = self._state.segments, _ids(self._state)
+            state = self._state
+            segments, known = state.segments, _ids(state)
             by_id = np.argsort(known, kind="stable")
-            place = by_id[np.searchsorted(known, wanted, sorter=by_id).clip(max=len(by_id) - 1)]
-            if not np.array_equal(known[place], wanted) or len(np.unique(wanted)) < len(wanted):
+            if not np.array_equal(np.sort(wanted), known[by_id]):
                 raise ValueError("ids: expected the ids of all photos, each once")
+            place = by_id[np.searchsorted(known, wanted, sorter=by_id)]
             if np.array_equal(known, wanted):
                 return self
             sizes = np.cumsum([0] + [segment.living for segment in segments])
@@ -288,35 +307,32 @@ class BagOfWords(Restorable):
                     order[mine] = at + np.searchsorted(kept, part[mine] - first)
                     at += len(kept)
                 remade.append(merged(pieces, order))
-            self._state = _State(tuple(remade), self._state.next_id)
+            self._state = state._replace(segments=tuple(remade))
         return self
 
     def freeze(self) -> BagOfWords:
         """Pin the words' weights to those of the photos that are stored now; again, to those of then."""
         with self._lock:
-            self._frozen = None
-            self._weighed = None
-            self._frozen = self._ready().idf
-            self._version += 1
+            state = self._state
+            self._state = state._replace(frozen=self._idf(state), version=state.version + 1)
         return self
 
     # --- what words weigh ------------------------------------------------------------------------------
 
     def _ready(self) -> _Weighed:
-        """The present state with its weights, made where photos came or went."""
-        with self._lock:
-            state, before = self._state, self._weighed
-            if before is not None and before.state is state:
-                return before
-            idf = self._frozen if self._frozen is not None else self._idf(state)
-            known: dict[int, Vectors] = {}
-            if before is not None and before.idf is idf:
-                known = {id(s): v for s, v in zip(before.state.segments, before.inverse)}
-            inverse = tuple(
-                known[id(s)] if id(s) in known else self._inverse(s, idf) for s in state.segments
-            )
-            self._weighed = _Weighed(state, idf, inverse)
-            return self._weighed
+        """The present state with its weights, made by the first search after photos came or went."""
+        state, before = self._state, self._weighed
+        if before is not None and before.state is state:
+            return before
+        idf = state.frozen if state.frozen is not None else self._idf(state)
+        known: dict[int, Vectors] = {}
+        if before is not None and before.idf is idf:
+            known = {id(s): v for s, v in zip(before.state.segments, before.inverse)}
+        inverse = tuple(
+            known[id(s)] if id(s) in known else self._inverse(s, idf) for s in state.segments
+        )
+        self._weighed = ready = _Weighed(state, idf, inverse)
+        return ready
 
     def _idf(self, state: _State) -> Vectors:
         photos = sum(segment.living for segment in state.segments)
@@ -396,6 +412,7 @@ class BagOfWords(Restorable):
             for segment, inverse, mask in zip(weighed.state.segments, weighed.inverse, masks)
         ]
 
+    @steady
     def scores(self, queries: Sequence[Any], *, threads: int = 0) -> Vectors:
         """Similarities of queries, each its local descriptors (n_i, d), to all photos: float32 (queries, photos)."""
         weighed = self._ready()
@@ -408,6 +425,7 @@ class BagOfWords(Restorable):
                   for s in weighed.state.segments]  # fmt: skip
         return found if all(m.all() for m in living) else found[:, np.concatenate(living)]
 
+    @steady
     def search(
         self, queries: Any, k: int = 10, *, filter: Any = None, threads: int = 0
     ) -> Neighbours:
@@ -434,6 +452,7 @@ class BagOfWords(Restorable):
         )  # fmt: skip
         return Neighbours(np.negative(distances), ids)
 
+    @steady
     def neighbours(self, k: int = 10, *, threads: int = 0) -> Neighbours:
         """The k most similar other photos of each stored one, by what is stored of both.
 
@@ -482,12 +501,13 @@ class BagOfWords(Restorable):
 
     def stats(self) -> dict[str, JSON]:
         """Photos, postings and their bytes, segments, and how often the weights were pinned."""
-        segments = self._state.segments
+        state = self._state
+        segments, photos = state.segments, sum(s.living for s in state.segments)
         size, postings = sum(s.nbytes for s in segments), sum(s.postings for s in segments)
         return {
-            "photos": len(self), "postings": postings, "segments": len(segments),
-            "bytes_per_posting": size / max(1, postings), "bytes_per_photo": size / max(1, len(self)),
-            "idf_version": self._version,
+            "photos": photos, "postings": postings, "segments": len(segments),
+            "bytes_per_posting": size / max(1, postings), "bytes_per_photo": size / max(1, photos),
+            "idf_version": state.version,
         }  # fmt: skip
 
     # --- state -----------------------------------------------------------------------------------------
@@ -500,16 +520,17 @@ class BagOfWords(Restorable):
             "embedding": None if self.embedding is None else self.embedding.params(),
         }  # fmt: skip
 
+    @steady
     def arrays(self) -> Arrays:
         """What was learnt, and the segments without what was removed."""
         self.dim  # noqa: B018
-        with self._lock:
-            segments, next_id = compacted(self._state.segments), self._state.next_id
-            arrays = add_prefix("words", self.words.arrays())
-            arrays["next_id"] = np.array([next_id], np.uint64)
-            arrays["version"] = np.array([self._version], np.uint64)
-            if self._frozen is not None:
-                arrays["idf"] = self._frozen
+        state = self._state
+        segments = compacted(state.segments)
+        arrays = add_prefix("words", self.words.arrays())
+        arrays["next_id"] = np.array([state.next_id], np.uint64)
+        arrays["version"] = np.array([state.version], np.uint64)
+        if state.frozen is not None:
+            arrays["idf"] = state.frozen
         if self.embedding is not None:
             arrays |= add_prefix("embedding", self.embedding.arrays())
         for i, segment in enumerate(segments):
@@ -544,12 +565,13 @@ class BagOfWords(Restorable):
         rest = {name: 0 for name in arrays if not name.startswith(parts)}
         check_only(rest, {"next_id", "version", "idf"}, "arrays")
         next_id = int(take(arrays, "next_id", np.uint64, (1,))[0])
-        bags._version = int(take(arrays, "version", np.uint64, (1,))[0])
+        version = int(take(arrays, "version", np.uint64, (1,))[0])
+        frozen = None
         if "idf" in arrays:
             frozen = take(arrays, "idf", np.float32, (words.k,))
             if not (np.isfinite(frozen).all() and (frozen >= 0).all()):
                 raise FileFormatError("array 'idf': expected finite weights from 0 on")
-            bags._frozen = np.ascontiguousarray(frozen)
+            frozen = np.ascontiguousarray(frozen)
         held = strip_prefix("segments", arrays)
         count = len({name.split(".", 1)[0] for name in held})
         segments = tuple(
@@ -557,12 +579,12 @@ class BagOfWords(Restorable):
             for i in range(count)
         )
         bags._trained = True
-        bags._state = _State(segments, next_id)
+        bags._state = _State(segments, next_id, frozen, version)
         ids = bags.ids
         if len(ids) and (ids.min() < 0 or ids.max() >= next_id or len(np.unique(ids)) < len(ids)):
             raise FileFormatError("array 'ids': expected distinct ids from 0 below next_id")
-        if max(next_id, bags._version) > 1 << 63:
-            raise FileFormatError(f"arrays 'next_id', 'version': got {next_id}, {bags._version}")
+        if max(next_id, version) > 1 << 63:
+            raise FileFormatError(f"arrays 'next_id', 'version': got {next_id}, {version}")
         return bags
 
 

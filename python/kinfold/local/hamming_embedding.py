@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from kinfold.base.arrays import Ids, Vectors, as_choice, as_count
 from kinfold.base.errors import FileFormatError, NotTrainedError
 from kinfold.base.random import generator
-from kinfold.base.state import JSON, Arrays, check_only, take, take_param
+from kinfold.base.state import JSON, Arrays, Restorable, check_only, take, take_param
 from kinfold.local.words import VisualWords, as_sigma
 from kinfold.transform.rotation import Rotation
 
@@ -23,7 +23,7 @@ _FEW = 8
 
 
 @dataclass
-class HammingEmbedding:
+class HammingEmbedding(Restorable):
     """64 bits of each descriptor: its projections against the medians of its word in training.
 
     threshold : descriptors that differ in more bits do not match

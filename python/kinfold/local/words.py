@@ -80,8 +80,9 @@ class VisualWords(Restorable):
         self._centroids: Vectors | None = None
         # The levels of the tree above the words, one after the other; None where there is none.
         self._nodes: Vectors | None = None
-        self._index: FlatIndex | None = None
-        self._forest: CandidateIndex | None = None
+        # Words and a search over them, made when first asked for: exact, and by trees.
+        self._exact: tuple[Vectors, FlatIndex] | None = None
+        self._forest: tuple[Vectors, CandidateIndex] | None = None
 
     def __repr__(self) -> str:
         return f"VisualWords({self.k})"
@@ -152,9 +153,6 @@ class VisualWords(Restorable):
     def _adopt(self, centroids: Vectors, nodes: Vectors | None = None) -> None:
         self._nodes = None if nodes is None else np.ascontiguousarray(nodes, np.float32)
         self._centroids = np.ascontiguousarray(centroids, np.float32)
-        self._index = FlatIndex(self._centroids.shape[1])
-        self._index.add(self._centroids)
-        self._forest = None
 
     def assign(
         self,
@@ -171,7 +169,8 @@ class VisualWords(Restorable):
         Of neither: exactly the nearest, or by the ``paths`` of the constructor.
         Returns words int64 (n, multiple) and squared distances float32 (n, multiple).
         """
-        x = as_vectors(descriptors, "descriptors", dim=self.centroids.shape[1], empty=True)
+        centroids = self.centroids
+        x = as_vectors(descriptors, "descriptors", dim=centroids.shape[1], empty=True)
         m = as_count(multiple, "multiple", most=self.k)
         if checks is not None and paths is not None:
             raise ValueError("paths: expected none with checks")
@@ -179,15 +178,20 @@ class VisualWords(Restorable):
             return np.empty((0, m), np.int64), np.empty((0, m), np.float32)
         if checks is not None:
             looked_at = as_count(checks, "checks", least=m)
-            if self._forest is None:
-                self._forest = self._trees(self.centroids)
-            distances, words = self._forest.search(x, m, checks=min(looked_at, self.k))
+            forest = self._forest
+            if forest is None or forest[0] is not centroids:
+                self._forest = forest = centroids, self._trees(centroids)
+            distances, words = forest[1].search(x, m, checks=min(looked_at, self.k))
             return words, distances
         followed = self.paths if paths is None else as_count(paths, "paths")
         if followed is not None:
             return self._descend(x, m, followed)
-        assert self._index is not None
-        distances, words = self._index.search(x, m)
+        exact = self._exact
+        if exact is None or exact[0] is not centroids:
+            index = FlatIndex(centroids.shape[1])
+            index.add(centroids)
+            self._exact = exact = centroids, index
+        distances, words = exact[1].search(x, m)
         return words, distances
 
     def _descend(self, x: Vectors, m: int, paths: int) -> tuple[Ids, Vectors]:

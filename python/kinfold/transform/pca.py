@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, ClassVar
 
@@ -179,7 +180,9 @@ class PCA(Transformer):
             if self._mean is not None:
                 raise ValueError("partial_fit: what was fitted whole, or loaded, cannot go on")
             self._moments, self.n_features_in_ = Moments(vectors.shape[1]), vectors.shape[1]
-        self._moments.add(self._samples(vectors))
+        moments = copy.deepcopy(self._moments)
+        moments.add(self._samples(vectors))
+        self._moments = moments
         self._stale = True
         return self
 
@@ -225,6 +228,9 @@ class PCA(Transformer):
             vectors = projected @ (self.components / self.scales[:, None]) + self.mean
         vectors = as_answer(vectors, "y")
         return vectors[0] if np.ndim(y) == 1 else vectors
+
+    def _goes_on(self) -> bool:
+        return self._moments is not None
 
     def params(self) -> dict[str, JSON]:
         chosen = {
