@@ -119,10 +119,14 @@ class TEmbedding(Restorable):
         variances, rows = leading(products / len(x) - np.outer(mean, mean), size)
         # Fewer descriptors than dimensions leave directions without variance: they must not be blown up.
         floor = max(float(variances[0]), 1e-30) * 1e-7
-        scales = 1 / np.sqrt(np.maximum(variances[d:], floor))
-        scales[variances[d:] <= floor] = 0
+        # Nor may those that are left out be all that there are: then the larger half of them is.
+        rank = int(np.count_nonzero(variances > floor))
+        out = d if rank > d + d // 4 else rank // 2
+        kept = slice(out, out + size - d)
+        scales = 1 / np.sqrt(np.maximum(variances[kept], floor))
+        scales[variances[kept] <= floor] = 0
         self._mean = mean.astype(np.float32)
-        self._projection = np.ascontiguousarray(rows[d:].T * scales, np.float32)
+        self._projection = np.ascontiguousarray(rows[kept].T * scales, np.float32)
         if len(photos):
             sums = self._aggregated(photos).astype(np.float64)
             _, axes = leading(sums.T @ sums / len(sums), self.dim or sums.shape[1])

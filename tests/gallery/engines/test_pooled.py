@@ -47,3 +47,22 @@ def test_state_comes_back(engine, rng, segment) -> None:
 def test_nothing_to_learn_from(engine, rng, segment) -> None:
     with pytest.raises(GalleryError, match="local feature"):
         engine.learn([segment(rng, [0, 0])], Settings())
+
+
+@pytest.mark.parametrize("engine", ["bow", "vlad", "tembedding", "colour"])
+@pytest.mark.parametrize("features", [20, 60, 200])
+@pytest.mark.parametrize("photos", [1, 2, 3])
+def test_few_features_are_learnt_from_too(tmp_path, engine, features, photos) -> None:
+    """Words or directions without number leave nothing of a photo: all would be alike, and ranked by their ids."""
+    from kinfold import Gallery
+
+    from ..conftest import noise, small_photos
+
+    small_photos(tmp_path / "photos", photos)
+    with Gallery.create(tmp_path / "g.kin", engine=engine, max_features=features) as gallery:
+        gallery.update(tmp_path / "photos", verbose=False)
+        for number in range(photos if engine != "bow" else 0):
+            hits = gallery.search(tmp_path / "photos" / f"{number}.jpg", rerank=())
+            assert hits[0].path == f"{number}.jpg"
+            assert photos == 1 or hits[0].score == pytest.approx(1, abs=1e-3)
+        assert len(gallery.search(noise(0))) == photos

@@ -21,6 +21,8 @@ from kinfold.transform.pca import PCA
 
 # Photos that a whitening is learnt on; more add little and cost memory.
 MOST_LEARNT = 8192
+# Different descriptors that a word needs: of a word for each descriptor, no residual would be left.
+_LEAST_PER_WORD = 8
 
 
 class Engine(Protocol):
@@ -127,6 +129,11 @@ def learn_whitening(raw: Vectors, dim: int, exponent: float) -> PCA | None:
 def whitened(raw: Vectors, whitening: PCA | None) -> Vectors:
     """Whitened where that could be learnt; of length one."""
     return l2_normalize(raw if whitening is None else whitening.transform(raw))
+
+
+def most_words(wanted: int, sample: NDArray[np.uint8]) -> int:
+    """So many words, or as many as can be learnt from a sample of descriptors."""
+    return max(1, min(wanted, len(np.unique(sample, axis=0)) // _LEAST_PER_WORD))
 
 
 def sample_rows(

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from kinfold.base.arrays import Vectors
 from kinfold.base.errors import GalleryError
 from kinfold.base.local_features import LocalFeatures
-from kinfold.gallery.engines.base import sample_rows
+from kinfold.gallery.engines.base import most_words, sample_rows
 from kinfold.gallery.engines.pooled import PooledEngine
 from kinfold.gallery.segment import Segment
 from kinfold.gallery.settings import Settings
@@ -41,7 +41,7 @@ class ColourEngine(PooledEngine):
     ) -> VLAD:
         stored = [_known(segment.colours) for segment in segments]
         sample = sample_rows(stored, settings.colour_codewords * _PER_CODEWORD, random)
-        k = min(settings.colour_codewords, len(np.unique(sample, axis=0)))
+        k = most_words(settings.colour_codewords, sample)
         return VLAD(k, seed=settings.seed).fit(colour_vectors(sample))
 
 

@@ -12,15 +12,14 @@ from kinfold.base.arrays import Vectors
 from kinfold.base.errors import FileFormatError
 from kinfold.base.random import generator
 from kinfold.base.state import JSON, Arrays, check_only, take_param
-from kinfold.gallery.engines.base import Lists, sample_descriptors, sample_photos
+from kinfold.gallery.engines.base import Lists, most_words, sample_descriptors, sample_photos
 from kinfold.gallery.segment import Segment
 from kinfold.gallery.settings import Settings
 from kinfold.local.sift import root_sift
 from kinfold.local.words import VisualWords
 
-# Descriptors that the words are learnt on, for each word; and words for so many descriptors at most.
+# Descriptors that the words are learnt on, for each word.
 _PER_WORD = 40
-_LEAST_PER_WORD = 8
 # Photos that tell what unlike ones have in common, those of them that are asked, and how far above is half way.
 _COMPARED, _ASKED = 256, 32
 _ABOVE_UNLIKE = 5.0
@@ -52,8 +51,7 @@ class ListsEngine:
         """Words, and what else is learnt, on a sample of descriptors."""
         held, random = list(segments), generator(settings.seed)
         sample = sample_descriptors(held, settings.visual_words * _PER_WORD, random)
-        distinct = len(np.unique(sample, axis=0))
-        k = max(1, min(settings.visual_words, distinct // _LEAST_PER_WORD))
+        k = most_words(settings.visual_words, sample)
         words = VisualWords(k, sample=None, seed=settings.seed, verbose=False)
         engine = cls(cls.made(words).fit(root_sift(sample)), 1.0)
         engine.half = engine._half(sample_photos(held, _COMPARED, random))

@@ -6,7 +6,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from kinfold.gallery.engines.base import sample_descriptors
+from kinfold.gallery.engines.base import most_words, sample_descriptors
 from kinfold.gallery.engines.pooled import PooledEngine
 from kinfold.gallery.segment import Segment
 from kinfold.gallery.settings import Settings
@@ -29,5 +29,5 @@ class VLADEngine(PooledEngine):
         cls, segments: list[Segment], settings: Settings, random: np.random.Generator
     ) -> VLAD:
         sample = sample_descriptors(segments, settings.codewords * _PER_CODEWORD, random)
-        k = min(settings.codewords, len(np.unique(sample, axis=0)))
+        k = most_words(settings.codewords, sample)
         return VLAD(k, seed=settings.seed).fit(root_sift(sample))

@@ -1,0 +1,43 @@
+"""Names of a ground truth and a list, as people and other systems write them."""
+
+from __future__ import annotations
+
+import unicodedata
+from pathlib import Path
+
+import pytest
+
+from kinfold.base.errors import GalleryError
+from kinfold.gallery.names import by_form, listed_path, match_names
+
+PATHS = ["a.jpg", "x/b.jpg", "y/b.png", "y/c.jpg", unicodedata.normalize("NFD", "é/ü.jpg")]
+
+
+@pytest.mark.parametrize(("name", "path"), [
+    ("a.jpg", "a.jpg"), ("a", "a.jpg"), ("./a.jpg", "a.jpg"), ("x//b.jpg", "x/b.jpg"), ("x/../x/b.jpg", "x/b.jpg"),
+    ("x/b", "x/b.jpg"), ("b.png", "y/b.png"), ("c", "y/c.jpg"), ("none", None), ("", None), ("../a.jpg", None),
+    ("é/ü.jpg", PATHS[4]), (PATHS[4], PATHS[4]), ("ü", PATHS[4]), ("/photos/a.jpg", "a.jpg"),
+    ("/photos/y/c", "y/c.jpg"),
+    ("/else/where/y/b.png", "y/b.png"), ("/else/where/c.jpg", "y/c.jpg"), ("/photos/c.jpg/none", None),
+    ("a\0.jpg", None),
+])  # fmt: skip
+def test_what_a_name_means(name, path) -> None:
+    assert match_names([name], PATHS, root=Path("/photos")) == [path]
+
+
+def test_names_that_mean_several(tmp_path) -> None:
+    for name in ("b", "/else/b"):
+        with pytest.raises(GalleryError, match=r"may be x/b.jpg or y/b.png"):
+            match_names([name], PATHS)
+    forms = [unicodedata.normalize(form, "é.jpg") for form in ("NFC", "NFD")]
+    assert match_names(forms, forms) == forms
+
+
+def test_names_of_a_list_are_whole_paths() -> None:
+    forms, root = by_form(PATHS), Path("/photos")
+    assert [listed_path(n, forms, root) for n in ("./x/b.jpg", "/photos/a.jpg", "é/ü.jpg")] == [
+        "x/b.jpg", "a.jpg", PATHS[4],
+    ]  # fmt: skip
+    assert [
+        listed_path(n, forms, root) for n in ("b.jpg", "x/b", "/photos/none", "/else/a.jpg", "")
+    ] == [None] * 5
