@@ -48,6 +48,16 @@ def aligned_empty(size: int) -> NDArray[np.uint8]:
     return room[start : start + size]
 
 
+def can_be(shape: Iterable[int]) -> bool:
+    """Whether an array may have a shape that a file names: without numbers it costs nothing, and yet has bounds."""
+    sides = tuple(shape)
+    return (
+        len(sides) <= 32
+        and min(sides, default=0) >= 0
+        and math.prod(s or 1 for s in sides) < 1 << 56
+    )
+
+
 def as_array(x: Any, name: str) -> NDArray[Any]:
     """Anything array-like as an ndarray of real numbers."""
     array = as_ndarray(x, name)

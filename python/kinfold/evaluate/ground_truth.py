@@ -77,6 +77,8 @@ class GroundTruth:
     @classmethod
     def from_json(cls, path: str | Path) -> GroundTruth:
         """From a JSON file with the fields of from_dict. Raises FileFormatError."""
+        if Path(path).exists() and not Path(path).is_file():
+            raise FileFormatError(f"{path}: is not a regular file")
         try:
             data = json.loads(decoded(Path(path).read_bytes()))
         except (ValueError, RecursionError) as error:

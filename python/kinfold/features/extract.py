@@ -28,7 +28,7 @@ from kinfold.base.state import (
 from kinfold.features.batches import by_size, fitted, squared, windows
 from kinfold.features.forward import Forward, inference, unit
 from kinfold.features.pool import METHODS as POOLINGS
-from kinfold.features.trunk import Trunk
+from kinfold.features.trunk import Trunk, shape_of
 from kinfold.features.weights import fill
 from kinfold.images.resize import Pixels
 from kinfold.transform import METHODS as TRANSFORMS
@@ -39,6 +39,7 @@ if TYPE_CHECKING:
 else:
     torch = require("torch")
 
+_MOST_SCALES = 100
 _PARAMS = {
     "trunk", "pooling", "pooling_options", "scales", "max_side", "side", "crop", "antialias", "whitening",
 }  # fmt: skip
@@ -100,6 +101,8 @@ class Extractor(Restorable):
             self.pooling = as_choice(pooling, "pooling", POOLINGS)
             make = resolve(POOLINGS[self.pooling])
             pool = make(exponent) if "p" in inspect.signature(make).parameters else make()
+        if len(scales) > _MOST_SCALES:
+            raise ValueError(f"scales: expected at most {_MOST_SCALES}, got {len(scales)}")
         scales = tuple(as_number(s, "scales", least=0.01, most=8) for s in scales)
         if not scales:
             raise ValueError("scales: expected at least one")
@@ -135,12 +138,10 @@ class Extractor(Restorable):
         self._maps = self._forward.module
         self._pool = pool.eval().requires_grad_(False).to(self.device)
         self.p = float(pool.p) if hasattr(pool, "p") else 1.0
-        with inference():
-            probe = torch.zeros(1, trunk.dim, 4, 4, device=self.device)
-            if self.side is not None:
-                square = torch.zeros(1, 3, self.side, self.side, device=self.device)
-                probe = self._forward(square)
-            self._raw_dim = int(self._pool(probe).shape[1])
+        maps: tuple[int, ...] = (1, trunk.dim, 4, 4)
+        if self.side is not None:
+            maps = shape_of(trunk.module, (1, 3, self.side, self.side))
+        self._raw_dim = shape_of(self._pool, maps)[1]
         self._whiten(whitening)
 
     def _whiten(self, whitening: Any) -> None:

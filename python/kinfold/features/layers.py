@@ -24,6 +24,7 @@ _FIELDS: dict[str, tuple[str, ...]] = {
 }  # fmt: skip
 # Channels are held against the weights; these bound what a file can make an image grow to.
 _MOST = 1024
+_MOST_LAYERS = 1000
 _CHANNELS = ("in_channels", "out_channels", "groups", "num_features")
 _STEPS = ("kernel_size", "stride", "dilation")  # at least 1
 
@@ -33,7 +34,7 @@ def describe_layers(network: Any) -> list[list[Any]] | None:
 
     Dropout, which does nothing at inference, becomes the identity.
     """
-    if type(network) is not nn.Sequential:
+    if type(network) is not nn.Sequential or sum(1 for _ in network.modules()) > _MOST_LAYERS:
         return None
     described: list[list[Any]] = []
     for layer in network:
@@ -59,17 +60,25 @@ def describe_layers(network: Any) -> list[list[Any]] | None:
 
 def build_layers(described: Any) -> Any:
     """The ``nn.Sequential`` that describe_layers described. FileFormatError where the text makes no sense."""
-    if not isinstance(described, list) or len(described) > 1000:
+    return _build(described, [0])
+
+
+def _build(described: Any, count: list[int]) -> Any:
+    if not isinstance(described, list):
         raise FileFormatError("layers: expected a list")
     layers: list[Any] = []
     for entry in described:
+        # Also stacks, which may hold nothing but stacks, count.
+        count[0] += 1
+        if count[0] > _MOST_LAYERS:
+            raise FileFormatError(f"layers: expected at most {_MOST_LAYERS} in all")
         if not isinstance(entry, list) or len(entry) != 2 or not isinstance(entry[1], dict):
             raise FileFormatError(
                 f"layers: expected a name and what it is made from, got {entry!r}"
             )
         name, fields = entry
         if name == "Sequential" and set(fields) == {"layers"}:
-            layers.append(build_layers(fields["layers"]))
+            layers.append(_build(fields["layers"], count))
             continue
         if name not in _FIELDS or set(fields) != set(_FIELDS[name]):
             raise FileFormatError(f"layers: expected a known layer, got {name!r}")

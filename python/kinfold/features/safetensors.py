@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from kinfold.base.arrays import can_be
 from kinfold.base.errors import FileFormatError
 from kinfold.io.atomic import replace_file
 
@@ -118,7 +119,7 @@ def _span(entry: Any, name: str, file: str) -> tuple[int, int, str, tuple[int, .
     dtype, shape, offsets = entry["dtype"], entry["shape"], entry["data_offsets"]
     if not isinstance(dtype, str) or dtype not in _DTYPES:
         raise FileFormatError(f"{file}: tensor '{name}' has the unknown dtype {dtype!r}")
-    if not whole(shape) or len(shape) > 32 or not whole(offsets) or len(offsets) != 2:
+    if not whole(shape) or not can_be(shape) or not whole(offsets) or len(offsets) != 2:
         raise FileFormatError(f"{file}: tensor '{name}' has no valid shape or data_offsets")
     start, stop = offsets
     if stop - start != math.prod(shape) * np.dtype(_DTYPES[dtype]).itemsize:

@@ -109,8 +109,7 @@ class Trunk:
         std = tuple(float(v) for v in getattr(module, "std", _IMAGENET_STD))
         if len(mean) != 3 or len(std) != 3 or min(std) <= 0:
             raise ValueError("weights: expected mean and std of three numbers, std above 0")
-        parameter = next(module.parameters(), torch.zeros(()))
-        dim, codes = _probe(module, max(least, _PROBE), parameter.device)
+        dim, codes = _probe(module, max(least, _PROBE))
         return cls(
             module, type(module).__name__, None, dim, codes, least, mean, std, digest.hexdigest()
         )  # fmt: skip
@@ -162,40 +161,58 @@ class Trunk:
                 dim, codes, least = at.dim, at.part == "classifier", at.least_side
         # Copied: a mapped file is read-only, which torch cannot express.
         fill(module, {key: torch.from_numpy(np.array(a)) for key, a in arrays.items()}, name)
+        module = module.eval().requires_grad_(False)
         if layer is None:
-            with torch.device("meta"):
-                shape = build_layers(params["layers"]).eval()
             try:
-                dim, codes = _probe(shape, max(least, _PROBE), torch.device("meta"))
+                dim, codes = _probe(module, max(least, _PROBE))
             except ValueError as error:
                 raise FileFormatError(str(error)) from error
-        module = module.eval().requires_grad_(False)
         return cls(
             module, name, layer, dim, codes, least, mean, std, take_param(params, "source", str)
         )
 
 
-def _probe(module: Any, side: int, device: Any) -> tuple[int, bool]:
-    """Length of the output's vectors, and whether it is codes."""
+def shape_of(module: Any, shape: tuple[int, ...]) -> tuple[int, ...]:
+    """The shape of what a module makes of an input of that shape.
+
+    Nothing is computed, whatever size a file claims, unless the module is one of the user's own, which may only be able
+    to run. Raises ValueError where the module does not take the input, or gives no tensor of numbers.
+    """
+    tensors = dict([*module.named_parameters(), *module.named_buffers()])
     try:
         with torch.inference_mode():
-            out = module(torch.zeros(1, 3, side, side, device=device))
+            if _is_known(module):
+                shapes = {name: tensor.to("meta") for name, tensor in tensors.items()}
+                given = torch.empty(shape, device="meta")
+                out = torch.func.functional_call(module, shapes, (given,))
+            else:
+                device = next(iter(tensors.values()), torch.zeros(())).device
+                out = module(torch.zeros(shape, device=device))
     except (RuntimeError, ValueError, TypeError) as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise ValueError(f"weights: the network does not take images {shape}: {reason}") from error
+    if not isinstance(out, torch.Tensor):
         raise ValueError(
-            f"weights: the network does not take images (1, 3, {side}, {side}): {reason}"
-        ) from error
-    if (
-        not isinstance(out, torch.Tensor)
-        or out.ndim not in (2, 4)
-        or len(out) != 1
-        or not out.numel()
-    ):
-        got = tuple(out.shape) if isinstance(out, torch.Tensor) else type(out).__name__
-        raise ValueError(
-            f"weights: expected a network that gives maps (n, k, h, w) or codes (n, k), got {got}"
+            f"weights: expected a network that gives a tensor, got {type(out).__name__}"
         )
-    return int(out.shape[1]), out.ndim == 2
+    return tuple(out.shape)
+
+
+def _is_known(module: Any) -> bool:
+    """Whether a module is made of torch's and this package's alone, which need no numbers to tell their shapes."""
+    return all(
+        type(part).__module__.startswith(("torch.nn.", "kinfold.")) for part in module.modules()
+    )
+
+
+def _probe(module: Any, side: int) -> tuple[int, bool]:
+    """Length of the output's vectors, and whether it is codes."""
+    shape = shape_of(module, (1, 3, side, side))
+    if len(shape) not in (2, 4) or shape[0] != 1 or 0 in shape:
+        raise ValueError(
+            f"weights: expected a network that gives maps (n, k, h, w) or codes (n, k), got {shape}"
+        )
+    return shape[1], len(shape) == 2
 
 
 def _three(params: Mapping[str, JSON], key: str) -> Three:

@@ -27,6 +27,7 @@ else:
 
 # Older releases can be made to run code, or corrupt memory, by a file: CVE-2025-32434, CVE-2026-24747.
 _SAFE_TORCH = (2, 10)
+_MOST_CLASSES = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -73,7 +74,8 @@ def network(weights: Weights, architecture: str | None = None) -> Any:
     name = _architecture(weights) if architecture is None else architecture
     kind = resolve(NETWORKS[as_choice(name, "architecture", NETWORKS)])
     last = weights.tensors.get(kind.classifier_key)
-    classes = len(last) if last is not None and last.ndim > 0 and len(last) else 1000
+    given = len(last) if last is not None and last.ndim > 0 else 0
+    classes = given if 0 < given <= _MOST_CLASSES else 1000
     # Built without memory for values, so that nothing is initialised only to be replaced.
     with torch.device("meta"):
         net = kind(classes)
@@ -163,7 +165,10 @@ def _read_torch(file: Path) -> dict[str, torch.Tensor]:
         room -= tensor.numel() * tensor.element_size()
         if room < 0:
             raise FileFormatError(f"{file.name}: its tensors claim more numbers than it holds")
-    return {name.removeprefix("module."): tensor.contiguous() for name, tensor in content.items()}
+    return {
+        name.removeprefix("module."): tensor.resolve_conj().resolve_neg().contiguous()
+        for name, tensor in content.items()
+    }
 
 
 def _check_packed(file: Path) -> None:

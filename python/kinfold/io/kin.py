@@ -18,7 +18,7 @@ from typing import Any, BinaryIO, NoReturn
 import numpy as np
 from numpy.typing import NDArray
 
-from kinfold.base.arrays import aligned_empty, as_path
+from kinfold.base.arrays import aligned_empty, as_path, can_be
 from kinfold.base.errors import FileFormatError
 from kinfold.base.registry import class_of
 from kinfold.base.state import JSON, Arrays, Stateful, plain, restored
@@ -26,7 +26,8 @@ from kinfold.io.atomic import replace_file
 
 FORMAT = 1
 ALIGNMENT = 64
-MOST_HEADER = 100_000_000
+# Parameters are small; what is parsed as JSON takes a hundred times its size in time and memory.
+MOST_HEADER = 8_000_000
 _DTYPES = {
     "F64": "<f8", "F32": "<f4", "F16": "<f2", "I64": "<i8", "I32": "<i4", "I16": "<i2", "I8": "<i1",
     "U64": "<u8", "U32": "<u4", "U16": "<u2", "U8": "|u1",
@@ -54,7 +55,12 @@ def save(obj: Stateful, path: str | os.PathLike[str]) -> None:
     """Save whatever has a kind, parameters and arrays; ``load`` brings it back."""
     if isinstance(obj, type) or not isinstance(obj, Stateful):
         raise ValueError(f"obj: expected something that can be saved, got {type(obj).__name__}")
-    write(path, obj.kind, obj.params(), obj.arrays())
+    header, chunks = _encoded(obj.kind, obj.params(), obj.arrays())
+    if len(header) > MOST_HEADER:
+        raise ValueError(
+            f"obj: its parameters take {len(header):,} bytes, more than the {MOST_HEADER:,} that are read again"
+        )
+    _store(path, header, chunks)
 
 
 def load(path: str | os.PathLike[str], *, mmap: bool = False, verify: bool = True) -> Any:
@@ -98,6 +104,24 @@ def write(
     follow: bool = True,
 ) -> None:
     """Write parameters and arrays as a file of that kind, atomically; ``follow`` as in ``replace_file``."""
+    _store(path, *_encoded(kind, params, arrays), follow=follow)
+
+
+def _store(
+    path: str | os.PathLike[str], header: bytes, chunks: list[NDArray[Any]], *, follow: bool = True
+) -> None:
+    size = 8 + len(header) + sum(chunk.nbytes for chunk in chunks)
+    with replace_file(path, size=size, follow=follow) as file:
+        file.write(len(header).to_bytes(8, "little"))
+        file.write(header)
+        for chunk in chunks:
+            file.write(_bytes(chunk))
+
+
+def _encoded(
+    kind: str, params: Mapping[str, JSON], arrays: Mapping[str, NDArray[Any]]
+) -> tuple[bytes, list[NDArray[Any]]]:
+    """The header, and what follows it."""
     from kinfold import __version__
 
     table: dict[str, Any] = {}
@@ -132,12 +156,7 @@ def write(
     }  # fmt: skip
     blank = _encode(fields, table)
     fields["digest"] = hashlib.sha256(blank).hexdigest()
-    header = _encode(fields, table)
-    with replace_file(path, size=8 + len(header) + at, follow=follow) as file:
-        file.write(len(header).to_bytes(8, "little"))
-        file.write(header)
-        for chunk in chunks:
-            file.write(_bytes(chunk))
+    return _encode(fields, table), chunks
 
 
 def read(
@@ -266,7 +285,10 @@ def _tensors(
             raise FileFormatError(f"array '{name}': its entry is malformed")
         if len(offsets) != 2 or len(shape) > 8 or offsets[0] > offsets[1]:
             raise FileFormatError(f"array '{name}': its entry is malformed")
-        if math.prod(shape) * np.dtype(_DTYPES[dtype]).itemsize != offsets[1] - offsets[0]:
+        if (
+            not can_be(shape)
+            or math.prod(shape) * np.dtype(_DTYPES[dtype]).itemsize != offsets[1] - offsets[0]
+        ):
             raise FileFormatError(f"array '{name}': shape and size disagree")
         spans.append((offsets[0], offsets[1], name, dtype, tuple(shape)))
     at, tensors, fills = 0, {}, []

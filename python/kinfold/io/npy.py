@@ -10,7 +10,7 @@ import numpy as np
 from numpy.lib import format as npy_format
 from numpy.typing import NDArray
 
-from kinfold.base.arrays import as_array, as_path
+from kinfold.base.arrays import as_array, as_path, can_be
 from kinfold.base.errors import FileFormatError
 from kinfold.io.atomic import replace_file
 
@@ -43,7 +43,7 @@ def read_npy(path: str | os.PathLike[str], *, mmap: bool = False) -> NDArray[Any
             raise FileFormatError(f"{path}: expected numbers, got dtype {dtype}")
         begin, size = stream.tell(), os.fstat(stream.fileno()).st_size
         count = math.prod(shape)
-        if min(shape, default=0) < 0 or begin + count * dtype.itemsize != size:
+        if not can_be(shape) or begin + count * dtype.itemsize != size:
             raise FileFormatError(f"{path}: {size} bytes do not hold shape {shape} of {dtype}")
         order: Literal["F", "C"] = "F" if fortran else "C"
         if mmap and count:

@@ -44,7 +44,7 @@ def load_checkpoint(path: str | os.PathLike[str], network: Any, optimiser: Any) 
     arrays, metadata = read_safetensors(path)
     try:
         progress = json.loads(metadata["progress"])
-    except (KeyError, ValueError) as error:
+    except (KeyError, ValueError, RecursionError) as error:
         raise FileFormatError(f"{path}: no checkpoint of a training: {error}") from error
     if not isinstance(progress, dict):
         raise FileFormatError(f"{path}: no checkpoint of a training")

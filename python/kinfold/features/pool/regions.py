@@ -70,7 +70,7 @@ class Regions(torch.nn.Module):  # type: ignore[misc]
 
     def __init__(self, levels: int = 3, *, overlap: float = 0.4, whole: bool = False) -> None:
         super().__init__()
-        self.levels = as_count(levels, "levels", most=100)
+        self.levels = as_count(levels, "levels", most=20)
         self.overlap = as_number(overlap, "overlap", least=0, most=1)
         self.whole = bool(whole)
 

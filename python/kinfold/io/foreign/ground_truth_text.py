@@ -62,6 +62,8 @@ def read(
 
 
 def _text(path: Path) -> str:
+    if path.exists() and not path.is_file():
+        raise FileFormatError(f"{path}: is not a regular file")
     try:
         with path.open("rb") as file:
             data = file.read(_MOST_BYTES + 1)
