@@ -337,3 +337,18 @@ def test_kills_at_any_moment(photos, tmp_path) -> None:
     ) as gallery:
         gallery.update(photos, verbose=False)
         check_whole(gallery, photos)
+
+
+def test_a_photo_that_lacks_its_end_is_taken_and_noted(photos, tmp_path) -> None:
+    cut, ruined = photos / "scene0" / "view1.jpg", photos / "scene1" / "view1.jpg"
+    cut.write_bytes(cut.read_bytes()[: -cut.stat().st_size // 10])
+    ruined.write_bytes(ruined.read_bytes()[: ruined.stat().st_size // 4])
+    with Gallery.create(tmp_path / "g.kin", codewords=8) as made:
+        changes = made.update(photos, verbose=False)
+        assert counts(changes)[0] == N - 1
+        assert [path for path, _ in changes.failed] == ["scene1/view1.jpg"]
+        (note,) = changes.notes
+        assert note.startswith("scene0/view1.jpg: truncated: the lower ") and note.endswith(
+            "missing"
+        )
+        assert made.update(photos, verbose=False).notes == []

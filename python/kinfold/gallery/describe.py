@@ -40,6 +40,7 @@ class Found:
     info: PhotoInfo
     features: LocalFeatures
     networks: tuple[Vectors, ...] = ()
+    note: str = ""
 
 
 @dataclass(frozen=True)
@@ -186,7 +187,9 @@ class Describer:
             reason = "too large for the memory that is there"
             return Described(file, reason=reason, cause="memory"), None
         height, width = pixels.shape[:2]
-        found = Found((*decoded.full_size, width, height), decoded.info, features)
+        found = Found(
+            (*decoded.full_size, width, height), decoded.info, features, note=decoded.note
+        )
         # Pixels are kept only where a network is yet to see them: a batch of them is large.
         kept = decoded.pixels if self._extractors else None
         return Described(file, digest, found=found), kept

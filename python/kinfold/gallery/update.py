@@ -322,6 +322,8 @@ def _keep(
                 row=len(good),
             )
             good.append((id, item.found))
+            if item.found.note:
+                changes.notes.append(f"{file.path}: {item.found.note}")
         photos.append(photo)
     name = None
     if good:
