@@ -277,5 +277,7 @@ def test_answers_beyond_float32_are_refused() -> None:
         kf.PCA(3, whiten=True).fit(np.ldexp(x, -140))
     with pytest.raises(ValueError, match="^pairs: .*inverse float32 can hold"):
         kf.LearnedWhitening().fit(np.ldexp(x, -140), np.arange(160).reshape(-1, 2))
+    with pytest.raises(ValueError, match="^X: .*answer float32 can hold"):
+        kf.KernelPCA(2, kernel="poly").fit(x * np.float32(1e15))
     with pytest.raises(ValueError, match="^X: .*kernel is finite"):
         kf.KernelPCA(2, kernel="poly", degree=40).fit(x * np.float32(1e15))
