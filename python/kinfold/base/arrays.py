@@ -176,7 +176,11 @@ def as_answer(made: Vectors, name: str) -> Vectors:
 
 def _squares(vectors: Vectors) -> float:
     """The sum of all squares: finite only if all numbers are. It may overflow, in silence: then look closer."""
-    return float(np.vdot(vectors, vectors))
+    flat = vectors.reshape(-1)
+    if flat.size <= 8192:
+        return float(np.vdot(flat, flat))
+    # BLAS would wake threads of its own for more, which go on spinning beside those that search.
+    return float(np.einsum("i,i->", flat, flat))
 
 
 def _refuse_infinite(vectors: Vectors, message: str) -> None:
