@@ -11,22 +11,33 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from kinfold.base.arrays import Vectors, as_ndarray, as_vectors
+from kinfold.base.arrays import Vectors, as_choice, as_ndarray, as_vectors
 from kinfold.base.errors import FileFormatError, NotTrainedError
 from kinfold.base.extras import require
+from kinfold.base.frames import CONTAINERS, check_names, in_container, naming
 from kinfold.base.state import JSON, Restorable, check_only
 
 
 class Estimator(Restorable):
-    """Parameters by name. A subclass stores them as given and checks them in `fit`.
+    """Parameters by name. A subclass stores them as given and checks them in `fit`, or all in its constructor.
 
     Attributes
     ----------
     n_features_in_ : dimension of the vectors
+    feature_names_in_ : the columns' names, where `fit` was given a table with names
     """
 
     n_features_in_: int
+    feature_names_in_: NDArray[np.object_]
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        for name in ("fit", "fit_transform", "partial_fit"):
+            method = vars(cls).get(name)
+            if method is not None:
+                setattr(cls, name, naming(method))
 
     def get_params(self, deep: bool = True) -> dict[str, Any]:
         """The parameters by name."""
@@ -34,12 +45,14 @@ class Estimator(Restorable):
         return {name: getattr(self, name) for name in names}
 
     def set_params(self, **params: Any) -> Any:
-        """Change parameters; ValueError for one that there is not."""
+        """Change parameters; ValueError for one that there is not, or that a constructor refuses."""
         known = self.get_params()
-        for name, value in params.items():
+        for name in params:
             if name not in known:
                 raise ValueError(f"{name}: expected one of {', '.join(known)}, got {name!r}")
-            setattr(self, name, value)
+        changed = type(self)(**{**known, **params})
+        for name in params:
+            setattr(self, name, getattr(changed, name))
         return self
 
     def __repr__(self) -> str:
@@ -69,8 +82,8 @@ class Estimator(Restorable):
         return made
 
     def _check_params(self) -> None:
-        """ValueError for the first parameter that is not sound."""
-        raise NotImplementedError
+        """ValueError for the first parameter that is not sound: the constructor's where nothing else is said."""
+        type(self)(**self.get_params())
 
     def __sklearn_is_fitted__(self) -> bool:
         return hasattr(self, "n_features_in_")
@@ -83,6 +96,13 @@ class Estimator(Restorable):
         """Vectors of the dimension that was fitted."""
         self._check_fitted()
         vectors = as_samples(X, long=long)
+        self._check_names(X)
+        return self._of_fitted_dimension(vectors)
+
+    def _check_names(self, X: Any) -> None:
+        check_names(type(self).__name__, getattr(self, "feature_names_in_", None), X)
+
+    def _of_fitted_dimension(self, vectors: Vectors) -> Vectors:
         if vectors.shape[1] != self.n_features_in_:
             raise ValueError(
                 f"X has {vectors.shape[1]} features, but {type(self).__name__} is expecting "
@@ -93,6 +113,13 @@ class Estimator(Restorable):
 
 class Transformer(Estimator):
     """An estimator that turns vectors into others."""
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        for name in ("transform", "fit_transform"):
+            method = vars(cls).get(name)
+            if method is not None:
+                setattr(cls, name, in_container(method))
 
     def fit(self, X: Any, y: Any = None) -> Any:
         """Learn from vectors (n, d); y is ignored."""
@@ -105,6 +132,39 @@ class Transformer(Estimator):
     def fit_transform(self, X: Any, y: Any = None) -> Any:
         """fit, then transform the same vectors."""
         return self.fit(X, y).transform(X)
+
+    @property
+    def _n_features_out(self) -> int:
+        """The columns of `transform`, of what is fitted."""
+        raise NotImplementedError
+
+    def get_feature_names_out(self, input_features: Any = None) -> NDArray[np.object_]:
+        """Names of the columns of `transform`: the class's in small letters, and a number.
+
+        input_features : must be the names that were fitted, where there are such; has no influence
+        """
+        self._check_fitted()
+        if input_features is not None:
+            given, fitted = list(input_features), getattr(self, "feature_names_in_", None)
+            if fitted is not None and given != list(fitted):
+                raise ValueError("input_features is not equal to feature_names_in_")
+            if len(given) != self.n_features_in_:
+                raise ValueError(
+                    f"input_features should have length equal to {self.n_features_in_}, got {len(given)}"
+                )
+        prefix = type(self).__name__.lower()
+        return np.asarray([f"{prefix}{i}" for i in range(self._n_features_out)], dtype=object)
+
+    def set_output(self, *, transform: str | None = None) -> Any:
+        """What `transform` and `fit_transform` answer with: "default" arrays, or tables of "pandas" or "polars".
+
+        None changes nothing.
+        """
+        if transform is not None:
+            self._sklearn_output_config = {
+                "transform": as_choice(transform, "transform", CONTAINERS)
+            }
+        return self
 
     def __sklearn_tags__(self) -> Any:
         utils = require("sklearn.utils")

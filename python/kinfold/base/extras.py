@@ -28,7 +28,7 @@ def require(module: str) -> ModuleType | Any:
         return importlib.import_module(module)
     except ImportError as error:
         package = module.split(".")[0]
-        extra = _EXTRA_OF.get(package, package)
+        wanted = f"'kinfold[{_EXTRA_OF[package]}]'" if package in _EXTRA_OF else package
         raise MissingExtraError(
-            f"this needs the package '{package}': pip install 'kinfold[{extra}]' ({error})"
+            f"this needs the package '{package}': pip install {wanted} ({error})"
         ) from error

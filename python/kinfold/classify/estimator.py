@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from kinfold.base.arrays import Ids, as_ndarray
+from kinfold.base.arrays import Ids, as_array, as_ndarray
 from kinfold.base.estimator import Estimator
 from kinfold.base.extras import require
 from kinfold.base.registry import class_of
@@ -34,10 +34,23 @@ class Classifier(Estimator):
         """The class of each."""
         raise NotImplementedError
 
-    def score(self, X: Any, y: Any) -> float:
-        """The share of predictions that are right."""
-        labels = as_labels(y, len(X))
-        return float(np.mean(self.predict(X) == labels))
+    def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
+        """The share of predictions that are right.
+
+        sample_weight : (n,) what each counts, not all 0; None for one each
+        """
+        predicted = self.predict(X)
+        right = predicted == as_labels(y, len(predicted))
+        if sample_weight is None:
+            return float(np.mean(right))
+        weights = as_array(sample_weight, "sample_weight").astype(np.float64)
+        if weights.shape != right.shape:
+            raise ValueError(
+                f"sample_weight: expected {len(right)} numbers, one for each, got shape {weights.shape}"
+            )
+        if not (np.isfinite(weights) & (weights >= 0)).all() or not weights.any():
+            raise ValueError("sample_weight: expected finite numbers >= 0, not all of them 0")
+        return float(np.average(right, weights=weights / weights.max()))
 
     def _learn_classes(self, y: Any, n: int) -> Ids:
         """Positions among the sorted classes, which are kept."""

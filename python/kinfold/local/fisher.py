@@ -9,8 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kinfold.base.arrays import Vectors, as_choice, as_count, as_number, as_vectors
-from kinfold.base.errors import FileFormatError, NotTrainedError
-from kinfold.base.state import JSON, Arrays, Restorable, check_only, take, take_param
+from kinfold.base.errors import FileFormatError
+from kinfold.base.estimator import not_trained
+from kinfold.base.state import JSON, Arrays, check_only, take, take_param
+from kinfold.local.photos import Aggregation, as_descriptors
 from kinfold.quantize.kmeans import KMeans, assign
 
 GRADIENTS = ("means", "means and variances")
@@ -19,7 +21,7 @@ _FLOOR = 1e-4
 _BLOCK = 8192
 
 
-class FisherVector(Restorable):
+class FisherVector(Aggregation):
     """Gradients of the log-likelihood of a mixture of k diagonal Gaussians, one vector of length one a photo.
 
     G_mean_k = sum_i g_ik (x_i - m_k) / s_k / (n sqrt(w_k));
@@ -55,14 +57,11 @@ class FisherVector(Restorable):
         self._weights: NDArray[np.float64] | None = None
         self._means = self._variances = np.empty((0, 0))
 
-    def __repr__(self) -> str:
-        return f"FisherVector(k={self.k}, gradients={self.gradients!r})"
-
     @property
     def weights(self) -> NDArray[np.float64]:
         """Of the Gaussians, (k,); they add to one."""
         if self._weights is None:
-            raise NotTrainedError("FisherVector: call fit first")
+            raise not_trained("FisherVector: call fit first")
         return self._weights
 
     @property
@@ -75,9 +74,13 @@ class FisherVector(Restorable):
         """Of the Gaussians, (k, d)."""
         return self._variances
 
-    def fit(self, descriptors: Any) -> FisherVector:
-        """Learn the mixture from local descriptors (n, d), n >= k."""
-        x = as_vectors(descriptors, "descriptors")
+    @property
+    def _n_features_out(self) -> int:
+        return self._means.size * (1 if self.gradients == "means" else 2)
+
+    def fit(self, descriptors: Any, y: Any = None) -> FisherVector:
+        """Learn the mixture from local descriptors (n, d), n >= k, or those of photos, arrays (n_i, d)."""
+        x = as_descriptors(descriptors, "descriptors")
         centroids = KMeans(self.k, iterations=15, sample=2000, seed=self.seed, verbose=False)
         labels, _ = assign(x, centroids.fit(x).centroids)
         posteriors = np.zeros((len(x), self.k))
@@ -87,6 +90,7 @@ class FisherVector(Restorable):
         for _ in range(self.iterations):
             posteriors = self.posteriors(x)
             self._maximise(x.astype(np.float64), posteriors, floor)
+        self.n_features_in_ = x.shape[1]
         return self
 
     def _maximise(
@@ -191,4 +195,5 @@ class FisherVector(Restorable):
         if not positive or not all(np.isfinite(a).all() for a in arrays.values()):
             raise FileFormatError("array 'variances': expected finite numbers above 0")
         model._weights, model._means, model._variances = weights, means, variances
+        model.n_features_in_ = means.shape[1]
         return model

@@ -9,9 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kinfold.base.arrays import Vectors, as_choice, as_count, as_number, as_vectors
-from kinfold.base.errors import FileFormatError, NotTrainedError
+from kinfold.base.errors import FileFormatError
+from kinfold.base.estimator import not_trained
 from kinfold.base.random import generator
-from kinfold.base.state import JSON, Arrays, Restorable, check_only, take, take_param
+from kinfold.base.state import JSON, Arrays, check_only, take, take_param
+from kinfold.local.photos import Aggregation, are_photos, as_descriptors
 from kinfold.quantize.kmeans import KMeans
 from kinfold.transform.eigen import leading
 
@@ -43,7 +45,7 @@ def democratic_weights(
     return weights
 
 
-class TEmbedding(Restorable):
+class TEmbedding(Aggregation):
     """Photos to vectors of (k - 1) * d dimensions: 1,920 for k = 16 and RootSIFT, 8,064 for k = 64.
 
     A descriptor becomes the directions from all centroids to it, centred and whitened without the d directions of
@@ -86,23 +88,26 @@ class TEmbedding(Restorable):
         self._projection: Vectors = np.empty((0, 0), np.float32)
         self._rotation: Vectors | None = None
 
-    def __repr__(self) -> str:
-        return f"TEmbedding(k={self.k}, aggregation={self.aggregation!r})"
-
     @property
     def codebook(self) -> Vectors:
         """The centroids, float32 (k, d)."""
         if self._codebook is None:
-            raise NotTrainedError("TEmbedding: call fit first")
+            raise not_trained("TEmbedding: call fit first")
         return self._codebook
 
-    def fit(self, descriptors: Any, photos: Sequence[Any] = ()) -> TEmbedding:
+    @property
+    def _n_features_out(self) -> int:
+        return len(self._projection.T) if self._rotation is None else len(self._rotation)
+
+    def fit(self, descriptors: Any, photos: Any = ()) -> TEmbedding:
         """Learn from local descriptors (n, d), n > k * d for a full whitening.
 
         photos : local descriptors of photos whose aggregated vectors the final rotation is learnt on; without any
-            there is none
+            there is none. Or the first argument is photos, arrays (n_i, d), which the rotation is learnt on as well
         """
-        x = as_vectors(descriptors, "descriptors")
+        if are_photos(descriptors):
+            photos = descriptors
+        x = as_descriptors(descriptors, "descriptors")
         self._rotation = None
         model = KMeans(self.k, iterations=20, sample=2000, seed=self.seed, verbose=False)
         self._codebook = model.fit(x).centroids
@@ -133,6 +138,7 @@ class TEmbedding(Restorable):
             self._rotation = np.ascontiguousarray(axes, np.float32)
         elif self.dim is not None:
             raise ValueError("photos: expected photos to learn the rotation on, for dim")
+        self.n_features_in_ = d
         return self
 
     def _directions(self, x: Vectors) -> Vectors:
@@ -245,6 +251,7 @@ class TEmbedding(Restorable):
             raise FileFormatError("array 'projection': expected finite numbers")
         model._projection = np.ascontiguousarray(projection)
         model._codebook = np.ascontiguousarray(codebook)
+        model.n_features_in_ = codebook.shape[1]
         if "rotation" in arrays:
             rows = kept if model.dim is None else min(model.dim, kept)
             model._rotation = np.ascontiguousarray(

@@ -9,12 +9,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kinfold.base.arrays import Vectors, as_count, as_number, as_vectors
-from kinfold.base.errors import NotTrainedError
-from kinfold.base.state import JSON, Arrays, Restorable, check_only, take, take_param
+from kinfold.base.estimator import not_trained
+from kinfold.base.state import JSON, Arrays, check_only, take, take_param
+from kinfold.local.photos import Aggregation, as_descriptors
 from kinfold.quantize.kmeans import KMeans, assign
 
 
-class VLAD(Restorable):
+class VLAD(Aggregation):
     """Sums of residuals to the nearest of k centroids, normalised and concatenated.
 
     Parameters
@@ -53,14 +54,11 @@ class VLAD(Restorable):
         self.seed = as_count(seed, "seed", least=0)
         self._codebook: Vectors | None = None
 
-    def __repr__(self) -> str:
-        return f"VLAD(k={self.k}, intra={self.intra}, power={self.power:g})"
-
     @property
     def codebook(self) -> Vectors:
         """The centroids, float32 (k, d); of several vocabularies one after the other (vocabularies * k, d)."""
         if self._codebook is None:
-            raise NotTrainedError("VLAD: call fit first")
+            raise not_trained("VLAD: call fit first")
         return self._codebook
 
     @property
@@ -68,9 +66,13 @@ class VLAD(Restorable):
         """Dimensions of the descriptor: vocabularies * k times those of the local descriptors."""
         return int(self.codebook.size)
 
-    def fit(self, descriptors: Any) -> VLAD:
-        """Learn the codebook from local descriptors (n, d), n >= k."""
-        x = as_vectors(descriptors, "descriptors")
+    @property
+    def _n_features_out(self) -> int:
+        return self.dim
+
+    def fit(self, descriptors: Any, y: Any = None) -> VLAD:
+        """Learn the codebook from local descriptors (n, d), n >= k, or those of photos, arrays (n_i, d)."""
+        x = as_descriptors(descriptors, "descriptors")
         books = []
         for seed in range(self.seed, self.seed + self.vocabularies):
             model = KMeans(
@@ -78,6 +80,7 @@ class VLAD(Restorable):
             )
             books.append(model.fit(x).centroids)
         self._codebook = np.concatenate(books)
+        self.n_features_in_ = x.shape[1]
         return self
 
     def transform(self, photos: Sequence[Any]) -> Vectors:
@@ -145,6 +148,7 @@ class VLAD(Restorable):
         model._codebook = as_vectors(
             take(arrays, "codebook", np.float32, (model.vocabularies * model.k, None)), "codebook"
         )
+        model.n_features_in_ = model._codebook.shape[1]
         return model
 
 

@@ -11,12 +11,14 @@ from numpy.typing import NDArray
 
 from kinfold import _core
 from kinfold.base.arrays import Ids, Vectors, as_count, as_number, as_vectors
-from kinfold.base.errors import FileFormatError, NotTrainedError
-from kinfold.base.state import JSON, Arrays, Restorable, check_only, take, take_param
+from kinfold.base.errors import FileFormatError
+from kinfold.base.estimator import Transformer, not_trained
+from kinfold.base.state import JSON, Arrays, check_only, take, take_param
 from kinfold.index.candidates import CandidateIndex
 from kinfold.index.flat import FlatIndex
 from kinfold.index.proposers.kd_forest import KDForest
-from kinfold.quantize.kmeans import KMeans, assign, warn_of_few
+from kinfold.local.photos import as_descriptors
+from kinfold.quantize.kmeans import KMeans, assign, centroid_distances, warn_of_few
 
 _TREES = 8
 # Descriptors on fewer words than this share of those they could be on are of another kind.
@@ -28,7 +30,7 @@ def as_sigma(x: Any) -> float:
     return as_number(x, "sigma", least=1e-100, most=1e100)
 
 
-class VisualWords(Restorable):
+class VisualWords(Transformer):
     """A codebook of k words, with hard, multiple and soft assignment.
 
     Parameters
@@ -84,9 +86,6 @@ class VisualWords(Restorable):
         self._exact: tuple[Vectors, FlatIndex] | None = None
         self._forest: tuple[Vectors, CandidateIndex] | None = None
 
-    def __repr__(self) -> str:
-        return f"VisualWords({self.k})"
-
     def _depth(self) -> int:
         depth, leaves = 0, 1
         while self.branch and leaves < self.k:
@@ -97,12 +96,16 @@ class VisualWords(Restorable):
     def centroids(self) -> Vectors:
         """The words, float32 (k, d)."""
         if self._centroids is None:
-            raise NotTrainedError("VisualWords: call fit first")
+            raise not_trained("VisualWords: call fit first")
         return self._centroids
 
-    def fit(self, descriptors: Any) -> VisualWords:
-        """Learn the words from descriptors (n, d), n >= k; ValueError for fewer."""
-        x = as_vectors(descriptors, "descriptors")
+    @property
+    def _n_features_out(self) -> int:
+        return len(self.centroids)
+
+    def fit(self, descriptors: Any, y: Any = None) -> VisualWords:
+        """Learn the words from descriptors (n, d), n >= k, or those of photos, arrays (n_i, d)."""
+        x = as_descriptors(descriptors, "descriptors")
         if len(x) < self.k:
             raise ValueError(f"descriptors: expected at least {self.k}, got {len(x)}")
         warn_of_few(len(x), self.k)
@@ -153,6 +156,7 @@ class VisualWords(Restorable):
     def _adopt(self, centroids: Vectors, nodes: Vectors | None = None) -> None:
         self._nodes = None if nodes is None else np.ascontiguousarray(nodes, np.float32)
         self._centroids = np.ascontiguousarray(centroids, np.float32)
+        self.n_features_in_ = self._centroids.shape[1]
 
     def assign(
         self,
@@ -193,6 +197,14 @@ class VisualWords(Restorable):
             self._exact = exact = centroids, index
         distances, words = exact[1].search(x, m)
         return words, distances
+
+    def predict(self, descriptors: Any) -> Ids:
+        """The nearest word of each descriptor, int64 (n,)."""
+        return self.assign(self._samples(descriptors))[0][:, 0]
+
+    def transform(self, descriptors: Any) -> Vectors:
+        """Euclidean distances of descriptors (n, d) to the words, float32 (n, k)."""
+        return centroid_distances(self._samples(descriptors), self.centroids)
 
     def _descend(self, x: Vectors, m: int, paths: int) -> tuple[Ids, Vectors]:
         if self.branch is None or self._nodes is None:

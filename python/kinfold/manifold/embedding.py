@@ -51,6 +51,10 @@ class GraphEmbedding(Transformer):
         embedding: Vectors = self.fit(X).embedding_
         return embedding
 
+    @property
+    def _n_features_out(self) -> int:
+        return self.embedding_.shape[1]
+
     def transform(self, X: Any) -> Vectors:
         """Where vectors (q, d) belong among those that were embedded, float32 (q, n_components)."""
         queries = by_metric(self._samples(X), self.metric)

@@ -115,6 +115,10 @@ class Isomap(Transformer):
         """The embedding of vectors (n, d), float32 (n, n_components)."""
         return self.fit(X).embedding_
 
+    @property
+    def _n_features_out(self) -> int:
+        return self.embedding_.shape[1]
+
     def transform(self, X: Any) -> Vectors:
         """Where vectors (q, d) belong: placed by the shortest paths that begin at their neighbours.
 

@@ -95,6 +95,10 @@ class KernelPCA(Transformer):
         """The projections of the vectors that are fitted, float32 (n, n_components)."""
         return self.fit(X).embedding_
 
+    @property
+    def _n_features_out(self) -> int:
+        return self.embedding_.shape[1]
+
     def transform(self, X: Any) -> Vectors:
         """Projections of vectors (q, d), or of their kernel with those that were fitted (q, n)."""
         vectors = self._samples(X, long=self.kernel == "precomputed")

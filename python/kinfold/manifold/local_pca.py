@@ -97,6 +97,10 @@ class LocalPCA(Transformer):
         self.n_features_in_ = vectors.shape[1]
         return self
 
+    @property
+    def _n_features_out(self) -> int:
+        return len(self.centroids_)
+
     def transform(self, X: Any) -> Vectors:
         """Squared reconstruction distances to the cells, float32 (n, n_cells)."""
         vectors = self._samples(X)
@@ -111,7 +115,7 @@ class LocalPCA(Transformer):
     def encode(self, X: Any) -> LocalCode:
         """The cell of each vector, and its coordinates there."""
         vectors = self._samples(X)
-        cells = self.predict(vectors)
+        cells = self._assign(vectors, self.centroids_, self.components_)[0]
         coordinates = np.empty((len(vectors), self.components_.shape[1]), np.float32)
         for cell in np.unique(cells):
             own = cells == cell
@@ -143,7 +147,7 @@ class LocalPCA(Transformer):
     def score(self, X: Any, y: Any = None) -> float:
         """Minus the mean squared distance of vectors from what stands for them."""
         vectors = self._samples(X)
-        gaps = vectors - self.decode(*self.encode(vectors))
+        gaps = vectors - self.decode(*self.encode(X))
         return -float(np.einsum("ij,ij->", gaps, gaps, dtype=np.float64) / len(vectors))
 
     def arrays(self) -> Arrays:

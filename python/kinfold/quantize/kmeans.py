@@ -12,14 +12,16 @@ from numpy.typing import NDArray
 
 from kinfold import _core
 from kinfold.base.arrays import Ids, Vectors, as_choice, as_count, as_number, as_vectors
-from kinfold.base.errors import NotTrainedError
+from kinfold.base.estimator import Transformer, not_trained
 from kinfold.base.progress import progress
 from kinfold.base.random import generator
-from kinfold.base.state import JSON, Arrays, Restorable, check_only, take, take_param
+from kinfold.base.state import JSON, Arrays, check_only, take, take_param
 
 Nearest: TypeAlias = Callable[[Vectors, Vectors], tuple[Ids, Vectors]]
 # Fewer vectors a centroid than this say little about where it lies; faiss warns below the same.
 _FEWEST = 39
+# Vectors whose distances are computed at once.
+_ROWS = 1024
 INITS = ("auto", "k-means++", "k-means||", "random")
 
 
@@ -52,7 +54,20 @@ def assign(x: Any, centroids: Any) -> tuple[Ids, Vectors]:
     return labels, distances
 
 
-class KMeans(Restorable):
+def centroid_distances(vectors: Vectors, centroids: Vectors) -> Vectors:
+    """Euclidean distances of all vectors (n, d) to all centroids (k, d), float32 (n, k)."""
+    centre = centroids.mean(axis=0, dtype=np.float64)
+    middle = centroids - centre
+    lengths = np.einsum("ij,ij->i", middle, middle)
+    found = np.empty((len(vectors), len(centroids)), np.float32)
+    for start in range(0, len(vectors), _ROWS):
+        rows = vectors[start : start + _ROWS] - centre
+        squares = np.einsum("ij,ij->i", rows, rows)[:, None] + lengths - 2 * rows @ middle.T
+        found[start : start + _ROWS] = np.sqrt(np.maximum(squares, 0))
+    return found
+
+
+class KMeans(Transformer):
     """k-means by Lloyd's iterations with exact assignment (Lloyd 1982).
 
     Parameters
@@ -75,6 +90,9 @@ class KMeans(Restorable):
     inertia : sum of squared distances of the vectors to their centroids
     inertia_history : the same at each iteration, of the best run
     repaired : how many empty cells were given a new centroid
+
+    Follows scikit-learn's conventions: `predict` gives labels, `transform` distances to the centroids, and
+    `cluster_centers_`, `inertia_` and `labels_` are there by its names.
     """
 
     kind: ClassVar[str] = "quantize.KMeans"
@@ -107,18 +125,48 @@ class KMeans(Restorable):
         self.inertia_history: list[float] = []
         self.repaired = 0
         self._centroids: Vectors | None = None
-
-    def __repr__(self) -> str:
-        return f"KMeans(k={self.k}, iterations={self.iterations}, init={self.init!r})"
+        self._labels: Ids | None = None
 
     @property
     def centroids(self) -> Vectors:
         """The codebook, float32 (k, d)."""
         if self._centroids is None:
-            raise NotTrainedError("KMeans: call fit first")
+            raise not_trained("KMeans: call fit first")
         return self._centroids
 
-    def fit(self, x: Any, *, start: Any = None, nearest: Nearest | None = None) -> KMeans:
+    @property
+    def cluster_centers_(self) -> Vectors:
+        """The centroids, by scikit-learn's name."""
+        return self.centroids
+
+    @property
+    def inertia_(self) -> float:
+        """The inertia, by scikit-learn's name."""
+        _ = self.centroids
+        return float(self.inertia)
+
+    @property
+    def n_iter_(self) -> int:
+        """How many iterations the best run took."""
+        _ = self.centroids
+        return max(len(self.inertia_history) - 1, 0)
+
+    @property
+    def labels_(self) -> Ids:
+        """The centroid of each vector that was fitted, int64 (n,); not of a sample of them, and not saved."""
+        if self._labels is None:
+            raise AttributeError(
+                "labels_: expected a fit of all vectors; predict gives those of any"
+            )
+        return self._labels
+
+    @property
+    def _n_features_out(self) -> int:
+        return len(self.centroids)
+
+    def fit(
+        self, x: Any, y: Any = None, *, start: Any = None, nearest: Nearest | None = None
+    ) -> KMeans:
         """Learn the centroids from vectors (n, d); ValueError for fewer vectors than centroids.
 
         start : centroids (k, d) to begin with, in place of ``init``
@@ -136,7 +184,7 @@ class KMeans(Restorable):
 
     def _learn(self, vectors: Vectors, start: Any = None, nearest: Nearest | None = None) -> KMeans:
         """`fit` of at least k vectors, without a warning of few."""
-        random = generator(self.seed)
+        random, n = generator(self.seed), len(vectors)
         if self.sample is not None and len(vectors) > self.sample * self.k:
             rows = random.choice(len(vectors), self.sample * self.k, replace=False)
             vectors = vectors[np.sort(rows)]
@@ -158,22 +206,40 @@ class KMeans(Restorable):
                 run = self._mini_batches(vectors, clustering, seeds, random)
             else:
                 run = self._lloyd(vectors, clustering, seeds, nearest)
-            centroids, history, repaired = run
+            centroids, history, repaired, labels = run
             if best is None or history[-1] < best[0]:
                 best = history[-1], centroids, history, repaired
+                self._labels = labels if len(labels) == n else None
         assert best is not None
         self._centroids, self.repaired = np.ldexp(best[1], -power) if power else best[1], best[3]
         self.inertia_history = [math.ldexp(value, -2 * power) for value in best[2]]
         self.inertia = self.inertia_history[-1]
+        self.n_features_in_ = vectors.shape[1]
         return self
 
     def assign(self, x: Any) -> Ids:
         """The nearest centroid of each vector, int64 (n,)."""
         return assign(x, self.centroids)[0]
 
+    def predict(self, X: Any) -> Ids:
+        """The nearest centroid of each vector, int64 (n,)."""
+        return self.assign(self._samples(X))
+
+    def fit_predict(self, X: Any, y: Any = None) -> Ids:
+        """fit, then predict the same vectors."""
+        return self.fit(X).predict(X)
+
+    def transform(self, X: Any) -> Vectors:
+        """Euclidean distances of vectors (n, d) to the centroids, float32 (n, k)."""
+        return centroid_distances(self._samples(X), self.centroids)
+
+    def score(self, X: Any, y: Any = None) -> float:
+        """Minus the sum of squared distances of vectors to their centroids."""
+        return -float(assign(self._samples(X), self.centroids)[1].sum(dtype=np.float64))
+
     def _lloyd(
         self, vectors: Vectors, clustering: Any, centroids: Vectors, nearest: Nearest | None
-    ) -> tuple[Vectors, list[float], int]:
+    ) -> tuple[Vectors, list[float], int, Ids]:
         def assigned(*known: Ids) -> tuple[Ids, Vectors]:
             if nearest is not None:
                 return nearest(vectors, centroids)
@@ -194,11 +260,11 @@ class KMeans(Restorable):
             history.append(float(distances.sum(dtype=np.float64)))
             if history[-2] - history[-1] <= self.tolerance * history[-2] and not len(empty):
                 break
-        return centroids, history, repaired
+        return centroids, history, repaired, labels
 
     def _mini_batches(
         self, vectors: Vectors, clustering: Any, centroids: Vectors, random: np.random.Generator
-    ) -> tuple[Vectors, list[float], int]:
+    ) -> tuple[Vectors, list[float], int, Ids]:
         assert self.batch is not None
         seen = np.zeros(self.k)
         means = centroids.astype(np.float64)
@@ -212,8 +278,9 @@ class KMeans(Restorable):
             rate = np.divide(counts, seen, out=np.zeros(self.k), where=seen > 0)
             means += rate[:, None] * (batch_means - means)
             centroids = self._finished(means.astype(np.float32))
-        history.append(float(clustering.assign(centroids)[1].sum(dtype=np.float64)))
-        return centroids, history, 0
+        labels, distances = clustering.assign(centroids)
+        history.append(float(distances.sum(dtype=np.float64)))
+        return centroids, history, 0, labels
 
     def _finished(self, means: Vectors) -> Vectors:
         if not self.spherical:
@@ -271,7 +338,7 @@ class KMeans(Restorable):
         centroids = take(arrays, "centroids", np.float32, (model.k, None))
         centroids = as_vectors(centroids, "centroids")
         history = take(arrays, "inertia_history", np.float64, (None,))
-        model._centroids = centroids
+        model._centroids, model.n_features_in_ = centroids, centroids.shape[1]
         model.inertia_history = [float(value) for value in history]
         model.inertia = model.inertia_history[-1] if model.inertia_history else np.inf
         return model

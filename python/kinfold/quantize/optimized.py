@@ -11,13 +11,12 @@ from numpy.typing import NDArray
 
 from kinfold import _core
 from kinfold.base.arrays import Vectors, as_choice, as_count, as_vectors
-from kinfold.base.errors import NotTrainedError
+from kinfold.base.estimator import Transformer, not_trained
 from kinfold.base.progress import progress
 from kinfold.base.random import generator
 from kinfold.base.state import (
     JSON,
     Arrays,
-    Restorable,
     add_prefix,
     check_only,
     strip_prefix,
@@ -34,7 +33,7 @@ from kinfold.transform.rotation import Rotation
 METHODS = ("non-parametric", "parametric")
 
 
-class OPQ(Restorable):
+class OPQ(Transformer):
     """A rotation, perhaps with a reduction of dimension, for a product quantizer (Ge, He, Ke & Sun, PAMI 2014).
 
     Parameters
@@ -82,9 +81,6 @@ class OPQ(Restorable):
         self._map: Rotation | None = None
         self._quantizer: ProductQuantizer | None = None
 
-    def __repr__(self) -> str:
-        return f"OPQ(m={self.m}, dim={self.dim}, method={self.method!r})"
-
     @property
     def rotation(self) -> Vectors:
         """float32 (dim, d), orthonormal rows."""
@@ -94,16 +90,20 @@ class OPQ(Restorable):
     def quantizer(self) -> ProductQuantizer:
         """The product quantizer of rotated vectors."""
         if self._quantizer is None:
-            raise NotTrainedError("OPQ: call fit first")
+            raise not_trained("OPQ: call fit first")
         return self._quantizer
 
     @property
     def _trained(self) -> Rotation:
         if self._map is None:
-            raise NotTrainedError("OPQ: call fit first")
+            raise not_trained("OPQ: call fit first")
         return self._map
 
-    def fit(self, x: Any) -> OPQ:
+    @property
+    def _n_features_out(self) -> int:
+        return len(self.rotation)
+
+    def fit(self, x: Any, y: Any = None) -> OPQ:
         """Learn the rotation from vectors (n, d), at least as many as a subquantizer has codewords."""
         vectors = as_vectors(x, "x")
         n, d = vectors.shape
@@ -133,6 +133,7 @@ class OPQ(Restorable):
             self.history = [math.ldexp(value, -2 * power) for value in self.history]
         self._map = Rotation(rotation @ principal)
         self._quantizer = first.adopt(books, keep)
+        self.n_features_in_ = d
         return self
 
     def _alternate(self, inner: Vectors, books: Vectors) -> tuple[NDArray[np.float64], Vectors]:
@@ -174,6 +175,7 @@ class OPQ(Restorable):
 
     def transform(self, x: Any) -> Vectors:
         """Vectors (n, d), or one (d,), to float32 (n, dim) or (dim,)."""
+        self._check_names(x)
         return self._trained.transform(x)
 
     def inverse_transform(self, y: Any) -> Vectors:
@@ -219,6 +221,7 @@ class OPQ(Restorable):
         opq._quantizer = ProductQuantizer.from_state(
             take_param(params, "quantizer", dict), strip_prefix("quantizer", arrays)
         )
+        opq.n_features_in_ = opq._map.matrix.shape[1]
         opq.history = take(arrays, "history", np.float64, (None,)).tolist()
         if opq._quantizer.dim != len(opq._map.matrix):
             raise ValueError("quantizer: another dimension than the rotation's")

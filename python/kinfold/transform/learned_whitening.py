@@ -19,8 +19,9 @@ from kinfold.base.arrays import (
     as_number,
     as_vectors,
 )
-from kinfold.base.errors import FileFormatError, NotTrainedError
-from kinfold.base.state import JSON, Arrays, Restorable, check_only, take, take_param
+from kinfold.base.errors import FileFormatError
+from kinfold.base.estimator import Transformer, not_trained
+from kinfold.base.state import JSON, Arrays, check_only, take, take_param
 from kinfold.transform.moments import rest_of, without
 
 _Matrix = NDArray[np.float64]
@@ -29,7 +30,7 @@ SECONDS = ("all", "nonmatching")
 _ROWS = 4096
 
 
-class LearnedWhitening(Restorable):
+class LearnedWhitening(Transformer):
     """Whiten the differences of matching vectors, then keep the directions in which the others differ most.
 
     With S the second moment of the differences of matching pairs, the inverse of its Cholesky factor makes these
@@ -63,14 +64,11 @@ class LearnedWhitening(Restorable):
         self._projection: Vectors = np.empty((0, 0), np.float32)
         self._rest: Vectors = np.empty(0, np.float32)
 
-    def __repr__(self) -> str:
-        return f"LearnedWhitening(dim={self.dim}, second={self.second!r}, shrinkage={self.shrinkage:g})"
-
     @property
     def mean(self) -> Vectors:
         """The mean of the queries, float32 (d,)."""
         if self._mean is None:
-            raise NotTrainedError("LearnedWhitening: call fit first")
+            raise not_trained("LearnedWhitening: call fit first")
         return self._mean
 
     @property
@@ -79,18 +77,23 @@ class LearnedWhitening(Restorable):
         _ = self.mean
         return self._projection
 
-    def fit(self, x: Any, pairs: Any, nonmatching: Any = None) -> LearnedWhitening:
+    @property
+    def _n_features_out(self) -> int:
+        return int(self.projection.shape[1])
+
+    def fit(self, x: Any, pairs: Any = None, nonmatching: Any = None) -> LearnedWhitening:
         """Learn from vectors and pairs of their rows.
 
         x : (n, d)
-        pairs : int (m, 2)           rows that match; the first of each is the query
+        pairs : int (m, 2)           rows that match; the first of each is the query. Or classes (n,), as the steps of a
+            pipeline get them: each row matches the others of its class
         nonmatching : int (m', 2)    rows that do not, for second="nonmatching"; None for all pairs of rows
             that are not in ``pairs``
         Raises ValueError for pairs that are no rows, or whose vectors are all equal.
         """
         vectors = as_vectors(x, "x")
         n, d = vectors.shape
-        matching = _pairs(pairs, "pairs", n)
+        matching = _pairs(_of_classes(pairs, n), "pairs", n)
         keep = d if self.dim is None else self.dim
         if keep > d:
             raise ValueError(f"dim: expected at most {d}, the vectors' dimension, got {keep}")
@@ -106,7 +109,7 @@ class LearnedWhitening(Restorable):
             share = 1e-3
             warnings.warn(
                 f"learnt from {len(matching)} pairs in {d} dimensions: shrinkage is set to {share:g}",
-                stacklevel=2,
+                stacklevel=3,
             )
         same = (1 - share) * same + share * level * np.eye(d)
         inverse = np.linalg.inv(_cholesky(same, level))
@@ -123,10 +126,12 @@ class LearnedWhitening(Restorable):
         self._mean = mean.astype(np.float32)
         self._projection = np.ascontiguousarray(projection, dtype=np.float32)
         self._rest = rest_of(mean, self._projection, np.ones(keep))
+        self.n_features_in_ = d
         return self
 
     def transform(self, x: Any) -> Vectors:
         """Vectors (n, d), or one (d,), to float32 (n, dim) or (dim,); not normalised."""
+        self._check_names(x)
         vectors = as_vectors(x, "x", dim=len(self.mean), empty=True, one=True)
         rest = without(self._rest, self.projection)
         projected = as_answer(_core.quantize.linear(vectors, self.mean, self.projection, rest), "x")
@@ -163,6 +168,7 @@ class LearnedWhitening(Restorable):
             raise FileFormatError("array 'projection': expected at least one dimension")
         rest = take({"rest": np.zeros_like(mean), **arrays}, "rest", np.float32, (len(mean),))
         whitening._mean, whitening._projection, whitening._rest = mean, projection, rest
+        whitening.n_features_in_ = len(mean)
         return whitening
 
     def _second(
@@ -177,6 +183,20 @@ class LearnedWhitening(Restorable):
         whole = len(vectors) * _scatter(vectors, vectors.mean(axis=0, dtype=np.float64))
         listed = np.unique(np.sort(matching, axis=1), axis=0)
         return whole - _differences(vectors, listed)
+
+
+def _of_classes(y: Any, n: int) -> Any:
+    """All pairs of rows of one class, where there is a class for each of n rows; else what was given."""
+    if y is None:
+        raise ValueError("pairs: expected rows that match, or a class for each, got None")
+    classes = np.asarray(y)
+    if classes.ndim != 1 or len(classes) != n:
+        return y
+    _, codes = np.unique(classes, return_inverse=True)
+    rows = [np.flatnonzero(codes == code) for code in range(codes.max() + 1)]
+    return np.concatenate(
+        [np.stack([own[side] for side in np.triu_indices(len(own), 1)], axis=1) for own in rows]
+    )
 
 
 def _pairs(x: Any, name: str, n: int) -> NDArray[np.int64]:

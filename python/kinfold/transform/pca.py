@@ -128,6 +128,36 @@ class PCA(Transformer):
         return self._total
 
     @property
+    def mean_(self) -> Vectors:
+        """The mean, by scikit-learn's name."""
+        return self.mean
+
+    @property
+    def components_(self) -> Vectors:
+        """The components, by scikit-learn's name."""
+        return self.components
+
+    @property
+    def n_components_(self) -> int:
+        """How many components there are."""
+        return len(self.components)
+
+    @property
+    def explained_variance_(self) -> _Matrix:
+        """The variances, by scikit-learn's name; divided by n, not n - 1."""
+        return self.variances
+
+    @property
+    def explained_variance_ratio_(self) -> _Matrix:
+        """The share of the total variance along each component, float64 (dim,)."""
+        total = self.total_variance
+        return self.variances / total if total > 0 else np.zeros(len(self.variances))
+
+    @property
+    def _n_features_out(self) -> int:
+        return len(self.components)
+
+    @property
     def scales(self) -> Vectors:
         """What the components are multiplied by, float32 (dim,): max(variance, floor)^-exponent."""
         return self._scales(self.variances)
@@ -181,7 +211,7 @@ class PCA(Transformer):
                 raise ValueError("partial_fit: what was fitted whole, or loaded, cannot go on")
             self._moments, self.n_features_in_ = Moments(vectors.shape[1]), vectors.shape[1]
         moments = copy.deepcopy(self._moments)
-        moments.add(self._samples(vectors))
+        moments.add(self._of_fitted_dimension(vectors))
         self._moments = moments
         self._stale = True
         return self
@@ -209,9 +239,9 @@ class PCA(Transformer):
     def transform(self, x: Any) -> Vectors:
         """Vectors (n, d), or one (d,), to float32 (n, dim) or (dim,)."""
         d = len(self.mean)
-        x = as_ndarray(x, "x")
+        given, x = x, as_ndarray(x, "x")
         many = x.ndim == 2 and len(x) > 0
-        vectors = self._samples(x) if many else as_vectors(x, "x", dim=d, empty=True, one=True)
+        vectors = self._samples(given) if many else as_vectors(x, "x", dim=d, empty=True, one=True)
         mean, projection = self.affine()
         rest = without(self._rest, projection)
         projected = as_answer(_core.quantize.linear(vectors, mean, projection, rest), "x")
