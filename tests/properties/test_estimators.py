@@ -171,15 +171,15 @@ def test_clones_know_the_parameters_alone(name: str) -> None:
         answer(other, data(name)[0])
 
 
-@pytest.mark.parametrize("how", ["pickle", "deepcopy", "joblib"])
+@pytest.mark.parametrize("how", ["pickle", "deepcopy", "joblib", "joblib mapped"])
 @pytest.mark.parametrize("name", ALL)
 def test_copies_answer_alike(name: str, how: str, tmp_path: Any) -> None:
     X, _ = data(name)
     model = fitted(name)
-    if how == "joblib":
+    if how.startswith("joblib"):
         joblib = pytest.importorskip("joblib")
         joblib.dump(model, tmp_path / "model")
-        other = joblib.load(tmp_path / "model")
+        other = joblib.load(tmp_path / "model", mmap_mode="r" if how.endswith("mapped") else None)
     else:
         other = pickle.loads(pickle.dumps(model)) if how == "pickle" else copy.deepcopy(model)
     np.testing.assert_array_equal(answer(other, X), answer(model, X))
