@@ -205,7 +205,7 @@ class Gallery:
         return Path(self._store.read().photos or "")
 
     def __len__(self) -> int:
-        return len(self._table.described())
+        return self._table.count()
 
     def __repr__(self) -> str:
         return f"Gallery({str(self.path)!r}, {len(self)} photos, engine={self.settings.engine!r})"
@@ -268,9 +268,8 @@ class Gallery:
         changes, seconds = Changes(), Seconds()
         with seconds.of("list files"):
             listing = list_files(root, files, self.path)
-        manifest, table = self._writable(manifest, changes)
+        manifest, table, known = self._writable(manifest, changes)
         with table:
-            known = table.all()
             self._check_root(manifest, root, known, listing, prune)
             if manifest.photos != str(root):
                 manifest = replace(manifest, photos=str(root))
@@ -308,17 +307,18 @@ class Gallery:
         changes.seconds = seconds.to_dict()
         return changes
 
-    def _writable(self, manifest: Manifest, changes: Changes) -> tuple[Manifest, PhotoTable]:
-        """The table of photos, to be changed; made anew where it is damaged."""
+    def _writable(
+        self, manifest: Manifest, changes: Changes
+    ) -> tuple[Manifest, PhotoTable, list[Photo]]:
+        """The table of photos, to be changed, and all that it holds; made anew where it is damaged."""
         path = self.path / PHOTOS
         check_files(path, written=True)
         try:
             table = PhotoTable(path, write=True)
             try:
                 table.check()
-                table.all()
                 table.next_id()
-                return manifest, table
+                return manifest, table, table.all()
             except BaseException:
                 table.close()
                 raise
@@ -332,7 +332,7 @@ class Gallery:
             changes.notes.append(
                 f"the table of photos was damaged ({error}): {len(kept)} of its photos were kept"
             )
-            return manifest, PhotoTable(path, write=True)
+            return manifest, PhotoTable(path, write=True), kept
 
     def _root(self, manifest: Manifest, photos: str | os.PathLike[str] | None) -> Path:
         if photos is None and manifest.photos is None:

@@ -241,6 +241,12 @@ class PhotoTable:
         """The files that could not be read, by path."""
         return self._select("WHERE reason IS NOT NULL ORDER BY path")
 
+    def count(self) -> int:
+        """How many photos have features."""
+        with self._named():
+            query = "SELECT count(*) FROM photos WHERE segment IS NOT NULL"
+            return int(self._db.execute(query).fetchone()[0])
+
     def by_ids(self, ids: Iterable[int]) -> dict[int, Photo]:
         """Photos by id; ids that are gone are missing."""
         found: dict[int, Photo] = {}
@@ -370,30 +376,39 @@ def _values(photo: Photo) -> list[object]:
 
 def _photo(row: tuple[Any, ...], path: Path) -> Photo:
     """A row, every column of which is what was written there."""
-    photo = Photo(*row)
-    described = photo.segment is not None
-    sound = (
-        _is_count(photo.id, 1, _MOST_ID)
-        and is_inside(photo.path)
-        and _is_count(photo.size)
-        and type(photo.mtime_ns) is int
-        and all(
-            type(text) in (str, type(None)) for text in (photo.digest, photo.taken, photo.camera)
-        )
-        and all(
-            number is None or (type(number) is float and math.isfinite(number))
-            for number in (photo.latitude, photo.longitude)
-        )
-        and (photo.cause is None or photo.cause in CAUSES)
-    )
-    if described:
-        sound = sound and is_name(photo.segment) and _is_count(photo.row) and photo.reason is None
-        sound = sound and _is_count(photo.width, 1) and _is_count(photo.height, 1)
+    (
+        id, name, size, mtime_ns, digest, reason, width, height, taken, latitude, longitude, camera, segment, place,
+        cause,
+    ) = row  # fmt: skip
+    if segment is not None:
+        sound = reason is None and is_name(segment) and _is_count(place)
+        sound = sound and _is_count(width, 1) and _is_count(height, 1)
     else:
-        sound = sound and type(photo.reason) is str and photo.row is None
+        sound = type(reason) is str and place is None
+    sound = (
+        sound
+        and _is_count(id, 1, _MOST_ID)
+        and is_inside(name)
+        and _is_count(size)
+        and type(mtime_ns) is int
+        and _is_text(digest)
+        and _is_text(taken)
+        and _is_text(camera)
+        and _is_finite(latitude)
+        and _is_finite(longitude)
+        and (cause is None or cause in CAUSES)
+    )
     if not sound:
-        raise DamagedTableError(f"{path}: the row of photo {photo.id!r:.40} is damaged")
-    return photo
+        raise DamagedTableError(f"{path}: the row of photo {id!r:.40} is damaged")
+    return Photo(*row)
+
+
+def _is_text(value: object) -> bool:
+    return value is None or type(value) is str
+
+
+def _is_finite(value: object) -> bool:
+    return value is None or (type(value) is float and math.isfinite(value))
 
 
 def _is_count(value: object, least: int = 0, most: int = 1 << 62) -> bool:
