@@ -34,6 +34,11 @@ def aligned(array: NDArray[Any]) -> NDArray[Any]:
     return out
 
 
+def owned(array: NDArray[Any], given: Any) -> NDArray[Any]:
+    """The array that came of what was given, or a copy where it may be the caller's own: for what is kept."""
+    return array.copy() if array is given or not array.flags.owndata else array
+
+
 def read_only(array: NDArray[Any]) -> NDArray[Any]:
     """The same numbers to look at: for what is shown of an object's own."""
     view = array.view()

@@ -110,7 +110,7 @@ class FlatIndex(Restorable):
             if not len(vectors):
                 return new_ids
             # Behind the present rows, whatever an interrupted addition left there; seen when the rows are.
-            if len(rows.scan) != len(rows.ids):  # TEMP
+            if len(rows.scan) != len(rows.ids):
                 rows = self._scan_of(rows.vectors, rows.ids, rows.next_id)
             rows.scan.append(vectors)
             self._rows = _Rows(

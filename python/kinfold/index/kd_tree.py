@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kinfold import _core
-from kinfold.base.arrays import as_array, as_choice, as_count
+from kinfold.base.arrays import as_array, as_choice, as_count, owned, read_only
 from kinfold.base.errors import FileFormatError
 from kinfold.base.locks import Lock
 from kinfold.base.state import JSON, Arrays, Restorable, check_only, take, take_param
@@ -65,7 +65,7 @@ class KDTree(Restorable):
         if scan is not None and not isinstance(scan, (bool, np.bool_)):
             raise ValueError(f"scan: expected True, False or None, got {scan!r}")
         self._adopt(
-            points.copy() if copy_data else points,
+            owned(points, data),
             as_count(leafsize, "leafsize", most=1 << 16),
             None if scan is None else bool(scan),
             None,
@@ -74,7 +74,7 @@ class KDTree(Restorable):
     def _adopt(
         self, data: Points, leafsize: int, scan: bool | None, order: NDArray[np.uint32] | None
     ) -> None:
-        self.data, self.leafsize, self.scan = data, leafsize, scan
+        self.data, self.leafsize, self.scan = read_only(data), leafsize, scan
         self._lock = Lock()
         self._order = order  # of a saved tree, until the tree is built from it
         self._built: Any = None

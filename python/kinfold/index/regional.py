@@ -94,7 +94,7 @@ class RegionalIndex(Restorable):
             with self._lock:
                 vectors, starts = self._rows
                 # Behind the present rows, whatever an interrupted addition left there.
-                if len(self._scan) != len(vectors):  # TEMP
+                if len(self._scan) != len(vectors):
                     scan = _core.scan.RegionScan(self.dim)
                     scan.append(vectors)
                     self._scan = scan

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kinfold import _core
-from kinfold.base.arrays import Ids, Vectors, as_count, as_number, as_vectors
+from kinfold.base.arrays import Ids, Vectors, as_count, as_number, as_vectors, read_only
 from kinfold.base.errors import FileFormatError
 from kinfold.base.estimator import Transformer, not_trained
 from kinfold.base.state import JSON, Arrays, check_only, take, take_param
@@ -155,7 +155,7 @@ class VisualWords(Transformer):
 
     def _adopt(self, centroids: Vectors, nodes: Vectors | None = None) -> None:
         self._nodes = None if nodes is None else np.ascontiguousarray(nodes, np.float32)
-        self._centroids = np.ascontiguousarray(centroids, np.float32)
+        self._centroids = read_only(np.ascontiguousarray(centroids, np.float32))
         self.n_features_in_ = self._centroids.shape[1]
 
     def assign(

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from kinfold.base.arrays import Vectors, as_answer, as_count
+from kinfold.base.arrays import Vectors, as_answer, as_count, owned
 from kinfold.base.errors import FileFormatError
 from kinfold.base.estimator import Transformer, as_samples
 from kinfold.base.metrics import as_metric
@@ -42,7 +42,7 @@ class GraphEmbedding(Transformer):
         vectors = by_metric(given, self.metric)
         embedding = self._embed(vectors, nearest_others(vectors, self.n_neighbors))
         self.embedding_ = np.ascontiguousarray(embedding, np.float32)
-        self._vectors = vectors
+        self._vectors = owned(vectors, X)
         self.n_features_in_ = given.shape[1]
         return self
 

@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from kinfold.base.arrays import Ids, Vectors, as_answer, as_count
+from kinfold.base.arrays import Ids, Vectors, as_answer, as_count, owned
 from kinfold.base.errors import FileFormatError
 from kinfold.base.estimator import Transformer, as_samples
 from kinfold.base.metrics import as_metric
@@ -101,7 +101,7 @@ class Isomap(Transformer):
                 for start in range(0, n, _ROWS)
             ])  # fmt: skip
         embedding = as_answer(embedding, "X")
-        self._vectors, self._graph, self._landmarks = vectors, graph, landmarks
+        self._vectors, self._graph, self._landmarks = owned(vectors, X), graph, landmarks
         self._means, self.eigenvalues_, self.embedding_ = (
             spectrum.means,
             spectrum.values,

@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from kinfold.base.arrays import Vectors, as_answer, as_choice, as_count, as_number
+from kinfold.base.arrays import Vectors, as_answer, as_choice, as_count, as_number, owned
 from kinfold.base.errors import FileFormatError
 from kinfold.base.estimator import Transformer, as_samples
 from kinfold.base.state import JSON, Arrays, check_only, take
@@ -86,7 +86,7 @@ class KernelPCA(Transformer):
         if not keep:
             raise ValueError("X: expected vectors that are not all the same in the kernel's space")
         self.embedding_ = as_answer(np.ascontiguousarray(spectrum.coordinates()[:, :keep]), "X")
-        self._vectors, self._means = vectors, spectrum.means
+        self._vectors, self._means = owned(vectors, X), spectrum.means
         self.eigenvalues_ = spectrum.values[:keep]
         self.n_features_in_ = n if self.kernel == "precomputed" else vectors.shape[1]
         return self

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kinfold import _core
-from kinfold.base.arrays import Ids, Vectors, as_choice, as_count, as_number, as_vectors
+from kinfold.base.arrays import Ids, Vectors, as_choice, as_count, as_number, as_vectors, owned
 from kinfold.base.estimator import Transformer, not_trained
 from kinfold.base.progress import progress
 from kinfold.base.random import generator
@@ -190,7 +190,7 @@ class KMeans(Transformer):
             vectors = vectors[np.sort(rows)]
         given = None
         if start is not None:
-            given = as_vectors(start, "start", dim=vectors.shape[1])
+            given = owned(as_vectors(start, "start", dim=vectors.shape[1]), start)
             if len(given) != self.k:
                 raise ValueError(f"start: expected k = {self.k} centroids, got {len(given)}")
         # Exact, and undone at the end. Spherical centroids have a size of their own.

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kinfold import _core
-from kinfold.base.arrays import Vectors, as_answer, as_count, as_vectors
+from kinfold.base.arrays import Vectors, as_answer, as_count, as_vectors, owned
 from kinfold.base.errors import FileFormatError
 from kinfold.base.random import generator
 from kinfold.base.state import JSON, Arrays, Restorable, check_only, take
@@ -25,17 +25,13 @@ class Rotation(Restorable):
     kind: ClassVar[str] = "transform.Rotation"
 
     def __init__(self, matrix: Any, bias: Any = None) -> None:
-        self.matrix = as_vectors(matrix, "matrix")
+        self.matrix = owned(as_vectors(matrix, "matrix"), matrix)
         dim = len(self.matrix)
         given = np.zeros(dim) if bias is None else np.asarray(bias)
-        self.bias = (
-            as_vectors(given[None], "bias", dim=dim)[0] if given.ndim == 1 else self._refuse()
-        )
+        if given.ndim != 1:
+            raise ValueError("bias: expected one number for each row of the matrix")
+        self.bias = as_vectors(given[None], "bias", dim=dim)[0].copy()
         self._transposed = np.ascontiguousarray(self.matrix.T)
-
-    @staticmethod
-    def _refuse() -> Any:
-        raise ValueError("bias: expected one number for each row of the matrix")
 
     @classmethod
     def random(cls, d: int, dim: int | None = None, *, seed: int = 0) -> Rotation:

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kinfold import _core
-from kinfold.base.arrays import Ids, Vectors, as_count
+from kinfold.base.arrays import Ids, Vectors, as_count, as_vectors, owned
 from kinfold.base.errors import FileFormatError, NotTrainedError
 from kinfold.base.state import JSON, Arrays, Restorable, check_only, take, take_param
 from kinfold.quantize.kmeans import KMeans, assign
@@ -48,8 +48,9 @@ class KMeansCells(Restorable):
     @classmethod
     def of(cls, centroids: Vectors) -> KMeansCells:
         """Cells of centroids (k, d) that were learnt elsewhere."""
-        cells = cls(len(centroids))
-        cells._centroids = centroids
+        given = as_vectors(centroids, "centroids")
+        cells = cls(len(given))
+        cells._centroids = owned(given, centroids)
         return cells
 
     def __repr__(self) -> str:
