@@ -153,12 +153,6 @@ def test_bad_arguments(indexed, rendered, tmp_path) -> None:
             gallery.search_many([photo], boxes=[None, None])
 
 
-def test_a_query_without_features_is_answered(indexed) -> None:
-    blank = np.full((200, 200, 3), 255, np.uint8)
-    with Gallery.open(indexed) as gallery:
-        assert len(gallery.search(blank, top=5)) == 5
-
-
 def test_evaluate_by_hand(indexed, rendered) -> None:
     names = [f"scene{s}/view{v}" for s in range(SCENES) for v in range(VIEWS)]
     gnd = [
