@@ -281,6 +281,8 @@ class Extractor(Restorable):
             pool = resolve(POOLINGS[name])(**take_param(params, "pooling_options", dict))
             tensors = {key: torch.from_numpy(np.array(a)) for key, a in parts["pool"].items()}
             if name == "rmac" and tensors.keys() == {"mean", "projection"}:
+                if any(tensor.dtype != torch.float32 for tensor in tensors.values()):
+                    raise ValueError("pool: expected a whitening of float32")
                 pool.adopt(tensors["mean"], tensors["projection"])
             fill(pool, tensors, name)
             return cls(
