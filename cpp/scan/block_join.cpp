@@ -39,9 +39,10 @@ Filter possible(const Rows& rows, Filter filter) {
   // Squares of huge numbers overflow float32, those of tiny ones vanish in it, and with them every
   // bound.
   if (!(rows.largest_norm > 1e-12 && rows.largest_norm < 1e18)) return Filter::none;
+  // Bytes along a few directions pay at every level, with 8-bit products in hardware or without.
   if (filter == Filter::automatic) {
     const bool alike = rows.metric == Metric::l2 || rows.mean_norm > 0.99 * rows.largest_norm;
-    filter = alike && kernels().products_of_bytes() ? Filter::u8 : Filter::f32;
+    filter = alike ? Filter::u8 : Filter::f32;
   }
   return filter == Filter::u8 && rows.d > 32768 ? Filter::f32 : filter;
 }

@@ -26,6 +26,8 @@ namespace {
 using Place = std::uint32_t;
 
 constexpr std::size_t most = 256;  // rows of one join
+// So few rows are joined exactly in less time: measured with 64 and 128 dimensions.
+constexpr std::size_t joined_exactly = 1 << 15;
 
 // Low bits of a key: the place, and whether it has not been joined yet.
 std::uint32_t fresh(Place place) { return place << 1 | 1; }
@@ -347,11 +349,15 @@ std::size_t nn_descent(const float* x, std::size_t n, std::size_t d, Metric metr
   if (n == 0) return 0;
   const Rows rows = rows_of(x, n, d, metric);
   BlockJoin start(rows, k, Filter::automatic, 0, options.seed);
+  const bool few = options.probes == 0 && n <= joined_exactly;
   // Blocks grow in number, and the neighbours of a row spread over more of them, but slowly: so
   // many give 98 or 99 of 100 neighbours of SIFT descriptors.
   const auto blocks = static_cast<double>(n) / BlockJoin::block;
   const auto usual = std::max<std::size_t>(4, static_cast<std::size_t>(2 * std::sqrt(blocks)));
-  start.join_nearest(options.probes ? options.probes : usual);
+  if (few)
+    start.join_all();
+  else
+    start.join_nearest(options.probes ? options.probes : usual);
   Descent descent(rows, options, std::move(start));
   const std::size_t rounds = descent.run();
   descent.write(distances, ids);

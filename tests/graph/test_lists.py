@@ -179,27 +179,39 @@ def test_bad_arguments(rng: np.random.Generator) -> None:
         KNNLists([[1], [0]], [[np.nan], [1]])
 
 
-@pytest.mark.parametrize("metric", ["cosine", "ip"])
-def test_descent_finds_nearly_all(rng: np.random.Generator, metric: str) -> None:
-    x = clustered(rng, 3000, 24)
-    found = KNNLists.build(x, 15, metric=metric, method="nn-descent")
-    exact = KNNLists.build(x, 15, metric=metric)
-    assert recall(found, exact) > 0.97
+def test_descent_finds_nearly_all(rng: np.random.Generator) -> None:
+    # More than are joined exactly.
+    x = clustered(rng, 34000, 24)
+    found = KNNLists.build(x, 15, method="nn-descent")
+    exact = KNNLists.build(x, 15)
+    assert 0.97 < recall(found, exact) < 1
     hit = found.ids == exact.ids
     assert np.array_equal(found.similarities[hit], exact.similarities[hit])
-    assert not (found.ids == np.arange(3000)[:, None]).any()
-    assert all(len(set(row)) == 15 for row in found.ids.tolist())
+    assert not (found.ids == np.arange(34000)[:, None]).any()
+    assert all(len(set(row)) == 15 for row in found.ids[::7].tolist())
     assert (np.diff(found.similarities, axis=1) <= 0).all()
 
 
+@pytest.mark.parametrize("metric", ["cosine", "ip"])
+def test_descent_of_few_is_the_exact_join(
+    rng: np.random.Generator, level: str, metric: str
+) -> None:
+    x = clustered(rng, 3000, 24)
+    found = KNNLists.build(x, 15, metric=metric, method="nn-descent")
+    assert same(found, KNNLists.build(x, 15, metric=metric))
+
+
 def test_descent_depends_on_its_seed_alone(level: str, threads: int) -> None:
-    # Without any structure, in many dimensions: something may well be missed.
-    x = np.random.default_rng(6).normal(size=(6000, 64)).astype(np.float32)
-    found = KNNLists.build(x, 12, method="nn-descent", seed=4)
+    # Without any structure, in many dimensions, by few blocks: something is missed at every level.
+    x = np.random.default_rng(6).normal(size=(12000, 64)).astype(np.float32)
+
+    def descent(seed: int) -> Any:
+        return _core.graph.nn_descent(x, "l2", 12, seed, probes=1, rounds=1)[1]
+
+    found = descent(4)
     with use_threads(1):
-        assert same(found, KNNLists.build(x, 12, method="nn-descent", seed=4))
-    if not same(found, KNNLists.build(x, 12)):
-        assert not same(found, KNNLists.build(x, 12, method="nn-descent", seed=5))
+        assert np.array_equal(found, descent(4))
+    assert not np.array_equal(found, descent(5))
 
 
 @pytest.mark.parametrize("metric", ["l2", "ip"])
@@ -213,25 +225,28 @@ def test_rows_that_ask_for_all_blocks_find_all(level: str, metric: str) -> None:
     exact = _core.scan.self_join(x, metric, 12)
     assert np.array_equal(found[0], exact[0]) and np.array_equal(found[1], exact[1])
     few = _core.graph.nn_descent(x, metric, 12, 0, probes=1, rounds=0)[1]
-    assert 0.3 < np.mean([np.isin(a, b).mean() for a, b in zip(few, exact[1])]) <= 1
+    assert 0.3 < np.mean([np.isin(a, b).mean() for a, b in zip(few, exact[1])]) < 1
 
 
 def test_descent_goes_on_for_more_recall(level: str) -> None:
-    x = np.random.default_rng(7).normal(size=(8000, 60)).astype(np.float32)
-    exact = KNNLists.build(x, 12)
+    x = np.random.default_rng(7).normal(size=(12000, 60)).astype(np.float32)
+    exact = _core.scan.self_join(x, "l2", 12)[1]
     little, more = (
-        recall(KNNLists.build(x, 12, method="nn-descent", recall=share), exact)
-        for share in (0.0, 1.0)
+        np.mean([np.isin(a, b).mean() for a, b in zip(found[1], exact)])
+        for found in (
+            _core.graph.nn_descent(x, "l2", 12, 0, probes=1, recall=share) for share in (0.0, 1.0)
+        )
     )
-    assert little == 1 or little + 0.02 < more
+    assert little + 0.02 < more
+
+
+def test_descent_needs_a_share(rng: np.random.Generator) -> None:
     with pytest.raises(ValueError, match="recall: expected"):
-        KNNLists.build(x, 12, method="nn-descent", recall=1.5)
+        KNNLists.build(clustered(rng, 20), 12, method="nn-descent", recall=1.5)
 
 
 @pytest.mark.parametrize("n", [1, 2, 5, 40, 300])
-def test_descent_of_few_is_exact(rng: np.random.Generator, n: int) -> None:
+def test_descent_of_few_and_copies(rng: np.random.Generator, n: int) -> None:
     x = clustered(rng, n)
     x[n // 2 :] = x[: n - n // 2]
-    assert recall(KNNLists.build(x, 9, method="nn-descent"), KNNLists.build(x, 9)) > 0.99
-    if n <= 256:
-        assert same(KNNLists.build(x, 9, method="nn-descent"), KNNLists.build(x, 9))
+    assert same(KNNLists.build(x, 9, method="nn-descent"), KNNLists.build(x, 9))

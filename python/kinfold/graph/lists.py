@@ -80,7 +80,8 @@ class KNNLists(Restorable):
         x : float32 (n, d)
         metric : "cosine" or "ip" (inner product)
         method : "exact", or "nn-descent": approximate, for millions of vectors (Dong, Moses & Li, WWW
-            2011); the result depends on the seed, not on the threads
+            2011); the result depends on the seed, not on the threads. Up to 32,768 vectors, and for inner
+            products of vectors whose lengths differ, it is the exact join, which is quicker there
         recall : rounds of nn-descent go on while a sample of rows has found less than this share of its neighbours
         index : search in this index instead: a description such as "IVF1024,SQ8", trained here, or an
             index that holds the rows of x under their numbers; ``search`` are options of its search,
