@@ -184,10 +184,11 @@ void register_cells(py::module_ m) {
             const scan::Bytes view = shadow.view();
             const std::size_t padded = (n + 31) / 32 * 32;
             const auto one = [](std::size_t size) { return static_cast<py::ssize_t>(size); };
-            return py::make_tuple(Array<std::uint8_t>(one(padded * view.padded_d), view.codes),
-                                  Array<std::int32_t>(one(padded), view.bias),
-                                  Array<float>(one(padded / 32), view.residual), view.radius,
-                                  largest);
+            Array<std::uint8_t> codes(one(padded * view.padded_d));
+            Array<std::int32_t> bias(one(padded));
+            Array<float> residual(one(padded / 32));
+            shadow.write(codes.mutable_data(), bias.mutable_data(), residual.mutable_data());
+            return py::make_tuple(codes, bias, residual, view.radius, largest);
           },
           py::arg("x"));
 

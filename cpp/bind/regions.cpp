@@ -2,6 +2,9 @@
 
 #include "scan/regions.h"
 
+#include <pybind11/stl.h>
+
+#include <optional>
 #include <string>
 
 #include "bind/arrays.h"
@@ -52,13 +55,16 @@ void register_regions(py::module_ m) {
              return new scan::RegionScan(d, shadow);
            }),
            py::arg("dim"), py::arg("shadow") = true)
-      .def("append",
-           [](scan::RegionScan& self, const py::object& x) {
-             const auto array = expect<float>(x, "x", 2);
-             require(cols(array) == self.dimension(), "x: wrong dimension");
-             py::gil_scoped_release release;
-             self.append(array.data(), rows(array));
-           })
+      .def(
+          "append",
+          [](scan::RegionScan& self, const py::object& x, std::optional<std::size_t> at) {
+            const auto array = expect<float>(x, "x", 2);
+            require(cols(array) == self.dimension(), "x: wrong dimension");
+            py::gil_scoped_release release;
+            self.append(array.data(), rows(array), at);
+          },
+          py::arg("x"), py::arg("at") = py::none(),
+          "Puts vectors behind the first `at`, else behind all; all or nothing.")
       .def("__len__", &scan::RegionScan::size)
       .def(
           "scores",

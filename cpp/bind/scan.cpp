@@ -3,6 +3,9 @@
 #include "scan/exact.h"
 #include "scan/self_join.h"
 
+#include <pybind11/stl.h>
+
+#include <optional>
 #include <string>
 
 #include "bind/arrays.h"
@@ -96,13 +99,16 @@ void register_scan(py::module_ m) {
              return new scan::ExactScan(d, metric_named(metric), shadow);
            }),
            py::arg("dim"), py::arg("metric"), py::arg("shadow") = true)
-      .def("append",
-           [](scan::ExactScan& self, const py::object& x) {
-             const auto array = expect<float>(x, "x", 2);
-             require(cols(array) == self.dimension(), "x: wrong dimension");
-             py::gil_scoped_release release;
-             self.append(array.data(), rows(array));
-           })
+      .def(
+          "append",
+          [](scan::ExactScan& self, const py::object& x, std::optional<std::size_t> at) {
+            const auto array = expect<float>(x, "x", 2);
+            require(cols(array) == self.dimension(), "x: wrong dimension");
+            py::gil_scoped_release release;
+            self.append(array.data(), rows(array), at);
+          },
+          py::arg("x"), py::arg("at") = py::none(),
+          "Puts vectors behind the first `at`, else behind all; all or nothing.")
       .def("__len__", &scan::ExactScan::size)
       .def_property_readonly("shadow_bytes",
                              [](const scan::ExactScan& self) {

@@ -12,10 +12,12 @@
 #include <memory>
 #include <mutex>
 #include <string>
+#include <system_error>
 #include <thread>
 #include <vector>
 
 #include "core/error.h"
+#include "core/published.h"
 
 #if defined(__linux__)
 #include <sched.h>
@@ -79,24 +81,16 @@ void check_interrupt() {
 class Pool {
  public:
   // A pool lives as long as the process: at exit its threads may still be asleep in it.
-  static Pool& instance() {
-    std::call_once(once_, [] {
-      pthread_atfork(nullptr, nullptr,
-                     [] { pool_.store(new Pool); });  // the child has no threads: start anew
-      pool_.store(new Pool);
-    });
-    return *pool_.load();
-  }
+  static Pool& instance() { return *pool_.load(); }
+  // The child has no threads: it starts anew.
+  static void renew() { pool_.store(new Pool); }
 
   void run(Job& job, std::size_t helpers) {
     {
       std::lock_guard lock(mutex_);
-      while (workers_ < helpers) {
-        std::thread(&Pool::work, this).detach();
-        ++workers_;
-      }
-      job.helpers_wanted = helpers;
       jobs_.push_back(&job);
+      job.helpers_wanted = helpers;
+      hire(helpers);
     }
     wake_.notify_all();
     drain(job);
@@ -118,6 +112,18 @@ class Pool {
   }
 
  private:
+  // Those that the system refuses are done without: the caller works in any case.
+  void hire(std::size_t helpers) {
+    try {
+      while (workers_ < helpers) {
+        std::thread(&Pool::work, this).detach();
+        ++workers_;
+      }
+    } catch (const std::system_error&) {
+    } catch (const std::bad_alloc&) {
+    }
+  }
+
   void work() {
     context.worker = true;
     std::unique_lock lock(mutex_);
@@ -163,7 +169,6 @@ class Pool {
     job.stop = true;
   }
 
-  static std::once_flag once_;
   static std::atomic<Pool*> pool_;
 
   std::mutex mutex_;
@@ -172,10 +177,27 @@ class Pool {
   std::size_t workers_ = 0;
 };
 
-std::once_flag Pool::once_;
-std::atomic<Pool*> Pool::pool_{nullptr};
+std::atomic<Pool*> Pool::pool_{new Pool};
+
+std::atomic<unsigned> fork_count{0};
+
+// Asked for before any call can come: nothing is left half done by a fork meanwhile.
+[[maybe_unused]] const int fork_handlers =
+    pthread_atfork([] { moment().lock(); }, [] { moment().unlock(); },
+                   [] {
+                     ++fork_count;
+                     Pool::renew();
+                     moment().unlock();
+                   });
 
 }  // namespace
+
+std::mutex& moment() {
+  static constinit std::mutex mutex;
+  return mutex;
+}
+
+unsigned forks() { return fork_count.load(); }
 
 void set_threads(std::size_t n) { chosen_threads = std::min(n, most_threads); }
 

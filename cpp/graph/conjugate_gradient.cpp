@@ -80,8 +80,9 @@ class Solver {
     scatter(graph_, sides, first, used, width_, r_.data());
     for (std::size_t c = 0; c < width_; ++c) {
       double most = 0;
-      for (auto e = sides.starts[first + c]; c < used && e < sides.starts[first + c + 1]; ++e)
-        most += std::abs(sides.values[e]);
+      if (c < used)
+        for (auto e = sides.starts[first + c]; e < sides.starts[first + c + 1]; ++e)
+          most += std::abs(sides.values[e]);
       scale[c] = scale_of(most);
     }
     begin(scale, norm, rd);

@@ -62,7 +62,7 @@ inline Vec32 encode(const Vec32& v, float inverse, std::int8_t* out, std::size_t
   Vec32 c;
   for (std::size_t i = 0; i < 32; ++i) {
     float r = v.v[i] * inverse;
-    r = r < -128.0f ? -128.0f : r > 127.0f ? 127.0f : r;
+    r = !(r >= -128.0f) ? -128.0f : r > 127.0f ? 127.0f : r;  // NaN too
     volatile float shifted = r + round;
     c.v[i] = shifted - round;
     if (i < n) out[i] = static_cast<std::int8_t>(c.v[i]);

@@ -1,7 +1,7 @@
 // Integer filter of exact search: finds the pairs (query, point) with
 //     sum_j queries[j] * codes[j] + bias >= threshold(query),
 // or, for a set joined with itself, those that matter to either side; all in exact 32-bit integer
-// arithmetic, so every level finds the same pairs.
+// arithmetic, so every level finds the same pairs. Sums wrap around: a bias may come from a file.
 //
 // queries      int8 (nq, d), nq a multiple of 16, rows beyond the last query zero
 // scratch      int16 (nq, d): room for levels without 8-bit products
@@ -87,12 +87,14 @@ void scan_portable(const std::int16_t* queries, std::size_t nq, const std::uint8
     for (std::size_t q = 0; q < nq; ++q) {
       const std::uint8_t* x = codes + block * 16 * d;
       const std::int16_t* y = queries + q * d;
-      std::int32_t sums[16];
-      for (int p = 0; p < 16; ++p) sums[p] = bias[16 * block + p];
+      std::uint32_t total[16];
+      for (int p = 0; p < 16; ++p) total[p] = static_cast<std::uint32_t>(bias[16 * block + p]);
       for (std::size_t j = 0; j < d; j += 4, x += 64)
         for (int p = 0; p < 16; ++p)
-          sums[p] += x[4 * p] * y[j] + x[4 * p + 1] * y[j + 1] + x[4 * p + 2] * y[j + 2] +
-                     x[4 * p + 3] * y[j + 3];
+          total[p] += static_cast<std::uint32_t>(x[4 * p] * y[j] + x[4 * p + 1] * y[j + 1] +
+                                                 x[4 * p + 2] * y[j + 2] + x[4 * p + 3] * y[j + 3]);
+      std::int32_t sums[16];
+      __builtin_memcpy(sums, total, sizeof sums);
       sink.take(static_cast<std::uint32_t>(q), static_cast<std::uint32_t>(16 * block), sums);
     }
   }

@@ -1,5 +1,6 @@
 // Integer products of one 8-bit query with rows that lie anywhere: the filter of candidates that
 // trees and hash tables propose. One or two cache lines a row, which the caller has fetched ahead.
+// Sums wrap around as those of vectors do: a bias may come from a file.
 
 #include "kernels/table.h"
 #include "simd/vec.h"
@@ -36,15 +37,15 @@ inline std::int32_t product(const std::int8_t* query, const std::uint8_t* row, s
         _mm256_cvtepi8_epi16(_mm_loadu_si128(reinterpret_cast<const __m128i*>(query + j)));
     sum = _mm256_add_epi32(sum, _mm256_madd_epi16(r, q));
   }
-  std::int32_t total = lane_sum(sum);
-  for (; j < d; ++j) total += query[j] * row[j];
-  return total;
+  auto total = static_cast<std::uint32_t>(lane_sum(sum));
+  for (; j < d; ++j) total += static_cast<std::uint32_t>(query[j] * row[j]);
+  return static_cast<std::int32_t>(total);
 }
 #else
 inline std::int32_t product(const std::int8_t* query, const std::uint8_t* row, std::size_t d) {
-  std::int32_t total = 0;
-  for (std::size_t j = 0; j < d; ++j) total += query[j] * row[j];
-  return total;
+  std::uint32_t total = 0;
+  for (std::size_t j = 0; j < d; ++j) total += static_cast<std::uint32_t>(query[j] * row[j]);
+  return static_cast<std::int32_t>(total);
 }
 #endif
 
@@ -54,7 +55,9 @@ void row_sums(const std::int8_t* query, std::size_t d, const std::uint8_t* codes
               std::size_t stride, const std::int32_t* bias, const std::uint32_t* rows,
               std::size_t n, std::int32_t* sums) {
   for (std::size_t i = 0; i < n; ++i)
-    sums[i] = product(query, codes + rows[i] * stride, d) + bias[rows[i]];
+    sums[i] = static_cast<std::int32_t>(
+        static_cast<std::uint32_t>(product(query, codes + rows[i] * stride, d)) +
+        static_cast<std::uint32_t>(bias[rows[i]]));
 }
 
 }  // namespace kf::KF_LEVEL

@@ -72,8 +72,9 @@ void table_bytes(const float* entries, std::size_t k, float least, float inverse
 #endif
   for (; i < k; ++i) {
     const float x = (entries[i] - least) * inverse;
-    const auto whole = static_cast<std::uint32_t>(x);
-    out[i] = static_cast<std::uint8_t>(whole < limit ? whole : limit);
+    // NaN, of infinite entries, is the limit, as it is for vectors.
+    out[i] = static_cast<std::uint8_t>(x < static_cast<float>(limit) ? static_cast<std::uint32_t>(x)
+                                                                     : limit);
   }
 }
 

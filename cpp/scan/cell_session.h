@@ -362,12 +362,12 @@ class CellScan::Session {
       if (scan_.segments_[visit.segment].alive) return false;
       total += visit.end - visit.begin;
       widest = std::max(widest, visit.end - visit.begin);
-      largest = std::max(largest, std::abs(visit.value));
+      if (!(std::abs(visit.value) <= largest)) largest = std::abs(visit.value);  // NaN stays
     }
     const std::size_t k = result.wanted();
     if (k == 0 || total < 2 * k || widest > 16384 || total > 1u << 18 || query_.admitted ||
         !sound(codec.largest_norm()) || result.bound() < infinity ||
-        static_cast<double>(largest) > 1e9 * tables.unit)
+        !(static_cast<double>(largest) <= 1e9 * tables.unit))
       return false;
     const KernelTable& table = kernels();
     const ProductParts& parts = codec.parts();

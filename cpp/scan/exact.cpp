@@ -44,54 +44,69 @@ bool all_below(float bound, const float* x, std::size_t n) {
 
 }  // namespace
 
-ExactScan::ExactScan(std::size_t d, Metric metric, bool shadow) : d_(d), metric_(metric) {
-  // 255 * 128 * d must fit 32 bits with the bias.
-  if (shadow && d <= 32768) shadow_ = std::make_unique<Shadow>(d, metric);
+// 255 * 128 * d must fit 32 bits with the bias.
+ExactScan::ExactScan(std::size_t d, Metric metric, bool shadow)
+    : d_(d), metric_(metric), shadow_(shadow && d <= 32768), state_(empty()) {}
+
+std::shared_ptr<ExactScan::State> ExactScan::empty() const {
+  auto state = std::make_shared<State>();
+  if (shadow_) state->shadow.emplace(d_, metric_);
+  return state;
 }
 
 std::size_t ExactScan::shadow_bytes() const {
-  std::shared_lock lock(mutex_);
-  return (shadow_ ? shadow_->bytes() : 0) + bias_.size() * sizeof(float);
+  const auto state = state_.get();
+  return (state->shadow ? state->shadow->bytes() : 0) + state->n * sizeof(float);
 }
 
-void ExactScan::append(const float* x, std::size_t n) {
-  std::unique_lock lock(mutex_);
-  const std::size_t before = bias_.size();
-  bias_.resize(before + n, 0.0f);
+void ExactScan::append(const float* x, std::size_t n, std::optional<std::size_t> at) {
+  const auto turn = turn_.take();
+  const auto now = state_.get();
+  const std::size_t before = at.value_or(now->n);
+  if (before > now->n) throw InvalidArgument("at: more rows than were appended");
+  auto next = before > 0 ? std::make_shared<State>(*now) : empty();
+  next->bias.shorten(before);
+  float* bias = next->bias.extend(n);
   const auto inner_product = kernels().inner_product;
   std::vector<double> largest((n + 4095) / 4096, 0.0);
   parallel_for(n, 4096, [&](std::size_t begin, std::size_t end) {
     float norm = 0;
     for (std::size_t i = begin; i < end; ++i) {
       const float squared = inner_product(x + i * d_, x + i * d_, d_);
-      if (metric_ == Metric::l2) bias_[before + i] = -squared / 2;
+      bias[i] = metric_ == Metric::l2 ? -squared / 2 : 0.0f;
       norm = std::max(norm, squared);
     }
     largest[begin / 4096] = std::sqrt(static_cast<double>(norm) * (1 + canonical_error(d_)));
   });
-  for (double norm : largest) largest_norm_ = std::max(largest_norm_, norm);
-  if (shadow_) shadow_->append(x, n);
-  n_ = bias_.size();
+  for (double norm : largest) next->largest_norm = std::max(next->largest_norm, norm);
+  if (next->shadow) {
+    next->shadow->shorten(before);
+    next->shadow->append(x, n);
+  }
+  next->n = before + n;
+  state_.set(std::move(next));
 }
 
 template <class Result>
-void ExactScan::scan(const Base& base, const float* queries, std::size_t nq, Filter wish,
-                     std::size_t threads, std::vector<Result>& results) const {
-  std::shared_lock lock(mutex_);
+void ExactScan::scan(const State& state, const Base& base, const float* queries, std::size_t nq,
+                     Filter wish, std::size_t threads, std::vector<Result>& results) const {
+  const std::optional<Shadow>& shadow = state.shadow;
+  const float* bias = state.bias.data();
+  const double largest_norm = state.largest_norm;
   Filter filter = wish;
-  if (base.n > bias_.size()) throw InvalidArgument("base: more rows than were appended");
-  if (filter == Filter::u8 && !shadow_)
+  if (base.n > state.n) throw InvalidArgument("base: more rows than were appended");
+  if (filter == Filter::u8 && !shadow)
     throw InvalidArgument("filter: this index keeps no 8-bit copy");
   if (nq == 0 || base.n == 0) return;
   // Squares of huge numbers overflow float32, those of tiny ones vanish in it, and with them every
   // bound.
-  if (!(largest_norm_ > 1e-12 && largest_norm_ < 1e18)) filter = Filter::none;
+  if (!(largest_norm > 1e-12 && largest_norm < 1e18)) filter = Filter::none;
   if (filter == Filter::automatic) {
     // Without 8-bit products in hardware the integer filter saves memory traffic alone, which many
     // queries share.
     if (base.n <= 64)
       filter = Filter::none;
-    else if (shadow_ && (nq < 16 || kernels().products_of_bytes()))
+    else if (shadow && (nq < 16 || kernels().products_of_bytes()))
       filter = Filter::u8;
     else
       filter = nq >= 8 ? Filter::f32 : Filter::none;
@@ -108,7 +123,7 @@ void ExactScan::scan(const Base& base, const float* queries, std::size_t nq, Fil
     parts = std::min<std::size_t>((2 * use + groups - 1) / groups, base.n / 4096 + 1);
   const std::size_t span = ((base.n + parts - 1) / parts + 1023) / 1024 * 1024;
   const Shadow::Queries codes =
-      filter == Filter::u8 ? shadow_->quantize(queries, nq) : Shadow::Queries{};
+      filter == Filter::u8 ? shadow->quantize(queries, nq) : Shadow::Queries{};
   const std::vector<Result> empty(results.begin(), results.end());
   std::vector<std::mutex> merging(groups);
   std::vector<std::atomic<float>> shared(nq);
@@ -131,17 +146,16 @@ void ExactScan::scan(const Base& base, const float* queries, std::size_t nq, Fil
           NoFilter f(count);
           scan_range(f, scorer, count, range, own.data());
         } else if (filter == Filter::f32) {
-          FloatFilter f(base.vectors, bias_.data(), metric_, q, count, d_, largest_norm_);
+          FloatFilter f(base.vectors, bias, metric_, q, count, d_, largest_norm);
           scan_range(f, scorer, count, range, own.data());
         } else {
-          ByteFilter bytes(shadow_->view(), metric_, codes, first, count, d_, largest_norm_);
+          ByteFilter bytes(shadow->view(), metric_, codes, first, count, d_, largest_norm);
           std::optional<FloatFilter> floats;
           if (may_switch) range.most_hits = 0.05;
           // While the neighbours are not told apart from the crowd yet, bytes dismiss too little:
           // floats take over for a stretch.
           while ((range.begin = scan_range(bytes, scorer, count, range, own.data())) < end) {
-            if (!floats)
-              floats.emplace(base.vectors, bias_.data(), metric_, q, count, d_, largest_norm_);
+            if (!floats) floats.emplace(base.vectors, bias, metric_, q, count, d_, largest_norm);
             Range stretch = range;
             stretch.end = std::min(end, range.begin + 8 * Shadow::chunk);
             stretch.end = stretch.end == end ? end : stretch.end / 32 * 32;
@@ -157,17 +171,18 @@ void ExactScan::scan(const Base& base, const float* queries, std::size_t nq, Fil
       use);
 }
 
-void ExactScan::search_by_sums(const Base& base, const float* queries, std::size_t nq,
-                               std::size_t k, std::size_t threads, float* distances,
+void ExactScan::search_by_sums(const State& state, const Base& base, const float* queries,
+                               std::size_t nq, std::size_t k, std::size_t threads, float* distances,
                                std::int64_t* ids) const {
-  std::shared_lock lock(mutex_);
+  const Shadow& shadow = *state.shadow;
+  const double largest_norm = state.largest_norm;
   const std::size_t group = nq == 1 ? 1 : 16, stride = (base.n + 31) / 32 * 32;
   parallel_for((nq + group - 1) / group, 1,
                [&](std::size_t g, std::size_t) {
                  const std::size_t first = g * group, count = std::min(group, nq - first);
                  const KernelTable& table = kernels();
-                 const auto codes = shadow_->quantize(queries + first * d_, count);
-                 ByteFilter filter(shadow_->view(), metric_, codes, 0, count, d_, largest_norm_);
+                 const auto codes = shadow.quantize(queries + first * d_, count);
+                 ByteFilter filter(shadow.view(), metric_, codes, 0, count, d_, largest_norm);
                  const FloatScorer scorer(base, metric_, queries + first * d_, d_);
                  filter.begin_chunk(0, base.n);
                  auto* sums = thread_scratch<std::int32_t, ExactScan>(filter.padded() * stride);
@@ -202,14 +217,15 @@ void ExactScan::search_by_sums(const Base& base, const float* queries, std::size
 void ExactScan::search(const Base& base, const float* queries, std::size_t nq, std::size_t k,
                        Filter filter, std::size_t threads, float* distances,
                        std::int64_t* ids) const {
-  const bool usual = largest_norm_ > 1e-12 && largest_norm_ < 1e18 && !base.alive;
-  if (filter == Filter::automatic && shadow_ && usual && base.n >= 256 && base.n <= 16384 &&
-      base.n >= 4 * k && base.n <= size() && (nq < 16 || kernels().products_of_bytes())) {
-    search_by_sums(base, queries, nq, k, threads, distances, ids);
+  const auto state = state_.get();
+  const bool usual = state->largest_norm > 1e-12 && state->largest_norm < 1e18 && !base.alive;
+  if (filter == Filter::automatic && state->shadow && usual && base.n >= 256 && base.n <= 16384 &&
+      base.n >= 4 * k && base.n <= state->n && (nq < 16 || kernels().products_of_bytes())) {
+    search_by_sums(*state, base, queries, nq, k, threads, distances, ids);
     return;
   }
   std::vector<Best> results(nq, Best{TopK(k)});
-  scan(base, queries, nq, filter, threads, results);
+  scan(*state, base, queries, nq, filter, threads, results);
   for (std::size_t i = 0; i < nq; ++i) results[i].heap.write(distances + i * k, ids + i * k);
 }
 
@@ -217,7 +233,7 @@ std::vector<std::vector<Neighbour>> ExactScan::range(const Base& base, const flo
                                                      std::size_t nq, float radius, Filter filter,
                                                      std::size_t threads) const {
   std::vector<Within> results(nq, Within{radius, {}});
-  scan(base, queries, nq, filter, threads, results);
+  scan(*state_.get(), base, queries, nq, filter, threads, results);
   std::vector<std::vector<Neighbour>> out;
   for (Within& result : results) {
     std::sort(result.found.begin(), result.found.end());

@@ -43,8 +43,9 @@ ProductCodec::ProductCodec(const ProductParts& parts)
       std::int32_t total = 0;
       for (std::size_t i = 0; i < s; ++i) {
         const double v = static_cast<double>(x[i]) - static_cast<double>(mid[i]);
-        const double code =
-            std::clamp(std::nearbyint(v / static_cast<double>(parts.scale)), -127.0, 127.0);
+        // Also a number for NaN.
+        const double code = std::fmax(
+            std::fmin(std::nearbyint(v / static_cast<double>(parts.scale)), 127.0), -127.0);
         bytes_[e * piece_ + i] = static_cast<std::uint8_t>(static_cast<int>(code) + 128);
         total += static_cast<std::int32_t>(code * code);
         lost[e] += squared(v - code * static_cast<double>(parts.scale));
@@ -256,7 +257,7 @@ void TableFilter::thresholds(const float* bounds, Threshold* out, bool clamped) 
   if (clamped)
     out[0] = units < 0 ? -1 : units < 65535 ? static_cast<Threshold>(units) : 65535;
   else
-    out[0] = static_cast<Threshold>(std::clamp(std::ceil(units), -2e9, 2e9));
+    out[0] = static_cast<Threshold>(std::ceil(units < 2e9 ? std::max(units, -2e9) : 2e9));
 }
 
 std::size_t TableFilter::run(const KernelTable& table, std::size_t begin, std::size_t n,

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <mutex>
 
 #include "core/error.h"
 #include "core/threads.h"
@@ -62,21 +61,36 @@ class Total {
 
 // One query on its way.
 struct RegionScan::Task {
+  std::shared_ptr<const State> state;
   const Items& items;
   const float* query;
   std::size_t nq;
   Match match;
   bool filtered;
   Shadow::Queries codes;
+
+  ByteFilter filter(std::size_t first, std::size_t count, std::size_t d) const {
+    return {state->shadow->view(), Metric::inner_product, codes, first, count, d,
+            state->largest_norm};
+  }
 };
 
-RegionScan::RegionScan(std::size_t d, bool shadow) : d_(d) {
-  // 255 * 128 * d must fit 32 bits.
-  if (shadow && d <= 32768) shadow_ = std::make_unique<Shadow>(d, Metric::inner_product);
+// 255 * 128 * d must fit 32 bits.
+RegionScan::RegionScan(std::size_t d, bool shadow)
+    : d_(d), shadow_(shadow && d <= 32768), state_(empty()) {}
+
+std::shared_ptr<RegionScan::State> RegionScan::empty() const {
+  auto state = std::make_shared<State>();
+  if (shadow_) state->shadow.emplace(d_, Metric::inner_product);
+  return state;
 }
 
-void RegionScan::append(const float* x, std::size_t n) {
-  std::unique_lock lock(mutex_);
+void RegionScan::append(const float* x, std::size_t n, std::optional<std::size_t> at) {
+  const auto turn = turn_.take();
+  const auto now = state_.get();
+  const std::size_t before = at.value_or(now->n);
+  if (before > now->n) throw InvalidArgument("at: more vectors than were appended");
+  auto next = before > 0 ? std::make_shared<State>(*now) : empty();
   const auto inner_product = kernels().inner_product;
   std::vector<double> largest((n + 4095) / 4096, 0.0);
   parallel_for(n, 4096, [&](std::size_t begin, std::size_t end) {
@@ -85,16 +99,28 @@ void RegionScan::append(const float* x, std::size_t n) {
       squared = std::max(squared, inner_product(x + i * d_, x + i * d_, d_));
     largest[begin / 4096] = std::sqrt(static_cast<double>(squared) * (1 + canonical_error(d_)));
   });
-  for (double norm : largest) largest_norm_ = std::max(largest_norm_, norm);
-  if (shadow_) shadow_->append(x, n);
-  n_ += n;
+  for (double norm : largest) next->largest_norm = std::max(next->largest_norm, norm);
+  if (next->shadow) {
+    next->shadow->shorten(before);
+    next->shadow->append(x, n);
+  }
+  next->n = before + n;
+  state_.set(std::move(next));
 }
 
 // Products of huge numbers overflow float32, those of tiny ones vanish in it, and with them every
-// bound.
-bool RegionScan::filters(const float* query, std::size_t nq) const {
-  if (!shadow_ || nq < 1 || !(largest_norm_ > 1e-12 && largest_norm_ < 1e15)) return false;
-  return std::all_of(query, query + nq * d_, [](float v) { return std::abs(v) < 1e15f; });
+// bound: there is no filter then.
+RegionScan::Task RegionScan::task_of(const Items& items, const float* query, std::size_t nq,
+                                     Match match) const {
+  Task task{state_.get(), items, query, nq, match, false, {}};
+  const State& state = *task.state;
+  if (static_cast<std::size_t>(items.starts[items.n]) > state.n)
+    throw InvalidArgument("vectors: more than were appended");
+  task.filtered = state.shadow && nq > 0 && state.largest_norm > 1e-12 &&
+                  state.largest_norm < 1e15 &&
+                  std::all_of(query, query + nq * d_, [](float v) { return std::abs(v) < 1e15f; });
+  if (task.filtered) task.codes = state.shadow->quantize(query, nq);
+  return task;
 }
 
 void RegionScan::score(const Task& task, const std::int64_t* chosen, std::size_t count,
@@ -128,8 +154,7 @@ void RegionScan::score(const Task& task, const std::int64_t* chosen, std::size_t
       ByteFilter::Threshold least[most_queries];
       for (std::size_t first = 0; first < task.nq; first += most_queries) {
         const std::size_t nq = std::min(most_queries, task.nq - first);
-        ByteFilter filter(shadow_->view(), Metric::inner_product, task.codes, first, nq, d_,
-                          largest_norm_);
+        ByteFilter filter = task.filter(first, nq, d_);
         filter.begin_chunk(begin, begin + width);
         filter.sums(kernels(), begin, width, sums, stride);
         for (std::size_t i = 0; i < n; ++i) {
@@ -173,8 +198,7 @@ void RegionScan::bounds(const Task& task, std::size_t threads, float* low, float
     std::vector<Total> least(n, Total(task.match)), most(n, Total(task.match));
     for (std::size_t first = 0; first < task.nq; first += most_queries) {
       const std::size_t nq = std::min(most_queries, task.nq - first);
-      ByteFilter filter(shadow_->view(), Metric::inner_product, task.codes, first, nq, d_,
-                        largest_norm_);
+      ByteFilter filter = task.filter(first, nq, d_);
       filter.begin_chunk(begin, begin + width);
       filter.sums(kernels(), begin, width, sums, stride);
       for (std::size_t q = 0; q < nq; ++q) {
@@ -202,18 +226,14 @@ void RegionScan::bounds(const Task& task, std::size_t threads, float* low, float
 void RegionScan::scores(const Items& items, const float* query, std::size_t nq, Match match,
                         const std::int64_t* chosen, std::size_t count, std::size_t threads,
                         float* out) const {
-  std::shared_lock lock(mutex_);
-  Task task{items, query, nq, match, filters(query, nq), {}};
-  if (task.filtered) task.codes = shadow_->quantize(query, nq);
+  const Task task = task_of(items, query, nq, match);
   score(task, chosen, count, threads, out);
 }
 
 void RegionScan::search(const Items& items, const float* query, std::size_t nq, Match match,
                         std::size_t k, std::size_t threads, float* similarities,
                         std::int64_t* found) const {
-  std::shared_lock lock(mutex_);
-  Task task{items, query, nq, match, filters(query, nq), {}};
-  if (task.filtered) task.codes = shadow_->quantize(query, nq);
+  const Task task = task_of(items, query, nq, match);
   TopK best(k);
   std::vector<float> values(items.n);
   if (!task.filtered || 4 * k > items.n) {

@@ -9,13 +9,13 @@
 // dismiss a largest one; so the result depends neither on it nor on level or threads.
 // Bound: d 8-bit multiply-adds a pair of regions.
 
-#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
-#include <shared_mutex>
+#include <optional>
 #include <vector>
 
+#include "core/published.h"
 #include "scan/search.h"
 
 namespace kf::scan {
@@ -32,16 +32,18 @@ struct Items {
   std::size_t n;
 };
 
-// What belongs to the vectors besides themselves. Thread-safe: searches share, append excludes.
+// What belongs to the vectors besides themselves. Thread-safe: searches take the last whole state
+// and wait for nobody; one append at a time makes the next.
 class RegionScan {
  public:
   RegionScan(std::size_t d, bool shadow);
 
   std::size_t dimension() const { return d_; }
-  // What is wholly appended. Waits for no lock: whoever appends may wait for Python's, which the
-  // caller may hold.
-  std::size_t size() const { return n_; }
-  void append(const float* x, std::size_t n);
+  // What is wholly appended.
+  std::size_t size() const { return state_.get()->n; }
+  // Behind all vectors, or behind the first `at`: what stood there is replaced. All or nothing:
+  // where it fails, everything is as before.
+  void append(const float* x, std::size_t n, std::optional<std::size_t> at = std::nullopt);
 
   // The similarity to each of some items, given by ascending number; `chosen` null for all of them.
   void scores(const Items& items, const float* query, std::size_t nq, Match match,
@@ -53,16 +55,21 @@ class RegionScan {
 
  private:
   struct Task;
-  bool filters(const float* query, std::size_t nq) const;
+  struct State {
+    std::optional<Shadow> shadow;
+    std::size_t n = 0;
+    double largest_norm = 0;  // ||x||
+  };
+  std::shared_ptr<State> empty() const;
+  Task task_of(const Items& items, const float* query, std::size_t nq, Match match) const;
   void score(const Task& task, const std::int64_t* chosen, std::size_t count, std::size_t threads,
              float* out) const;
   void bounds(const Task& task, std::size_t threads, float* low, float* high) const;
 
   std::size_t d_;
-  mutable std::shared_mutex mutex_;
-  std::unique_ptr<Shadow> shadow_;
-  std::atomic<std::size_t> n_ = 0;
-  double largest_norm_ = 0;  // ||x||
+  bool shadow_;
+  Published<State> state_;
+  Turn turn_;
 };
 
 }  // namespace kf::scan

@@ -98,9 +98,20 @@ class ByteFilter {
   std::size_t run(const KernelTable& table, std::size_t begin, std::size_t n,
                   const Threshold* thresholds, std::uint32_t* hits) {
     std::int16_t* scratch = thread_scratch<std::int16_t, ByteFilter>(padded() * bytes_.padded_d);
-    return table.filter_u8(all_.codes.data() + first_ * bytes_.padded_d, scratch, padded(),
-                           bytes_.codes + begin * bytes_.padded_d, bytes_.bias + begin,
-                           (n + 31) / 32 * 2, bytes_.padded_d, thresholds, hits);
+    std::size_t found = 0;
+    bytes_.in_parts(begin, n,
+                    [&](const std::uint8_t* codes, const std::int32_t* bias, std::size_t at,
+                        std::size_t count) {
+                      std::uint32_t* own = hits + found;
+                      const std::size_t more = table.filter_u8(
+                          all_.codes.data() + first_ * bytes_.padded_d, scratch, padded(), codes,
+                          bias, (count + 31) / 32 * 2, bytes_.padded_d, thresholds, own);
+                      if (at > 0)
+                        for (std::size_t h = 0; h < more; ++h)
+                          own[h] += static_cast<std::uint32_t>(at);
+                      found += more;
+                    });
+    return found;
   }
 
   // All integer sums of the points [begin, begin + n), begin a multiple of 32: (padded(), stride),
@@ -109,9 +120,13 @@ class ByteFilter {
             std::size_t stride) const {
     std::int16_t* scratch = thread_scratch<std::int16_t, ByteFilter>(padded() * bytes_.padded_d);
     // Tiles take 16 queries, used or not; a few are quicker without.
-    table.sums_u8(all_.codes.data() + first_ * bytes_.padded_d, scratch, nq_ < 5 ? nq_ : padded(),
-                  bytes_.codes + begin * bytes_.padded_d, bytes_.bias + begin, (n + 31) / 32 * 2,
-                  bytes_.padded_d, out, stride);
+    bytes_.in_parts(begin, n,
+                    [&](const std::uint8_t* codes, const std::int32_t* bias, std::size_t at,
+                        std::size_t count) {
+                      table.sums_u8(all_.codes.data() + first_ * bytes_.padded_d, scratch,
+                                    nq_ < 5 ? nq_ : padded(), codes, bias, (count + 31) / 32 * 2,
+                                    bytes_.padded_d, out + at, stride);
+                    });
   }
 
   // What an integer sum says of a canonical inner product of query i: it is within `margin` of
@@ -154,13 +169,14 @@ class ByteFilter {
     std::vector<std::int32_t> best(padded()), part(padded());
     std::fill(best.begin(), best.end(), std::numeric_limits<std::int32_t>::min());
     std::int16_t* scratch = thread_scratch<std::int16_t, ByteFilter>(padded() * bytes_.padded_d);
-    for (std::size_t at = 0; at < n; at += most_chunk) {
-      const std::size_t count = std::min(most_chunk, n - at);
-      table.best_u8(all_.codes.data() + first_ * bytes_.padded_d, scratch, padded(),
-                    bytes_.codes + at * bytes_.padded_d, bytes_.bias + at, (count + 31) / 32 * 2,
-                    bytes_.padded_d, part.data());
-      for (std::size_t i = 0; i < nq_; ++i) best[i] = std::max(best[i], part[i]);
-    }
+    for (std::size_t at = 0; at < n; at += most_chunk)
+      bytes_.in_parts(
+          at, std::min(most_chunk, n - at),
+          [&](const std::uint8_t* codes, const std::int32_t* bias, std::size_t, std::size_t count) {
+            table.best_u8(all_.codes.data() + first_ * bytes_.padded_d, scratch, padded(), codes,
+                          bias, (count + 31) / 32 * 2, bytes_.padded_d, part.data());
+            for (std::size_t i = 0; i < nq_; ++i) best[i] = std::max(best[i], part[i]);
+          });
     residual_ = bytes_.residual_of(0, n);
     for (std::size_t i = 0; i < nq_; ++i) bounds[i] = most(i, best[i]);
   }

@@ -86,47 +86,100 @@ void Shadow::clear() {
   codes_.clear();
   bias_.clear();
   residual_.clear();
+  tail_ = {};
 }
 
 void Shadow::append(const float* x, std::size_t n) {
   if (n == 0) return;
   if (!fitted()) fit(x, n);
-  const std::size_t total = n_ + n, padded = (total + group - 1) / group * group;
-  codes_.resize(padded * padded_d_, 128);
-  bias_.resize(padded, std::numeric_limits<std::int32_t>::min() / 2);
-  residual_.resize(padded / group, 0.0f);
-  const std::size_t first_group = n_ / group;
-  std::vector<double> radii(padded / group - first_group, 0.0);
+  const std::size_t total = n_ + n, first = n_ / group, whole = total / group;
+  const std::size_t groups = (total + group - 1) / group, bytes = group * padded_d_;
+  // Behind what any version reads; this one follows when all is written.
+  SharedRows<std::uint8_t> codes = codes_;
+  SharedRows<std::int32_t> biases = bias_;
+  SharedRows<float> residuals = residual_;
+  std::uint8_t* const new_codes = codes.extend((whole - first) * bytes);
+  std::int32_t* const new_biases = biases.extend((whole - first) * group);
+  float* const new_residuals = residuals.extend(whole - first);
+  Tail tail;
+  if (whole < groups) {
+    tail.codes.assign(bytes, 128);
+    tail.bias.assign(group, std::numeric_limits<std::int32_t>::min() / 2);
+  }
+  std::vector<double> radii(groups - first, 0.0);
   const KernelTable& table = kernels();
   parallel_for(radii.size(), 64, [&](std::size_t begin, std::size_t end) {
     Buffer<std::int8_t> code(padded_d_);
     for (std::size_t g = begin; g < end; ++g) {
-      const std::size_t from = std::max((first_group + g) * group, n_),
-                        to = std::min((first_group + g + 1) * group, total);
-      double worst = static_cast<double>(residual_[first_group + g]);
+      const bool full = first + g < whole;
+      std::uint8_t* own_codes = full ? new_codes + g * bytes : tail.codes.data();
+      std::int32_t* own_biases = full ? new_biases + g * group : tail.bias.data();
+      const std::size_t start = (first + g) * group, from = std::max(start, n_),
+                        to = std::min(start + group, total);
+      double worst = 0;
+      if (from > start) {
+        std::copy(tail_.codes.begin(), tail_.codes.end(), own_codes);
+        std::copy(tail_.bias.begin(), tail_.bias.end(), own_biases);
+        worst = static_cast<double>(tail_.residual);
+      }
       for (std::size_t i = from; i < to; ++i) {
         const Encoded e = encode(table, x + (i - n_) * d_, centre_.data(), scale_, d_, code.data());
-        std::uint8_t* out = codes_.data() + i / 16 * 16 * padded_d_ + i % 16 * 4;
+        std::uint8_t* out = own_codes + (i - start) / 16 * 16 * padded_d_ + i % 16 * 4;
         for (std::size_t j = 0; j < padded_d_; j += 4) {
           std::uint32_t four;
           std::memcpy(&four, code.data() + j, 4);
           four ^= 0x80808080u;  // + 128
           std::memcpy(out + 16 * j, &four, 4);
         }
-        bias_[i] = metric_ == Metric::l2 ? -static_cast<std::int32_t>(std::floor(e.norm / 2)) : 0;
+        own_biases[i - start] =
+            metric_ == Metric::l2 ? -static_cast<std::int32_t>(std::floor(e.norm / 2)) : 0;
         worst = std::max(worst, e.residual);
         radii[g] = std::max(radii[g], e.length);
       }
-      residual_[first_group + g] =
+      (full ? new_residuals[g] : tail.residual) =
           std::nextafter(static_cast<float>(worst), std::numeric_limits<float>::infinity());
     }
   });
   for (double r : radii) radius_ = std::max(radius_, r);
+  codes_ = std::move(codes);
+  bias_ = std::move(biases);
+  residual_ = std::move(residuals);
+  tail_ = std::move(tail);
   n_ = total;
 }
 
+void Shadow::shorten(std::size_t n) {
+  if (n == n_) return;
+  const std::size_t whole = n / group, rest = n % group, bytes = group * padded_d_;
+  if (rest == 0) {
+    tail_ = {};
+  } else {
+    if (whole < residual_.size())
+      tail_ = {{codes_.data() + whole * bytes, codes_.data() + (whole + 1) * bytes},
+               {bias_.data() + whole * group, bias_.data() + (whole + 1) * group},
+               residual_.data()[whole]};
+    std::fill(tail_.bias.begin() + static_cast<std::ptrdiff_t>(rest), tail_.bias.end(),
+              std::numeric_limits<std::int32_t>::min() / 2);
+  }
+  codes_.shorten(whole * bytes);
+  bias_.shorten(whole * group);
+  residual_.shorten(whole);
+  n_ = n;
+}
+
+void Shadow::write(std::uint8_t* codes, std::int32_t* bias, float* residual) const {
+  std::copy_n(codes_.data(), codes_.size(), codes);
+  std::copy_n(bias_.data(), bias_.size(), bias);
+  std::copy_n(residual_.data(), residual_.size(), residual);
+  if (n_ % group == 0) return;
+  std::copy(tail_.codes.begin(), tail_.codes.end(), codes + codes_.size());
+  std::copy(tail_.bias.begin(), tail_.bias.end(), bias + bias_.size());
+  residual[residual_.size()] = tail_.residual;
+}
+
 std::size_t Shadow::bytes() const {
-  return codes_.size() + bias_.size() * sizeof(std::int32_t) + residual_.size() * sizeof(float);
+  const std::size_t groups = (n_ + group - 1) / group;
+  return groups * (group * (padded_d_ + sizeof(std::int32_t)) + sizeof(float));
 }
 
 void Shadow::Queries::resize(std::size_t count, std::size_t padded_d) {

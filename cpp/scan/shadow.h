@@ -7,12 +7,14 @@
 // and what cannot reach the current k-th distance is dismissed by integer arithmetic alone. Whole
 // numbers 0..255 (SIFT, image bytes) are copied exactly: their residual is next to zero.
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <limits>
 #include <vector>
 
 #include "core/buffer.h"
+#include "core/shared_rows.h"
 #include "kernels/table.h"
 
 namespace kf::scan {
@@ -25,20 +27,33 @@ inline double vanished(std::size_t d) {
 }
 
 // What the 8-bit filter reads: blocks of 16 points (blocks, padded_d / 4, 16, 4), their biases and
-// bounds.
+// bounds. The last points, fewer than 32, may lie elsewhere: a version that grows has its own.
 struct Bytes {
   const std::uint8_t* codes = nullptr;
   const std::int32_t* bias = nullptr;
   const float* residual = nullptr;  // largest ||x - x^|| of each 32 points
   std::size_t padded_d = 0;
-  double radius = 0;  // largest ||x - centre||
+  double radius = 0;                                           // largest ||x - centre||
+  std::size_t tail = std::numeric_limits<std::size_t>::max();  // a multiple of 32
+  const std::uint8_t* tail_codes = nullptr;
+  const std::int32_t* tail_bias = nullptr;
+  float tail_residual = 0;
 
   // Largest ||x - x^|| among the points [begin, end).
   double residual_of(std::size_t begin, std::size_t end) const {
-    float worst = 0;
-    for (std::size_t g = begin / 32; g * 32 < end; ++g)
+    float worst = end > tail ? tail_residual : 0;
+    for (std::size_t g = begin / 32; g * 32 < std::min(end, tail); ++g)
       worst = residual[g] > worst ? residual[g] : worst;
     return static_cast<double>(worst);
+  }
+
+  // Calls part(codes, bias, at, n) for the points [begin, begin + n), begin a multiple of 32, that
+  // lie together; `at` counts from begin.
+  template <class Part>
+  void in_parts(std::size_t begin, std::size_t n, Part part) const {
+    const std::size_t whole = std::min(n, tail - std::min(begin, tail));
+    if (whole > 0) part(codes + begin * padded_d, bias + begin, std::size_t{0}, whole);
+    if (whole < n) part(tail_codes, tail_bias, whole, n - whole);
   }
 };
 
@@ -56,6 +71,8 @@ inline std::size_t pad_dimension(std::size_t d) {
   return (d + unit - 1) / unit * unit;
 }
 
+// A copy is another version, which costs little: what they have in common is stored once, and the
+// latest grows without disturbing those who read the others.
 class Shadow {
  public:
   // What one kernel call scans at most.
@@ -73,13 +90,29 @@ class Shadow {
   const std::vector<float>& centre() const { return centre_; }
   float scale() const { return scale_; }
   bool fitted() const { return scale_ > 0; }
+  // What fails leaves it as it was.
   void append(const float* x, std::size_t n);
+  // The first n vectors alone, n at most size().
+  void shorten(std::size_t n);
   // Forgets the vectors, keeps centre and scale: earlier 8-bit queries stay valid.
   void clear();
 
   std::size_t size() const { return n_; }
   std::size_t padded_d() const { return padded_d_; }
-  Bytes view() const { return {codes_.data(), bias_.data(), residual_.data(), padded_d_, radius_}; }
+  Bytes view() const {
+    return {.codes = codes_.data(),
+            .bias = bias_.data(),
+            .residual = residual_.data(),
+            .padded_d = padded_d_,
+            .radius = radius_,
+            .tail = bias_.size(),
+            .tail_codes = tail_.codes.data(),
+            .tail_bias = tail_.bias.data(),
+            .tail_residual = tail_.residual};
+  }
+  // All of it in one piece, the last group of 32 filled up: (groups, 32 * padded_d), (groups, 32),
+  // (groups,).
+  void write(std::uint8_t* codes, std::int32_t* bias, float* residual) const;
   std::size_t bytes() const;
 
   // 8-bit queries with what their thresholds need; see ByteFilter.
@@ -106,9 +139,16 @@ class Shadow {
   std::vector<float> centre_;
   float scale_ = 0;
   double radius_ = 0;
-  Buffer<std::uint8_t> codes_;   // blocks of 16 points: (blocks, padded_d / 4, 16, 4)
-  Buffer<std::int32_t> bias_;    // -floor(||x^||^2 / 2) (l2) or 0; hopeless for points that fill up
-  std::vector<float> residual_;  // per 32 points
+  // Whole groups of 32 points, and those that fill none yet.
+  SharedRows<std::uint8_t> codes_;  // blocks of 16 points: (blocks, padded_d / 4, 16, 4)
+  SharedRows<std::int32_t> bias_;   // -floor(||x^||^2 / 2) (l2) or 0; hopeless for what fills up
+  SharedRows<float> residual_;      // per 32 points
+  struct Tail {
+    Buffer<std::uint8_t> codes;
+    Buffer<std::int32_t> bias;
+    float residual = 0;
+  };
+  Tail tail_;
 };
 
 }  // namespace kf::scan

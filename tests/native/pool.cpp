@@ -1,6 +1,7 @@
 // Drives the thread pool without Python, so that it can also run under ThreadSanitizer, which the
 // interpreter cannot. Prints the first check that fails and exits with 1.
 
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -109,6 +110,34 @@ void check_fork() {
   check_covers(1000, 10, 4);
 }
 
+// Threads that the system refuses are fewer threads, not an error.
+void check_refused() {
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+  const pid_t child = fork();
+  if (child == 0) {
+    // No room for one more stack.
+    std::size_t pages = 0;
+    std::FILE* file = std::fopen("/proc/self/statm", "r");
+    if (!file || std::fscanf(file, "%zu", &pages) != 1) _exit(0);
+    std::fclose(file);
+    const rlimit room{pages * 4096 + (1 << 20), pages * 4096 + (1 << 20)};
+    check(setrlimit(RLIMIT_AS, &room) == 0, "the limit is set");
+    bool refused = false;
+    try {
+      for (int i = 0; i < 100; ++i) std::thread([] { sleep(1); }).detach();
+    } catch (const std::system_error&) {
+      refused = true;
+    }
+    check(refused, "the system refuses threads");
+    for (int round = 0; round < 3; ++round) check_covers(1000, 10, 200);
+    check_exceptions(200);
+    _exit(0);
+  }
+  int status = -1;
+  check(waitpid(child, &status, 0) == child && status == 0, "refused threads are done without");
+#endif
+}
+
 }  // namespace
 
 int main(int count, char** arguments) {
@@ -121,7 +150,10 @@ int main(int count, char** arguments) {
   check_many_callers();
   check_nesting();
   // ThreadSanitizer refuses to start threads in a child of a process with threads.
-  if (count == 1 || std::string(arguments[1]) != "nofork") check_fork();
+  if (count == 1 || std::string(arguments[1]) != "nofork") {
+    check_fork();
+    check_refused();
+  }
   std::puts("ok");
   return 0;
 }
