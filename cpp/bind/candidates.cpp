@@ -152,9 +152,10 @@ std::unique_ptr<BoundScan> make_scan(const BoundRaw& raw, const py::object& stru
       s.stored.d = d;
       s.stored.padded_d = s.stride;
       s.stored.scale = raw.codec.coder.scale();
+      s.stored.steps = raw.codec.coder.steps();
       s.stored.centre = centre.data();
     } else {
-      s.stored = stored_in(fields[2], s.n, d, py::none(), 0, bound->keep);
+      s.stored = stored_in(fields[2], s.n, d, py::none(), py::none(), bound->keep);
     }
     bound->rows.push_back(s.n);
     parts.push_back(s);
@@ -202,11 +203,12 @@ void register_candidates(py::module_ m) {
 
   m.def(
       "build_forest",
-      [](const py::object& vectors, std::size_t d, const py::object& centre, float scale,
-         std::size_t trees, std::size_t leaf, std::size_t among, std::uint64_t seed) {
+      [](const py::object& vectors, std::size_t d, const py::object& centre,
+         const py::object& steps, std::size_t trees, std::size_t leaf, std::size_t among,
+         std::uint64_t seed) {
         std::vector<py::object> keep;
         const std::size_t n = rows(py::cast<py::array>(vectors));
-        const scan::Stored stored = stored_in(vectors, n, d, centre, scale, keep);
+        const scan::Stored stored = stored_in(vectors, n, d, centre, steps, keep);
         require(trees > 0 && leaf > 0 && among > 0, "trees: expected at least 1");
         require(n < (std::size_t{1} << 31), "vectors: expected fewer than 2^31");
         Array<std::uint32_t> order({static_cast<py::ssize_t>(trees), static_cast<py::ssize_t>(n)});
@@ -227,7 +229,7 @@ void register_candidates(py::module_ m) {
         for (const auto& of : built) out = std::copy(of.begin(), of.end(), out);
         return py::make_tuple(nodes, roots, order);
       },
-      py::arg("vectors"), py::arg("dim"), py::arg("centre"), py::arg("scale"), py::arg("trees"),
+      py::arg("vectors"), py::arg("dim"), py::arg("centre"), py::arg("steps"), py::arg("trees"),
       py::arg("leaf"), py::arg("among"), py::arg("seed"),
       "Nodes, roots and row orders of randomized k-d trees.");
 

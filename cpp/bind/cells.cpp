@@ -107,6 +107,70 @@ std::unique_ptr<BoundSegment> make_segment(std::size_t n_cells, const py::object
   return bound;
 }
 
+// The largest of n norms, with what float32 may have hidden.
+template <class Row>
+double largest_norm(std::size_t d, std::size_t n, const Row& row) {
+  const auto product = kernels().inner_product;
+  double largest = 0;
+  for (std::size_t i = 0; i < n; ++i) {
+    const float* x = row(i);
+    largest = std::max(largest, static_cast<double>(product(x, x, d)));
+  }
+  return std::sqrt(largest * (1 + scan::canonical_error(d)));
+}
+
+py::tuple encode_copies(const BoundRaw& self, const py::object& x) {
+  const auto array = expect<float>(x, "x", 2);
+  const std::size_t d = self.codec.d, n = rows(array);
+  require(cols(array) == d, "x: wrong dimension");
+  require(!self.codec.coder.weighted(), "x: expected one step for all dimensions");
+  scan::Shadow shadow = self.codec.coder.shadow();
+  double largest = 0;
+  {
+    py::gil_scoped_release release;
+    shadow.append(array.data(), n);
+    largest = largest_norm(d, n, [&](std::size_t i) { return array.data() + i * d; });
+  }
+  const scan::Bytes view = shadow.view();
+  const std::size_t padded = (n + 31) / 32 * 32;
+  const auto one = [](std::size_t size) { return static_cast<py::ssize_t>(size); };
+  Array<std::uint8_t> codes(one(padded * view.padded_d));
+  Array<std::int32_t> bias(one(padded));
+  Array<float> residual(one(padded / 32));
+  shadow.write(codes.mutable_data(), bias.mutable_data(), residual.mutable_data());
+  return py::make_tuple(codes, bias, residual, view.radius, largest);
+}
+
+py::tuple pack_codes(const BoundRaw& self, const py::object& codes) {
+  const auto array = expect<std::uint8_t>(codes, "codes", 2);
+  const scan::ByteCodes& coder = self.codec.coder;
+  const std::size_t d = self.codec.d, n = rows(array), padded = (n + 31) / 32 * 32;
+  require(cols(array) == d, "codes: wrong dimension");
+  const auto one = [](std::size_t size) { return static_cast<py::ssize_t>(size); };
+  Array<std::uint8_t> blocks(one(checked_mul(padded, coder.padded_d())));
+  Array<std::int32_t> bias(one(padded));
+  Array<float> residual(one(padded / 32));
+  std::uint8_t* to = blocks.mutable_data();
+  std::int32_t* biases = bias.mutable_data();
+  float* residuals = residual.mutable_data();
+  scan::Stored stored;
+  stored.format = scan::Stored::Format::bytes;
+  stored.data = array.data();
+  stored.d = stored.padded_d = d;
+  stored.scale = coder.scale();
+  stored.steps = coder.steps();
+  stored.centre = coder.centre().data();
+  std::vector<float> scratch(stored.scratch());
+  double radius = 0, largest = 0;
+  {
+    py::gil_scoped_release release;
+    radius = coder.pack(array.data(), n, to, biases, residuals);
+    largest =
+        largest_norm(d, n, [&](std::size_t i) { return stored.row(kernels(), i, scratch.data()); });
+  }
+  return py::make_tuple(blocks, bias, residual, radius, largest);
+}
+
 py::dict statistics(const scan::CellStats& stats) {
   py::dict out;
   out["cells"] = stats.visited.load();
@@ -151,61 +215,37 @@ void register_cells(py::module_ m) {
            py::arg("local_tables") = false);
 
   py::class_<BoundRaw>(m, "RawCodec", "Stored vectors with 8-bit copies as lists are searched.")
-      .def(py::init([](const std::string& metric, const py::object& centre, float scale) {
-             const auto c = expect<float>(centre, "centre", 1);
-             require(rows(c) > 0 && rows(c) <= 32768,
-                     "centre: expected from 1 to 32768 dimensions");
-             require(scale > 0 && std::isfinite(scale), "scale: expected a finite number above 0");
-             auto bound = std::make_unique<BoundRaw>(BoundRaw{
-                 {metric_named(metric), rows(c), scan::Shadow(rows(c), metric_named(metric))}});
-             bound->codec.coder.fit(c.data(), scale);
-             return bound;
-           }),
-           py::arg("metric"), py::arg("centre"), py::arg("scale"))
       .def(
-          "encode",
-          [](const BoundRaw& self, const py::object& x) {
-            const auto array = expect<float>(x, "x", 2);
-            require(cols(array) == self.codec.d, "x: wrong dimension");
-            const std::size_t n = rows(array);
-            scan::Shadow shadow(self.codec.d, self.codec.metric);
-            shadow.fit(self.codec.coder.centre().data(), self.codec.coder.scale());
-            double largest = 0;
-            {
-              py::gil_scoped_release release;
-              shadow.append(array.data(), n);
-              const auto product = kernels().inner_product;
-              for (std::size_t i = 0; i < n; ++i) {
-                const float* row = array.data() + i * self.codec.d;
-                largest = std::max(largest, static_cast<double>(product(row, row, self.codec.d)));
-              }
-            }
-            largest = std::sqrt(largest * (1 + scan::canonical_error(self.codec.d)));
-            const scan::Bytes view = shadow.view();
-            const std::size_t padded = (n + 31) / 32 * 32;
-            const auto one = [](std::size_t size) { return static_cast<py::ssize_t>(size); };
-            Array<std::uint8_t> codes(one(padded * view.padded_d));
-            Array<std::int32_t> bias(one(padded));
-            Array<float> residual(one(padded / 32));
-            shadow.write(codes.mutable_data(), bias.mutable_data(), residual.mutable_data());
-            return py::make_tuple(codes, bias, residual, view.radius, largest);
-          },
-          py::arg("x"));
+          py::init([](const std::string& metric, const py::object& centre,
+                      const py::object& steps) {
+            const auto c = expect<float>(centre, "centre", 1), s = expect<float>(steps, "steps", 1);
+            require(rows(c) > 0 && rows(c) <= 32768, "centre: expected from 1 to 32768 dimensions");
+            require(rows(s) == rows(c), "steps: expected one for each dimension");
+            for (std::size_t j = 0; j < rows(s); ++j)
+              require(s.data()[j] > 0 && std::isfinite(s.data()[j]),
+                      "steps: expected finite numbers above 0");
+            const scan::Metric named = metric_named(metric);
+            return std::make_unique<BoundRaw>(
+                BoundRaw{{named, rows(c), scan::ByteCodes(named, c.data(), s.data(), rows(c))}});
+          }),
+          py::arg("metric"), py::arg("centre"), py::arg("steps"))
+      .def("encode", &encode_copies, py::arg("x"),
+           "8-bit copies of vectors: blocks, bias, residual, radius, largest norm.")
+      .def("pack", &pack_codes, py::arg("codes"), "Vectors that are bytes: as encode gives them.");
 
   m.def(
       "fit_bytes",
-      [](const py::object& x, const std::string& metric, bool filter) {
+      [](const py::object& x, const std::string& metric) {
         const auto array = expect<float>(x, "x", 2);
         require(rows(array) > 0 && cols(array) > 0 && cols(array) <= 32768,
                 "x: expected vectors of at most 32768 dimensions");
         scan::Shadow shadow(cols(array), metric_named(metric));
-        shadow.fit(array.data(), rows(array), filter ? 256 : 1);
+        shadow.fit(array.data(), rows(array));
         return py::make_tuple(
             Array<float>(static_cast<py::ssize_t>(cols(array)), shadow.centre().data()),
             shadow.scale());
       },
-      py::arg("x"), py::arg("metric"), py::arg("filter"),
-      "Centre and scale of 8-bit copies, which filter or answer.");
+      py::arg("x"), py::arg("metric"), "Centre and scale of 8-bit copies that filter.");
 
   py::class_<BoundSegment>(m, "Segment", "Rows sorted by cell.")
       .def(py::init(&make_segment), py::arg("n_cells"), py::arg("cells"), py::arg("starts"),
@@ -236,9 +276,10 @@ void register_cells(py::module_ m) {
             s.bytes.residual = data_of<float>(residual, "residual", 1, padded / 32, self.keep);
             require(s.bytes.codes && s.bytes.bias && s.bytes.residual, "codes: expected arrays");
             s.bytes.radius = radius;
+            s.bytes.weighted = raw.codec.coder.weighted();
             s.largest_norm = largest_norm;
             if (!vectors.is_none()) {
-              s.stored = stored_in(vectors, s.n, d, py::none(), 0, self.keep);
+              s.stored = stored_in(vectors, s.n, d, py::none(), py::none(), self.keep);
               return;
             }
             s.stored.format = scan::Stored::Format::blocks;
@@ -246,6 +287,7 @@ void register_cells(py::module_ m) {
             s.stored.d = d;
             s.stored.padded_d = s.bytes.padded_d;
             s.stored.scale = raw.codec.coder.scale();
+            s.stored.steps = raw.codec.coder.steps();
             s.stored.centre = raw.codec.coder.centre().data();
             self.keep.push_back(py::cast(&raw));
           },
@@ -253,13 +295,14 @@ void register_cells(py::module_ m) {
           py::arg("residual"), py::arg("radius"), py::arg("largest_norm"))
       .def(
           "fine",
-          [](BoundSegment& self, const py::object& vectors, const py::object& centre, float scale) {
+          [](BoundSegment& self, const py::object& vectors, const py::object& centre,
+             const py::object& steps) {
             const auto array = py::cast<py::array>(vectors);
             require(array.ndim() == 2, "vectors: expected (n, d)");
             self.segment.fine =
-                stored_in(vectors, self.segment.n, cols(array), centre, scale, self.keep);
+                stored_in(vectors, self.segment.n, cols(array), centre, steps, self.keep);
           },
-          py::arg("vectors"), py::arg("centre") = py::none(), py::arg("scale") = 0.0f);
+          py::arg("vectors"), py::arg("centre") = py::none(), py::arg("steps") = py::none());
 
   py::class_<BoundScan>(m, "CellScan", "Search through lists.")
       .def(py::init([](const std::string& metric, std::size_t d, const py::object& centroids,

@@ -19,7 +19,7 @@ struct BoundScan {
 };
 
 // A segment is a tuple: ids, alive or None, codes (blocks, words, 8), vectors of the second look or
-// None, their centre and scale.
+// None, their centre and steps.
 std::unique_ptr<BoundScan> make_scan(const std::string& metric, std::size_t words,
                                      const py::list& segments) {
   require(words > 0 && words <= 64, "words: expected from 1 to 64");
@@ -39,8 +39,7 @@ std::unique_ptr<BoundScan> make_scan(const std::string& metric, std::size_t word
     if (!fields[3].is_none()) {
       const auto vectors = py::cast<py::array>(fields[3]);
       require(vectors.ndim() == 2, "vectors: expected (n, d)");
-      s.fine = stored_in(fields[3], s.n, cols(vectors), fields[4], py::cast<float>(fields[5]),
-                         bound->keep);
+      s.fine = stored_in(fields[3], s.n, cols(vectors), fields[4], fields[5], bound->keep);
     }
     require(parts.empty() || bound->fine_d == s.fine.d, "segments: a second look for all or none");
     bound->fine_d = s.fine.d;

@@ -1,12 +1,14 @@
 #include "bind/stored.h"
 
+#include <algorithm>
+
 namespace kf::bind {
 
 scan::Stored stored_in(const py::object& array, std::size_t n, std::size_t d,
-                       const py::object& centre, float scale, std::vector<py::object>& keep) {
+                       const py::object& centre, const py::object& steps,
+                       std::vector<py::object>& keep) {
   scan::Stored stored;
   stored.d = d;
-  stored.scale = scale;
   const auto as_array = py::cast<py::array>(array);
   require(as_array.ndim() == 2 && rows(as_array) == n && cols(as_array) >= d,
           "vectors: expected (n, d)");
@@ -23,7 +25,11 @@ scan::Stored stored_in(const py::object& array, std::size_t n, std::size_t d,
     require(type == 'u' && size == 1, "vectors: expected float32, float16 or uint8");
     stored.format = scan::Stored::Format::bytes;
     stored.centre = data_of<float>(centre, "centre", 1, d, keep);
-    require(stored.centre, "centre: expected with uint8");
+    const float* each = data_of<float>(steps, "steps", 1, d, keep);
+    require(stored.centre && each && d > 0, "centre: expected with uint8, and steps");
+    stored.scale = each[0];
+    if (std::any_of(each, each + d, [&](float step) { return step != each[0]; }))
+      stored.steps = each;
   }
   return stored;
 }

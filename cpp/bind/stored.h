@@ -34,9 +34,10 @@ struct BoundRaw {
 };
 
 // A fixed number of rows of stored vectors in one of the formats, told by the dtype; rows of bytes
-// may be padded.
+// may be padded, and have a centre and steps.
 scan::Stored stored_in(const py::object& array, std::size_t n, std::size_t d,
-                       const py::object& centre, float scale, std::vector<py::object>& keep);
+                       const py::object& centre, const py::object& steps,
+                       std::vector<py::object>& keep);
 
 // One mask a segment, or none.
 std::vector<const std::uint8_t*> masks_of(const py::object& admitted,

@@ -151,6 +151,7 @@ class CandidateScan::Session {
       Bytes bytes;
       bytes.residual = &s.residual;
       bytes.radius = s.radius;
+      bytes.weighted = scan_.coder_.weighted();
       ByteFilter filter(bytes, scan_.metric_, code_, 0, 1, scan_.d_, scan_.largest_norm_);
       filter.begin_chunk(0, 1);
       filter.thresholds(&bound_, &thresholds_[i]);
@@ -174,7 +175,7 @@ class CandidateScan::Session {
   Rows current_, next_;
 };
 
-CandidateScan::CandidateScan(Metric metric, const Shadow& coder, const Structure& structure,
+CandidateScan::CandidateScan(Metric metric, const ByteCodes& coder, const Structure& structure,
                              std::vector<CandidateSegment> segments, double largest_norm)
     : metric_(metric),
       coder_(coder),

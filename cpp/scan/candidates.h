@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "core/topk.h"
-#include "scan/shadow.h"
+#include "scan/byte_codes.h"
 #include "scan/stored.h"
 
 namespace kf::scan {
@@ -67,7 +67,7 @@ struct CandidateStats {
 class CandidateScan {
  public:
   // The caller keeps coder, structure and arrays.
-  CandidateScan(Metric metric, const Shadow& coder, const Structure& structure,
+  CandidateScan(Metric metric, const ByteCodes& coder, const Structure& structure,
                 std::vector<CandidateSegment> segments, double largest_norm);
 
   std::size_t dimension() const { return d_; }
@@ -83,7 +83,7 @@ class CandidateScan {
   template <class Result, class Done>
   CandidateStats run(const CandidateQuery& query, const Result& empty, const Done& done) const;
   Metric metric_;
-  const Shadow& coder_;
+  const ByteCodes& coder_;
   const Structure& structure_;
   std::vector<CandidateSegment> segments_;
   std::size_t d_, rows_ = 0;

@@ -10,6 +10,7 @@
 #include <memory>
 #include <vector>
 
+#include "scan/byte_codes.h"
 #include "scan/directory.h"
 #include "scan/exact.h"
 #include "scan/multi_sequence.h"
@@ -48,7 +49,7 @@ struct Segment {
 struct RawCodec {
   Metric metric;
   std::size_t d;
-  Shadow coder;
+  ByteCodes coder;
 };
 
 // What rows are searched by: one of the three.

@@ -43,7 +43,8 @@ void coordinates(const Stored& rows, std::size_t dimension, const std::uint32_t*
       });
     }
     default: {
-      const float scale = rows.scale, centre = rows.centre[dimension];
+      const float scale = rows.steps ? rows.steps[dimension] : rows.scale,
+                  centre = rows.centre[dimension];
       return gather(static_cast<const std::uint8_t*>(rows.data), rows.padded_d,
                     [&](int code) { return scale * static_cast<float>(code - 128) + centre; });
     }

@@ -76,6 +76,16 @@ class ByteFilter {
     const double* norm = all_.norm.data() + first_;
     if (metric_ == Metric::l2) {
       const double hidden = vanished(d_);
+      if (bytes_.weighted) {
+        for (std::size_t i = 0; i < nq_; ++i) {
+          const double bound = static_cast<double>(bounds[i]);
+          const double reach =
+              std::sqrt((bound > 0 ? bound : 0) * (1 + canonical_) + hidden) + residual_;
+          out[i] =
+              whole(constant[i] - (reach * reach / 2 + residual[i] * bytes_.radius) * inverse[i]);
+        }
+        return;
+      }
       for (std::size_t i = 0; i < nq_; ++i) {
         // ||q^ - x^|| <= ||q - x|| + residuals, squared, in code units.
         const double bound = static_cast<double>(bounds[i]);
@@ -150,6 +160,13 @@ class ByteFilter {
   float most(std::size_t i, std::int32_t sum) const {
     const std::size_t q = first_ + i;
     if (metric_ == Metric::l2) {
+      if (bytes_.weighted) {
+        // The bias was rounded down by less than one, its terms by next to nothing.
+        const double half = (all_.constant[q] - static_cast<double>(sum) + 2) / all_.inverse[q] +
+                            all_.residual[q] * bytes_.radius;
+        const double reach = std::sqrt(std::max(0.0, 2 * half)) + residual_;
+        return std::nextafter(static_cast<float>(reach * reach * (1 + 2 * canonical_)), infinity);
+      }
       // The bias was rounded down by up to one half: two sums' worth of slack.
       const double squared = std::max(0.0, 2 * (all_.constant[q] - static_cast<double>(sum) + 1));
       const double reach = std::sqrt(squared) / all_.inverse[q] + all_.residual[q] + residual_;

@@ -33,7 +33,8 @@ struct Bytes {
   const std::int32_t* bias = nullptr;
   const float* residual = nullptr;  // largest ||x - x^|| of each 32 points
   std::size_t padded_d = 0;
-  double radius = 0;                                           // largest ||x - centre||
+  double radius = 0;      // largest ||x - centre||; weighted: s ||k||
+  bool weighted = false;  // queries are; see byte_codes.h
   std::size_t tail = std::numeric_limits<std::size_t>::max();  // a multiple of 32
   const std::uint8_t* tail_codes = nullptr;
   const std::int32_t* tail_bias = nullptr;

@@ -21,6 +21,7 @@ struct Stored {
   const void* data = nullptr;
   std::size_t d = 0, padded_d = 0;
   float scale = 0;
+  const float* steps = nullptr;  // one for each dimension, in place of scale
   const float* centre = nullptr;
 
   // The vector of a row: where it lies, or decoded into `scratch` (d rounded up to 4).
@@ -32,8 +33,7 @@ struct Stored {
         table.halves_to_floats(static_cast<const std::uint16_t*>(data) + i * d, d, scratch);
         return scratch;
       case Format::bytes:
-        table.bytes_to_floats(static_cast<const std::uint8_t*>(data) + i * padded_d, d, scale, centre,
-                              scratch);
+        decode(table, static_cast<const std::uint8_t*>(data) + i * padded_d, scratch);
         return scratch;
       case Format::blocks:
         break;
@@ -41,8 +41,16 @@ struct Stored {
     const auto* from = static_cast<const std::uint8_t*>(data) + i / 16 * 16 * padded_d + i % 16 * 4;
     auto* bytes = reinterpret_cast<std::uint8_t*>(scratch + (d + 3) / 4 * 4);
     for (std::size_t j = 0; j < d; j += 4) std::memcpy(bytes + j, from + 16 * j, 4);
-    table.bytes_to_floats(bytes, d, scale, centre, scratch);
+    decode(table, bytes, scratch);
     return scratch;
+  }
+  void decode(const KernelTable& table, const std::uint8_t* bytes, float* out) const {
+    if (!steps) return table.bytes_to_floats(bytes, d, scale, centre, out);
+    // Products are exact in float64: rounded once, alike at every level.
+    for (std::size_t j = 0; j < d; ++j)
+      out[j] = static_cast<float>(static_cast<double>(static_cast<int>(bytes[j]) - 128) *
+                                      static_cast<double>(steps[j]) +
+                                  static_cast<double>(centre[j]));
   }
   // Floats that row() may write.
   std::size_t scratch() const { return (d + 3) / 4 * 5; }

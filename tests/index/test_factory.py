@@ -44,6 +44,55 @@ def test_parts(spec: str) -> None:
     assert index.codec.dim == inner
 
 
+@pytest.mark.parametrize(
+    "spelling, plain",
+    {
+        "PQ8np": "PQ8", "PQ8x8np": "PQ8", "IVF64,PQ8np": "IVF64,PQ8", "PQ8x4fs_64": "PQ8x4",
+        "IVF64,PQ8x4fsr": "IVF64,PQ8x4",
+        "IDMap,Flat": "Flat", "IDMap2,PQ8": "PQ8", "PQ8,IDMap": "PQ8", "IDMap,IVF64,SQ8": "IVF64,SQ8",
+        "IVF2k,Flat": "IVF2048,Flat", "IVF1M,PQ8": "IVF1048576,PQ8", "IVF64_HNSW32,Flat": "IVF64,Flat",
+        "IVF64_HNSW,PQ8,RFlat": "IVF64,PQ8,RFlat", "PQ8,Refine(Flat)": "PQ8,RFlat",
+        "IVF64,PQ8,Refine(SQ8)": "IVF64,PQ8,RSQ8", "LSH64,Refine(SQfp16)": "LSH64,RSQfp16",
+    }.items(),
+)  # fmt: skip
+def test_other_spellings_of_the_same(spelling: str, plain: str) -> None:
+    assert repr(kf.index_factory(spelling, 32)) == repr(kf.index_factory(plain, 32))
+
+
+@pytest.mark.parametrize(
+    "spec, word, instead",
+    [
+        ("L2norm,Flat", "L2norm", 'metric="cosine"'), ("L2norm,PCA16,IVF4,Flat", "L2norm", "cosine"),
+        ("PCAR16,Flat", "PCAR16", "PCA64"), ("PCAWR16,IVF64,SQ8", "PCAWR16", "PCA64"), ("ITQ16,LSH", "ITQ16", "OPQ"),
+        ("HNSW32", "HNSW32", "KDForest8"), ("HNSW32,Flat", "HNSW32", "Flat"), ("NSG32", "NSG32", "IVF1024"),
+        ("SQ4", "SQ4", "SQ8"), ("IVF64,SQ6", "SQ6", "SQ8"), ("SQbf16", "SQbf16", "SQfp16"),
+        ("SQ8_direct", "SQ8_direct", "SQ8"), ("IVF64,PQ8+4", r"PQ8\+4", "RSQ8"), ("PQ4,Refine(PQ25)", "Refine", "RSQ8"),
+        ("IVF64,PQ8,RSQ4", "RSQ4", "RSQ8"), ("LSHrt", "LSHrt", "LSH256"), ("IVF64(IVF8,Flat),PQ8", "IVF64", "exactly"),
+        ("RQ8", "RQ8", "PQ16"), ("IVF64,PLSQ2x4x8", "PLSQ", "PQ16"), ("BIVF64", "BIVF64", "BFlat"),
+    ],
+)  # fmt: skip
+def test_what_faiss_has_is_refused_with_what_to_use(spec: str, word: str, instead: str) -> None:
+    with pytest.raises(ValueError, match=f"spec: .*{word}.*not offered.*{instead}.*got"):
+        kf.index_factory(spec, 32)
+
+
+@pytest.mark.parametrize(
+    "alias, metric",
+    {
+        "L2": "l2", "euclidean": "l2", "Euclidean": "l2", "sqeuclidean": "l2", "IP": "ip", "inner_product": "ip",
+        "dot": "ip", "angular": "cosine", "Cosine": "cosine", "l2": "l2",
+    }.items(),
+)  # fmt: skip
+def test_metrics_by_other_names(alias: str, metric: str) -> None:
+    for spec in ("Flat", "PQ8", "IVF64,SQ8", "KDForest4", "LSH8x4"):
+        assert kf.index_factory(spec, 32, metric=alias).metric == metric
+    if metric != "ip":
+        assert kf.index_factory("KDTree", 3, metric=alias).metric == metric
+        assert kf.index_factory("LSH64", 32, metric=alias).metric == metric
+        assert kf.index_factory("BFlat", 32, metric=alias).metric == metric
+    assert kf.FlatIndex(4, metric=alias).metric == metric
+
+
 def test_proposers_and_signs() -> None:
     forest = kf.index_factory("KDForest8,SQ8", 32)
     assert isinstance(forest.proposer, kf.KDForest) and forest.proposer.trees == 8

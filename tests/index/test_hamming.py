@@ -144,3 +144,105 @@ def test_refusals(rng: np.random.Generator) -> None:
         index.search(np.zeros((1, 5)))
     with pytest.raises(ValueError, match="^radius: "):
         index.range_search(np.zeros((1, 4)), -1)
+
+
+# --- codes that are given -----------------------------------------------------------------------------------
+
+
+def packed(n: int, bits: int, seed: int) -> np.ndarray:
+    drawn = np.random.default_rng(seed).integers(0, 2, (n, bits), dtype=np.uint8)
+    return np.packbits(drawn, axis=1, bitorder="little")
+
+
+def bits_apart(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    return np.unpackbits(a[:, None] ^ b[None], axis=2).sum(axis=2)
+
+
+@pytest.mark.parametrize("bits", [1, 8, 13, 64, 100, 256])
+def test_binary_vectors(bits: int, tmp_path: Path) -> None:
+    codes, queries = packed(300, bits, 1), packed(20, bits, 2)
+    index = kf.index_factory("BFlat", bits)
+    assert index.is_trained
+    index.add(codes[:200])
+    index.add(codes[200:])
+    index.remove([5])
+    index.save(tmp_path / "a.kin")
+    far = bits_apart(queries, codes).astype(np.float32)
+    far[:, 5] = np.inf
+    order = np.lexsort((np.broadcast_to(np.arange(300), far.shape), far), axis=1)[:, :7]
+    for one in (index, kf.load(tmp_path / "a.kin"), kf.load(tmp_path / "a.kin", mmap=True)):
+        found = one.search(queries, 7)
+        np.testing.assert_array_equal(found.ids, order)
+        np.testing.assert_array_equal(found.distances, np.take_along_axis(far, order, axis=1))
+        np.testing.assert_array_equal(one.search(queries[3], 7).ids, order[3])
+        within = one.range_search(queries, bits // 3)
+        assert len(within.ids) == (far <= bits // 3).sum()
+    unpacked = np.unpackbits(codes, axis=1, count=bits, bitorder="little")
+    np.testing.assert_array_equal(index.reconstruct([7, 250]), unpacked[[7, 250]])
+    np.testing.assert_array_equal(
+        index.search(unpacked[:9].astype(bool), 1).ids, index.search(codes[:9], 1).ids
+    )
+    index.update([7], queries[:1])
+    assert index.search(queries[0], 1).distances[0] == 0
+
+
+def test_codes_of_vectors_may_be_given(rng: np.random.Generator) -> None:
+    """An index of sign codes takes codes made beforehand: the same rows, the same answers."""
+    x, queries = rng.standard_normal((400, 24)), rng.standard_normal((30, 24))
+    for metric in ("l2", "cosine"):
+        index = kf.HammingIndex(24, kf.SignQuantizer(100, seed=1), metric=metric).train(x)
+        other = kf.HammingIndex(24, index.signs, metric=metric)
+        other.train(x)
+        index.add(x)
+        other.add(index.signs.encode(x))
+        expected = index.search(queries, 9)
+        for asked in (queries, index.signs.encode(queries)):
+            got = other.search(asked, 9)
+            np.testing.assert_array_equal(got.ids, expected.ids)
+            np.testing.assert_array_equal(got.distances, expected.distances)
+
+
+def test_codes_that_are_refused(rng: np.random.Generator) -> None:
+    binary = kf.HammingIndex(20, None)
+    for bad in (rng.standard_normal((3, 20)), packed(3, 32, 0), packed(3, 24, 0), np.zeros((3, 3))):
+        with pytest.raises(ValueError, match="x: expected"):
+            binary.add(bad)
+        with pytest.raises(ValueError, match="queries: expected"):
+            binary.search(bad)
+    with pytest.raises(ValueError, match="refine: expected None"):
+        kf.HammingIndex(20, None, refine="float32")
+    x = rng.standard_normal((50, 24))
+    fine = kf.HammingIndex(24, kf.SignQuantizer(64), refine="float32").train(x)
+    with pytest.raises(ValueError, match="second look"):
+        fine.add(packed(3, 64, 0))
+    # As many bytes as dimensions: they are vectors.
+    same = kf.HammingIndex(8, kf.SignQuantizer(64)).train(rng.standard_normal((50, 8)))
+    same.add(np.arange(16, dtype=np.uint8).reshape(2, 8))
+    assert same.search(np.arange(8, 16, dtype=np.float32), 1).ids[0] == 1
+
+
+@pytest.mark.parametrize("d, bits", [(32, 32), (64, 64), (64, 128), (48, 256)])
+def test_orthogonal_directions_tell_more(d: int, bits: int) -> None:
+    """At equal bits they find at least what faiss's rotated directions find, and more than independent ones."""
+    faiss = pytest.importorskip("faiss")
+    faiss.omp_set_num_threads(1)
+    rng = np.random.default_rng(0)
+    x, queries = (rng.standard_normal((n, d)).astype(np.float32) for n in (6000, 150))
+    flat = kf.FlatIndex(d)
+    flat.add(x)
+    truth = flat.search(queries, 10).ids
+
+    def recall(ids: np.ndarray) -> float:
+        return float(np.mean([len(set(a) & set(b)) / 10 for a, b in zip(ids, truth)]))
+
+    theirs = faiss.IndexLSH(d, bits, True, False)
+    theirs.add(x)
+    found = {}
+    for projection in ("orthogonal", "gaussian"):
+        signs = kf.SignQuantizer(bits, projection=projection)
+        index = kf.HammingIndex(d, signs).train(x)
+        index.add(x)
+        found[projection] = recall(index.search(queries, 100).ids)
+    assert kf.SignQuantizer(bits).projection == "orthogonal"
+    assert found["orthogonal"] > found["gaussian"] - 0.02
+    assert found["orthogonal"] > recall(theirs.search(queries, 100)[1]) - 0.03

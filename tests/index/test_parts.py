@@ -23,6 +23,7 @@ from kinfold.index.codecs.raw import ByteVectors, RawVectors
 from kinfold.index.hamming import HammingIndex
 from kinfold.index.proposers.hash_tables import HashTables
 from kinfold.index.proposers.kd_forest import KDForest
+from kinfold.index.trees import TreeIndex
 from kinfold.quantize.local import LocallyOptimizedPQ
 from kinfold.quantize.optimized import OPQ
 from kinfold.quantize.product import ProductQuantizer
@@ -254,6 +255,7 @@ CHOICES: dict[type, dict[str, Any]] = {
     CandidateIndex: {"metric": "ip", "checks": I(70)},
     HammingIndex: {"metric": "cosine", "refine": "uint8", "refine_factor": F(4)},
     kf.FlatIndex: {"metric": "ip", "shadow": False},
+    TreeIndex: {"metric": "cosine"},
 }  # fmt: skip
 GIVEN = {
     "dim", "k", "m", "coarse", "codec", "transform", "quantizer", "left", "right", "proposer", "signs", "verbose",
@@ -304,6 +306,7 @@ TRIPS: dict[str, Any] = {
     },
     "forest": lambda: made(CandidateIndex, D, made(KDForest), made(ByteVectors, D)),
     "tables": lambda: made(CandidateIndex, D, made(HashTables), made(RawVectors, D)),
+    "trees": lambda: made(TreeIndex, D),
     "signs": lambda: made(HammingIndex, D, made(SignQuantizer)),
 }  # fmt: skip
 

@@ -165,3 +165,16 @@ def test_empty_and_bad_arguments(rng) -> None:
         empty.add([np.empty((0, 3))])
     with pytest.raises(ValueError, match="query: expected vectors of dimension 3"):
         empty.search(np.eye(2), 1)
+
+
+def test_an_index_of_other_rows_or_metric_is_refused(rng: np.random.Generator) -> None:
+    items = [rng.standard_normal((3, 8)) for _ in range(10)]
+    regional = kf.RegionalIndex(8).add(items)
+    for metric, ids, words in (
+        ("l2", None, 'metric "ip" or "cosine"'),
+        ("ip", np.arange(30) + 5, "below 30, got 34"),
+    ):
+        index = kf.FlatIndex(8, metric=metric)
+        index.add(regional.vectors, ids)
+        with pytest.raises(ValueError, match=f"index: expected .*{words}"):
+            regional.search(items[0], 3, index=index)

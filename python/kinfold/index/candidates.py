@@ -210,7 +210,7 @@ class CandidateIndex(SegmentedIndex):
 
     def _encoded(self, x: Vectors, ids: Ids) -> Batch:
         cells = np.zeros(len(x), np.int64)
-        return Batch(cells, ids, self.codec.encode(x, cells, None), None)
+        return Batch(cells, ids, self.codec.encode(x, cells, None), None, self.codec.beyond(x))
 
     def _decoded(self, batch: Batch) -> Vectors:
         return self.codec.decode(batch.rows, batch.cells, None)
@@ -252,8 +252,7 @@ class _Rows:
     def pack(self, rows: Arrays) -> Arrays:
         """What the engine reads."""
         n = len(next(iter(rows.values())))
-        decoded = self.codec.decode(rows, np.zeros(n, np.int64), None)
-        blocks, bias, residual, radius, norm = self.codec.engine().encode(decoded)
+        blocks, bias, residual, radius, norm = self.codec.copies(rows)
         codes = rows_of_blocks(blocks, n)
         stride = -(-codes.shape[1] // _LINE) * _LINE
         padded = np.full((n, stride), 128, np.uint8)

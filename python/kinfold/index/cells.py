@@ -245,7 +245,7 @@ class CellIndex(SegmentedIndex):
 
     def _learn(self, x: Vectors) -> None:
         if self.refine is not None:
-            self._fine = Fine.fit(self.refine, x)
+            self._fine = Fine.fit(self.refine, x, self.metric)
         if self.transform is not None and hasattr(self.transform, "fit"):
             self.transform.fit(x)
         inner = self._transformed(x)
@@ -269,7 +269,8 @@ class CellIndex(SegmentedIndex):
         inner = self._transformed(x)
         cells = self.coarse.assign(inner)
         fine = None if self._fine is None else self._fine.encode(x)
-        return Batch(cells, ids, self.codec.encode(inner, cells, self.coarse), fine)
+        beyond = self.codec.beyond(inner) + (0 if self._fine is None else self._fine.beyond(x))
+        return Batch(cells, ids, self.codec.encode(inner, cells, self.coarse), fine, beyond)
 
     def _compiled(self, segments: tuple[Segment, ...]) -> Any:
         metric = "l2" if self.metric == "l2" else "ip"

@@ -13,6 +13,10 @@ LSH256  LSH256,RFlat         sign codes of 256 bits, scanned exhaustively
 OPQ16,PQ16  OPQ16_64,PQ16    rotation (to 64 dimensions) that suits 16 subquantizers
 PCA64,...  PCAW64,...        projection (whitened) to 64 dimensions
 ...,RFlat  ...,RSQ8  ...,RSQfp16    second look at float32, 8-bit, half-precision vectors
+BFlat                        binary vectors, given as packed bits
+
+Also taken, as faiss means them: IDMap and IDMap2 (ids are kept in any case), IVF1k, PQ16np, PQ32x4fs_64,
+...,Refine(Flat), and IVF65536_HNSW32: cells are found exactly, and no slower.
 """
 
 from __future__ import annotations
@@ -24,8 +28,25 @@ from kinfold.base.arrays import as_count
 from kinfold.base.metrics import as_metric, inner_metric
 from kinfold.base.registry import resolve
 
-_REFINE = {"RFlat": "float32", "RSQ8": "uint8", "RSQfp16": "float16"}
+_REFINE = {"Flat": "float32", "SQ8": "uint8", "SQfp16": "float16"}
 _WHOLE = {"Flat": "kinfold.index.flat:FlatIndex", "KDTree": "kinfold.index.trees:TreeIndex"}
+_THOUSANDS = {"": 1, "k": 1024, "M": 1024 * 1024}
+# What faiss has and is not offered here, and what to use instead.
+_INSTEAD = {
+    r"L2norm": 'choose metric="cosine"',
+    r"PCAW?R\d+": "PCA64 keeps the same distances; before product codes OPQ16_64",
+    r"ITQ\d*": "OPQ, or LSH256 for binary codes",
+    r"Pad\d+": "product codes take any dimension",
+    r"HNSW.*|NSG.*|NNDescent.*": "KDForest8, or IVF1024,Flat with a larger nprobe; Flat is exact",
+    r"SQ(4|6)": "SQ8, or product codes such as PQ32x4",
+    r"SQ(bf16|8_.*)": "SQfp16 for half precision; SQ8 keeps whole numbers 0 to 255 as they are",
+    r"PQ\d+(x\d+)?\+\d+": "a second look, such as ...,PQ8,RSQ8",
+    r"(Refine\(|R(?!R|Q)).*": "RFlat, RSQ8 or RSQfp16",
+    r"LSH(r|t|rt)": "LSH256 with the number of bits",
+    r"BIVF.*|BHNSW.*|BHash.*": "BFlat",
+    r"IVF\d+[kM]?[_(].*": "IVF1024: cells are found exactly",
+    r"(P?RQ|P?LSQ|RCQ|AQ|ZnLattice|RaBitQ).*": "product codes such as PQ16, OPQ16,PQ16 or IVF1024,LOPQ16",
+}  # fmt: skip
 _EXAMPLES = "Flat, PQ16, IVF1024,PQ16, IMI2x10,PQ16,RFlat, OPQ16,IVF1024,PQ16, IVF1024,LOPQ16"
 
 
@@ -41,27 +62,38 @@ def index_factory(
     """
     if not isinstance(spec, str):
         raise ValueError(f"spec: expected a description such as {_EXAMPLES}, got {spec!r}")
-    if spec in _WHOLE:
-        return resolve(_WHOLE[spec])(dim, metric=metric)
+    metric = as_metric(metric)
+    words = [word.strip() for word in spec.split(",")]
+    # Ids are kept in any case.
+    for end in (0, -1):
+        if len(words) > 1 and words[end] in ("IDMap", "IDMap2"):
+            words.pop(end)
+    if len(words) == 1 and words[0] in _WHOLE:
+        return resolve(_WHOLE[words[0]])(dim, metric=metric)
     dim = as_count(dim, "dim", most=1 << 20)
-    return _Parser(spec, dim, as_metric(metric), seed, verbose).index()
+    return _Parser(spec, words, dim, metric, seed, verbose).index()
 
 
 class _Parser:
     """Reads a description from left to right."""
 
-    def __init__(self, spec: str, dim: int, metric: str, seed: int, verbose: bool) -> None:
-        self.spec, self.dim, self.metric = spec, dim, metric
+    def __init__(
+        self, spec: str, words: list[str], dim: int, metric: str, seed: int, verbose: bool
+    ) -> None:
+        self.spec, self.words, self.dim, self.metric = spec, words, dim, metric
         self.training: dict[str, Any] = {"seed": seed, "verbose": verbose}
-        self.words = [word.strip() for word in spec.split(",")]
 
     def index(self) -> Any:
         """The index that the whole description means."""
         from kinfold.index.cells import CellIndex
 
-        refine = _REFINE.get(self.words[-1])
-        if refine is not None:
-            self.words.pop()
+        refine = None
+        if match := re.fullmatch(r"R(\w+)|Refine\((\w+)\)", self.words[-1]):
+            refine = _REFINE.get(match[1] or match[2])
+            if refine is not None:
+                self.words.pop()
+        if self.words == ["BFlat"] and refine is None:
+            return self._binary()
         if match := self._next(r"LSH(\d+)"):
             return self._signs(int(match[1]), refine)
         if match := self._next(r"(?:KDForest(\d+)|LSH(\d+)x(\d+))"):
@@ -78,6 +110,12 @@ class _Parser:
         )
 
     def _refuse(self) -> Any:
+        for word in self.words:
+            for pattern, instead in _INSTEAD.items():
+                if re.fullmatch(pattern, word):
+                    raise ValueError(
+                        f"spec: {word} is not offered: instead {instead}, got {self.spec!r}"
+                    )
         raise ValueError(f"spec: expected a description such as {_EXAMPLES}, got {self.spec!r}")
 
     def _next(self, pattern: str) -> re.Match[str] | None:
@@ -85,6 +123,11 @@ class _Parser:
         if match:
             self.words.pop(0)
         return match
+
+    def _binary(self) -> Any:
+        from kinfold.index.hamming import HammingIndex
+
+        return HammingIndex(self.dim, None, metric=self.metric)
 
     def _signs(self, bits: int, refine: str | None) -> Any:
         from kinfold.index.hamming import HammingIndex
@@ -127,11 +170,12 @@ class _Parser:
         return None, self.dim
 
     def _coarse(self, inner: int) -> Any:
-        if match := self._next(r"IVF(\d+)"):
+        if match := self._next(r"IVF(\d+)([kM]?)(?:_HNSW\d*)?"):
             from kinfold.index.coarse.kmeans import KMeansCells
 
             spherical = self.metric == "cosine"
-            return KMeansCells(int(match[1]), spherical=spherical, **self.training)
+            k = int(match[1]) * _THOUSANDS[match[2]]
+            return KMeansCells(k, spherical=spherical, **self.training)
         if match := self._next(r"IMI2x(\d+)"):
             from kinfold.index.coarse.multi import MultiCells
 
@@ -148,7 +192,7 @@ class _Parser:
         lists = coarse.n_cells > 1
         if stored := self._stored(inner):
             return stored
-        if match := self._next(r"(LO)?PQ(\d+)(?:x(\d+))?(fs)?"):
+        if match := self._next(r"(LO)?PQ(\d+)(?:x(\d+))?(?:np|fsr?(?:_\d+)?)?"):
             bits = int(match[3] or 8)
             if bits not in (4, 8):
                 raise ValueError(f"spec: expected codes of 4 or 8 bits, got {self.spec!r}")

@@ -20,12 +20,15 @@ from kinfold.quantize.sign import SignQuantizer
 
 
 class HammingIndex(SegmentedIndex):
-    """Nearest neighbours by the Hamming distance of sign codes, ties by ascending id.
+    """Nearest neighbours by the Hamming distance of binary codes, ties by ascending id.
+
+    Codes are the signs of vectors' projections, or given: wherever vectors are expected, uint8 (n, code_size) are
+    packed codes, bit j in bit j % 8 of byte j // 8, unless that is the vectors' own dimension.
 
     Parameters
     ----------
     dim : dimension of the vectors
-    signs : SignQuantizer
+    signs : SignQuantizer; None where all codes are given, of ``dim`` bits, and nothing has to be trained
     refine : keep the vectors as "float32", "float16" or "uint8" and rank a shortlist by their distance, or None
     metric : "l2": distances are numbers of different bits; "cosine": similarities are cos(pi * differing / bits), what
         the bits tell of the angle. With a second look, the vectors' squared distances or cosines
@@ -40,7 +43,7 @@ class HammingIndex(SegmentedIndex):
     def __init__(
         self,
         dim: int,
-        signs: SignQuantizer,
+        signs: SignQuantizer | None,
         *,
         refine: str | None = None,
         metric: str = "l2",
@@ -52,11 +55,23 @@ class HammingIndex(SegmentedIndex):
         self.signs = signs
         self.refine = None if refine is None else as_choice(refine, "refine", REFINEMENTS)
         self.refine_factor = as_number(refine_factor, "refine_factor", least=1.0)
-        self._codes = _Codes(-(-signs.bits // 64))
+        self.bits = as_count(self.dim, "dim", most=4096) if signs is None else signs.bits
+        self._codes = _Codes(-(-self.bits // 64))
+        if signs is None:
+            if self.refine is not None:
+                raise ValueError(
+                    "refine: expected None for codes that are given: they have no vectors"
+                )
+            self._state = self._made((), 0)
 
     def __repr__(self) -> str:
         refine = "" if self.refine is None else f", refine={self.refine!r}"
         return f"HammingIndex({self.signs!r}{refine}, metric={self.metric!r}, n={len(self)})"
+
+    @property
+    def code_size(self) -> int:
+        """Bytes of a code."""
+        return -(-self.bits // 8)
 
     @property
     def keeps_vectors(self) -> bool:
@@ -88,7 +103,7 @@ class HammingIndex(SegmentedIndex):
         factor = self.refine_factor if refine_factor is None else refine_factor
         factor = as_number(factor, "refine_factor", least=1.0, most=1e6)
         distances, found, scored = state.scan.search(
-            self._words(vectors), vectors, k, int(np.ceil(k * factor)),
+            self._words(vectors), None if self._fine is None else vectors, k, int(np.ceil(k * factor)),
             as_count(threads, "threads", least=0, most=1024), self._admitted(state, filter),
         )  # fmt: skip
         self._count(len(vectors), {"rows": len(vectors) * len(self), "scored": scored})
@@ -111,10 +126,10 @@ class HammingIndex(SegmentedIndex):
         bound = as_number(radius, "radius", least=-np.inf if cosine else 0.0)
         if cosine:
             # The most bits whose similarity reaches the radius.
-            levels = self._cosines(np.arange(self.signs.bits + 1, dtype=np.float32), False)
+            levels = self._cosines(np.arange(self.bits + 1, dtype=np.float32), False)
             most = int((levels >= np.float32(bound)).sum()) - 1
         else:
-            most = int(min(bound, self.signs.bits))
+            most = int(min(bound, self.bits))
         vectors = self._prepared(queries, "queries", empty=True, one=True)
         starts, distances, found = state.scan.range_search(
             self._words(vectors), most, as_count(threads, "threads", least=0, most=1024),
@@ -151,7 +166,7 @@ class HammingIndex(SegmentedIndex):
             metric=take_param(params, "metric", str),
             refine_factor=take_param(params, "refine_factor", (int, float)),
         )
-        if len(index.signs.mean) != index.dim:
+        if index.signs is not None and len(index.signs.mean) != index.dim:
             raise ValueError("signs: expected the index's dimension")
         if index.refine is not None:
             index._fine = Fine.from_arrays(index.refine, index.dim, strip_prefix("refine", arrays))
@@ -161,13 +176,41 @@ class HammingIndex(SegmentedIndex):
     # --- inside ----------------------------------------------------------------------------------------
 
     def _cosines(self, bits: Vectors, hidden: Any) -> Vectors:
-        angles = np.where(hidden, 0, bits) * (np.pi / self.signs.bits)
+        angles = np.where(hidden, 0, bits) * (np.pi / self.bits)
         return np.cos(angles).astype(np.float32)
 
-    def _words(self, x: Vectors) -> NDArray[np.uint64]:
+    def _prepared(self, x: Any, name: str, *, empty: bool = False, one: bool = False) -> Any:
+        """Vectors, or codes uint8 (n, code_size) where such are given."""
+        given = x if isinstance(x, np.ndarray) else np.asarray(x) if self.signs is None else x
+        if self.signs is None and getattr(given, "dtype", np.dtype(float)).kind == "b":
+            given = np.packbits(given, axis=-1, bitorder="little")
+        codes = (
+            isinstance(given, np.ndarray)
+            and given.dtype == np.uint8
+            and given.ndim in ((1, 2) if one else (2,))
+            and given.shape[-1] == self.code_size
+            and (self.signs is None or self.code_size != self.dim)
+        )
+        if not codes:
+            if self.signs is None:
+                raise ValueError(
+                    f"{name}: expected packed codes uint8 (n, {self.code_size}), "
+                    f"got {given.dtype} {given.shape}"
+                )
+            return super()._prepared(x, name, empty=empty, one=one)
+        if self.refine is not None:
+            raise ValueError(f"{name}: expected vectors: a second look cannot be taken at codes")
+        if not empty and not len(given):
+            raise ValueError(f"{name}: expected at least one code, got shape {given.shape}")
+        if self.bits % 8 and given.size and (given[..., -1] >> self.bits % 8).any():
+            raise ValueError(f"{name}: expected zeros beyond the last of {self.bits} bits")
+        return np.ascontiguousarray(given.reshape(-1, self.code_size))
+
+    def _words(self, x: NDArray[Any]) -> NDArray[np.uint64]:
         """Codes as words, uint64 (n, words), zeros beyond the last bit."""
         padded = np.zeros((len(x), 8 * self._codes.words), np.uint8)
-        padded[:, : self.signs.code_size] = self.signs.encode(x)
+        codes = x if self.signs is None or x.dtype == np.uint8 else self.signs.encode(x)
+        padded[:, : self.code_size] = codes
         return padded.view(np.uint64)
 
     @property
@@ -176,21 +219,27 @@ class HammingIndex(SegmentedIndex):
 
     def _learn(self, x: Vectors) -> None:
         if self.refine is not None:
-            self._fine = Fine.fit(self.refine, x)
-        self.signs.fit(x)
+            self._fine = Fine.fit(self.refine, x, self.metric)
+        if self.signs is not None:
+            if x.dtype == np.uint8:
+                raise ValueError("x: expected vectors to learn from, got codes")
+            self.signs.fit(x)
 
     def _encoded(self, x: Vectors, ids: Ids) -> Batch:
         fine = None if self._fine is None else self._fine.encode(x)
-        return Batch(np.zeros(len(x), np.int64), ids, {"codes": self._words(x)}, fine)
+        beyond = 0 if self._fine is None else self._fine.beyond(x)
+        return Batch(np.zeros(len(x), np.int64), ids, {"codes": self._words(x)}, fine, beyond)
 
     def _decoded(self, batch: Batch) -> Vectors:
-        codes = np.ascontiguousarray(batch.rows["codes"]).view(np.uint8)
-        return self.signs.decode(codes[:, : self.signs.code_size])
+        codes = np.ascontiguousarray(batch.rows["codes"]).view(np.uint8)[:, : self.code_size]
+        if self.signs is not None:
+            return self.signs.decode(codes)
+        return np.unpackbits(codes, axis=1, count=self.bits, bitorder="little").astype(np.float32)
 
     def _compiled(self, segments: tuple[Segment, ...]) -> Any:
         fine = self._fine
-        centre, scale = (None, 0.0) if fine is None else (fine.centre, fine.scale)
-        parts = [(s.ids, s.alive, s.packed["codes"], s.fine, centre, scale) for s in segments]
+        centre, steps = (None, None) if fine is None else fine.parts()
+        parts = [(s.ids, s.alive, s.packed["codes"], s.fine, centre, steps) for s in segments]
         metric = "l2" if self.metric == "l2" else "ip"
         return _core.scan.HammingScan(metric, self._codes.words, parts)
 
@@ -201,7 +250,7 @@ class HammingIndex(SegmentedIndex):
 
     def _learnt(self) -> Arrays:
         self._now  # noqa: B018
-        arrays = add_prefix("signs", self.signs.arrays())
+        arrays = {} if self.signs is None else add_prefix("signs", self.signs.arrays())
         if self._fine is not None:
             arrays |= add_prefix("refine", self._fine.arrays())
         return arrays

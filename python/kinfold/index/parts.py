@@ -54,11 +54,11 @@ def described(part: Stateful | None) -> JSON:
 
 
 def part_from(params: Mapping[str, JSON], arrays: Mapping[str, NDArray[Any]], name: str) -> Any:
-    """The part in a slot from its description and its arrays; None where there is no transform."""
+    """The part in a slot from its description and its arrays; None where there is none and none is needed."""
     given = take_param(params, name, (dict, type(None)))
     own = strip_prefix(name, arrays)
     if given is None:
-        if name != "transform" or own:
+        if name not in ("transform", "signs") or own:
             raise FileFormatError(f"parameter '{name}': expected a description")
         return None
     kinds = KINDS[name]

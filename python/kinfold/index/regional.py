@@ -177,11 +177,19 @@ def _proposed(
     rows: _Rows, query: Vectors, index: Any, match: str, shortlist: int, depth: int
 ) -> Ids:
     """Items that an index of the regions proposes, ascending."""
+    if getattr(index, "metric", None) not in ("ip", "cosine"):
+        raise ValueError(
+            'index: expected one of the metric "ip" or "cosine": similarities are added up'
+        )
     n = len(rows.starts) - 1
     most = min(as_count(depth, "depth"), len(rows.vectors))
     if not most:
         return np.empty(0, np.int64)
     similarities, regions = index.search(query, most)
+    if regions.max(initial=-1) >= len(rows.vectors):
+        raise ValueError(
+            f"index: expected the regions' rows as ids, below {len(rows.vectors)}, got {regions.max()}"
+        )
     votes = np.full(n, 0.0 if match == "mean" else -np.inf)
     for values, found in zip(similarities, regions):
         values, found = values[found >= 0], found[found >= 0]

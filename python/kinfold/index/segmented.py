@@ -28,6 +28,7 @@ from kinfold.base.state import (
     take,
 )
 from kinfold.index.base import filter_rows, unit_rows
+from kinfold.index.codecs.scale import warn_of_beyond
 from kinfold.index.store import (
     Batch,
     Fine,
@@ -188,12 +189,13 @@ class SegmentedIndex(Restorable, ABC):
         # Without the lock: where x is an iterator it may wait for whatever others do with the index.
         made: list[Segment] = []
         batches: list[Batch] = []
-        waiting = n = 0
+        waiting = n = beyond = 0
         for piece in self._pieces(x, verbose):
             # Numbered from 0 until it is known where the numbers go on.
             own = np.arange(n, n + len(piece)) if ids is None else ids[n : n + len(piece)]
             n += len(piece)
             batches.append(self._encoded(piece, own))
+            beyond += batches[-1].beyond
             waiting += len(piece)
             if waiting >= _SEGMENT:
                 made.append(seal(Batch.joined(batches), self._packing))
@@ -213,7 +215,8 @@ class SegmentedIndex(Restorable, ABC):
             if n:
                 next_id = max(state.next_id, int(ids.max()) + 1)
                 self._state = self._made(settled([*state.segments, *made], self._packing), next_id)
-            return ids
+        warn_of_beyond(beyond, n)
+        return ids
 
     def remove(self, ids: Any) -> int:
         """Remove vectors by id and return how many were there; unknown ids are ignored."""
@@ -241,13 +244,15 @@ class SegmentedIndex(Restorable, ABC):
         if not len(wanted):
             return
         training = self._training
-        fresh = seal(self._encoded(vectors, wanted), self._packing)
+        batch = self._encoded(vectors, wanted)
+        fresh = seal(batch, self._packing)
         with self._lock:
             state = self._trained_still(training)
             segments = []
             for segment, _, rows in _located(wanted, state.segments):
                 segments.append(segment.without(rows) if len(rows) else segment)
             self._state = self._made(settled([*segments, fresh], self._packing), state.next_id)
+        warn_of_beyond(batch.beyond, len(batch))
 
     @steady
     def reconstruct(self, ids: Any) -> Vectors:

@@ -18,6 +18,7 @@ from kinfold.base.arrays import Ids, Vectors, aligned
 from kinfold.base.errors import FileFormatError
 from kinfold.base.lazy import lazy
 from kinfold.base.state import Arrays, check_only, check_starts, strip_prefix, take
+from kinfold.index.codecs.scale import ByteScale
 
 REFINEMENTS = ("float32", "float16", "uint8")
 
@@ -44,62 +45,63 @@ class Packing(Protocol):
 
 @dataclass(frozen=True)
 class Fine:
-    """How the vectors of the second look are kept: 8-bit numbers need centre and scale."""
+    """How the vectors of the second look are kept: 8-bit numbers need a scale."""
 
     dtype: str
-    centre: Vectors | None = None
-    scale: float = 0.0
+    scale: ByteScale | None = None
 
     @classmethod
-    def fit(cls, dtype: str, x: Vectors) -> Fine:
+    def fit(cls, dtype: str, x: Vectors, metric: str) -> Fine:
         """Vectors of this dtype; 8-bit numbers learn their range from x (n, d)."""
-        return cls(dtype, *(_core.scan.fit_bytes(x, "l2", False) if dtype == "uint8" else ()))
+        return cls(dtype, ByteScale.fit(x, metric) if dtype == "uint8" else None)
 
     def arrays(self) -> Arrays:
         """What was learnt."""
-        if self.centre is None:
-            return {}
-        return {"centre": self.centre, "scale": np.array([self.scale], np.float32)}
+        return {} if self.scale is None else self.scale.arrays()
 
     @classmethod
     def from_arrays(cls, dtype: str, dim: int, arrays: Mapping[str, NDArray[Any]]) -> Fine:
         """The same from its parts."""
-        check_only(arrays, {"centre", "scale"} if dtype == "uint8" else set(), "arrays")
-        if dtype != "uint8":
-            return cls(dtype)
-        centre = take(arrays, "centre", np.float32, (dim,))
-        scale = float(take(arrays, "scale", np.float32, (1,))[0])
-        if not (np.isfinite(centre).all() and np.isfinite(scale) and scale > 0):
-            raise FileFormatError("array 'refine.centre': expected finite numbers, a scale above 0")
-        return cls("uint8", np.ascontiguousarray(centre), scale)
+        if dtype == "uint8":
+            return cls(dtype, ByteScale.from_arrays(arrays, dim))
+        check_only(arrays, set(), "arrays")
+        return cls(dtype)
+
+    def parts(self) -> tuple[Vectors | None, Vectors | None]:
+        """Centre and steps of 8-bit numbers, as the engine takes them."""
+        return (None, None) if self.scale is None else (self.scale.centre, self.scale.steps)
 
     def encode(self, x: Vectors) -> NDArray[Any]:
         """Vectors as they are kept; ValueError for numbers that half precision cannot hold."""
-        if self.dtype == "uint8":
-            steps = np.rint((x - np.asarray(self.centre)) * np.float32(1 / self.scale))
-            return (steps.clip(-128, 127) + 128).astype(np.uint8)
+        if self.scale is not None:
+            return self.scale.encode(x)
         with np.errstate(over="ignore"):
             kept = x.astype(self.dtype)
         if not np.isfinite(kept).all():
             raise ValueError("x: expected numbers up to 65504 for a float16 refinement")
         return kept
 
+    def beyond(self, x: Vectors) -> int:
+        """How many vectors the scale does not hold."""
+        return 0 if self.scale is None else self.scale.beyond(x)
+
     def decode(self, kept: NDArray[Any]) -> Vectors:
         """What the kept numbers stand for."""
-        if self.dtype != "uint8":
-            return kept.astype(np.float32)
-        steps = (kept.astype(np.float64) - 128) * np.float64(np.float32(self.scale))
-        return (steps + np.asarray(self.centre)).astype(np.float32)
+        return kept.astype(np.float32) if self.scale is None else self.scale.decode(kept)
 
 
 @dataclass(frozen=True)
 class Batch:
-    """Rows in any order, unpacked."""
+    """Rows in any order, unpacked.
+
+    beyond : how many of them 8-bit numbers do not hold; counted where vectors are encoded
+    """
 
     cells: Ids
     ids: Ids
     rows: Arrays
     fine: NDArray[Any] | None
+    beyond: int = 0
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -192,7 +194,7 @@ class Segment:
         segment = _core.scan.Segment(n_cells, self.cells, self.starts, self.ids, self.alive)
         packing.attach(segment, self.packed)
         if fine is not None:
-            segment.fine(self.fine, fine.centre, fine.scale)
+            segment.fine(self.fine, *fine.parts())
         return segment
 
 

@@ -14,7 +14,7 @@ from kinfold.base.errors import FileFormatError, NotTrainedError
 from kinfold.base.random import generator
 from kinfold.base.state import JSON, Arrays, Restorable, check_only, take, take_param
 
-PROJECTIONS = ("gaussian", "hadamard")
+PROJECTIONS = ("orthogonal", "gaussian", "hadamard")
 _ROUNDS = 3
 
 
@@ -27,13 +27,15 @@ class SignQuantizer(Restorable):
     Parameters
     ----------
     bits : of a code, at most 4096
-    projection : "gaussian": independent normal directions, d operations a bit; "hadamard": three rounds of random
+    projection : "orthogonal": directions at right angles in groups of d, which tell more together; "gaussian":
+        independent normal directions; both take d operations a bit; "hadamard": three rounds of random
         signs and Walsh-Hadamard transforms, about log d operations a bit, directions orthogonal within
         each transform
     centred : angles are taken around the mean of the training vectors instead of the origin
     seed : of the directions
 
-    Charikar, STOC 2002; the fast form: Andoni, Indyk, Laarhoven, Razenshteyn and Schmidt, NeurIPS 2015, section 5.
+    Charikar, STOC 2002; orthogonal: Ji, Li, Yan, Zhang and Tian, NIPS 2012; the fast form: Andoni, Indyk, Laarhoven,
+    Razenshteyn and Schmidt, NeurIPS 2015, section 5.
     """
 
     kind: ClassVar[str] = "quantize.Sign"
@@ -42,7 +44,7 @@ class SignQuantizer(Restorable):
         self,
         bits: int = 256,
         *,
-        projection: str = "gaussian",
+        projection: str = "orthogonal",
         centred: bool = False,
         seed: int = 0,
     ) -> None:
@@ -78,6 +80,12 @@ class SignQuantizer(Restorable):
         random = generator(self.seed)
         if self.projection == "gaussian":
             self._directions = random.standard_normal((dim, self.bits), np.float32)
+        elif self.projection == "orthogonal":
+            groups = [
+                np.linalg.qr(random.standard_normal((dim, min(dim, self.bits - at))))[0]
+                for at in range(0, self.bits, dim)
+            ]
+            self._directions = np.ascontiguousarray(np.concatenate(groups, axis=1), np.float32)
         else:
             size = 1 << (dim - 1).bit_length()
             shape = (-(-self.bits // size), _ROUNDS, size)
@@ -87,7 +95,7 @@ class SignQuantizer(Restorable):
     def project(self, x: Any) -> Vectors:
         """Projections float32 (n, bits) of vectors (n, d); each row the same in any batch."""
         vectors = as_vectors(x, "x", dim=len(self.mean), empty=True, one=True)
-        if self.projection == "gaussian":
+        if self.projection != "hadamard":
             zeros = np.zeros(self.bits, np.float32)
             found: Vectors = _core.quantize.linear(vectors, self.mean, self._directions, zeros)
             return found

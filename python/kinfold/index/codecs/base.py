@@ -31,6 +31,10 @@ class Codec(Protocol):
         """Row arrays (n, ...) of vectors."""
         ...
 
+    def beyond(self, x: Vectors) -> int:
+        """How many vectors are not held by the range that was learnt."""
+        ...
+
     def taken_over(self, codes: NDArray[Any], cells: Ids, coarse: Coarse) -> Arrays:
         """Rows of codes that were made elsewhere; ValueError where the codec cannot."""
         ...

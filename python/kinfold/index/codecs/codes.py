@@ -65,6 +65,10 @@ class Codes(Restorable):
         self._bytes = centre, max(scale, float(np.finfo(np.float32).tiny) * 2**20)
         self._engine = None
 
+    def beyond(self, x: Vectors) -> int:
+        """None: there is no range."""
+        return 0
+
     def taken_over(self, codes: NDArray[Any], cells: Ids, coarse: Coarse) -> Arrays:
         """Rows of codes that were made elsewhere, where such are known."""
         raise ValueError(f"codes: {type(self).__name__} cannot take over codes")

@@ -14,6 +14,7 @@ from kinfold.base.errors import FileFormatError, NotTrainedError
 from kinfold.base.metrics import as_metric
 from kinfold.base.state import JSON, Arrays, Restorable, check_only, take, take_param
 from kinfold.index.coarse.base import Coarse
+from kinfold.index.codecs.scale import ByteScale
 
 _DTYPES: dict[str, np.dtype[Any]] = {
     "float32": np.dtype(np.float32),
@@ -27,34 +28,39 @@ class _Stored(Restorable):
     def __init__(self, dim: int, metric: str) -> None:
         self.dim = as_count(dim, "dim", most=32768)
         self.metric = as_metric(metric, known=("l2", "ip"))
-        self._centre: Vectors | None = None
-        self._scale = 0.0
+        self._scale: ByteScale | None = None
         self._engine: Any = None
 
     @property
-    def centre(self) -> Vectors:
-        """What 8-bit numbers are relative to, float32 (d,)."""
-        if self._centre is None:
+    def byte_scale(self) -> ByteScale:
+        """What 8-bit numbers stand for."""
+        if self._scale is None:
             raise NotTrainedError(f"{type(self).__name__}: call train first")
-        return self._centre
+        return self._scale
 
     @property
     def scale(self) -> float:
-        """One step of an 8-bit number."""
-        return self._scale
+        """The largest step of an 8-bit number in any dimension."""
+        return float(self.byte_scale.steps.max())
 
-    def _fit_bytes(self, x: Vectors, *, filters: bool) -> None:
-        self._centre, self._scale = _core.scan.fit_bytes(x, self.metric, filters)
+    def _use(self, scale: ByteScale) -> None:
+        self._scale = scale
         self._engine = None
 
     def engine(self) -> Any:
         """The compiled codec."""
         if self._engine is None:
-            self._engine = _core.scan.RawCodec(self.metric, self.centre, self._scale)
+            self._engine = _core.scan.RawCodec(
+                self.metric, self.byte_scale.centre, self.byte_scale.steps
+            )
         return self._engine
 
-    def _blocks(self, x: Vectors) -> Arrays:
-        codes, bias, residual, radius, norm = self.engine().encode(x)
+    def copies(self, rows: Arrays) -> tuple[Any, ...]:
+        """Of rows: 8-bit blocks, bias, residual, radius and largest norm, as the engine filters by them."""
+        raise NotImplementedError
+
+    def _blocks(self, rows: Arrays) -> Arrays:
+        codes, bias, residual, radius, norm = self.copies(rows)
         return {
             "blocks": aligned(codes),
             "bias": bias,
@@ -79,17 +85,13 @@ class _Stored(Restorable):
             self.engine(), vectors, packed["blocks"], packed["bias"], packed["residual"], radius, norm
         )  # fmt: skip
 
-    def arrays(self) -> Arrays:
-        """Centre and scale of the 8-bit numbers."""
-        return {"centre": self.centre, "scale": np.array([self._scale], np.float32)}
+    def beyond(self, x: Vectors) -> int:
+        """None: there is no range."""
+        return 0
 
-    def _adopt(self, arrays: Mapping[str, NDArray[Any]]) -> None:
-        check_only(arrays, {"centre", "scale"}, "arrays")
-        centre = take(arrays, "centre", np.float32, (self.dim,))
-        scale = float(take(arrays, "scale", np.float32, (1,))[0])
-        if not (np.isfinite(centre).all() and np.isfinite(scale) and scale > 0):
-            raise FileFormatError("array 'centre': expected finite numbers and a scale above 0")
-        self._centre, self._scale = np.ascontiguousarray(centre), scale
+    def arrays(self) -> Arrays:
+        """Centre and steps of the 8-bit numbers."""
+        return self.byte_scale.arrays()
 
 
 def rows_of_blocks(blocks: NDArray[np.uint8], n: int) -> NDArray[np.uint8]:
@@ -99,16 +101,11 @@ def rows_of_blocks(blocks: NDArray[np.uint8], n: int) -> NDArray[np.uint8]:
     return shaped.transpose(0, 2, 1, 3).reshape(-1, wide)[:n]
 
 
-def stored_form(codec: Any) -> tuple[int, Vectors | None, float]:
-    """Dimension, and for bytes their centre and scale."""
-    return codec.dim, codec.centre, codec.scale
-
-
 def floats_of(codec: Any, stored: NDArray[Any]) -> Vectors:
     """Stored rows as float32 (n, d): vectors, or bytes that may be padded."""
     if stored.dtype != np.uint8:
         return stored.astype(np.float32)
-    found: Vectors = codec.decode({"codes": stored[:, : codec.dim]}, np.zeros(len(stored)), None)
+    found: Vectors = codec.byte_scale.decode(stored[:, : codec.dim])
     return found
 
 
@@ -128,8 +125,9 @@ class RawVectors(_Stored):
         return f"RawVectors({self.dtype})"
 
     def fit(self, x: Vectors, cells: Ids, coarse: Coarse | None) -> RawVectors:
-        """Learn the range of the 8-bit copies."""
-        self._fit_bytes(x, filters=True)
+        """Learn the range of the 8-bit copies: one step for all dimensions, as filters have it."""
+        centre, step = _core.scan.fit_bytes(x, self.metric)
+        self._use(ByteScale(centre, np.full(self.dim, step, np.float32)))
         return self
 
     def encode(self, x: Vectors, cells: Ids, coarse: Coarse | None) -> Arrays:
@@ -143,7 +141,7 @@ class RawVectors(_Stored):
     def taken_over(self, codes: NDArray[Any], cells: Ids, coarse: Coarse | None) -> Arrays:
         """The vectors; the range of the 8-bit copies is learnt from them."""
         some = codes if len(codes) else np.zeros((1, self.dim))
-        self._fit_bytes(as_vectors(some, "codes", dim=self.dim), filters=True)
+        self.fit(as_vectors(some, "codes", dim=self.dim), cells, coarse)
         return {"vectors": np.ascontiguousarray(codes, _DTYPES[self.dtype])}
 
     def decode(self, rows: Arrays, cells: Ids, coarse: Coarse | None) -> Vectors:
@@ -153,7 +151,12 @@ class RawVectors(_Stored):
     def pack(self, rows: Arrays) -> Arrays:
         """The vectors and their 8-bit copies."""
         vectors = aligned(rows["vectors"])
-        return {"vectors": vectors, **self._blocks(vectors.astype(np.float32, copy=False))}
+        return {"vectors": vectors, **self._blocks({"vectors": vectors})}
+
+    def copies(self, rows: Arrays) -> tuple[Any, ...]:
+        """8-bit copies of the vectors, with what they lost."""
+        made: tuple[Any, ...] = self.engine().encode(rows["vectors"].astype(np.float32, copy=False))
+        return made
 
     def unpack(self, packed: Mapping[str, NDArray[Any]], rows: NDArray[Any]) -> Arrays:
         """Some of the vectors."""
@@ -189,15 +192,14 @@ class RawVectors(_Stored):
             metric=take_param(params, "metric", str),
             dtype=take_param(params, "dtype", str),
         )
-        codec._adopt(arrays)
+        codec._use(ByteScale.from_arrays(arrays, codec.dim))
         return codec
 
 
 class ByteVectors(_Stored):
-    """8-bit numbers on one scale around a centre (SQ8): exact for whole numbers 0 to 255, such as SIFT.
+    """8-bit numbers, each dimension on its own scale (SQ8): exact for whole numbers 0 to 255, such as SIFT.
 
-    Distances are to the rounded vectors. One scale for all dimensions: what counts for a distance is
-    the absolute error.
+    Distances are to the rounded vectors. The scale spans the training vectors' range; numbers beyond are clipped.
     """
 
     kind: ClassVar[str] = "index.ByteVectors"
@@ -206,27 +208,45 @@ class ByteVectors(_Stored):
         return "ByteVectors()"
 
     def fit(self, x: Vectors, cells: Ids, coarse: Coarse | None) -> ByteVectors:
-        """Learn centre and scale."""
-        self._fit_bytes(x, filters=False)
+        """Learn centre and steps."""
+        self._use(ByteScale.fit(x, self.metric))
+        return self
+
+    def adopt(self, centre: Any, steps: Any) -> ByteVectors:
+        """Take over a scale: a byte c of dimension j stands for centre[j] + (c - 128) steps[j]."""
+        given = [
+            as_vectors(a, name, dim=self.dim, one=True)[0]
+            for a, name in ((centre, "centre"), (steps, "steps"))
+        ]
+        if not (given[1] > 0).all():
+            raise ValueError("steps: expected numbers above 0")
+        self._use(ByteScale(*given))
         return self
 
     def encode(self, x: Vectors, cells: Ids, coarse: Coarse | None) -> Arrays:
         """Codes uint8 (n, d)."""
-        steps = np.rint((x - self.centre) * np.float32(1 / self._scale))
-        return {"codes": (steps.clip(-128, 127) + 128).astype(np.uint8)}
+        return {"codes": self.byte_scale.encode(x)}
+
+    def beyond(self, x: Vectors) -> int:
+        """How many vectors the scale does not hold."""
+        return self.byte_scale.beyond(x)
 
     def taken_over(self, codes: NDArray[Any], cells: Ids, coarse: Coarse | None) -> Arrays:
-        """Codes (n, dim) of centre and scale that are known."""
+        """Codes (n, dim) of centre and steps that are known."""
         return {"codes": np.ascontiguousarray(codes, np.uint8)}
 
     def decode(self, rows: Arrays, cells: Ids, coarse: Coarse | None) -> Vectors:
         """The rounded vectors."""
-        steps = rows["codes"].astype(np.float64) - 128
-        return (steps * np.float64(np.float32(self._scale)) + self.centre).astype(np.float32)
+        return self.byte_scale.decode(rows["codes"])
 
     def pack(self, rows: Arrays) -> Arrays:
         """The codes in the engine's blocks."""
-        return self._blocks(self.decode(rows, np.empty(0, np.int64), None))
+        return self._blocks(rows)
+
+    def copies(self, rows: Arrays) -> tuple[Any, ...]:
+        """The codes themselves, which are what is searched and what filters."""
+        made: tuple[Any, ...] = self.engine().pack(np.ascontiguousarray(rows["codes"]))
+        return made
 
     def unpack(self, packed: Mapping[str, NDArray[Any]], rows: NDArray[Any]) -> Arrays:
         """Some of the codes."""
@@ -261,5 +281,5 @@ class ByteVectors(_Stored):
         """The codec from its parts."""
         check_only(params, {"dim", "metric"}, "parameters")
         codec = cls(take_param(params, "dim", int), metric=take_param(params, "metric", str))
-        codec._adopt(arrays)
+        codec._use(ByteScale.from_arrays(arrays, codec.dim))
         return codec

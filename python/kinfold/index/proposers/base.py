@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 
 from kinfold.base.arrays import Vectors
 from kinfold.base.state import JSON, Arrays
-from kinfold.index.codecs.base import Codec
 
 
 class Proposer(Protocol):
@@ -25,7 +24,7 @@ class Proposer(Protocol):
         """Learn from vectors (n, d)."""
         ...
 
-    def build(self, stored: NDArray[Any], codec: Codec) -> Arrays:
+    def build(self, stored: NDArray[Any], codec: Any) -> Arrays:
         """The arrays over stored rows: vectors (n, d), or bytes (n, stride) of the codec."""
         ...
 

@@ -22,7 +22,6 @@ from kinfold.base.state import (
     take,
     take_param,
 )
-from kinfold.index.codecs.base import Codec
 from kinfold.index.codecs.raw import floats_of
 from kinfold.quantize.sign import SignQuantizer
 
@@ -71,7 +70,7 @@ class HashTables(Restorable):
         keys: NDArray[np.uint32] = (above * weights).sum(axis=2, dtype=np.uint32)
         return keys
 
-    def build(self, stored: NDArray[Any], codec: Codec) -> Arrays:
+    def build(self, stored: NDArray[Any], codec: Any) -> Arrays:
         """Starts uint32 (tables, 2**bits + 1) of the buckets and the rows in them, order uint32 (tables, n)."""
         n = len(stored)
         keys = np.empty((n, self.tables), np.uint32)

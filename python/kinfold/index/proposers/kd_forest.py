@@ -11,8 +11,6 @@ from numpy.typing import NDArray
 from kinfold import _core
 from kinfold.base.arrays import Vectors, as_count
 from kinfold.base.state import JSON, Arrays, Restorable, check_only, take, take_param
-from kinfold.index.codecs.base import Codec
-from kinfold.index.codecs.raw import stored_form
 
 
 class KDForest(Restorable):
@@ -45,16 +43,23 @@ class KDForest(Restorable):
         """Nothing to learn: trees are built of the rows themselves."""
         return self
 
-    def build(self, stored: NDArray[Any], codec: Codec) -> Arrays:
+    def build(self, stored: NDArray[Any], codec: Any) -> Arrays:
         """Nodes int32 (N, 4), roots int64 (trees,), order uint32 (trees, n).
 
         Of an inner node: dimension, right child, and the bits of the largest coordinate on the left and of the
         smallest on the right; the left child is the next node. Of a leaf: -1, end, begin in the order, 0. Nodes
         are numbered from their tree's root.
         """
-        dim, centre, scale = stored_form(codec)
+        scale = codec.byte_scale
         nodes, roots, order = _core.scan.build_forest(
-            stored, dim, centre, scale, self.trees, self.leaf, self.among, self.seed
+            stored,
+            codec.dim,
+            scale.centre,
+            scale.steps,
+            self.trees,
+            self.leaf,
+            self.among,
+            self.seed,
         )
         return {"nodes": nodes, "roots": roots, "order": order}
 
