@@ -18,7 +18,7 @@ faiss.omp_set_num_threads(1)
 D = 16
 # "np": without the training of polysemous codes, which takes seconds.
 SPECS = [
-    "Flat", "PQ4np", "PQ8x4np", "SQfp16", "IVF8,Flat", "IVF8,PQ4np", "IVF8,PQ8x4np", "IVF8,SQ8",
+    "Flat", "PQ4np", "PQ8x4np", "SQ8", "SQfp16", "IVF8,Flat", "IVF8,PQ4np", "IVF8,PQ8x4np", "IVF8,SQ8",
     "IVF8,SQfp16", "OPQ4,IVF8,PQ4np", "PCA8,PQ4np", "PCA8,Flat", "PCAR8,IVF8,Flat", "RR,IVF8,SQ8", "IVF8_HNSW32,PQ4np",
     "IDMap,Flat", "IDMap2,PQ4np", "IDMap,PCA8,IVF8,PQ4np",
 ]  # fmt: skip
@@ -82,6 +82,22 @@ def test_codes_of_residuals_or_of_vectors(code: str, residual: bool, metric: int
     index.add(clustered(1200, 2))
     for index.nprobe in (2, 8):
         same_answers(index, kf.from_faiss(index))
+
+
+def test_scalar_codes_are_taken_as_they_are() -> None:
+    x = clustered(1200, 2)
+    x[:, 3] = 5
+    for qtype in ("QT_8bit", "QT_8bit_uniform", "QT_8bit_direct"):
+        given = x if qtype != "QT_8bit_direct" else np.rint(x * 20 + 128).clip(0, 255)
+        index = faiss.IndexScalarQuantizer(D, getattr(faiss.ScalarQuantizer, qtype))
+        index.train(given)
+        index.add(given)
+        ours = kf.from_faiss(index)
+        expected = index.reconstruct_n(0, 1200)
+        np.testing.assert_allclose(
+            ours.reconstruct(np.arange(1200)), expected, rtol=1e-6, atol=1e-6
+        )
+        same_answers(index, ours)
 
 
 @pytest.mark.parametrize("spec", ["Flat", "PQ4np", "IVF8,PQ4np"])

@@ -16,7 +16,7 @@ from kinfold.index.codecs.scale import ByteScale
 D = 24
 # Indexes whose answers are those of 8-bit numbers, with options that look at all rows.
 BYTES: dict[str, dict[str, Any]] = {
-    "SQ8": {}, "IVF8,SQ8": {"nprobe": 8}, "IMI2x2,SQ8": {"nprobe": 16}, "PQ8,RSQ8": {"refine_factor": 60},
+    "SQ8": {}, "IVF8,SQ8": {"nprobe": 8}, "IMI2x2,SQ8": {"nprobe": 16}, "PQ8,RSQ8": {"refine_factor": 400},
     "IVF8,Flat,RSQ8": {"nprobe": 8, "refine_factor": 20}, "RR,SQ8": {}, "KDForest4,SQ8": {"checks": 0},
     "LSH6x4,SQ8": {"checks": 0},
 }  # fmt: skip

@@ -35,17 +35,23 @@ class RawCodec:
     """
     Stored vectors with 8-bit copies as lists are searched.
     """
-    def __init__(self, metric: str, centre: typing.Any, scale: typing.SupportsFloat | typing.SupportsIndex) -> None:
+    def __init__(self, metric: str, centre: typing.Any, steps: typing.Any) -> None:
         ...
-    def encode(self, x: typing.Any) -> tuple[numpy.typing.NDArray[numpy.uint8], numpy.typing.NDArray[numpy.int32], numpy.typing.NDArray[numpy.float32], float, float]:
-        ...
+    def encode(self, x: typing.Any) -> tuple[typing.Any, ...]:
+        """
+        8-bit copies of vectors: blocks, bias, residual, radius, largest norm.
+        """
+    def pack(self, codes: typing.Any) -> tuple[typing.Any, ...]:
+        """
+        Vectors that are bytes: as encode gives them.
+        """
 class Segment:
     """
     Rows sorted by cell.
     """
     def __init__(self, n_cells: typing.SupportsInt | typing.SupportsIndex, cells: typing.Any, starts: typing.Any, ids: typing.Any, alive: typing.Any = None) -> None:
         ...
-    def fine(self, vectors: typing.Any, centre: typing.Any = None, scale: typing.SupportsFloat | typing.SupportsIndex = 0.0) -> None:
+    def fine(self, vectors: typing.Any, centre: typing.Any = None, steps: typing.Any = None) -> None:
         ...
     def product(self, codes: typing.Any, width: typing.SupportsInt | typing.SupportsIndex, blocked: bool) -> None:
         ...
@@ -179,13 +185,13 @@ def all_scores(segments: list, queries: list, term: str, match: str, likeness: t
     ...
 def best_scores(segments: list, queries: list, term: str, match: str, likeness: typing.Any = None, within: typing.SupportsInt | typing.SupportsIndex = 64, k: typing.SupportsInt | typing.SupportsIndex = 10, threads: typing.SupportsInt | typing.SupportsIndex = 0) -> tuple[numpy.typing.NDArray[numpy.float32], numpy.typing.NDArray[numpy.int64]]:
     ...
-def build_forest(vectors: typing.Any, dim: typing.SupportsInt | typing.SupportsIndex, centre: typing.Any, scale: typing.SupportsFloat | typing.SupportsIndex, trees: typing.SupportsInt | typing.SupportsIndex, leaf: typing.SupportsInt | typing.SupportsIndex, among: typing.SupportsInt | typing.SupportsIndex, seed: typing.SupportsInt | typing.SupportsIndex) -> tuple[numpy.typing.NDArray[numpy.int32], numpy.typing.NDArray[numpy.int64], numpy.typing.NDArray[numpy.uint32]]:
+def build_forest(vectors: typing.Any, dim: typing.SupportsInt | typing.SupportsIndex, centre: typing.Any, steps: typing.Any, trees: typing.SupportsInt | typing.SupportsIndex, leaf: typing.SupportsInt | typing.SupportsIndex, among: typing.SupportsInt | typing.SupportsIndex, seed: typing.SupportsInt | typing.SupportsIndex) -> tuple[numpy.typing.NDArray[numpy.int32], numpy.typing.NDArray[numpy.int64], numpy.typing.NDArray[numpy.uint32]]:
     """
     Nodes, roots and row orders of randomized k-d trees.
     """
-def fit_bytes(x: typing.Any, metric: str, filter: bool) -> tuple[numpy.typing.NDArray[numpy.float32], float]:
+def fit_bytes(x: typing.Any, metric: str) -> tuple[numpy.typing.NDArray[numpy.float32], float]:
     """
-    Centre and scale of 8-bit copies, which filter or answer.
+    Centre and scale of 8-bit copies that filter.
     """
 def list_values(x: typing.Any, metric: str, ids: typing.Any) -> numpy.typing.NDArray[numpy.float32]:
     ...

@@ -14,7 +14,7 @@ from kinfold.index.cells import CellIndex
 from kinfold.index.coarse.kmeans import KMeansCells
 from kinfold.index.coarse.single import SingleCell
 from kinfold.index.codecs.product import ProductCodes
-from kinfold.index.codecs.raw import RawVectors
+from kinfold.index.codecs.raw import ByteVectors, RawVectors
 from kinfold.index.flat import FlatIndex
 from kinfold.quantize.product import ProductQuantizer
 from kinfold.transform.rotation import Rotation
@@ -113,7 +113,25 @@ def _codec(
         return RawVectors(index.d, metric=metric), decoded
     if index.sq.qtype == index.sq.QT_fp16:
         return RawVectors(index.d, metric=metric, dtype="float16"), codes.view(np.float16)
-    raise ValueError("index: expected scalar codes of residuals, or of half precision")
+    return _bytes(faiss, index.sq, index.d, metric, codes)
+
+
+def _bytes(
+    faiss: Any, sq: Any, d: int, metric: str, codes: NDArray[np.uint8]
+) -> tuple[ByteVectors, NDArray[np.uint8]]:
+    """8-bit scalar codes: centre and steps, and the codes."""
+    if sq.qtype == sq.QT_8bit_direct:
+        return ByteVectors(d, metric=metric).adopt(np.full(d, 128.0), np.ones(d)), codes
+    if sq.qtype not in (sq.QT_8bit, sq.QT_8bit_uniform):
+        raise ValueError("index: expected scalar codes of 8 bits or half precision")
+    least, width = faiss.vector_to_array(sq.trained).astype(np.float64).reshape(2, -1)
+    steps = np.broadcast_to(width / 255, d)
+    # A code c stands for least + (c + 1/2) steps; where all numbers were the same, for that one.
+    same = steps <= 0
+    if same.any():
+        codes = np.where(same, np.uint8(128), codes)
+    centre = least + np.where(same, 0, 128.5 * steps)
+    return ByteVectors(d, metric=metric).adopt(centre, np.where(same, 1, steps)), codes
 
 
 def _transform(faiss: Any, steps: list[Any], d: int) -> Rotation:

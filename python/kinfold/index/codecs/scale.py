@@ -18,8 +18,10 @@ from kinfold.base.state import Arrays, check_only, take
 _LEAST = float(np.finfo(np.float32).tiny) * 2**20
 # Rows that are looked at together, and vectors that clipping is tried on.
 _ROWS, _SAMPLE = 16384, 1024
-# A number this many steps beyond its range is not held: an eighth of the range.
-_BEYOND = 32
+# How often a range is halved in search of one without outliers: they lie up to 2**40 times as far.
+_HALVINGS = 40
+# A number this many steps beyond its range is not held: a quarter of the range.
+_BEYOND = 64
 
 
 @dataclass(frozen=True)
@@ -40,25 +42,25 @@ class ByteScale:
         inner products never: what is largest is what they look for.
         """
         low, high = x.min(axis=0).astype(np.float64), x.max(axis=0).astype(np.float64)
-        if (
-            low.min() >= 0
-            and high.max() <= 255
-            and all((p == np.rint(p)).all() for p in _pieces(x))
-        ):
+        # Zeros and ones are kept exactly by any range, and tell nothing of what may come.
+        whole = low.min() >= 0 and 1 < high.max() <= 255
+        if whole and all((piece == np.rint(piece)).all() for piece in _pieces(x)):
             return cls(np.full(x.shape[1], 128, np.float32), np.ones(x.shape[1], np.float32))
         best = cls.of_range(low, high)
         if metric != "l2":
             return best
         some = x[:: max(1, len(x) // _SAMPLE)][:_SAMPLE]
         middle = np.median(some, axis=0).astype(np.float64)
-        worth = least = best.loss(some) / 2
-        while least > 0:
-            low, high = (low + middle) / 2, (high + middle) / 2
-            narrower = cls.of_range(low, high)
+        reach, least = np.maximum(high - middle, middle - low), best.loss(some) / 2
+        for _ in range(_HALVINGS):
+            reach /= 2
+            narrower = cls.of_range(
+                np.maximum(low, middle - reach), np.minimum(high, middle + reach)
+            )
             loss = narrower.loss(some)
-            if loss < min(least, worth):
+            if loss < least:
                 best, least = narrower, loss
-            elif loss > 2 * least and loss > 2 * worth:
+            elif loss >= 4 * least:
                 break
         return best
 
