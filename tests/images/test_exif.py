@@ -106,6 +106,9 @@ class Fraction:
     def __float__(self) -> float:
         raise ZeroDivisionError
 
+    def __repr__(self) -> str:
+        return "1/0"  # a test's name is the same in every process
+
 
 @pytest.mark.parametrize(
     "gps",
