@@ -109,10 +109,8 @@ class FlatIndex(Restorable):
                     raise ValueError(f"ids: {present[0]} is in the index already; use update")
             if not len(vectors):
                 return new_ids
-            # Behind the present rows, whatever an interrupted addition left there; seen when the rows are.
-            if len(rows.scan) != len(rows.ids):
-                rows = self._scan_of(rows.vectors, rows.ids, rows.next_id)
-            rows.scan.append(vectors)
+            # Behind the present rows, in place of what an interrupted addition left there; seen when the rows are.
+            rows.scan.append(vectors, at=len(rows.ids))
             self._rows = _Rows(
                 self._vector_store.extended(rows.vectors, vectors),
                 self._id_store.extended(rows.ids, new_ids),

@@ -93,12 +93,8 @@ class RegionalIndex(Restorable):
             added = np.concatenate(parts)
             with self._lock:
                 vectors, starts = self._rows
-                # Behind the present rows, whatever an interrupted addition left there.
-                if len(self._scan) != len(vectors):
-                    scan = _core.scan.RegionScan(self.dim)
-                    scan.append(vectors)
-                    self._scan = scan
-                self._scan.append(added)
+                # Behind the present rows, in place of what an interrupted addition left there.
+                self._scan.append(added, at=len(vectors))
                 ends = starts[-1] + np.cumsum([len(part) for part in parts])
                 self._rows = _Rows(np.concatenate([vectors, added]), np.concatenate([starts, ends]))
         return self
