@@ -85,7 +85,7 @@ def test_an_empty_file_of_tensors(tmp_path) -> None:
         ({"a": entry(shape=[1] * 40)}, bytes(8), "no valid shape"),
         ({"a": entry(offsets=[0])}, bytes(8), "no valid shape"),
         ({"a": entry(offsets=[8, 0])}, bytes(8), "other bytes"),
-        ({"a": entry(shape=[2**62, 4])}, bytes(8), "other bytes"),
+        ({"a": entry(shape=[2**62, 4])}, bytes(8), "no valid shape"),
         ({"a": entry(shape=[3])}, bytes(12), "other bytes"),
         ({"a": entry(offsets=[4, 12])}, bytes(12), "hole"),
         ({"a": entry(), "b": entry(offsets=[4, 12])}, bytes(12), "hole or overlaps"),

@@ -71,8 +71,11 @@ def test_the_head_of_the_data_decides_nothing(spec: str, first: str, metric: str
     if (
         first != "bytes" or metric == "cosine"
     ):  # among such, vectors of length one are next to nothing
-        index, queries = filled(spec, x, metric), unit(gaussian(60, 2))
-        assert recall(index, x, queries, metric, BYTES[spec]) > 0.9
+        queries, least = unit(gaussian(60, 2)), 0.9
+        if "RSQ8" in spec:  # what the codes put on the shortlist is not the bytes' doing
+            whole = filled(spec.replace("RSQ8", "RFlat"), x, metric)
+            least = recall(whole, x, queries, metric, BYTES[spec]) - 0.05
+        assert recall(filled(spec, x, metric), x, queries, metric, BYTES[spec]) > least
 
 
 @pytest.mark.parametrize("metric", ["l2", "ip"])

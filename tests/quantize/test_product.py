@@ -176,7 +176,7 @@ def test_state(rng: np.random.Generator) -> None:
         (lambda q, x: ProductQuantizer(2).fit(x[:255]), r"x: expected at least 2\*\*bits = 256"),
         (lambda q, x: ProductQuantizer(2).fit(x, start=np.zeros((2, 256, 3))), "start: expected"),
         (
-            lambda q, x: ProductQuantizer(2).fit(np.full((300, 4), 2e18)),
+            lambda q, x: ProductQuantizer(2).fit(np.full((300, 4), 3e18)),
             "x: expected vectors of a length up to",
         ),
         (lambda q, x: q.encode(x[:, :7]), "x: expected vectors of dimension 8"),

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from kinfold import _core
 from kinfold.base.arrays import Ids, Vectors, as_choice, as_count, as_ids, as_number
+from kinfold.base.errors import FileFormatError
 from kinfold.base.ranking import Neighbours
 from kinfold.base.state import JSON, Arrays, add_prefix, check_only, strip_prefix, take_param
 from kinfold.index.base import RangeResult
@@ -229,6 +230,14 @@ class CellIndex(SegmentedIndex):
             budget=take_param(params, "budget", int),
             refine_factor=take_param(params, "refine_factor", (int, float)),
         )
+        if index.transform is not None:
+            inner = index._transformed(
+                np.zeros((1, index.dim), np.float32)
+            )  # ValueError if it takes others
+            if inner.shape[1] != index.codec.dim:
+                raise FileFormatError(
+                    f"transform: expected dimension {index.codec.dim}, got {inner.shape[1]}"
+                )
         if index.refine is not None:
             index._fine = Fine.from_arrays(index.refine, index.dim, strip_prefix("refine", arrays))
         learnt = ("coarse", "codec", *(["transform"] if index.transform else []))

@@ -134,7 +134,7 @@ BOMBS: dict[str, tuple[Any, str]] = {
     ),
     "a shape that overflows": (
         reconstructed(1, (2**62, 4), F8, False, b""),
-        "0 bytes for an array",
+        "an array of unusual shape",
     ),
     "a negative shape": (reconstructed(1, (-1,), F8, False, b""), "unusual shape"),
     "lists of nothing": (reconstructed(1, (10**9, 0), F8, False, b""), "more values than"),
