@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import multiprocessing
+import operator
 import pickle
 from collections.abc import Callable
 from pathlib import Path
@@ -175,14 +176,12 @@ def test_choices_that_files_do_not_keep() -> None:
     assert model.solver == "exact"
 
 
-def _found(index: Any) -> Any:
-    return tuple(index.search(vectors(), 3))
-
-
 @pytest.mark.parametrize("spec", ["Flat", "IVF2,SQ8"])
 def test_processes_that_are_started_anew(spec: str) -> None:
     index = kf.index_factory(spec, 2, **({} if spec == "Flat" else {"verbose": False}))
     index.train(vectors())
     index.add(vectors())
+    # A method's name is known in every process; a function of a test's module is not.
+    search = operator.methodcaller("search", vectors(), 3)
     with multiprocessing.get_context("spawn").Pool(1) as pool:
-        assert same(pool.map(_found, [index])[0], _found(index))
+        assert same(tuple(pool.map(search, [index])[0]), tuple(search(index)))
