@@ -266,6 +266,7 @@ def test_weights_that_share_numbers_are_read(tmp_path: Path) -> None:
     assert all(torch.equal(read[key], state[key]) for key in state)
 
 
+@pytest.mark.slow
 def test_networks_are_not_run_at_a_size_that_a_file_claims(tmp_path: Path) -> None:
     torch = pytest.importorskip("torch")
     from kinfold.features.extract import Extractor

@@ -68,7 +68,7 @@ def test_pool(sanitizer, tmp_path) -> None:
 @pytest.mark.timeout(1800)
 @pytest.mark.parametrize(
     "sanitizer",
-    ["", *(pytest.param(s, marks=pytest.mark.slow) for s in ("thread", "address,undefined"))],
+    [pytest.param(s, marks=pytest.mark.slow) for s in ("", "thread", "address,undefined")],
 )
 def test_scans(sanitizer, tmp_path) -> None:
     run("scans", SCANS, sanitizer, tmp_path)
