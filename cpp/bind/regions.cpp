@@ -2,9 +2,6 @@
 
 #include "scan/regions.h"
 
-#include <pybind11/stl.h>
-
-#include <optional>
 #include <string>
 
 #include "bind/arrays.h"
@@ -48,24 +45,13 @@ struct Inputs {
 }  // namespace
 
 void register_regions(py::module_ m) {
-  py::class_<scan::RegionScan>(m, "RegionScan",
-                               "Filters of regional matching over vectors that the caller keeps.")
+  py::class_<scan::RegionScan, scan::Growing>(
+      m, "RegionScan", "Filters of regional matching over vectors that the caller keeps.")
       .def(py::init([](std::size_t d, bool shadow) {
              require(d > 0, "dim: expected at least 1");
              return new scan::RegionScan(d, shadow);
            }),
            py::arg("dim"), py::arg("shadow") = true)
-      .def(
-          "append",
-          [](scan::RegionScan& self, const py::object& x, std::optional<std::size_t> at) {
-            const auto array = expect<float>(x, "x", 2);
-            require(cols(array) == self.dimension(), "x: wrong dimension");
-            py::gil_scoped_release release;
-            self.append(array.data(), rows(array), at);
-          },
-          py::arg("x"), py::arg("at") = py::none(),
-          "Puts vectors behind the first `at`, else behind all; all or nothing.")
-      .def("__len__", &scan::RegionScan::size)
       .def(
           "scores",
           [](const scan::RegionScan& self, const py::object& vectors, const py::object& starts,

@@ -92,16 +92,10 @@ Array<float> list_values(const py::object& x, const std::string& metric, const p
 }  // namespace
 
 void register_scan(py::module_ m) {
-  py::class_<scan::ExactScan>(m, "ExactScan",
-                              "Filters of exact search over vectors that the caller keeps.")
-      .def(py::init([](std::size_t d, const std::string& metric, bool shadow) {
-             require(d > 0, "dim: expected at least 1");
-             return new scan::ExactScan(d, metric_named(metric), shadow);
-           }),
-           py::arg("dim"), py::arg("metric"), py::arg("shadow") = true)
+  py::class_<scan::Growing>(m, "Growing", "What is kept beside vectors that the caller keeps.")
       .def(
           "append",
-          [](scan::ExactScan& self, const py::object& x, std::optional<std::size_t> at) {
+          [](scan::Growing& self, const py::object& x, std::optional<std::size_t> at) {
             const auto array = expect<float>(x, "x", 2);
             require(cols(array) == self.dimension(), "x: wrong dimension");
             py::gil_scoped_release release;
@@ -109,7 +103,15 @@ void register_scan(py::module_ m) {
           },
           py::arg("x"), py::arg("at") = py::none(),
           "Puts vectors behind the first `at`, else behind all; all or nothing.")
-      .def("__len__", &scan::ExactScan::size)
+      .def("__len__", &scan::Growing::size);
+
+  py::class_<scan::ExactScan, scan::Growing>(
+      m, "ExactScan", "Filters of exact search over vectors that the caller keeps.")
+      .def(py::init([](std::size_t d, const std::string& metric, bool shadow) {
+             require(d > 0, "dim: expected at least 1");
+             return new scan::ExactScan(d, metric_named(metric), shadow);
+           }),
+           py::arg("dim"), py::arg("metric"), py::arg("shadow") = true)
       .def_property_readonly("shadow_bytes",
                              [](const scan::ExactScan& self) {
                                const py::gil_scoped_release release;

@@ -275,40 +275,96 @@ void CellScan::run(const CellQuery& query, std::vector<Collector>& results,
   for (std::size_t q = 0; q < query.n; ++q) results[q] = std::move(slots[q]->own);
 }
 
+namespace {
+
+// Rows of equal codes lie at one distance and leave no room in a shortlist for those behind them,
+// which the second look might bring forward (thousands of photos without features, say). Where they
+// are more than the distances, a query asks again for four times as much, up to this many rows.
+constexpr std::size_t widest_shortlist = 65536;
+
+bool crowded(const std::vector<Candidate>& shortlist) {
+  std::vector<float> distances;
+  distances.reserve(shortlist.size());
+  for (const Candidate& item : shortlist) distances.push_back(item.distance);
+  std::sort(distances.begin(), distances.end());
+  const auto end = std::unique(distances.begin(), distances.end());
+  return 2 * static_cast<std::size_t>(end - distances.begin()) < shortlist.size();
+}
+
+}  // namespace
+
 void CellScan::search(const CellQuery& query, std::size_t k, std::size_t shortlist,
                       float* distances, std::int64_t* ids, CellStats& stats) const {
-  std::vector<NearestOf> results(query.n,
-                                 NearestOf{Best<Candidate>(fine() ? std::max(k, shortlist) : k)});
+  const std::size_t wanted = fine() ? std::max(k, shortlist) : k;
+  std::vector<NearestOf> results(query.n, NearestOf{Best<Candidate>(wanted)});
   run(query, results, stats);
   if (!fine()) {
     for (std::size_t q = 0; q < query.n; ++q) results[q].heap.write(distances + q * k, ids + q * k);
     return;
   }
+  const bool widest = wanted >= std::min(widest_shortlist, rows_);
+  std::vector<std::uint8_t> again(query.n);
   parallel_for(
       query.n, 4,
       [&](std::size_t begin, std::size_t end) {
-        const KernelTable& table = kernels();
         for (std::size_t q = begin; q < end; ++q) {
-          TopK best(k);
           const auto& items = results[q].heap.items();
-          constexpr std::size_t ahead = 6;
-          for (std::size_t i = 0; i < items.size(); ++i) {
-            if (i + ahead < items.size()) {
-              __builtin_prefetch(items[i + ahead].id);
-              segments_[items[i + ahead].segment].fine.prefetch(items[i + ahead].row);
-            }
-            const Stored& fine_rows = segments_[items[i].segment].fine;
-            float* scratch = thread_scratch<float, CellScan*>(fine_rows.scratch());
-            const float* x = fine_rows.row(table, items[i].row, scratch);
-            const float* y = query.original + q * fine_rows.d;
-            best.push({metric_ == Metric::l2 ? table.squared_l2(y, x, fine_rows.d)
-                                             : -table.inner_product(y, x, fine_rows.d),
-                       *items[i].id});
-          }
-          best.write(distances + q * k, ids + q * k);
+          again[q] = !widest && results[q].heap.full() && crowded(items);
+          if (!again[q]) rescore(query, q, items, k, distances + q * k, ids + q * k);
         }
       },
       query.threads);
+  std::vector<std::size_t> which;
+  for (std::size_t q = 0; q < query.n; ++q)
+    if (again[q]) which.push_back(q);
+  results.clear();
+  constexpr std::size_t block = 64;  // for the sake of memory
+  for (std::size_t first = 0; first < which.size(); first += block)
+    search_some(query, {which.data() + first, std::min(block, which.size() - first)}, k, 4 * wanted,
+                distances, ids, stats);
+}
+
+// The search of some of the queries.
+void CellScan::search_some(const CellQuery& query, std::span<const std::size_t> which,
+                           std::size_t k, std::size_t shortlist, float* distances,
+                           std::int64_t* ids, CellStats& stats) const {
+  const std::size_t n = which.size(), d = coarse_.d, fine_d = segments_[0].fine.d;
+  std::vector<float> queries(n * d), original(n * fine_d), values(n * k);
+  std::vector<std::int64_t> found(n * k);
+  for (std::size_t i = 0; i < n; ++i) {
+    std::copy_n(query.queries + which[i] * d, d, queries.data() + i * d);
+    std::copy_n(query.original + which[i] * fine_d, fine_d, original.data() + i * fine_d);
+  }
+  CellQuery some = query;
+  some.queries = queries.data(), some.original = original.data(), some.n = n;
+  search(some, k, std::min({shortlist, widest_shortlist, rows_}), values.data(), found.data(),
+         stats);
+  for (std::size_t i = 0; i < n; ++i) {
+    std::copy_n(values.data() + i * k, k, distances + which[i] * k);
+    std::copy_n(found.data() + i * k, k, ids + which[i] * k);
+  }
+}
+
+// The k best of a shortlist by the second look.
+void CellScan::rescore(const CellQuery& query, std::size_t q, const std::vector<Candidate>& items,
+                       std::size_t k, float* distances, std::int64_t* ids) const {
+  const KernelTable& table = kernels();
+  TopK best(k);
+  constexpr std::size_t ahead = 6;
+  for (std::size_t i = 0; i < items.size(); ++i) {
+    if (i + ahead < items.size()) {
+      __builtin_prefetch(items[i + ahead].id);
+      segments_[items[i + ahead].segment].fine.prefetch(items[i + ahead].row);
+    }
+    const Stored& fine_rows = segments_[items[i].segment].fine;
+    float* scratch = thread_scratch<float, CellScan*>(fine_rows.scratch());
+    const float* x = fine_rows.row(table, items[i].row, scratch);
+    const float* y = query.original + q * fine_rows.d;
+    best.push({metric_ == Metric::l2 ? table.squared_l2(y, x, fine_rows.d)
+                                     : -table.inner_product(y, x, fine_rows.d),
+               *items[i].id});
+  }
+  best.write(distances, ids);
 }
 
 std::vector<std::vector<Neighbour>> CellScan::range(const CellQuery& query, float radius,

@@ -8,6 +8,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <vector>
 
 #include "scan/byte_codes.h"
@@ -80,8 +81,8 @@ class CellScan {
  public:
   CellScan(Metric metric, Coarse coarse, Codec codec, std::vector<Segment> segments);
 
-  // The k nearest; with a second look the k best of the `shortlist` nearest. +inf and -1 past the
-  // end.
+  // The k nearest; with a second look the k best of the `shortlist` nearest, or of more where
+  // copies fill it. +inf and -1 past the end.
   void search(const CellQuery& query, std::size_t k, std::size_t shortlist, float* distances,
               std::int64_t* ids, CellStats& stats) const;
   // All rows of the visited cells within the radius, ascending.
@@ -103,6 +104,11 @@ class CellScan {
   class Session;
   template <class Collector>
   void run(const CellQuery& query, std::vector<Collector>& results, CellStats& stats) const;
+  void search_some(const CellQuery& query, std::span<const std::size_t> which, std::size_t k,
+                   std::size_t shortlist, float* distances, std::int64_t* ids,
+                   CellStats& stats) const;
+  void rescore(const CellQuery& query, std::size_t q, const std::vector<Candidate>& items,
+               std::size_t k, float* distances, std::int64_t* ids) const;
   void visits(const CellQuery& query, std::size_t q, const std::int64_t* cells, const float* values,
               std::vector<Visit>& out) const;
   void multi_cells(const float* query, std::size_t nprobe, std::size_t budget,

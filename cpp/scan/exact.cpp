@@ -44,47 +44,9 @@ bool all_below(float bound, const float* x, std::size_t n) {
 
 }  // namespace
 
-// 255 * 128 * d must fit 32 bits with the bias.
-ExactScan::ExactScan(std::size_t d, Metric metric, bool shadow)
-    : d_(d), metric_(metric), shadow_(shadow && d <= 32768), state_(empty()) {}
-
-std::shared_ptr<ExactScan::State> ExactScan::empty() const {
-  auto state = std::make_shared<State>();
-  if (shadow_) state->shadow.emplace(d_, metric_);
-  return state;
-}
-
 std::size_t ExactScan::shadow_bytes() const {
-  const auto state = state_.get();
+  const auto state = now();
   return (state->shadow ? state->shadow->bytes() : 0) + state->n * sizeof(float);
-}
-
-void ExactScan::append(const float* x, std::size_t n, std::optional<std::size_t> at) {
-  const auto turn = turn_.take();
-  const auto now = state_.get();
-  const std::size_t before = at.value_or(now->n);
-  if (before > now->n) throw InvalidArgument("at: more rows than were appended");
-  auto next = before > 0 ? std::make_shared<State>(*now) : empty();
-  next->bias.shorten(before);
-  float* bias = next->bias.extend(n);
-  const auto inner_product = kernels().inner_product;
-  std::vector<double> largest((n + 4095) / 4096, 0.0);
-  parallel_for(n, 4096, [&](std::size_t begin, std::size_t end) {
-    float norm = 0;
-    for (std::size_t i = begin; i < end; ++i) {
-      const float squared = inner_product(x + i * d_, x + i * d_, d_);
-      bias[i] = metric_ == Metric::l2 ? -squared / 2 : 0.0f;
-      norm = std::max(norm, squared);
-    }
-    largest[begin / 4096] = std::sqrt(static_cast<double>(norm) * (1 + canonical_error(d_)));
-  });
-  for (double norm : largest) next->largest_norm = std::max(next->largest_norm, norm);
-  if (next->shadow) {
-    next->shadow->shorten(before);
-    next->shadow->append(x, n);
-  }
-  next->n = before + n;
-  state_.set(std::move(next));
 }
 
 template <class Result>
@@ -217,7 +179,7 @@ void ExactScan::search_by_sums(const State& state, const Base& base, const float
 void ExactScan::search(const Base& base, const float* queries, std::size_t nq, std::size_t k,
                        Filter filter, std::size_t threads, float* distances,
                        std::int64_t* ids) const {
-  const auto state = state_.get();
+  const auto state = now();
   const bool usual = state->largest_norm > 1e-12 && state->largest_norm < 1e18 && !base.alive;
   if (filter == Filter::automatic && state->shadow && usual && base.n >= 256 && base.n <= 16384 &&
       base.n >= 4 * k && base.n <= state->n && (nq < 16 || kernels().products_of_bytes())) {
@@ -233,7 +195,7 @@ std::vector<std::vector<Neighbour>> ExactScan::range(const Base& base, const flo
                                                      std::size_t nq, float radius, Filter filter,
                                                      std::size_t threads) const {
   std::vector<Within> results(nq, Within{radius, {}});
-  scan(*state_.get(), base, queries, nq, filter, threads, results);
+  scan(*now(), base, queries, nq, filter, threads, results);
   std::vector<std::vector<Neighbour>> out;
   for (Within& result : results) {
     std::sort(result.found.begin(), result.found.end());

@@ -75,44 +75,11 @@ struct RegionScan::Task {
   }
 };
 
-// 255 * 128 * d must fit 32 bits.
-RegionScan::RegionScan(std::size_t d, bool shadow)
-    : d_(d), shadow_(shadow && d <= 32768), state_(empty()) {}
-
-std::shared_ptr<RegionScan::State> RegionScan::empty() const {
-  auto state = std::make_shared<State>();
-  if (shadow_) state->shadow.emplace(d_, Metric::inner_product);
-  return state;
-}
-
-void RegionScan::append(const float* x, std::size_t n, std::optional<std::size_t> at) {
-  const auto turn = turn_.take();
-  const auto now = state_.get();
-  const std::size_t before = at.value_or(now->n);
-  if (before > now->n) throw InvalidArgument("at: more vectors than were appended");
-  auto next = before > 0 ? std::make_shared<State>(*now) : empty();
-  const auto inner_product = kernels().inner_product;
-  std::vector<double> largest((n + 4095) / 4096, 0.0);
-  parallel_for(n, 4096, [&](std::size_t begin, std::size_t end) {
-    float squared = 0;
-    for (std::size_t i = begin; i < end; ++i)
-      squared = std::max(squared, inner_product(x + i * d_, x + i * d_, d_));
-    largest[begin / 4096] = std::sqrt(static_cast<double>(squared) * (1 + canonical_error(d_)));
-  });
-  for (double norm : largest) next->largest_norm = std::max(next->largest_norm, norm);
-  if (next->shadow) {
-    next->shadow->shorten(before);
-    next->shadow->append(x, n);
-  }
-  next->n = before + n;
-  state_.set(std::move(next));
-}
-
 // Products of huge numbers overflow float32, those of tiny ones vanish in it, and with them every
 // bound: there is no filter then.
 RegionScan::Task RegionScan::task_of(const Items& items, const float* query, std::size_t nq,
                                      Match match) const {
-  Task task{state_.get(), items, query, nq, match, false, {}};
+  Task task{now(), items, query, nq, match, false, {}};
   const State& state = *task.state;
   if (static_cast<std::size_t>(items.starts[items.n]) > state.n)
     throw InvalidArgument("vectors: more than were appended");

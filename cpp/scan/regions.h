@@ -12,10 +12,9 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
-#include <optional>
 #include <vector>
 
-#include "core/published.h"
+#include "scan/growing.h"
 #include "scan/search.h"
 
 namespace kf::scan {
@@ -32,18 +31,9 @@ struct Items {
   std::size_t n;
 };
 
-// What belongs to the vectors besides themselves. Thread-safe: searches take the last whole state
-// and wait for nobody; one append at a time makes the next.
-class RegionScan {
+class RegionScan : public Growing {
  public:
-  RegionScan(std::size_t d, bool shadow);
-
-  std::size_t dimension() const { return d_; }
-  // What is wholly appended.
-  std::size_t size() const { return state_.get()->n; }
-  // Behind all vectors, or behind the first `at`: what stood there is replaced. All or nothing:
-  // where it fails, everything is as before.
-  void append(const float* x, std::size_t n, std::optional<std::size_t> at = std::nullopt);
+  RegionScan(std::size_t d, bool shadow) : Growing(d, Metric::inner_product, shadow) {}
 
   // The similarity to each of some items, given by ascending number; `chosen` null for all of them.
   void scores(const Items& items, const float* query, std::size_t nq, Match match,
@@ -55,21 +45,10 @@ class RegionScan {
 
  private:
   struct Task;
-  struct State {
-    std::optional<Shadow> shadow;
-    std::size_t n = 0;
-    double largest_norm = 0;  // ||x||
-  };
-  std::shared_ptr<State> empty() const;
   Task task_of(const Items& items, const float* query, std::size_t nq, Match match) const;
   void score(const Task& task, const std::int64_t* chosen, std::size_t count, std::size_t threads,
              float* out) const;
   void bounds(const Task& task, std::size_t threads, float* low, float* high) const;
-
-  std::size_t d_;
-  bool shadow_;
-  Published<State> state_;
-  Turn turn_;
 };
 
 }  // namespace kf::scan

@@ -307,6 +307,28 @@ def test_all_vectors_equal_and_duplicates(spec: str) -> None:
     np.testing.assert_array_equal(found, np.tile(np.arange(4) + (1 << 40), (20, 1)))
 
 
+@pytest.mark.parametrize("spec", ["PQ4,RFlat", "IVF4,PQ4,RFlat", "IVF8,PQ8x4fs,RSQfp16"])
+def test_copies_do_not_crowd_out_what_lies_behind(spec: str, rng: np.random.Generator) -> None:
+    # A shortlist of 50 among 3,000 rows of one code at about the distance of the tenth nearest.
+    x = rng.standard_normal((2000, 16)).astype(np.float32)
+    x /= np.linalg.norm(x, axis=1, keepdims=True)
+    base = np.concatenate([np.zeros((3000, 16), np.float32), x])
+    index = kf.index_factory(spec, 16, verbose=False)
+    index.train(x)
+    index.add(base)
+    queries = x[:70] * np.float32(0.4) + rng.standard_normal((70, 16)).astype(
+        np.float32
+    ) * np.float32(0.2)
+    queries /= np.linalg.norm(queries, axis=1, keepdims=True)
+    truth = np.argsort(((queries[:, None] - base[None]) ** 2).sum(axis=2), axis=1, kind="stable")[
+        :, :10
+    ]
+    found = index.search(queries, 10, nprobe=EVERYTHING, refine_factor=5)[1]
+    alone = np.stack([index.search(q, 10, nprobe=EVERYTHING, refine_factor=5)[1] for q in queries])
+    np.testing.assert_array_equal(found, alone)
+    assert np.mean([np.isin(a, b).mean() for a, b in zip(truth, found)]) > 0.9
+
+
 def test_statistics(rng: np.random.Generator) -> None:
     index, base, queries = built("IVF8,PQ4,RSQ8", rng)
     index.search(queries, 5, nprobe=3)

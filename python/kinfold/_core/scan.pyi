@@ -5,19 +5,23 @@ from __future__ import annotations
 import numpy
 import numpy.typing
 import typing
-__all__: list[str] = ['ByPhoto', 'ByWord', 'CandidateScan', 'CellScan', 'ExactScan', 'HammingScan', 'Postings', 'ProductCodec', 'RawCodec', 'RegionScan', 'Segment', 'Structure', 'aggregate', 'all_scores', 'best_scores', 'build_forest', 'fit_bytes', 'list_values', 'merge_postings', 'multi_sequence', 'pack_postings', 'posting_rows', 'self_join']
-class ExactScan:
+__all__: list[str] = ['ByPhoto', 'ByWord', 'CandidateScan', 'CellScan', 'ExactScan', 'Growing', 'HammingScan', 'Postings', 'ProductCodec', 'RawCodec', 'RegionScan', 'Segment', 'Structure', 'aggregate', 'all_scores', 'best_scores', 'build_forest', 'fit_bytes', 'list_values', 'merge_postings', 'multi_sequence', 'pack_postings', 'posting_rows', 'self_join']
+class Growing:
     """
-    Filters of exact search over vectors that the caller keeps.
+    What is kept beside vectors that the caller keeps.
     """
-    def __init__(self, dim: typing.SupportsInt | typing.SupportsIndex, metric: str, shadow: bool = True) -> None:
-        ...
     def __len__(self) -> int:
         ...
     def append(self, x: typing.Any, at: typing.SupportsInt | typing.SupportsIndex | None = None) -> None:
         """
         Puts vectors behind the first `at`, else behind all; all or nothing.
         """
+class ExactScan(Growing):
+    """
+    Filters of exact search over vectors that the caller keeps.
+    """
+    def __init__(self, dim: typing.SupportsInt | typing.SupportsIndex, metric: str, shadow: bool = True) -> None:
+        ...
     def range_search(self, base: typing.Any, queries: typing.Any, radius: typing.SupportsFloat | typing.SupportsIndex, ids: typing.Any = None, alive: typing.Any = None, filter: str = 'auto', threads: typing.SupportsInt | typing.SupportsIndex = 0) -> tuple[typing.Any, ...]:
         ...
     def search(self, base: typing.Any, queries: typing.Any, k: typing.SupportsInt | typing.SupportsIndex, ids: typing.Any = None, alive: typing.Any = None, filter: str = 'auto', threads: typing.SupportsInt | typing.SupportsIndex = 0) -> tuple[numpy.typing.NDArray[numpy.float32], numpy.typing.NDArray[numpy.int64]]:
@@ -99,18 +103,12 @@ class HammingScan:
         ...
     def search(self, codes: typing.Any, vectors: typing.Any, k: typing.SupportsInt | typing.SupportsIndex, shortlist: typing.SupportsInt | typing.SupportsIndex, threads: typing.SupportsInt | typing.SupportsIndex = 0, admitted: typing.Any = None) -> tuple[numpy.typing.NDArray[numpy.float32], numpy.typing.NDArray[numpy.int64], int]:
         ...
-class RegionScan:
+class RegionScan(Growing):
     """
     Filters of regional matching over vectors that the caller keeps.
     """
     def __init__(self, dim: typing.SupportsInt | typing.SupportsIndex, shadow: bool = True) -> None:
         ...
-    def __len__(self) -> int:
-        ...
-    def append(self, x: typing.Any, at: typing.SupportsInt | typing.SupportsIndex | None = None) -> None:
-        """
-        Puts vectors behind the first `at`, else behind all; all or nothing.
-        """
     def scores(self, vectors: typing.Any, starts: typing.Any, query: typing.Any, match: str = 'mean', chosen: typing.Any = None, threads: typing.SupportsInt | typing.SupportsIndex = 0) -> numpy.typing.NDArray[numpy.float32]:
         ...
     def search(self, vectors: typing.Any, starts: typing.Any, query: typing.Any, k: typing.SupportsInt | typing.SupportsIndex, match: str = 'mean', threads: typing.SupportsInt | typing.SupportsIndex = 0) -> tuple[numpy.typing.NDArray[numpy.float32], numpy.typing.NDArray[numpy.int64]]:

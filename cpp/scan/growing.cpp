@@ -1,0 +1,53 @@
+#include "scan/growing.h"
+
+#include <algorithm>
+#include <cmath>
+#include <utility>
+#include <vector>
+
+#include "core/error.h"
+#include "core/threads.h"
+#include "kernels/table.h"
+#include "scan/search.h"
+
+namespace kf::scan {
+
+// 255 * 128 * d must fit 32 bits with the bias.
+Growing::Growing(std::size_t d, Metric metric, bool shadow)
+    : d_(d), metric_(metric), shadow_(shadow && d <= 32768), state_(empty()) {}
+
+std::shared_ptr<Growing::State> Growing::empty() const {
+  auto state = std::make_shared<State>();
+  if (shadow_) state->shadow.emplace(d_, metric_);
+  return state;
+}
+
+void Growing::append(const float* x, std::size_t n, std::optional<std::size_t> at) {
+  const auto turn = turn_.take();
+  const auto now = state_.get();
+  const std::size_t before = at.value_or(now->n);
+  if (before > now->n) throw InvalidArgument("at: more rows than were appended");
+  auto next = before > 0 ? std::make_shared<State>(*now) : empty();
+  next->bias.shorten(before);
+  float* bias = next->bias.extend(n);
+  const auto inner_product = kernels().inner_product;
+  std::vector<double> largest((n + 4095) / 4096, 0.0);
+  parallel_for(n, 4096, [&](std::size_t begin, std::size_t end) {
+    float norm = 0;
+    for (std::size_t i = begin; i < end; ++i) {
+      const float squared = inner_product(x + i * d_, x + i * d_, d_);
+      bias[i] = metric_ == Metric::l2 ? -squared / 2 : 0.0f;
+      norm = std::max(norm, squared);
+    }
+    largest[begin / 4096] = std::sqrt(static_cast<double>(norm) * (1 + canonical_error(d_)));
+  });
+  for (double norm : largest) next->largest_norm = std::max(next->largest_norm, norm);
+  if (next->shadow) {
+    next->shadow->shorten(before);
+    next->shadow->append(x, n);
+  }
+  next->n = before + n;
+  state_.set(std::move(next));
+}
+
+}  // namespace kf::scan
