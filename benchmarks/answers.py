@@ -25,10 +25,10 @@ from kinfold import _core
 
 DIM, ROWS, QUERIES = 32, 6000, 150
 SPECS = [
-    "Flat", "KDTree", "KDForest4", "KDForest2,SQ8", "KDForest2,SQfp16", "LSH64", "LSH4x12", "PQ8", "PQ8x4fs", "SQ8",
-    "SQfp16", "IVF64,Flat", "IVF64,SQ8", "IVF64,SQfp16", "IVF64,PQ8", "IVF64,PQ8x4fs", "IVF64,PQ8,RSQ8",
-    "IVF64,PQ8,RFlat", "PQ8,RSQfp16", "OPQ8,IVF32,PQ8", "PCA16,IVF32,Flat", "RR,SQ8", "IMI2x3,PQ8", "IMI2x3,PQ8x4,RFlat", "IVF16,LOPQ8",
-    "IVF16,LOPQ8x4", "IMI2x2,LOPQ8x4",
+    "Flat", "KDTree", "KDForest4", "KDForest2,SQ8", "KDForest2,SQfp16", "LSH64", "LSH4x12", "PQ8", "PQ8x4fs",
+    "SQ8", "SQfp16", "IVF64,Flat", "IVF64,SQ8", "IVF64,SQfp16", "IVF64,PQ8", "IVF64,PQ8x4fs",
+    "IVF64,PQ8,RSQ8", "IVF64,PQ8,RFlat", "PQ8,RSQfp16", "OPQ8,IVF32,PQ8", "PCA16,IVF32,Flat", "RR,SQ8",
+    "IMI2x3,PQ8", "IMI2x3,PQ8x4,RFlat", "IVF16,LOPQ8", "IVF16,LOPQ8x4", "IMI2x2,LOPQ8x4",
 ]  # fmt: skip
 Ask = Callable[[Any, np.ndarray], Any]
 
