@@ -35,6 +35,7 @@ _PUBLIC = {
     "HashTables": "kinfold.index.proposers.hash_tables",
     "SignQuantizer": "kinfold.quantize.sign",
     "KDTree": "kinfold.index.kd_tree",
+    "TreeIndex": "kinfold.index.trees",
     "RegionalIndex": "kinfold.index.regional",
     "from_faiss": "kinfold.index.from_faiss",
     "index_factory": "kinfold.index.factory",

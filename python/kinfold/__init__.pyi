@@ -54,6 +54,7 @@ from kinfold.index.kd_tree import KDTree as KDTree
 from kinfold.index.proposers.hash_tables import HashTables as HashTables
 from kinfold.index.proposers.kd_forest import KDForest as KDForest
 from kinfold.index.regional import RegionalIndex as RegionalIndex
+from kinfold.index.trees import TreeIndex as TreeIndex
 from kinfold.io.kin import load as load, save as save
 from kinfold.manifold.isomap import Isomap as Isomap
 from kinfold.manifold.kernel_pca import KernelPCA as KernelPCA

@@ -12,28 +12,37 @@ from typing import Any
 
 from kinfold.base.errors import FileFormatError
 
-# Rooms whose METHODS can be saved; looked up by name so that this floor imports nothing above it.
-ROOMS = ("transform", "quantize", "index", "graph", "manifold", "local", "features")
-# Kinds that are saved but not chosen by name.
-PARTS = {
-    "index.Cells": "kinfold.index.cells:CellIndex",
-    "index.Candidates": "kinfold.index.candidates:CandidateIndex",
-    "index.Hamming": "kinfold.index.hamming:HammingIndex",
-    "index.Trees": "kinfold.index.trees:TreeIndex",
-    "index.KDForest": "kinfold.index.proposers.kd_forest:KDForest",
-    "index.HashTables": "kinfold.index.proposers.hash_tables:HashTables",
-    "index.Regional": "kinfold.index.regional:RegionalIndex",
-    "index.SingleCell": "kinfold.index.coarse.single:SingleCell",
-    "index.KMeansCells": "kinfold.index.coarse.kmeans:KMeansCells",
-    "index.MultiCells": "kinfold.index.coarse.multi:MultiCells",
-    "index.RawVectors": "kinfold.index.codecs.raw:RawVectors",
-    "index.ByteVectors": "kinfold.index.codecs.raw:ByteVectors",
-    "index.ProductCodes": "kinfold.index.codecs.product:ProductCodes",
-    "index.LocalCodes": "kinfold.index.codecs.local:LocalCodes",
-    "index.LocalHalves": "kinfold.index.codecs.local:LocalHalves",
-    "gallery.Segment": "kinfold.gallery.segment:Segment",
-    "gallery.Model": "kinfold.gallery.model:Model",
+# Rooms whose METHODS can be saved (or what SAVED names, where those are others), and the name that files know them by:
+# it stays where methods move to another room. Looked up by name so that this floor imports nothing above it.
+ROOMS = {
+    "transform": "transform",
+    "quantize": "quantize",
+    "index": "index",
+    "index.coarse": "index",
+    "index.codecs": "index",
+    "index.proposers": "index",
+    "graph": "graph",
+    "manifold": "manifold",
+    "local": "local",
+    "features": "features",
+    "gallery": "gallery",
 }
+
+
+class Entry(str):
+    """ "module:attribute" of a method, with what else its catalogue says of it.
+
+    slot : where in an index it may stand: "coarse", "codec", "proposer", "signs", "transform"
+    spelling : how `index_factory` spells it, as a pattern; its groups are what the method is made with
+    """
+
+    slot: str
+    spelling: str
+
+    def __new__(cls, target: str, *, slot: str = "", spelling: str = "") -> Entry:
+        made = super().__new__(cls, target)
+        made.slot, made.spelling = slot, spelling
+        return made
 
 
 def resolve(target: str) -> Any:
@@ -56,12 +65,21 @@ def find(room: str, name: str) -> Any:
     return resolve(methods[name])
 
 
-def kinds() -> dict[str, str]:
-    """All kinds that can be saved: kind -> "module:class"."""
-    chosen = {
-        f"{room}.{name}": target for room in ROOMS for name, target in catalogue(room).items()
+def kinds(slot: str | None = None) -> dict[str, str]:
+    """All kinds that can be saved, or those that may stand in a slot of an index: kind -> "module:class"."""
+    return {
+        f"{saved}.{name}": target
+        for room, saved in ROOMS.items()
+        for name, target in _saved(room).items()
+        if slot is None or getattr(target, "slot", "") == slot
     }
-    return {**chosen, **PARTS}
+
+
+def _saved(room: str) -> Mapping[str, str]:
+    saved: Mapping[str, str] = getattr(
+        importlib.import_module(f"kinfold.{room}"), "SAVED", catalogue(room)
+    )
+    return saved
 
 
 def class_of(kind: str) -> Any:

@@ -17,6 +17,11 @@ METHODS: dict[str, str] = {
     "asmk": "kinfold.gallery.engines.asmk:ASMKEngine",
 }
 
+# What of a gallery is saved.
+SAVED: dict[str, str] = {
+    "Model": "kinfold.gallery.model:Model",
+    "Segment": "kinfold.gallery.segment:Segment",
+}
 # Networks that a gallery may describe photos by.
 MOST_NETWORKS = 4
 # The way back from a gallery that this version cannot go on with.

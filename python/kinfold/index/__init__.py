@@ -1,19 +1,22 @@
 """Queries to a first ranking."""
 
 from kinfold.base.offered import offered
+from kinfold.base.registry import Entry
 
 METHODS: dict[str, str] = {
-    "Flat": "kinfold.index.flat:FlatIndex",
+    "Flat": Entry("kinfold.index.flat:FlatIndex", spelling="Flat"),
+    "Trees": Entry("kinfold.index.trees:TreeIndex", spelling="KDTree"),
+    "Cells": "kinfold.index.cells:CellIndex",
+    "Candidates": "kinfold.index.candidates:CandidateIndex",
+    "Hamming": "kinfold.index.hamming:HammingIndex",
+    "Regional": "kinfold.index.regional:RegionalIndex",
+    # As SciPy's, over an array that stays as it is; the index that "KDTree" spells is TreeIndex.
     "KDTree": "kinfold.index.kd_tree:KDTree",
 }
 
 __getattr__, __dir__ = offered(
     __name__,
     METHODS,
-    CellIndex="kinfold.index.cells",
-    CandidateIndex="kinfold.index.candidates",
-    HammingIndex="kinfold.index.hamming",
-    RegionalIndex="kinfold.index.regional",
     KDForest="kinfold.index.proposers.kd_forest",
     HashTables="kinfold.index.proposers.hash_tables",
     index_factory="kinfold.index.factory",

@@ -26,10 +26,12 @@ from typing import Any
 
 from kinfold.base.arrays import as_count
 from kinfold.base.metrics import as_metric, inner_metric
-from kinfold.base.registry import resolve
+from kinfold.base.registry import Entry, resolve
+from kinfold.index import METHODS
 
 _REFINE = {"Flat": "float32", "SQ8": "uint8", "SQfp16": "float16"}
-_WHOLE = {"Flat": "kinfold.index.flat:FlatIndex", "KDTree": "kinfold.index.trees:TreeIndex"}
+# Indexes of one word.
+_WHOLE = {entry.spelling: entry for entry in METHODS.values() if isinstance(entry, Entry)}
 _THOUSANDS = {"": 1, "k": 1024, "M": 1024 * 1024}
 # What faiss has and is not offered here, and what to use instead.
 _INSTEAD = {

@@ -9,20 +9,8 @@ from numpy.typing import NDArray
 
 from kinfold.base.errors import FileFormatError
 from kinfold.base.metrics import inner_metric
-from kinfold.base.registry import class_of
+from kinfold.base.registry import kinds, resolve
 from kinfold.base.state import JSON, Stateful, strip_prefix, take_param
-
-# What may stand in each slot.
-KINDS = {
-    "coarse": ("index.SingleCell", "index.KMeansCells", "index.MultiCells"),
-    "codec": (
-        "index.RawVectors", "index.ByteVectors", "index.ProductCodes", "index.LocalCodes",
-        "index.LocalHalves",
-    ),
-    "proposer": ("index.KDForest", "index.HashTables"),
-    "signs": ("quantize.Sign",),
-    "transform": ("transform.PCA", "transform.Rotation", "quantize.OPQ"),
-}  # fmt: skip
 
 
 def check_codec(codec: Any, dim: int, metric: str) -> None:
@@ -61,9 +49,9 @@ def part_from(params: Mapping[str, JSON], arrays: Mapping[str, NDArray[Any]], na
         if name not in ("transform", "signs") or own:
             raise FileFormatError(f"parameter '{name}': expected a description")
         return None
-    kinds = KINDS[name]
-    if set(given) != {"kind", "params"} or given["kind"] not in kinds:
-        raise FileFormatError(f"parameter '{name}': expected one of {', '.join(kinds)}")
+    known = kinds(name)
+    if set(given) != {"kind", "params"} or given["kind"] not in known:
+        raise FileFormatError(f"parameter '{name}': expected one of {', '.join(known)}")
     if not isinstance(given["params"], dict):
         raise FileFormatError(f"parameter '{name}': expected parameters")
-    return class_of(given["kind"]).from_state(given["params"], own)
+    return resolve(known[given["kind"]]).from_state(given["params"], own)

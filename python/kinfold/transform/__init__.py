@@ -1,11 +1,12 @@
 """Descriptors to better descriptors: PCA, whitening, rotation, normalisation."""
 
 from kinfold.base.offered import offered
+from kinfold.base.registry import Entry
 
 METHODS: dict[str, str] = {
-    "PCA": "kinfold.transform.pca:PCA",
+    "PCA": Entry("kinfold.transform.pca:PCA", slot="transform", spelling="PCA{dim}"),
     "LearnedWhitening": "kinfold.transform.learned_whitening:LearnedWhitening",
-    "Rotation": "kinfold.transform.rotation:Rotation",
+    "Rotation": Entry("kinfold.transform.rotation:Rotation", slot="transform", spelling="RR{dim}"),
 }
 
 __getattr__, __dir__ = offered(

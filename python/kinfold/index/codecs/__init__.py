@@ -1,1 +1,18 @@
 """What bytes stand for a vector in its cell."""
+
+from kinfold.base.offered import offered
+from kinfold.base.registry import Entry
+
+METHODS: dict[str, str] = {
+    "RawVectors": Entry("kinfold.index.codecs.raw:RawVectors", slot="codec", spelling="Flat"),
+    "ByteVectors": Entry("kinfold.index.codecs.raw:ByteVectors", slot="codec", spelling="SQ8"),
+    "ProductCodes": Entry(
+        "kinfold.index.codecs.product:ProductCodes", slot="codec", spelling="PQ{m}x{bits}"
+    ),
+    "LocalCodes": Entry(
+        "kinfold.index.codecs.local:LocalCodes", slot="codec", spelling="LOPQ{m}x{bits}"
+    ),
+    "LocalHalves": Entry("kinfold.index.codecs.local:LocalHalves", slot="codec"),
+}
+
+__getattr__, __dir__ = offered(__name__, METHODS)
