@@ -66,9 +66,9 @@ def photos(seed: int, n: int) -> list[np.ndarray]:
 
 
 def inverted(name: str) -> Any:
-    from kinfold.local.asmk import ASMK
-    from kinfold.local.bag_of_words import BagOfWords
-    from kinfold.local.words import VisualWords
+    from kinfold.words.asmk import ASMK
+    from kinfold.words.bag_of_words import BagOfWords
+    from kinfold.words.words import VisualWords
 
     words = VisualWords(64, verbose=False).fit(data(4000, 1))
     model = ASMK(words) if name == "asmk" else BagOfWords(words)

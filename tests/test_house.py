@@ -31,6 +31,8 @@ NUMERIC_ROOMS = (
     "index",
     "graph",
     "classify",
+    "words",
+    "aggregate",
     "manifold",
 )
 NOT_ON_NUMERIC_FLOORS = ("torch", "cv2", "PIL")
@@ -277,7 +279,7 @@ def every_method() -> list[tuple[str, str, str]]:
 def test_catalogue(room, name, target) -> None:
     """Each line resolves, and its file has a mirror among the tests and a page among the methods."""
     assert target.startswith(f"kinfold.{room}."), target
-    if room in ("features", "learn", "local", "images", "gallery"):
+    if room in ("features", "learn", "images", "gallery"):
         pytest.importorskip("torch" if room in ("features", "learn") else "cv2")
     assert registry.resolve(target) is not None
     module = target.partition(":")[0].removeprefix(f"kinfold.{room}.").replace(".", "/")

@@ -26,14 +26,14 @@ import numpy as np
 
 import data
 import kinfold as kf
+from kinfold.aggregate.fisher import FisherVector
+from kinfold.aggregate.t_embedding import TEmbedding
+from kinfold.aggregate.vlad import VLAD
 from kinfold.base.ranking import Ranking
 from kinfold.evaluate import GroundTruth, evaluate
 from kinfold.images.decode import decode
 from kinfold.images.resize import fit
-from kinfold.local.fisher import FisherVector
 from kinfold.local.sift import SIFT, root_sift
-from kinfold.local.t_embedding import TEmbedding
-from kinfold.local.vlad import VLAD
 from kinfold.transform.eigen import leading
 from measure import heading, row
 

@@ -23,9 +23,9 @@ from kinfold.base.ranking import Ranking
 from kinfold.evaluate import GroundTruth, evaluate
 from kinfold.images.decode import decode
 from kinfold.images.resize import fit
-from kinfold.local.asmk import ASMK
 from kinfold.local.sift import SIFT, root_sift
-from kinfold.local.words import VisualWords
+from kinfold.words.asmk import ASMK
+from kinfold.words.words import VisualWords
 from measure import heading, row
 
 PHOTOS = SHARED / "photos"

@@ -30,9 +30,9 @@ from asmk import codebook, index, inverted_file, kernel
 import data
 import kinfold as kf
 from kinfold import _core
-from kinfold.local.asmk import ASMK
 from kinfold.local.sift import root_sift
-from kinfold.local.words import VisualWords
+from kinfold.words.asmk import ASMK
+from kinfold.words.words import VisualWords
 from measure import heading, row
 
 MULTIPLE = 5

@@ -23,9 +23,9 @@ import data
 import kinfold as kf
 from kinfold.base.ranking import Ranking
 from kinfold.evaluate import evaluate
-from kinfold.local.bag_of_words import BagOfWords
-from kinfold.local.hamming_embedding import HammingEmbedding
-from kinfold.local.words import VisualWords
+from kinfold.words.bag_of_words import BagOfWords
+from kinfold.words.hamming_embedding import HammingEmbedding
+from kinfold.words.words import VisualWords
 from measure import heading, row
 
 PLAIN = {

@@ -25,10 +25,10 @@ import data
 import kinfold as kf
 from kinfold import _core
 from kinfold.base.state import add_prefix
-from kinfold.local.bag_of_words import BagOfWords
-from kinfold.local.hamming_embedding import HammingEmbedding
-from kinfold.local.postings import MOST_PHOTOS, Segment, to_arrays
-from kinfold.local.words import VisualWords
+from kinfold.words.bag_of_words import BagOfWords
+from kinfold.words.hamming_embedding import HammingEmbedding
+from kinfold.words.postings import MOST_PHOTOS, Segment, to_arrays
+from kinfold.words.words import VisualWords
 from measure import heading, row
 
 BRANCH = 256

@@ -32,12 +32,12 @@ from kinfold.base.ranking import Ranking
 from kinfold.evaluate import GroundTruth, evaluate
 from kinfold.images.decode import decode
 from kinfold.images.resize import fit
-from kinfold.local.asmk import ASMK
 from kinfold.local.match import match_many, match_words, prepare
 from kinfold.local.sift import SIFT, root_sift
 from kinfold.local.verify import project, verify_many
-from kinfold.local.words import VisualWords
 from kinfold.rerank.pipeline import EXPANSIONS, Answer, Expansion, Spatial
+from kinfold.words.asmk import ASMK
+from kinfold.words.words import VisualWords
 from measure import heading, row
 
 PHOTOS, GRAF = SHARED / "photos", SHARED / "graf"

@@ -19,7 +19,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 import data
 import kinfold as kf
 from kinfold import _core
-from kinfold.local.words import VisualWords
+from kinfold.words.words import VisualWords
 from measure import heading, row
 
 CHECKS = (256, 1024)

@@ -67,9 +67,8 @@ _PUBLIC = {
     "Gallery": "kinfold.gallery",
 }
 _ROOMS = (
-    "classify", "datasets", "evaluate", "features", "graph", "images", "index", "io", "learn", "local",
-    "manifold", "quantize",
-    "report", "rerank", "transform",
+    "aggregate", "base", "classify", "datasets", "evaluate", "features", "gallery", "graph", "images", "index",
+    "io", "landmarks", "learn", "local", "manifold", "quantize", "report", "rerank", "transform", "words",
 )  # fmt: skip
 
 __all__ = [*_PUBLIC, "__version__"]

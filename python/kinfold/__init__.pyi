@@ -1,12 +1,16 @@
 from kinfold import (
+    aggregate as aggregate,
+    base as base,
     classify as classify,
     datasets as datasets,
     evaluate as evaluate,
     features as features,
+    gallery as gallery,
     graph as graph,
     images as images,
     index as index,
     io as io,
+    landmarks as landmarks,
     learn as learn,
     local as local,
     manifold as manifold,
@@ -14,6 +18,7 @@ from kinfold import (
     report as report,
     rerank as rerank,
     transform as transform,
+    words as words,
 )
 from kinfold.base.config import show_config as show_config
 from kinfold.base.errors import (

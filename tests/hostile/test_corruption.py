@@ -26,7 +26,7 @@ from hypothesis import given, settings, strategies as st
 @pytest.fixture
 def saved(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
     kind = request.param
-    if kind.startswith(("local", "gallery")):
+    if kind.startswith("gallery"):
         pytest.importorskip("cv2")
     if kind.startswith("features"):
         pytest.importorskip("torch")

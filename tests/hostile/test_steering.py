@@ -22,12 +22,11 @@ from verbs import VARIANTS
 
 EACH, DRAWN = 6, 20
 FUZZER = Path(__file__).parent / "fuzz.py"
-NEEDS_OPENCV = ("local", "gallery", "words", "bags", "asmk")
 
 
 def wrong(name: str, folder: Path, *budget: int, seconds: int) -> list[str]:
     """What a child finds wrong with mutants of a kind or variant."""
-    if name.startswith(NEEDS_OPENCV):
+    if name.startswith("gallery"):
         pytest.importorskip("cv2")
     if name.startswith("features"):
         pytest.importorskip("torch")

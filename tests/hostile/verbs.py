@@ -21,13 +21,13 @@ def grown(spec: str, d: int = 2, metric: str = "l2") -> Any:
 
 
 def _tree_of_words(**options: Any) -> Any:
-    from kinfold.local.words import VisualWords
+    from kinfold.words.words import VisualWords
 
     return VisualWords(8, branch=2, verbose=False, **options).fit(vectors())
 
 
 def _bag(**options: Any) -> Any:
-    from kinfold.local.bag_of_words import BagOfWords
+    from kinfold.words.bag_of_words import BagOfWords
 
     model = BagOfWords(_tree_of_words(), **options).fit(vectors())
     for at in range(3):
@@ -37,7 +37,7 @@ def _bag(**options: Any) -> Any:
 
 
 def _asmk(**options: Any) -> Any:
-    from kinfold.local.asmk import ASMK
+    from kinfold.words.asmk import ASMK
 
     model = ASMK(_tree_of_words(), **options).fit(vectors())
     model.add([vectors()[:9], vectors()[5:], vectors()[:0], vectors()[3:7]])
@@ -54,7 +54,7 @@ def _large_tree(scan: bool, dtype: str) -> Any:
 
 
 def _words_flat() -> Any:
-    from kinfold.local.words import VisualWords
+    from kinfold.words.words import VisualWords
 
     return VisualWords(5, verbose=False).fit(vectors())
 

@@ -27,7 +27,7 @@ def test_every_kind_has_a_tiny_instance() -> None:
 @pytest.mark.parametrize("mmap", [False, True])
 @pytest.mark.parametrize("kind", FACTORIES)
 def test_save_and_load_every_kind(kind: str, mmap: bool, tmp_path: Path) -> None:
-    if kind.startswith(("local", "gallery")):
+    if kind.startswith("gallery"):
         pytest.importorskip("cv2")
     if kind.startswith("features"):
         pytest.importorskip("torch")
@@ -54,7 +54,7 @@ def as_numpy(value: Any) -> Any:
 @pytest.mark.parametrize("kind", FACTORIES)
 def test_numpys_numbers_as_parameters(kind: str, tmp_path: Path) -> None:
     """They are saved as the numbers that they are: the same bytes."""
-    if kind.startswith(("local", "gallery")):
+    if kind.startswith("gallery"):
         pytest.importorskip("cv2")
     if kind.startswith("features"):
         pytest.importorskip("torch")

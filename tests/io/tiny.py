@@ -54,7 +54,7 @@ def extractor() -> Any:
 
 
 def vlad() -> Any:
-    from kinfold.local.vlad import VLAD
+    from kinfold.aggregate.vlad import VLAD
 
     return VLAD(2).fit(_random().random((8, 3)))
 
@@ -114,26 +114,26 @@ def proposed(spec: str) -> Any:
 
 
 def visual_words() -> Any:
-    from kinfold.local.words import VisualWords
+    from kinfold.words.words import VisualWords
 
     return VisualWords(4, branch=2, fingerprint="made up", verbose=False).fit(vectors())
 
 
 def t_embedding() -> Any:
-    from kinfold.local.t_embedding import TEmbedding
+    from kinfold.aggregate.t_embedding import TEmbedding
 
     x = np.concatenate([vectors(), 2 * vectors() ** 2])
     return TEmbedding(3, dim=3).fit(x, np.split(x, 10))
 
 
 def fisher() -> Any:
-    from kinfold.local.fisher import FisherVector
+    from kinfold.aggregate.fisher import FisherVector
 
     return FisherVector(2, iterations=2).fit(vectors())
 
 
 def asmk() -> Any:
-    from kinfold.local.asmk import ASMK
+    from kinfold.words.asmk import ASMK
 
     model = ASMK(visual_words(), binarize="median", multiple=2).fit(vectors())
     model.add([vectors()[:9], vectors()[5:], vectors()[:0]], ids=[4, 2, 9])
@@ -141,8 +141,8 @@ def asmk() -> Any:
 
 
 def bags() -> Any:
-    from kinfold.local.bag_of_words import BagOfWords
-    from kinfold.local.hamming_embedding import HammingEmbedding
+    from kinfold.words.bag_of_words import BagOfWords
+    from kinfold.words.hamming_embedding import HammingEmbedding
 
     model = BagOfWords(visual_words(), embedding=HammingEmbedding(), multiple=2).fit(vectors())
     model.add([vectors()[:9], vectors()[5:], vectors()[:0]], ids=[4, 2, 9])

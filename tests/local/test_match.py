@@ -145,7 +145,7 @@ def test_words_find_most_of_what_matching_finds_on_photos(shared: Path) -> None:
     from kinfold.images.decode import decode
     from kinfold.local.sift import SIFT, root_sift
     from kinfold.local.verify import project, verify
-    from kinfold.local.words import VisualWords
+    from kinfold.words.words import VisualWords
 
     folder = shared / "data" / "graf"
     query, photo = (

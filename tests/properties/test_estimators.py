@@ -34,20 +34,6 @@ def photos(d: int = D, seed: int = 0) -> list[Any]:
     return list(vectors(d, seed=seed).reshape(12, 5, d))
 
 
-def local(name: str) -> Callable[..., Any]:
-    def make(*given: Any, **options: Any) -> Any:
-        pytest.importorskip("cv2")
-        from kinfold.local.fisher import FisherVector
-        from kinfold.local.t_embedding import TEmbedding
-        from kinfold.local.vlad import VLAD
-        from kinfold.local.words import VisualWords
-
-        classes = (FisherVector, TEmbedding, VLAD, VisualWords)
-        return {cls.__name__: cls for cls in classes}[name](*given, **options)
-
-    return make
-
-
 # Of vectors, and of photos: how one is made, small.
 OF_VECTORS: dict[str, Callable[[], Any]] = {
     "PCA": lambda: kf.PCA(2),
@@ -59,13 +45,13 @@ OF_VECTORS: dict[str, Callable[[], Any]] = {
     "LaplacianEigenmaps": lambda: kf.LaplacianEigenmaps(2, n_neighbors=20),
     "LocallyLinearEmbedding": lambda: kf.LocallyLinearEmbedding(2, n_neighbors=20),
     "LocalPCA": lambda: kf.LocalPCA(1, n_cells=2),
-    "VisualWords": lambda: local("VisualWords")(4, verbose=False),
+    "VisualWords": lambda: kf.words.VisualWords(4, verbose=False),
     "KNNClassifier": lambda: kf.KNNClassifier(n_neighbors=3),
 }
 OF_PHOTOS: dict[str, Callable[[], Any]] = {
-    "VLAD": lambda: local("VLAD")(2),
-    "FisherVector": lambda: local("FisherVector")(2, iterations=2),
-    "TEmbedding": lambda: local("TEmbedding")(3),
+    "VLAD": lambda: kf.aggregate.VLAD(2),
+    "FisherVector": lambda: kf.aggregate.FisherVector(2, iterations=2),
+    "TEmbedding": lambda: kf.aggregate.TEmbedding(3),
     "NBNN": lambda: kf.NBNN(),
     "LocalNBNN": lambda: kf.LocalNBNN(),
 }
@@ -102,10 +88,8 @@ def fitted(name: str, **changed: Any) -> Any:
 
 
 def test_all_estimators_are_here() -> None:
-    rooms = ("transform", "quantize", "manifold", "local", "classify")
+    rooms = ("transform", "quantize", "manifold", "words", "aggregate", "classify")
     for room in rooms:
-        if room == "local":
-            pytest.importorskip("cv2")
         for target in catalogue(room).values():
             cls = resolve(target)
             assert not issubclass(cls, Estimator) or cls.__name__ in ALL

@@ -12,13 +12,13 @@ import numpy as np
 import pytest
 
 import kinfold as kf
+from kinfold.aggregate.fisher import FisherVector
+from kinfold.aggregate.vlad import VLAD
 from kinfold.index.coarse.kmeans import KMeansCells
 from kinfold.index.proposers.hash_tables import HashTables
-from kinfold.local.asmk import ASMK
-from kinfold.local.bag_of_words import BagOfWords
-from kinfold.local.fisher import FisherVector
-from kinfold.local.vlad import VLAD
-from kinfold.local.words import VisualWords
+from kinfold.words.asmk import ASMK
+from kinfold.words.bag_of_words import BagOfWords
+from kinfold.words.words import VisualWords
 
 IDS = np.arange(60)
 

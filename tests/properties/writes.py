@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 
 import kinfold as kf
-from kinfold.local.asmk import ASMK
-from kinfold.local.bag_of_words import BagOfWords
-from kinfold.local.hamming_embedding import HammingEmbedding
-from kinfold.local.words import VisualWords
+from kinfold.words.asmk import ASMK
+from kinfold.words.bag_of_words import BagOfWords
+from kinfold.words.hamming_embedding import HammingEmbedding
+from kinfold.words.words import VisualWords
 
 D = 4
 

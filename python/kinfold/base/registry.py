@@ -23,7 +23,8 @@ ROOMS = {
     "index.proposers": "index",
     "graph": "graph",
     "manifold": "manifold",
-    "local": "local",
+    "words": "local",
+    "aggregate": "local",
     "features": "features",
     "gallery": "gallery",
 }

@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kinfold.base.arrays import as_count
+from kinfold.base.bags import Bags, as_bags
 from kinfold.base.metrics import as_metric
-from kinfold.classify.bags import Bags, as_bags
 from kinfold.classify.estimator import nearest, trained
 from kinfold.classify.nbnn import METRICS, _Sums
 

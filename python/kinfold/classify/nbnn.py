@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from kinfold.base.bags import Bags, as_bags
 from kinfold.base.metrics import as_metric
-from kinfold.classify.bags import Bags, as_bags
 from kinfold.classify.estimator import Classifier, nearest, trained
 
 # A similarity makes no sum of squared distances.

@@ -9,12 +9,12 @@ import pytest
 
 pytest.importorskip("cv2")
 
+from kinfold.aggregate.vlad import VLAD
 from kinfold.base.errors import GalleryError
 from kinfold.gallery.engines.colour import ColourEngine
 from kinfold.gallery.segment import Segment
 from kinfold.gallery.settings import Settings
 from kinfold.local.colour import colour_vectors
-from kinfold.local.vlad import VLAD
 
 
 def test_what_is_compared_is_a_vlad_of_colours(rng, segment) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import ClassVar
 
 from kinfold.gallery.engines.inverted import ListsEngine
-from kinfold.local.asmk import ASMK
+from kinfold.words.asmk import ASMK
 
 
 class ASMKEngine(ListsEngine):

@@ -63,7 +63,7 @@ class VectorEngine(Engine, Protocol):
 
 
 class Lists(Protocol):
-    """Photos in an inverted file: ``local.ASMK``, ``local.BagOfWords``."""
+    """Photos in an inverted file: ``words.ASMK``, ``words.BagOfWords``."""
 
     kind: ClassVar[str]
 

@@ -6,9 +6,9 @@ from typing import ClassVar
 
 from kinfold.gallery.engines.base import Lists
 from kinfold.gallery.engines.inverted import ListsEngine
-from kinfold.local.bag_of_words import BagOfWords
-from kinfold.local.hamming_embedding import HammingEmbedding
-from kinfold.local.words import VisualWords
+from kinfold.words.bag_of_words import BagOfWords
+from kinfold.words.hamming_embedding import HammingEmbedding
+from kinfold.words.words import VisualWords
 
 
 class BoWEngine(ListsEngine):

@@ -7,6 +7,7 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
+from kinfold.aggregate.vlad import VLAD
 from kinfold.base.arrays import Vectors
 from kinfold.base.errors import GalleryError
 from kinfold.base.local_features import LocalFeatures
@@ -15,7 +16,6 @@ from kinfold.gallery.engines.pooled import PooledEngine
 from kinfold.gallery.segment import Segment
 from kinfold.gallery.settings import Settings
 from kinfold.local.colour import colour_vectors
-from kinfold.local.vlad import VLAD
 
 # Colours that a codebook is learnt on, for each codeword.
 _PER_CODEWORD = 300

@@ -16,7 +16,7 @@ from kinfold.gallery.engines.base import Lists, most_words, sample_descriptors, 
 from kinfold.gallery.segment import Segment
 from kinfold.gallery.settings import Settings
 from kinfold.local.sift import root_sift
-from kinfold.local.words import VisualWords
+from kinfold.words.words import VisualWords
 
 # Descriptors that the words are learnt on, for each word.
 _PER_WORD = 40

@@ -25,7 +25,7 @@ from kinfold.transform.pca import PCA
 
 
 class Pooling(Protocol):
-    """Sets of local descriptors to one vector each: ``local.VLAD``, ``local.TEmbedding``."""
+    """Sets of local descriptors to one vector each: ``aggregate.VLAD``, ``aggregate.TEmbedding``."""
 
     def transform(self, photos: Any) -> Vectors:
         """A vector for each photo, which is given as its local descriptors (n_i, d)."""

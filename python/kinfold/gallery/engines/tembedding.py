@@ -6,13 +6,13 @@ from typing import ClassVar
 
 import numpy as np
 
+from kinfold.aggregate.t_embedding import TEmbedding
 from kinfold.base.errors import GalleryError
 from kinfold.gallery.engines.base import sample_descriptors
 from kinfold.gallery.engines.pooled import PooledEngine
 from kinfold.gallery.segment import Segment
 from kinfold.gallery.settings import Settings
 from kinfold.local.sift import root_sift
-from kinfold.local.t_embedding import TEmbedding
 
 # Descriptors that the embedding is learnt on, and those for each centroid: it whitens in as many times 128 dimensions.
 _LEARNT = 100_000

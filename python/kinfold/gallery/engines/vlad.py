@@ -6,12 +6,12 @@ from typing import ClassVar
 
 import numpy as np
 
+from kinfold.aggregate.vlad import VLAD
 from kinfold.gallery.engines.base import most_words, sample_descriptors
 from kinfold.gallery.engines.pooled import PooledEngine
 from kinfold.gallery.segment import Segment
 from kinfold.gallery.settings import Settings
 from kinfold.local.sift import root_sift
-from kinfold.local.vlad import VLAD
 
 # Descriptors that a codebook is learnt on, for each codeword.
 _PER_CODEWORD = 1000

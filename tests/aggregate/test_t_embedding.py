@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import kinfold as kf
-from kinfold.local.t_embedding import TEmbedding, democratic_weights
+from kinfold.aggregate.t_embedding import TEmbedding, democratic_weights
 
 
 def fitted(rng: np.random.Generator, **choices) -> tuple[TEmbedding, np.ndarray]:

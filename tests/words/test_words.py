@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import kinfold as kf
-from kinfold.local.words import VisualWords
+from kinfold.words.words import VisualWords
 
 
 def learnt(rng: np.random.Generator, **choices) -> tuple[VisualWords, np.ndarray]:

@@ -35,8 +35,8 @@ from kinfold.base.state import (
     take_param,
 )
 from kinfold.index.base import filter_rows
-from kinfold.local.hamming_embedding import HammingEmbedding
-from kinfold.local.postings import (
+from kinfold.words.hamming_embedding import HammingEmbedding
+from kinfold.words.postings import (
     MOST_PHOTOS,
     Segment,
     compacted,
@@ -46,7 +46,7 @@ from kinfold.local.postings import (
     settled,
     to_arrays,
 )
-from kinfold.local.words import VisualWords, as_sigma
+from kinfold.words.words import VisualWords, as_sigma
 
 SCORINGS = ("cosine", "l1", "intersection")
 TERMS = ("count", "root", "one")

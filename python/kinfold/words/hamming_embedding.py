@@ -13,8 +13,8 @@ from kinfold.base.arrays import Ids, Vectors, as_choice, as_count
 from kinfold.base.errors import FileFormatError, NotTrainedError
 from kinfold.base.random import generator
 from kinfold.base.state import JSON, Arrays, Restorable, check_only, take, take_param
-from kinfold.local.words import VisualWords, as_sigma
 from kinfold.transform.rotation import Rotation
+from kinfold.words.words import VisualWords, as_sigma
 
 BITS = 64
 WEIGHTS = ("gaussian", "linear", "none")

@@ -8,12 +8,13 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
+from kinfold.aggregate.aggregation import Aggregation
 from kinfold.base.arrays import Vectors, as_choice, as_count, as_number, as_vectors
+from kinfold.base.bags import are_photos, as_descriptors
 from kinfold.base.errors import FileFormatError
 from kinfold.base.estimator import not_trained
 from kinfold.base.random import generator
 from kinfold.base.state import JSON, Arrays, check_only, take, take_param
-from kinfold.local.photos import Aggregation, are_photos, as_descriptors
 from kinfold.quantize.kmeans import KMeans
 from kinfold.transform.eigen import leading
 

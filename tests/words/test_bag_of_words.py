@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 import kinfold as kf
-from kinfold.local.bag_of_words import SCORINGS, TERMS, BagOfWords
-from kinfold.local.hamming_embedding import HammingEmbedding
-from kinfold.local.words import VisualWords
+from kinfold.words.bag_of_words import SCORINGS, TERMS, BagOfWords
+from kinfold.words.hamming_embedding import HammingEmbedding
+from kinfold.words.words import VisualWords
 
 K, D, PHOTOS = 24, 12, 40
 

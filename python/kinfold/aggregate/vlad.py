@@ -8,10 +8,11 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
+from kinfold.aggregate.aggregation import Aggregation
 from kinfold.base.arrays import Vectors, as_count, as_number, as_vectors
+from kinfold.base.bags import as_descriptors
 from kinfold.base.estimator import not_trained
 from kinfold.base.state import JSON, Arrays, check_only, take, take_param
-from kinfold.local.photos import Aggregation, as_descriptors
 from kinfold.quantize.kmeans import KMeans, assign
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import kinfold as kf
-from kinfold.local.vlad import VLAD
+from kinfold.aggregate.vlad import VLAD
 
 
 def by_loop(

@@ -10,9 +10,9 @@ import pytest
 
 import kinfold as kf
 from kinfold import _core
-from kinfold.local import asmk, inverted_file
-from kinfold.local.asmk import ASMK
-from kinfold.local.words import VisualWords
+from kinfold.words import asmk, inverted_file
+from kinfold.words.asmk import ASMK
+from kinfold.words.words import VisualWords
 
 
 def photos_of(rng: np.random.Generator, count: int, d: int) -> list[np.ndarray]:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import kinfold as kf
-from kinfold.local.fisher import FisherVector
+from kinfold.aggregate.fisher import FisherVector
 
 
 def fitted(rng: np.random.Generator, **choices) -> tuple[FisherVector, np.ndarray]:

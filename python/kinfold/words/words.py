@@ -11,13 +11,13 @@ from numpy.typing import NDArray
 
 from kinfold import _core
 from kinfold.base.arrays import Ids, Vectors, as_count, as_number, as_vectors, read_only
+from kinfold.base.bags import as_descriptors
 from kinfold.base.errors import FileFormatError
 from kinfold.base.estimator import Transformer, not_trained
 from kinfold.base.state import JSON, Arrays, check_only, take, take_param
 from kinfold.index.candidates import CandidateIndex
 from kinfold.index.flat import FlatIndex
 from kinfold.index.proposers.kd_forest import KDForest
-from kinfold.local.photos import as_descriptors
 from kinfold.quantize.kmeans import KMeans, assign, centroid_distances, warn_of_few
 
 _TREES = 8

@@ -35,9 +35,9 @@ from kinfold.base.state import (
     take,
     take_param,
 )
-from kinfold.local.inverted_file import Held, InvertedFile, Rule
-from kinfold.local.words import VisualWords
 from kinfold.transform.rotation import Rotation
+from kinfold.words.inverted_file import Held, InvertedFile, Rule
+from kinfold.words.words import VisualWords
 
 BINARIZE = ("zero", "median", "none")
 # Fewer residuals than this tell nothing of a word's median.

@@ -41,3 +41,14 @@ def as_bags(X: Any, *, dim: int | None = None) -> Bags:
     parts = [np.empty((0, dim), np.float32) if bag is None else bag for bag in bags]
     owner = np.repeat(np.arange(len(parts)), [len(part) for part in parts]).astype(np.int64)
     return Bags(np.concatenate(parts), owner, len(parts))
+
+
+def are_photos(x: Any) -> bool:
+    """Whether these are arrays (n_i, d), one a photo, not descriptors (n, d)."""
+    several = isinstance(x, (list, tuple)) or (isinstance(x, np.ndarray) and x.dtype.kind == "O")
+    return np.ndim(x) == 3 if not several else any(np.ndim(photo) == 2 for photo in x)
+
+
+def as_descriptors(x: Any, name: str) -> Vectors:
+    """Local descriptors (n, d); those of photos, arrays (n_i, d), are put together."""
+    return as_bags(list(x)).vectors if are_photos(x) else as_vectors(x, name)
