@@ -167,11 +167,14 @@ FLOORS = {
     "kernels": ("simd",),
     "scan": ("core", "simd", "kernels"),
     "tree": ("core", "simd", "kernels"),
+    "words": ("core", "simd", "kernels"),
     "quantize": ("core", "simd", "kernels", "scan"),
+    "candidates": ("core", "simd", "kernels", "scan"),
+    "neighbours": ("core", "simd", "kernels", "scan"),
     "graph": ("core", "simd", "kernels"),
     "geometry": ("core", "simd", "kernels"),
-    "bind": ("core", "simd", "kernels", "scan", "tree", "quantize", "graph", "geometry"),
 }
+FLOORS["bind"] = tuple(FLOORS)
 # The dispatcher holds the tables of kernels: the one look upstairs.
 EXCEPTIONS = {("cpp/simd/dispatch.cpp", "kernels/table.h")}
 KERNEL_SYSTEM_HEADERS = {"cstddef", "cstdint", "immintrin.h", "arm_neon.h"}

@@ -73,7 +73,7 @@ def drawn(share: np.ndarray, counts: np.ndarray, n: int, seed: int, signed: bool
             words, photos = np.repeat(words, often), np.repeat(photos, often)
             often = np.repeat(often, often)
             signatures = random.integers(1 << 63, size=len(words), dtype=np.uint64)
-        lists.append(_core.scan.pack_postings(words, photos, often, signatures))
+        lists.append(_core.words.pack_postings(words, photos, often, signatures))
     return joined(np.arange(n) + seed * MOST_PHOTOS, lists)
 
 

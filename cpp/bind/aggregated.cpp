@@ -1,6 +1,6 @@
 // Aggregated residuals and their inverted file over arrays that Python owns.
 
-#include "scan/aggregated.h"
+#include "words/aggregated.h"
 
 #include <algorithm>
 #include <memory>
@@ -16,12 +16,12 @@ namespace {
 struct BoundPhotos {
   std::vector<py::object> keep;
   std::size_t words = 0;
-  scan::ByPhoto photos;
+  words::ByPhoto photos;
 };
 
 struct BoundWords {
   std::vector<py::object> keep;
-  scan::ByWord lists;
+  words::ByWord lists;
 };
 
 // starts[0] = 0, rising to n.
@@ -37,7 +37,7 @@ void check_rising(const Array<std::int64_t>& starts, std::size_t n) {
 // Parts in groups, each part with an item below `items`.
 struct Groups {
   std::size_t count = 0;
-  scan::PartShape shape;
+  words::PartShape shape;
   const std::int64_t* starts = nullptr;
   const std::uint32_t* item = nullptr;
   const void* parts = nullptr;
@@ -99,7 +99,7 @@ void check_alike(const BoundWords& lists, const BoundPhotos& photos) {
 }
 
 // An array of n parts.
-py::array parts_array(std::size_t n, scan::PartShape shape) {
+py::array parts_array(std::size_t n, words::PartShape shape) {
   const auto count = static_cast<py::ssize_t>(n);
   if (shape.width) return Array<std::uint64_t>({count, static_cast<py::ssize_t>(shape.width)});
   return Array<float>({count, static_cast<py::ssize_t>(shape.d)});
@@ -121,7 +121,7 @@ py::tuple aggregate(const py::object& x, const py::object& starts, const py::obj
             "words: out of range");
   std::vector<py::object> keep;
   const std::size_t d = cols(vectors);
-  const scan::Assigned given{
+  const words::Assigned given{
       rows(first) - 1,
       d,
       cols(word),
@@ -131,12 +131,12 @@ py::tuple aggregate(const py::object& x, const py::object& starts, const py::obj
       word.data(),
       books.data(),
       data_of<float>(limits, "limits", 2, checked_mul(rows(books), d), keep)};
-  scan::PartShape shape;
+  words::PartShape shape;
   (signs ? shape.width : shape.d) = signs ? (d + 63) / 64 : d;
-  scan::Aggregates found;
+  words::Aggregates found;
   {
     py::gil_scoped_release release;
-    found = scan::aggregate(given, shape, threads);
+    found = words::aggregate(given, shape, threads);
   }
   py::array parts = parts_array(found.word.size(), shape);
   std::copy(found.parts.begin(), found.parts.end(),
@@ -148,18 +148,18 @@ py::tuple aggregate(const py::object& x, const py::object& starts, const py::obj
 
 py::tuple merged(const BoundWords& self, const BoundPhotos& more, const py::object& number) {
   check_alike(self, more);
-  const scan::ByWord& l = self.lists;
+  const words::ByWord& l = self.lists;
   const auto called = expect<std::uint32_t>(number, "number", 1);
   require(rows(called) == l.photos + more.photos.photos, "number: expected one a photo");
   std::uint32_t kept = 0;
   for (std::size_t p = 0; p < rows(called); ++p)
-    if (called.data()[p] != scan::dropped_photo)
+    if (called.data()[p] != words::dropped_photo)
       require(called.data()[p] == kept++, "number: expected 0, 1, ... for those that are kept");
   Array<std::int64_t> starts(static_cast<py::ssize_t>(l.words + 1));
   std::int64_t* to_starts = starts.mutable_data();
   {
     py::gil_scoped_release release;
-    scan::merged_starts(l, more.photos, called.data(), to_starts);
+    words::merged_starts(l, more.photos, called.data(), to_starts);
   }
   const auto n = static_cast<std::size_t>(to_starts[l.words]);
   Array<std::uint32_t> photo(static_cast<py::ssize_t>(n));
@@ -168,13 +168,13 @@ py::tuple merged(const BoundWords& self, const BoundPhotos& more, const py::obje
   void* to_parts = parts.mutable_data();
   {
     py::gil_scoped_release release;
-    scan::merge(l, more.photos, called.data(), to_starts, to_photo, to_parts);
+    words::merge(l, more.photos, called.data(), to_starts, to_photo, to_parts);
   }
   return py::make_tuple(starts, photo, parts);
 }
 
 py::tuple photo_by_photo(const BoundWords& self) {
-  const scan::ByWord& l = self.lists;
+  const words::ByWord& l = self.lists;
   Array<std::int64_t> starts(static_cast<py::ssize_t>(l.photos + 1));
   Array<std::uint32_t> word(static_cast<py::ssize_t>(l.size()));
   py::array parts = parts_array(l.size(), l.shape);
@@ -183,7 +183,7 @@ py::tuple photo_by_photo(const BoundWords& self) {
   void* to_parts = parts.mutable_data();
   {
     py::gil_scoped_release release;
-    scan::by_photo(l, to_starts, to_word, to_parts);
+    words::by_photo(l, to_starts, to_word, to_parts);
   }
   return py::make_tuple(starts, word, parts);
 }
@@ -198,7 +198,7 @@ Array<std::int64_t> holders(const BoundWords& self, const BoundPhotos& more,
   std::int64_t* to = out.mutable_data();
   py::gil_scoped_release release;
   std::fill_n(to, self.lists.words, std::int64_t{0});
-  scan::count_holders(self.lists, more.photos, living, to);
+  words::count_holders(self.lists, more.photos, living, to);
   return out;
 }
 
@@ -214,7 +214,7 @@ Array<double> totals(const BoundPhotos& self, const py::object& weights) {
   double* to = out.mutable_data();
   py::gil_scoped_release release;
   std::fill_n(to, self.photos.photos, 0.0);
-  scan::total_weights(self.photos, of.data(), to);
+  words::total_weights(self.photos, of.data(), to);
   return out;
 }
 
@@ -226,15 +226,15 @@ Array<double> all_totals(const BoundWords& self, const BoundPhotos& more,
   double* to = out.mutable_data();
   py::gil_scoped_release release;
   std::fill_n(to, self.lists.photos + more.photos.photos, 0.0);
-  scan::total_weights(self.lists, of.data(), to);
-  scan::total_weights(more.photos, of.data(), to + self.lists.photos);
+  words::total_weights(self.lists, of.data(), to);
+  words::total_weights(more.photos, of.data(), to + self.lists.photos);
   return out;
 }
 
 // What all_scores and best_scores are asked.
 struct Asked {
   std::vector<py::object> keep;
-  scan::Scored given;
+  words::Scored given;
 
   Asked(const BoundWords& self, const BoundPhotos& more, const BoundPhotos& queries,
         const py::object& weights, const py::object& table, float alpha, float tau,
@@ -271,7 +271,7 @@ Array<float> scores(const BoundWords& self, const BoundPhotos& more, const Bound
                                             static_cast<py::ssize_t>(asked.given.photos())});
   float* to = out.mutable_data();
   py::gil_scoped_release release;
-  scan::all_scores(asked.given, threads, to);
+  words::all_scores(asked.given, threads, to);
   return out;
 }
 
@@ -292,7 +292,7 @@ py::tuple best(const BoundWords& self, const BoundPhotos& more, const BoundPhoto
   std::int64_t* to_ids = found.mutable_data();
   {
     py::gil_scoped_release release;
-    scan::best_scores(asked.given, known, living, k, threads, to, to_ids);
+    words::best_scores(asked.given, known, living, k, threads, to, to_ids);
   }
   return py::make_tuple(distances, found);
 }

@@ -40,15 +40,15 @@ inline void require(bool condition, const char* message) {
 }
 
 // The k best of each query, to be filled by a search: distances and ids, (queries, k).
-template <class T = float>
+template <class T = float, class Id = std::int64_t>
 struct Nearest {
   Nearest(std::size_t queries, std::size_t k) : Nearest(shape(queries, k)) {}
 
   Array<T> distances;
-  Array<std::int64_t> ids;
+  Array<Id> ids;
   // Taken while the interpreter's lock is held.
   T* distance;
-  std::int64_t* id;
+  Id* id;
 
  private:
   explicit Nearest(const std::vector<py::ssize_t>& shape)

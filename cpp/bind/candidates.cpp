@@ -1,42 +1,42 @@
 // Search among proposed rows, over arrays that Python owns: randomized k-d trees, hash tables.
 
-#include "scan/candidates.h"
+#include "candidates/candidates.h"
 
 #include <algorithm>
 #include <memory>
 
 #include "bind/registry.h"
 #include "bind/stored.h"
+#include "candidates/hash_tables.h"
+#include "candidates/kd_forest.h"
 #include "core/checked.h"
-#include "scan/hash_tables.h"
-#include "scan/kd_forest.h"
 
 namespace kf::bind {
 namespace {
 
-static_assert(sizeof(scan::Node) == 16);
+static_assert(sizeof(candidates::Node) == 16);
 
 struct BoundStructure {
   std::vector<py::object> keep;
   std::vector<std::size_t> rows;  // of each segment
-  std::unique_ptr<scan::Structure> structure;
+  std::unique_ptr<candidates::Structure> structure;
 };
 
 struct BoundScan {
   std::vector<py::object> keep;
   std::vector<std::size_t> rows;
   std::size_t keys = 0;
-  std::unique_ptr<scan::CandidateScan> scan;
+  std::unique_ptr<candidates::CandidateScan> scan;
 };
 
 // Throws unless the nodes are one tree, depth first, whose leaves part n rows between them. That
 // each child lies behind its parent is not enough: two ways to one node, again and again, are paths
 // without number.
-void check_tree(const scan::Node* nodes, std::int64_t count, std::size_t d, std::size_t n) {
+void check_tree(const candidates::Node* nodes, std::int64_t count, std::size_t d, std::size_t n) {
   std::vector<std::int64_t> right;  // children that wait for the left halves to end
   std::int64_t row = 0;
   for (std::int64_t i = 0; i < count; ++i) {
-    const scan::Node& node = nodes[i];
+    const candidates::Node& node = nodes[i];
     if (node.dimension >= 0) {
       require(static_cast<std::size_t>(node.dimension) < d && node.link > i + 1,
               "nodes: expected each before those below it");
@@ -56,18 +56,18 @@ void check_tree(const scan::Node* nodes, std::int64_t count, std::size_t d, std:
 // A segment is (nodes int32 (N, 4), roots int64 (trees,), order uint32 (trees, n)).
 std::unique_ptr<BoundStructure> forests(std::size_t d, const py::list& segments) {
   auto bound = std::make_unique<BoundStructure>();
-  std::vector<scan::Forest> parts;
+  std::vector<candidates::Forest> parts;
   for (const py::handle& item : segments) {
     const auto fields = py::cast<py::tuple>(item);
     require(fields.size() == 3, "segments: expected tuples of three");
     const auto nodes = expect<std::int32_t>(fields[0], "nodes", 2);
     const auto roots = expect<std::int64_t>(fields[1], "roots", 1);
     const auto order = expect<std::uint32_t>(fields[2], "order", 2);
-    scan::Forest forest;
+    candidates::Forest forest;
     forest.trees = rows(order);
     forest.n = cols(order);
     require(cols(nodes) == 4 && rows(roots) == forest.trees, "roots: expected one for each tree");
-    forest.nodes = reinterpret_cast<const scan::Node*>(nodes.data());
+    forest.nodes = reinterpret_cast<const candidates::Node*>(nodes.data());
     forest.roots = roots.data();
     forest.order = order.data();
     for (std::size_t t = 0; t < forest.trees; ++t) {
@@ -84,7 +84,7 @@ std::unique_ptr<BoundStructure> forests(std::size_t d, const py::list& segments)
     bound->rows.push_back(forest.n);
     parts.push_back(forest);
   }
-  bound->structure = std::make_unique<scan::Forests>(std::move(parts));
+  bound->structure = std::make_unique<candidates::Forests>(std::move(parts));
   return bound;
 }
 
@@ -93,7 +93,7 @@ std::unique_ptr<BoundStructure> hash_tables(std::size_t tables, std::size_t bits
                                             const py::list& segments) {
   require(tables > 0 && bits > 0 && bits <= 24, "bits: expected from 1 to 24");
   auto bound = std::make_unique<BoundStructure>();
-  std::vector<scan::HashTables> parts;
+  std::vector<candidates::HashTables> parts;
   for (const py::handle& item : segments) {
     const auto fields = py::cast<py::tuple>(item);
     require(fields.size() == 2, "segments: expected pairs");
@@ -114,7 +114,7 @@ std::unique_ptr<BoundStructure> hash_tables(std::size_t tables, std::size_t bits
     bound->rows.push_back(n);
     parts.push_back({n, starts.data(), order.data()});
   }
-  bound->structure = std::make_unique<scan::HashStructure>(tables, bits, std::move(parts));
+  bound->structure = std::make_unique<candidates::HashStructure>(tables, bits, std::move(parts));
   return bound;
 }
 
@@ -127,13 +127,13 @@ std::unique_ptr<BoundScan> make_scan(const BoundRaw& raw, const py::object& stru
   const py::object raw_object = py::cast(&raw);
   const std::size_t d = raw.codec.d;
   const std::vector<float>& centre = raw.codec.coder.centre();
-  std::vector<scan::CandidateSegment> parts;
+  std::vector<candidates::CandidateSegment> parts;
   for (const py::handle& item : segments) {
     const auto fields = py::cast<py::tuple>(item);
     require(fields.size() == 7, "segments: expected tuples of seven");
     const auto ids = expect<std::int64_t>(fields[0], "ids", 1);
     const auto codes = expect<std::uint8_t>(fields[3], "codes", 2);
-    scan::CandidateSegment s;
+    candidates::CandidateSegment s;
     s.n = rows(ids);
     s.ids = data_of<std::int64_t>(fields[0], "ids", 1, s.n, bound->keep);
     s.alive = data_of<std::uint8_t>(fields[1], "alive", 1, s.n, bound->keep);
@@ -164,7 +164,7 @@ std::unique_ptr<BoundScan> make_scan(const BoundRaw& raw, const py::object& stru
   bound->keep.push_back(structure);
   bound->keep.push_back(raw_object);
   bound->keys = of.structure->keys();
-  bound->scan = std::make_unique<scan::CandidateScan>(
+  bound->scan = std::make_unique<candidates::CandidateScan>(
       raw.codec.metric, raw.codec.coder, *of.structure, std::move(parts), largest_norm);
   return bound;
 }
@@ -173,7 +173,7 @@ struct Inputs {
   Array<float> queries;
   std::vector<py::object> keep;
   std::vector<const std::uint8_t*> masks;
-  scan::CandidateQuery query;
+  candidates::CandidateQuery query;
 
   Inputs(const BoundScan& scan, const py::object& vectors, const py::object& keys,
          std::size_t checks, std::size_t threads, const py::object& admitted)
@@ -186,7 +186,7 @@ struct Inputs {
   }
 };
 
-py::dict statistics(const scan::CandidateStats& stats) {
+py::dict statistics(const candidates::CandidateStats& stats) {
   py::dict out;
   out["rows"] = stats.rows;
   out["scored"] = stats.scored;
@@ -213,10 +213,10 @@ void register_candidates(py::module_ m) {
         require(n < (std::size_t{1} << 31), "vectors: expected fewer than 2^31");
         Array<std::uint32_t> order({static_cast<py::ssize_t>(trees), static_cast<py::ssize_t>(n)});
         std::uint32_t* rows_of = order.mutable_data();
-        std::vector<std::vector<scan::Node>> built;
+        std::vector<std::vector<candidates::Node>> built;
         {
           py::gil_scoped_release release;
-          built = scan::build_forest(stored, n, trees, leaf, among, seed, rows_of);
+          built = candidates::build_forest(stored, n, trees, leaf, among, seed, rows_of);
         }
         Array<std::int64_t> roots(static_cast<py::ssize_t>(trees));
         std::size_t total = 0;
@@ -225,7 +225,7 @@ void register_candidates(py::module_ m) {
           total += built[t].size();
         }
         Array<std::int32_t> nodes({static_cast<py::ssize_t>(total), py::ssize_t{4}});
-        auto* out = reinterpret_cast<scan::Node*>(nodes.mutable_data());
+        auto* out = reinterpret_cast<candidates::Node*>(nodes.mutable_data());
         for (const auto& of : built) out = std::copy(of.begin(), of.end(), out);
         return py::make_tuple(nodes, roots, order);
       },
@@ -242,7 +242,7 @@ void register_candidates(py::module_ m) {
              std::size_t k, std::size_t checks, std::size_t threads, const py::object& admitted) {
             const Inputs in(self, queries, keys, checks, threads, admitted);
             const Nearest found(in.query.n, k);
-            scan::CandidateStats stats;
+            candidates::CandidateStats stats;
             {
               py::gil_scoped_release release;
               stats = self.scan->search(in.query, k, found.distance, found.id);
@@ -257,7 +257,7 @@ void register_candidates(py::module_ m) {
              std::size_t checks, std::size_t threads, const py::object& admitted) {
             const Inputs in(self, queries, keys, checks, threads, admitted);
             std::vector<std::vector<Neighbour>> lists;
-            scan::CandidateStats stats;
+            candidates::CandidateStats stats;
             {
               py::gil_scoped_release release;
               stats = self.scan->range(in.query, radius, lists);

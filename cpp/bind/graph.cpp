@@ -12,11 +12,8 @@
 #include "graph/shortest_paths.h"
 #include "graph/sliced.h"
 #include "graph/symmetrize.h"
-#include "scan/nn_descent.h"
 
 namespace kf::bind {
-
-void register_manifold(py::module_& m);  // manifold.cpp: the rest of this room
 
 namespace {
 
@@ -182,28 +179,6 @@ double modularity(const py::object& starts, const py::object& neighbours, const 
               [&](const graph::Csr& csr) { return graph::modularity(csr, of, resolution); });
 }
 
-py::tuple nn_descent(const py::object& x, const std::string& metric, std::size_t k,
-                     std::uint64_t seed, std::size_t probes, std::size_t sample, double recall,
-                     std::size_t rounds, double least_change) {
-  const auto v = expect<float>(x, "x", 2);
-  require(cols(v) > 0 && k > 0, "x: expected at least one dimension, k at least 1");
-  require(metric == "l2" || metric == "ip", "metric: expected l2 or ip");
-  require(sample > 0, "sample: expected at least 1");
-  const auto width = static_cast<py::ssize_t>(k);
-  Array<float> distances({v.shape(0), width});
-  Array<std::int32_t> ids({v.shape(0), width});
-  float* d = distances.mutable_data();
-  std::int32_t* i = ids.mutable_data();
-  std::size_t taken = 0;
-  {
-    const py::gil_scoped_release release;
-    taken = scan::nn_descent(v.data(), rows(v), cols(v),
-                             metric == "l2" ? scan::Metric::l2 : scan::Metric::inner_product, k,
-                             {seed, probes, sample, recall, rounds, least_change}, d, i);
-  }
-  return py::make_tuple(distances, ids, taken);
-}
-
 }  // namespace
 
 void register_graph(py::module_ m) {
@@ -230,18 +205,12 @@ void register_graph(py::module_ m) {
   m.def("path", &path, py::arg("starts"), py::arg("neighbours"), py::arg("weights"),
         py::arg("source_ids"), py::arg("source_weights"), py::arg("target"), py::arg("kind"),
         py::arg("gamma"));
-  const scan::DescentOptions usual;
-  m.def("nn_descent", &nn_descent, py::arg("x"), py::arg("metric"), py::arg("k"), py::arg("seed"),
-        py::arg("probes") = usual.probes, py::arg("sample") = usual.sample,
-        py::arg("recall") = usual.recall, py::arg("rounds") = usual.rounds,
-        py::arg("least_change") = usual.least_change);
   m.def("components", &components, py::arg("starts"), py::arg("neighbours"), py::arg("weights"),
         py::arg("least"));
   m.def("communities", &communities, py::arg("starts"), py::arg("neighbours"), py::arg("weights"),
         py::arg("resolution"), py::arg("seed"));
   m.def("modularity", &modularity, py::arg("starts"), py::arg("neighbours"), py::arg("weights"),
         py::arg("labels"), py::arg("resolution"));
-  register_manifold(m);
 }
 
 }  // namespace kf::bind

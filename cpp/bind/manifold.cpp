@@ -5,6 +5,7 @@
 #include <memory>
 
 #include "bind/arrays.h"
+#include "bind/registry.h"
 #include "graph/csr.h"
 #include "graph/geodesics.h"
 #include "graph/symmetric.h"
@@ -114,7 +115,7 @@ class Symmetric {
 
 }  // namespace
 
-void register_manifold(py::module_& m) {
+void register_manifold(py::module_ m) {
   m.def("geodesics", &geodesics, py::arg("starts"), py::arg("neighbours"), py::arg("lengths"),
         py::arg("side_starts"), py::arg("side_ids"), py::arg("side_values"));
   py::class_<Symmetric>(m, "Symmetric")

@@ -10,13 +10,18 @@ PYBIND11_MODULE(_core, m, pybind11::mod_gil_not_used()) {
   pybind11::module_ scan = m.def_submodule("scan", "Exhaustive scans, and scans of lists.");
   kf::bind::register_scan(scan);
   kf::bind::register_cells(scan);
-  kf::bind::register_candidates(scan);
   kf::bind::register_hamming(scan);
   kf::bind::register_regions(scan);
-  kf::bind::register_postings(scan);
-  kf::bind::register_aggregated(scan);
+  kf::bind::register_candidates(
+      m.def_submodule("candidates", "Search among rows that a structure proposes."));
+  kf::bind::register_neighbours(m.def_submodule("neighbours", "Neighbour lists of a set."));
+  pybind11::module_ words =
+      m.def_submodule("words", "Inverted files of photos: bags of words and aggregates.");
+  kf::bind::register_postings(words);
+  kf::bind::register_aggregated(words);
   kf::bind::register_tree(m.def_submodule("tree", "Trees over points of few dimensions."));
   kf::bind::register_quantize(m.def_submodule("quantize", "Clustering and codes."));
   kf::bind::register_graph(m.def_submodule("graph", "Sparse neighbour graphs."));
+  kf::bind::register_manifold(m.def_submodule("manifold", "Geodesics and symmetric matrices."));
   kf::bind::register_geometry(m.def_submodule("geometry", "Spatial verification."));
 }

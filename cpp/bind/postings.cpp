@@ -1,6 +1,6 @@
 // Compressed posting lists over arrays that Python owns.
 
-#include "scan/postings.h"
+#include "words/postings.h"
 
 #include <algorithm>
 #include <memory>
@@ -16,7 +16,7 @@ namespace {
 
 struct BoundPostings {
   std::vector<py::object> keep;
-  scan::Postings lists;
+  words::Postings lists;
 };
 
 std::unique_ptr<BoundPostings> make_postings(std::size_t photos, const py::object& words,
@@ -24,8 +24,8 @@ std::unique_ptr<BoundPostings> make_postings(std::size_t photos, const py::objec
                                              const py::object& bytes,
                                              const py::object& signatures) {
   auto bound = std::make_unique<BoundPostings>();
-  scan::Postings& l = bound->lists;
-  require(photos <= scan::posting_rows, "photos: too many for one segment");
+  words::Postings& l = bound->lists;
+  require(photos <= words::posting_rows, "photos: too many for one segment");
   const auto names = expect<std::uint32_t>(words, "words", 1);
   l.rows = photos;
   l.lists = rows(names);
@@ -40,10 +40,10 @@ std::unique_ptr<BoundPostings> make_postings(std::size_t photos, const py::objec
   }
   for (std::size_t i = 1; i < l.lists; ++i)
     require(l.words[i - 1] < l.words[i], "words: expected to ascend");
-  l.bytes =
-      data_of<std::uint8_t>(bytes, "bytes", 1, l.offsets[l.lists] + scan::posting_pad, bound->keep);
+  l.bytes = data_of<std::uint8_t>(bytes, "bytes", 1, l.offsets[l.lists] + words::posting_pad,
+                                  bound->keep);
   l.signatures = data_of<std::uint64_t>(signatures, "signatures", 1,
-                                        l.starts[l.lists] + scan::signature_pad, bound->keep);
+                                        l.starts[l.lists] + words::signature_pad, bound->keep);
   require(l.bytes, "bytes: expected an array");
   return bound;
 }
@@ -54,24 +54,24 @@ Array<T> as_array(const std::vector<T>& values) {
 }
 
 // words, starts, offsets, bytes, signatures or None.
-py::tuple as_tuple(const scan::PackedPostings& packed, bool signatures) {
+py::tuple as_tuple(const words::PackedPostings& packed, bool signatures) {
   return py::make_tuple(as_array(packed.words), as_array(packed.starts), as_array(packed.offsets),
                         as_array(packed.bytes),
                         signatures ? py::object(as_array(packed.signatures)) : py::none());
 }
 
-scan::PostingRule rule_of(const std::string& term, const std::string& match,
-                          const py::object& likeness, std::int32_t within,
-                          std::vector<py::object>& keep) {
+words::PostingRule rule_of(const std::string& term, const std::string& match,
+                           const py::object& likeness, std::int32_t within,
+                           std::vector<py::object>& keep) {
   require(term == "count" || term == "root" || term == "one", "term: unknown");
   require(match == "product" || match == "least" || match == "least_normed", "match: unknown");
-  scan::PostingRule rule;
-  rule.term = term == "count"  ? scan::Term::count
-              : term == "root" ? scan::Term::root
-                               : scan::Term::one;
-  rule.match = match == "product" ? scan::Match::product
-               : match == "least" ? scan::Match::least
-                                  : scan::Match::least_normed;
+  words::PostingRule rule;
+  rule.term = term == "count"  ? words::Term::count
+              : term == "root" ? words::Term::root
+                               : words::Term::one;
+  rule.match = match == "product" ? words::Match::product
+               : match == "least" ? words::Match::least
+                                  : words::Match::least_normed;
   rule.likeness = data_of<float>(likeness, "likeness", 1, 65, keep);
   require(within >= 0 && within <= 64, "within: expected from 0 to 64");
   rule.within = within;
@@ -81,9 +81,9 @@ scan::PostingRule rule_of(const std::string& term, const std::string& match,
 // Of a search: segments with ids, inverse norms and masks; queries.
 struct Inputs {
   std::vector<py::object> keep;
-  std::vector<scan::PostingPart> parts;
-  std::vector<scan::PostingQuery> queries;
-  scan::PostingRule rule;
+  std::vector<words::PostingPart> parts;
+  std::vector<words::PostingQuery> queries;
+  words::PostingRule rule;
   std::size_t photos = 0;
 
   Inputs(const py::list& segments, const py::list& asked, const std::string& term,
@@ -93,7 +93,7 @@ struct Inputs {
     for (const py::handle& item : segments) {
       const auto fields = py::cast<py::tuple>(item);
       require(fields.size() == 4, "segments: expected tuples of four");
-      scan::PostingPart part;
+      words::PostingPart part;
       part.lists = py::cast<const BoundPostings&>(fields[0]).lists;
       keep.push_back(fields[0]);
       part.ids = data_of<std::int64_t>(fields[1], "ids", 1, part.lists.rows, keep);
@@ -106,12 +106,12 @@ struct Inputs {
       photos += part.lists.rows;
       parts.push_back(part);
     }
-    require(!signatures || (rule.likeness && rule.match == scan::Match::product),
+    require(!signatures || (rule.likeness && rule.match == words::Match::product),
             "likeness: expected with signatures, and products");
     for (const py::handle& item : asked) {
       const auto fields = py::cast<py::tuple>(item);
       require(fields.size() == 5, "queries: expected tuples of five");
-      scan::PostingQuery q;
+      words::PostingQuery q;
       q.n = rows(expect<std::uint32_t>(fields[0], "words", 1));
       q.words = data_of<std::uint32_t>(fields[0], "words", 1, q.n, keep);
       for (std::size_t i = 1; i < q.n; ++i)
@@ -130,7 +130,7 @@ struct Inputs {
       }
       q.weights = data_of<float>(fields[1], "weights", 1, weights, keep);
       q.photo_weights = data_of<float>(fields[2], "photo_weights", 1, q.n, keep);
-      require(q.weights && (rule.match == scan::Match::product || q.photo_weights),
+      require(q.weights && (rule.match == words::Match::product || q.photo_weights),
               "weights: expected arrays");
       queries.push_back(q);
     }
@@ -148,11 +148,11 @@ py::tuple pack(const py::object& words, const py::object& photos, const py::obje
   const auto* s = data_of<std::uint64_t>(signatures, "signatures", 1, n, keep);
   require(p && c, "photos: expected an array");
   for (std::size_t i = 0; i < n; ++i) {
-    require(p[i] < scan::posting_rows && c[i] > 0, "photos: out of range, or a count of 0");
+    require(p[i] < words::posting_rows && c[i] > 0, "photos: out of range, or a count of 0");
     require(!i || w[i - 1] < w[i] || (w[i - 1] == w[i] && p[i - 1] <= p[i]),
             "words: expected to ascend, and the photos of each");
   }
-  scan::PackedPostings packed;
+  words::PackedPostings packed;
   {
     py::gil_scoped_release release;
     for (std::size_t at = 0; at < n;) {
@@ -167,26 +167,26 @@ py::tuple pack(const py::object& words, const py::object& photos, const py::obje
 
 py::tuple merge(const py::list& segments) {
   std::vector<py::object> keep;
-  std::vector<scan::Postings> parts;
+  std::vector<words::Postings> parts;
   std::vector<const std::uint32_t*> rows_of;
   for (const py::handle& item : segments) {
     const auto fields = py::cast<py::tuple>(item);
     require(fields.size() == 2, "segments: expected pairs");
-    const scan::Postings& lists = py::cast<const BoundPostings&>(fields[0]).lists;
+    const words::Postings& lists = py::cast<const BoundPostings&>(fields[0]).lists;
     require(parts.empty() || !lists.signatures == !parts[0].signatures,
             "segments: signatures for all or none");
     keep.push_back(fields[0]);
     const auto* row = data_of<std::uint32_t>(fields[1], "rows", 1, lists.rows, keep);
     require(row, "rows: expected an array");
     for (std::size_t i = 0; i < lists.rows; ++i)
-      require(row[i] < scan::posting_rows || row[i] == scan::dropped, "rows: out of range");
+      require(row[i] < words::posting_rows || row[i] == words::dropped, "rows: out of range");
     parts.push_back(lists);
     rows_of.push_back(row);
   }
-  scan::PackedPostings packed;
+  words::PackedPostings packed;
   {
     py::gil_scoped_release release;
-    packed = scan::merge_postings(parts, rows_of);
+    packed = words::merge_postings(parts, rows_of);
   }
   return as_tuple(packed, !parts.empty() && parts[0].signatures);
 }
@@ -194,7 +194,7 @@ py::tuple merge(const py::list& segments) {
 }  // namespace
 
 void register_postings(py::module_ m) {
-  m.attr("posting_rows") = scan::posting_rows;
+  m.attr("posting_rows") = words::posting_rows;
   m.def("pack_postings", &pack, py::arg("words"), py::arg("photos"), py::arg("counts"),
         py::arg("signatures") = py::none(),
         "Lists: words, starts, offsets, bytes, signatures or None.");
@@ -207,13 +207,13 @@ void register_postings(py::module_ m) {
           "holders",
           [](const BoundPostings& self, const py::object& alive, std::size_t k) {
             std::vector<py::object> keep;
-            const scan::Postings& l = self.lists;
+            const words::Postings& l = self.lists;
             const auto* living = data_of<std::uint8_t>(alive, "alive", 1, l.rows, keep);
             require(!l.lists || l.words[l.lists - 1] < k, "k: expected more than the largest word");
             std::vector<std::int64_t> held(k);
             {
               py::gil_scoped_release release;
-              scan::count_holders(l, living, held.data());
+              words::count_holders(l, living, held.data());
             }
             return as_array(held);
           },
@@ -223,15 +223,15 @@ void register_postings(py::module_ m) {
           [](const BoundPostings& self, const py::object& weights, const std::string& term,
              const std::string& match, const py::object& likeness, std::int32_t within) {
             std::vector<py::object> keep;
-            const scan::Postings& l = self.lists;
+            const words::Postings& l = self.lists;
             const auto w = expect<float>(weights, "weights", 1);
-            const scan::PostingRule rule = rule_of(term, match, likeness, within, keep);
+            const words::PostingRule rule = rule_of(term, match, likeness, within, keep);
             require(!l.lists || l.words[l.lists - 1] < rows(w), "weights: too few");
             require(!l.signatures || rule.likeness, "likeness: expected with signatures");
             std::vector<double> sums(l.rows);
             {
               py::gil_scoped_release release;
-              scan::own_sums(l, rule, w.data(), sums.data());
+              words::own_sums(l, rule, w.data(), sums.data());
             }
             return as_array(sums);
           },
@@ -241,16 +241,16 @@ void register_postings(py::module_ m) {
           "check",
           [](const BoundPostings& self) {
             py::gil_scoped_release release;
-            scan::check(self.lists);
+            words::check(self.lists);
           },
           "Raise ValueError unless all lists are sound.")
       .def(
           "unpack",
           [](const BoundPostings& self) {
-            scan::UnpackedPostings found;
+            words::UnpackedPostings found;
             {
               py::gil_scoped_release release;
-              found = scan::unpack_postings(self.lists);
+              found = words::unpack_postings(self.lists);
             }
             return py::make_tuple(
                 as_array(found.words), as_array(found.photos), as_array(found.counts),
@@ -268,7 +268,7 @@ void register_postings(py::module_ m) {
         float* out = scores.mutable_data();
         {
           py::gil_scoped_release release;
-          scan::all_scores(in.parts, in.queries, in.rule, threads, out);
+          words::all_scores(in.parts, in.queries, in.rule, threads, out);
         }
         return scores;
       },
@@ -289,7 +289,7 @@ void register_postings(py::module_ m) {
         std::int64_t* i = ids.mutable_data();
         {
           py::gil_scoped_release release;
-          scan::best_scores(in.parts, in.queries, in.rule, k, threads, d, i);
+          words::best_scores(in.parts, in.queries, in.rule, k, threads, d, i);
         }
         return py::make_tuple(distances, ids);
       },

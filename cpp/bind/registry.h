@@ -12,11 +12,13 @@ void register_cells(pybind11::module_ m);
 void register_candidates(pybind11::module_ m);
 void register_hamming(pybind11::module_ m);
 void register_regions(pybind11::module_ m);
+void register_neighbours(pybind11::module_ m);
 void register_postings(pybind11::module_ m);
 void register_aggregated(pybind11::module_ m);
 void register_tree(pybind11::module_ m);
 void register_quantize(pybind11::module_ m);
 void register_graph(pybind11::module_ m);
+void register_manifold(pybind11::module_ m);
 void register_geometry(pybind11::module_ m);
 
 }  // namespace kf::bind

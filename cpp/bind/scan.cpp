@@ -1,27 +1,18 @@
 // Exact search over arrays that Python owns.
 
 #include "scan/exact.h"
-#include "scan/self_join.h"
 
 #include <pybind11/stl.h>
 
 #include <optional>
 #include <string>
 
-#include "bind/arrays.h"
+#include "bind/names.h"
 #include "bind/registry.h"
 #include "core/checked.h"
 
 namespace kf::bind {
 namespace {
-
-scan::Filter filter_named(const std::string& name) {
-  if (name == "auto") return scan::Filter::automatic;
-  if (name == "u8") return scan::Filter::u8;
-  if (name == "f32") return scan::Filter::f32;
-  if (name == "none") return scan::Filter::none;
-  throw InvalidArgument("filter: expected one of auto, u8, f32, none, got '" + name + "'");
-}
 
 // Keeps the arrays alive while their pointers are in use.
 struct Inputs {
@@ -51,43 +42,6 @@ struct Inputs {
     }
   }
 };
-
-scan::Metric metric_named(const std::string& name) {
-  require(name == "l2" || name == "ip", "metric: expected l2 or ip");
-  return name == "l2" ? scan::Metric::l2 : scan::Metric::inner_product;
-}
-
-py::tuple self_join(const py::object& x, const std::string& metric, std::size_t k,
-                    const std::string& filter, std::size_t threads) {
-  const auto v = expect<float>(x, "x", 2);
-  require(cols(v) > 0 && k > 0, "x: expected at least one dimension, k at least 1");
-  const scan::Metric chosen = metric_named(metric);
-  const scan::Filter wish = filter_named(filter);
-  const py::ssize_t n = v.shape(0), width = static_cast<py::ssize_t>(k);
-  Array<float> distances({n, width});
-  Array<std::int32_t> ids({n, width});
-  float* d = distances.mutable_data();
-  std::int32_t* i = ids.mutable_data();
-  {
-    const py::gil_scoped_release release;
-    scan::self_join(v.data(), rows(v), cols(v), chosen, k, wish, threads, d, i);
-  }
-  return py::make_tuple(distances, ids);
-}
-
-Array<float> list_values(const py::object& x, const std::string& metric, const py::object& ids) {
-  const auto v = expect<float>(x, "x", 2);
-  const auto i = expect<std::int32_t>(ids, "ids", 2);
-  require(rows(v) == rows(i), "ids: expected one list for each row");
-  const scan::Metric chosen = metric_named(metric);
-  Array<float> distances({i.shape(0), i.shape(1)});
-  float* out = distances.mutable_data();
-  {
-    const py::gil_scoped_release release;
-    scan::list_values(v.data(), rows(v), cols(v), chosen, i.data(), cols(i), out);
-  }
-  return distances;
-}
 
 }  // namespace
 
@@ -152,9 +106,6 @@ void register_scan(py::module_ m) {
           },
           py::arg("base"), py::arg("queries"), py::arg("radius"), py::arg("ids") = py::none(),
           py::arg("alive") = py::none(), py::arg("filter") = "auto", py::arg("threads") = 0);
-  m.def("self_join", &self_join, py::arg("x"), py::arg("metric"), py::arg("k"),
-        py::arg("filter") = "auto", py::arg("threads") = 0);
-  m.def("list_values", &list_values, py::arg("x"), py::arg("metric"), py::arg("ids"));
 }
 
 }  // namespace kf::bind

@@ -1,19 +1,14 @@
 #pragma once
-// What several rooms bind alike: metrics by name, optional arrays, stored vectors.
+// What several rooms bind alike: optional arrays, stored vectors.
 
 #include <string>
 #include <vector>
 
-#include "bind/arrays.h"
+#include "bind/names.h"
 #include "scan/cells.h"
 #include "scan/stored.h"
 
 namespace kf::bind {
-
-inline scan::Metric metric_named(const std::string& name) {
-  require(name == "l2" || name == "ip", "metric: expected l2 or ip");
-  return name == "l2" ? scan::Metric::l2 : scan::Metric::inner_product;
-}
 
 // The array's data, kept alive by `keep`; null for None.
 template <class T>

@@ -75,7 +75,7 @@ def test_a_set_joined_with_itself(name: str, metric: str, level: str) -> None:
     x = join_case(name)
     expected = other_neighbours(x, x, np.arange(len(x)), 12, metric=metric)
     for filter in ("auto", "u8", "f32"):
-        distances, ids = _core.scan.self_join(x, metric, 12, filter)
+        distances, ids = _core.neighbours.self_join(x, metric, 12, filter)
         np.testing.assert_array_equal(ids, expected.ids, err_msg=filter)
         sign = 1 if metric == "l2" else -1
         np.testing.assert_array_equal(sign * distances, expected.distances)
@@ -95,7 +95,7 @@ def test_a_join_that_looks_along_a_few_directions_first(
     if metric == "ip":
         x /= np.linalg.norm(x, axis=1, keepdims=True)
     for k in (12, 90):
-        distances, ids = _core.scan.self_join(x, metric, k, "u8")
+        distances, ids = _core.neighbours.self_join(x, metric, k, "u8")
         expected = other_neighbours(x, x, np.arange(len(x)), k, metric=metric)
         np.testing.assert_array_equal(ids, expected.ids)
         np.testing.assert_array_equal(

@@ -206,7 +206,7 @@ def test_descent_depends_on_its_seed_alone(level: str, threads: int) -> None:
     x = np.random.default_rng(6).normal(size=(12000, 64)).astype(np.float32)
 
     def descent(seed: int) -> Any:
-        return _core.graph.nn_descent(x, "l2", 12, seed, probes=1, rounds=1)[1]
+        return _core.neighbours.nn_descent(x, "l2", 12, seed, probes=1, rounds=1)[1]
 
     found = descent(4)
     with use_threads(1):
@@ -221,20 +221,21 @@ def test_rows_that_ask_for_all_blocks_find_all(level: str, metric: str) -> None:
     x = (rng.normal(size=(9001, 40)) * 0.85 ** np.arange(40)).astype(np.float32)
     if metric == "ip":
         x /= np.linalg.norm(x, axis=1, keepdims=True)
-    found = _core.graph.nn_descent(x, metric, 12, 0, probes=10**6, rounds=0)
-    exact = _core.scan.self_join(x, metric, 12)
+    found = _core.neighbours.nn_descent(x, metric, 12, 0, probes=10**6, rounds=0)
+    exact = _core.neighbours.self_join(x, metric, 12)
     assert np.array_equal(found[0], exact[0]) and np.array_equal(found[1], exact[1])
-    few = _core.graph.nn_descent(x, metric, 12, 0, probes=1, rounds=0)[1]
+    few = _core.neighbours.nn_descent(x, metric, 12, 0, probes=1, rounds=0)[1]
     assert 0.3 < np.mean([np.isin(a, b).mean() for a, b in zip(few, exact[1])]) < 1
 
 
 def test_descent_goes_on_for_more_recall(level: str) -> None:
     x = np.random.default_rng(7).normal(size=(12000, 60)).astype(np.float32)
-    exact = _core.scan.self_join(x, "l2", 12)[1]
+    exact = _core.neighbours.self_join(x, "l2", 12)[1]
     little, more = (
         np.mean([np.isin(a, b).mean() for a, b in zip(found[1], exact)])
         for found in (
-            _core.graph.nn_descent(x, "l2", 12, 0, probes=1, recall=share) for share in (0.0, 1.0)
+            _core.neighbours.nn_descent(x, "l2", 12, 0, probes=1, recall=share)
+            for share in (0.0, 1.0)
         )
     )
     assert little + 0.02 < more

@@ -20,7 +20,7 @@ def test_nothing_is_read_beyond_the_arrays(
     x, codebook = rng.standard_normal((count + 1, d)), rng.standard_normal((1, d))
     x, codebook = guarded(x.astype(np.float32)), guarded(codebook.astype(np.float32))
     words, each = np.zeros((count + 1, 1), np.int64), np.arange(count + 2)
-    _, found, parts = _core.scan.aggregate(x, each, words, codebook, codebook, True)
+    _, found, parts = _core.words.aggregate(x, each, words, codebook, codebook, True)
     above = x - codebook > codebook
     bits = np.zeros((count + 1, 64 * parts.shape[1]), np.uint8)
     bits[:, :d] = above
@@ -28,9 +28,9 @@ def test_nothing_is_read_beyond_the_arrays(
         np.unpackbits(parts.view(np.uint8), axis=1, bitorder="little"), bits
     )
     photo = guarded(np.arange(count, dtype=np.uint32))
-    lists = _core.scan.ByWord(count, np.array([0, count]), photo, guarded(parts[1:]))
-    query = _core.scan.ByPhoto(1, np.array([0, 1]), found[:1], guarded(parts[:1]))
-    none = _core.scan.ByPhoto(1, np.array([0]), found[:0], parts[:0])
+    lists = _core.words.ByWord(count, np.array([0, count]), photo, guarded(parts[1:]))
+    query = _core.words.ByPhoto(1, np.array([0, 1]), found[:1], guarded(parts[:1]))
+    none = _core.words.ByPhoto(1, np.array([0]), found[:0], parts[:0])
     table = np.where(np.arange(64 * parts.shape[1] + 1) < d / 2, rng.random(), 0)
     apart = (above[1:] != above[0]).sum(axis=1)
     got = lists.scores(
@@ -53,14 +53,14 @@ def test_queries_together_score_as_alone(
     starts = np.concatenate([[0], np.cumsum([len(f) for f in found])])
     photo = guarded(np.concatenate(found).astype(np.uint32))
     parts = rng.integers(0, 1 << 63, (len(photo), width), dtype=np.uint64)
-    lists = _core.scan.ByWord(photos, starts, photo, guarded(parts))
+    lists = _core.words.ByWord(photos, starts, photo, guarded(parts))
     held = [np.flatnonzero(rng.random(words) < 0.6) for _ in range(queries)]
     of = np.concatenate([[0], np.cumsum([len(h) for h in held])])
     word = np.concatenate(held).astype(np.uint32)
     # Near some of the postings: random codes differ in half their bits.
     own = parts[rng.integers(len(parts), size=len(word))] ^ np.uint64(0x0101)
-    asked = _core.scan.ByPhoto(words, of, word, guarded(own))
-    none = _core.scan.ByPhoto(words, np.array([0]), word[:0], own[:0])
+    asked = _core.words.ByPhoto(words, of, word, guarded(own))
+    none = _core.words.ByPhoto(words, np.array([0]), word[:0], own[:0])
     u = 1 - 2 * np.arange(d + 1) / d
     table = np.where(u > tau, u**3, 0).astype(np.float32)
     weights = np.array([0.5, 2, 3], np.float32)

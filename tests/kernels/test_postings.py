@@ -63,29 +63,29 @@ def lists(draw: st.DrawFn) -> tuple[list[tuple[int, int, int]], int]:
 def test_what_is_packed_is_unpacked(case: tuple[list[tuple[int, int, int]], int]) -> None:
     rows, photos = case
     words, held, counts = (np.array([r[i] for r in rows], np.uint32) for i in range(3))
-    parts = _core.scan.pack_postings(words, held, counts)
+    parts = _core.words.pack_postings(words, held, counts)
     before = _core.level()
     try:
         for level in _core.levels():
             _core.set_level(level)
-            found = _core.scan.Postings(photos, *parts).unpack()
+            found = _core.words.Postings(photos, *parts).unpack()
             np.testing.assert_array_equal(found[0], words)
             np.testing.assert_array_equal(found[1], held)
             np.testing.assert_array_equal(found[2], counts)
     finally:
         _core.set_level(before)
     # The same bytes through a merge that changes nothing, and half of it through one that drops.
-    same = _core.scan.merge_postings(
-        [(_core.scan.Postings(photos, *parts), np.arange(photos, dtype=np.uint32))]
+    same = _core.words.merge_postings(
+        [(_core.words.Postings(photos, *parts), np.arange(photos, dtype=np.uint32))]
     )
     for mine, other in zip(parts, same):
         np.testing.assert_array_equal(mine, other)
     rows_of = np.where(np.arange(photos) % 2, np.uint32(0xFFFFFFFF), np.arange(photos))
-    half = _core.scan.merge_postings(
-        [(_core.scan.Postings(photos, *parts), rows_of.astype(np.uint32))]
+    half = _core.words.merge_postings(
+        [(_core.words.Postings(photos, *parts), rows_of.astype(np.uint32))]
     )
     kept = held % 2 == 0
-    alone = _core.scan.pack_postings(words[kept], held[kept], counts[kept])
+    alone = _core.words.pack_postings(words[kept], held[kept], counts[kept])
     for mine, other in zip(half, alone):
         np.testing.assert_array_equal(mine, other)
 
@@ -94,7 +94,7 @@ def test_any_bytes_are_safe(level: str, guarded, rng: np.random.Generator) -> No
     words = np.repeat(np.arange(5, dtype=np.uint32), 200)
     photos = np.tile(np.arange(200, dtype=np.uint32), 5)
     signatures = rng.integers(1 << 60, size=1000).astype(np.uint64)
-    good = _core.scan.pack_postings(words, photos, photos + 1, signatures)
+    good = _core.words.pack_postings(words, photos, photos + 1, signatures)
     query = (
         np.arange(5, dtype=np.uint32), np.ones(5, np.float32), None,
         np.arange(6, dtype=np.int64), signatures[:5],
@@ -103,24 +103,24 @@ def test_any_bytes_are_safe(level: str, guarded, rng: np.random.Generator) -> No
         bad = rng.integers(256, size=len(good[3])).astype(np.uint8)
         small = rng.random(len(bad)) < 0.5
         bad[small] &= 15
-        lists = _core.scan.Postings(200, good[0], good[1], good[2], guarded(bad), guarded(good[4]))
+        lists = _core.words.Postings(200, good[0], good[1], good[2], guarded(bad), guarded(good[4]))
         part = (lists, np.arange(200), np.ones(200, np.float32), None)
         likeness = np.ones(65, np.float32)
-        scores = _core.scan.all_scores([part], [query], "count", "product", likeness, 64)
+        scores = _core.words.all_scores([part], [query], "count", "product", likeness, 64)
         assert scores.shape == (1, 200)
         lists.holders(None, 5)
         lists.own_sums(np.ones(5, np.float32), "root", "product", likeness, 64)
         lists.unpack()
-        plain = _core.scan.Postings(200, good[0], good[1], good[2], guarded(bad))
+        plain = _core.words.Postings(200, good[0], good[1], good[2], guarded(bad))
         part = (plain, *part[1:])
         own = (query[0], query[1], query[1], None, None)
         for match in ("product", "least", "least_normed"):
-            _core.scan.all_scores([part], [own], "count", match)
-        _core.scan.merge_postings([(plain, np.arange(200, dtype=np.uint32))])
+            _core.words.all_scores([part], [own], "count", match)
+        _core.words.merge_postings([(plain, np.arange(200, dtype=np.uint32))])
 
 
 def test_lists_that_lie_are_refused() -> None:
-    good = _core.scan.pack_postings(*np.ones((3, 4), np.uint32) * np.uint32([[1], [1], [1]]))
+    good = _core.words.pack_postings(*np.ones((3, 4), np.uint32) * np.uint32([[1], [1], [1]]))
     words, starts, offsets, data, _ = good
     for parts in (
         (words[:0], starts, offsets, data),
@@ -130,6 +130,6 @@ def test_lists_that_lie_are_refused() -> None:
         (np.uint32([2, 1]), np.uint32([0, 1, 4]), np.uint32([0, 1, 1]), data),
     ):
         with pytest.raises(ValueError):
-            _core.scan.Postings(10, *parts)
+            _core.words.Postings(10, *parts)
     with pytest.raises(ValueError, match="^photos: too many"):
-        _core.scan.Postings(_core.scan.posting_rows + 1, words, starts, offsets, data)
+        _core.words.Postings(_core.words.posting_rows + 1, words, starts, offsets, data)

@@ -129,7 +129,7 @@ def test_the_engine_refuses_what_is_no_graph(position, bad) -> None:
         np.array([0, 1, 2]), np.array([1, 0], np.int32), np.ones(2, np.float32),
         np.array([0, 1]), np.array([0], np.int32), np.zeros(1, np.float32),
     ]  # fmt: skip
-    engine = kf._core.graph.geodesics
+    engine = kf._core.manifold.geodesics
     np.testing.assert_array_equal(engine(*arguments), [[0, 1]])
     arguments[position] = bad
     with pytest.raises((ValueError, KinfoldError)):

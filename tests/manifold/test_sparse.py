@@ -21,12 +21,12 @@ def random_sparse(n: int, rng: np.random.Generator):
 @pytest.mark.parametrize("n", [1, 2, 30, 200])
 def test_products_and_solutions(n, rng) -> None:
     dense, parts = random_sparse(n, rng)
-    matrix = _core.graph.Symmetric(*parts)
+    matrix = _core.manifold.Symmetric(*parts)
     x = rng.standard_normal((n, 3))
     np.testing.assert_allclose(matrix.multiply(x), dense @ x, atol=1e-10)
     assert not matrix.factorize(0.5, 0) or n == 1
     with pytest.raises(ValueError, match="factorized"):
-        _core.graph.Symmetric(*parts).solve(x)
+        _core.manifold.Symmetric(*parts).solve(x)
     assert matrix.factorize(0.5, n * n)
     expected = np.linalg.solve(dense + 0.5 * np.eye(n), x)
     np.testing.assert_allclose(matrix.solve(x), expected, atol=1e-8)
@@ -35,14 +35,14 @@ def test_products_and_solutions(n, rng) -> None:
 def test_what_is_not_positive_definite_is_refused() -> None:
     parts = np.array([0, 1, 2]), np.array([0, 1], np.int32), np.array([1.0, -1.0])
     with pytest.raises(ValueError, match="positive definite"):
-        _core.graph.Symmetric(*parts).factorize(0.0, 100)
+        _core.manifold.Symmetric(*parts).factorize(0.0, 100)
     for position, bad in (
         (0, np.array([0, 5, 2])), (1, np.array([0, 2], np.int32)), (2, np.array([1.0, np.nan])), (2, np.ones(3)),
     ):  # fmt: skip
         wrong = list(parts)
         wrong[position] = bad
         with pytest.raises(ValueError):
-            _core.graph.Symmetric(*wrong)
+            _core.manifold.Symmetric(*wrong)
 
 
 @pytest.mark.parametrize("bound", [None, 12.0])

@@ -370,4 +370,4 @@ def test_refusals(rng: np.random.Generator) -> None:
     with pytest.raises(ValueError, match="^array 'photo': expected to ascend"):
         ASMK.from_state(model.params(), {**arrays, "photo": photo})
     with pytest.raises(ValueError, match="^photo: expected to ascend in each word"):
-        _core.scan.ByWord(len(model), arrays["starts"], photo, arrays["parts"])
+        _core.words.ByWord(len(model), arrays["starts"], photo, arrays["parts"])

@@ -189,7 +189,7 @@ def test_the_same_bits_at_every_level(words: VisualWords, rng: np.random.Generat
                 ready = model._ready()
                 asked = [model._query(bag, ready.idf) for bag in bags]
                 answers.append(
-                    _core.scan.all_scores(
+                    _core.words.all_scores(
                         model._parts(ready), asked, model.term,
                         {"cosine": "product", "l1": "least_normed", "intersection": "least"}[model.scoring],
                         *model._likeness(),

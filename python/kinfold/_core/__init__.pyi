@@ -5,11 +5,15 @@ from __future__ import annotations
 import typing
 from . import kernels
 from . import scan
+from . import candidates
+from . import neighbours
+from . import words
 from . import tree
 from . import quantize
 from . import graph
+from . import manifold
 from . import geometry
-__all__: list[str] = ['compiler', 'cpu_features', 'geometry', 'graph', 'kernels', 'level', 'levels', 'quantize', 'scan', 'set_level', 'set_threads', 'threads', 'tree']
+__all__: list[str] = ['candidates', 'compiler', 'cpu_features', 'geometry', 'graph', 'kernels', 'level', 'levels', 'manifold', 'neighbours', 'quantize', 'scan', 'set_level', 'set_threads', 'threads', 'tree', 'words']
 def cpu_features() -> list[str]:
     """
     Processor features that matter here.

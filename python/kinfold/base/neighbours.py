@@ -54,7 +54,7 @@ def self_neighbours(x: Any, k: int, *, metric: str = "l2", threads: int = 0) -> 
     """
     metric = as_metric(metric, known=("l2", "ip"))
     points = as_vectors(x, "x")
-    distances, rows = _core.scan.self_join(
+    distances, rows = _core.neighbours.self_join(
         points, metric, as_count(k, "k", most=1 << 24), threads=threads
     )
     return Neighbours(

@@ -97,11 +97,11 @@ class KNNLists(Restorable):
         if search:
             raise ValueError(f"{next(iter(search))}: expected an index that takes it")
         if method == "exact":
-            distances, ids = _core.scan.self_join(vectors, "ip", k)
+            distances, ids = _core.neighbours.self_join(vectors, "ip", k)
         else:
             seed = as_count(seed, "seed", least=0)
             recall = as_number(recall, "recall", least=0, most=1)
-            distances, ids, _ = _core.graph.nn_descent(vectors, "ip", k, seed, recall=recall)
+            distances, ids, _ = _core.neighbours.nn_descent(vectors, "ip", k, seed, recall=recall)
         return cls(ids, np.where(ids >= 0, -distances, 0), metric=metric)
 
     def __len__(self) -> int:
@@ -227,7 +227,7 @@ def own_similarities(x: Any, metric: str) -> Own:
     """What copies of each vector have for similarity, canonical to the bit."""
     vectors = _vectors(x, "x", as_choice(metric, "metric", METRICS))
     rows = np.arange(len(vectors), dtype=np.int32)[:, None]
-    values = -_core.scan.list_values(vectors, "ip", np.ascontiguousarray(rows))[:, 0]
+    values = -_core.neighbours.list_values(vectors, "ip", np.ascontiguousarray(rows))[:, 0]
     return Own(vectors, values)
 
 
@@ -263,7 +263,7 @@ def _ask(vectors: Vectors, k: int, index: Any, seed: int, search: dict[str, Any]
 
 def _valued(vectors: Vectors, ids: _Int32, k: int) -> tuple[_Int32, Vectors]:
     """Lists of k ids, best first, with their canonical similarities."""
-    distances = _core.scan.list_values(vectors, "ip", np.ascontiguousarray(ids, np.int32))
+    distances = _core.neighbours.list_values(vectors, "ip", np.ascontiguousarray(ids, np.int32))
     ids = np.where(ids >= 0, ids, np.iinfo(np.int32).max)
     order = np.lexsort((ids, distances), axis=1)[:, :k]
     ids = np.take_along_axis(ids, order, axis=1)

@@ -227,7 +227,7 @@ class CandidateIndex(SegmentedIndex):
                 (s.ids, s.alive, s.packed.get("vectors"), s.packed["codes"], s.packed["bias"],
                  float(residual), float(radius))
             )  # fmt: skip
-        return _core.scan.CandidateScan(self.codec.engine(), structure, parts, largest)
+        return _core.candidates.CandidateScan(self.codec.engine(), structure, parts, largest)
 
     def _choices(self) -> dict[str, JSON]:
         return {

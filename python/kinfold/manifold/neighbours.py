@@ -128,7 +128,7 @@ def geodesics(graph: DistanceGraph, sources: Ids) -> Vectors:
     """
     ids = np.ascontiguousarray(sources, np.int32)
     zeros = np.zeros(len(ids), np.float32)
-    lengths: Vectors = _core.graph.geodesics(*graph, np.arange(len(ids) + 1), ids, zeros)
+    lengths: Vectors = _core.manifold.geodesics(*graph, np.arange(len(ids) + 1), ids, zeros)
     return lengths
 
 
@@ -137,5 +137,5 @@ def geodesics_through(graph: DistanceGraph, lists: Lists) -> Vectors:
     count, k = lists.ids.shape
     starts = np.arange(count + 1) * k
     ids = lists.ids.reshape(-1).astype(np.int32)
-    lengths: Vectors = _core.graph.geodesics(*graph, starts, ids, lists.lengths.reshape(-1))
+    lengths: Vectors = _core.manifold.geodesics(*graph, starts, ids, lists.lengths.reshape(-1))
     return lengths

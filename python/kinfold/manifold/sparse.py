@@ -34,7 +34,7 @@ def smallest(
     By factorization and block Lanczos on the inverse.
     """
     n = len(null)
-    matrix = _core.graph.Symmetric(starts, columns, np.ascontiguousarray(values, np.float64))
+    matrix = _core.manifold.Symmetric(starts, columns, np.ascontiguousarray(values, np.float64))
     rows = np.repeat(np.arange(n), np.diff(starts))
     shift = _SHIFT * float(np.abs(values[rows == columns]).max(initial=1e-300))
     if matrix.factorize(shift, _MOST_FILL if bound is None else _FILL):

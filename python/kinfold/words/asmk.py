@@ -222,7 +222,7 @@ class ASMK(Restorable):
                 self._turned_words = self._turned(words)
             x, words = self._turned(x), self._turned_words
         return Held(
-            *_core.scan.aggregate(
+            *_core.words.aggregate(
                 np.ascontiguousarray(x), starts.astype(np.int64), assigned, words, self._medians,
                 self.binarize != "none", threads,
             )

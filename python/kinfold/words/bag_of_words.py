@@ -417,7 +417,7 @@ class BagOfWords(Restorable):
         """Similarities of queries, each its local descriptors (n_i, d), to all photos: float32 (queries, photos)."""
         weighed = self._ready()
         asked = [self._query(self.bag(q, self.multiple), weighed.idf) for q in queries]
-        found: Vectors = _core.scan.all_scores(
+        found: Vectors = _core.words.all_scores(
             self._parts(weighed), asked, self.term, _MATCHES[self.scoring], *self._likeness(),
             threads=as_count(threads, "threads", least=0, most=1024),
         )  # fmt: skip
@@ -445,7 +445,7 @@ class BagOfWords(Restorable):
     def _best(
         self, parts: list[tuple[Any, ...]], asked: list[tuple[Any, ...]], k: int, threads: int
     ) -> Neighbours:
-        distances, ids = _core.scan.best_scores(
+        distances, ids = _core.words.best_scores(
             parts, asked, self.term, _MATCHES[self.scoring], *self._likeness(),
             k=as_count(k, "k", most=1 << 24),
             threads=as_count(threads, "threads", least=0, most=1024),

@@ -65,7 +65,7 @@ class Held(NamedTuple):
 
     def engine(self, words: int) -> Any:
         """For the compiled functions."""
-        return _core.scan.ByPhoto(words, self.starts, self.words, np.ascontiguousarray(self.parts))
+        return _core.words.ByPhoto(words, self.starts, self.words, np.ascontiguousarray(self.parts))
 
 
 class Rule(NamedTuple):
@@ -113,7 +113,7 @@ class InvertedFile:
         self.starts, self.photo, self.recent, self.alive = starts, photo, recent, alive
         self.parts = np.ascontiguousarray(parts)
         self._listed = photos
-        self._engine = engine or _core.scan.ByWord(photos, starts, photo, self.parts)
+        self._engine = engine or _core.words.ByWord(photos, starts, photo, self.parts)
         self._recent = recent.engine(self.words)
 
     @classmethod

@@ -21,7 +21,7 @@ from kinfold.base.lazy import lazy
 from kinfold.base.state import Arrays, check_only, check_starts, take
 
 # Photos of a segment at most, and postings: bytes are addressed by 32 bits.
-MOST_PHOTOS: int = _core.scan.posting_rows
+MOST_PHOTOS: int = _core.words.posting_rows
 MOST_POSTINGS = 1 << 28
 _DROPPED = np.uint32(0xFFFFFFFF)
 _PARTS = ("words", "starts", "offsets", "bytes")
@@ -33,7 +33,7 @@ class Segment:
 
     words : uint32, the words that have a list, ascending
     starts, offsets : uint32, where lists start among the postings, and among the bytes
-    bytes : uint8, packed lists; see cpp/scan/postings.h
+    bytes : uint8, packed lists; see cpp/words/postings.h
     signatures : uint64, one a posting, or None
     alive : uint8 (photos,), 0 where a photo was removed, or None
     """
@@ -67,7 +67,7 @@ class Segment:
     @lazy
     def engine(self) -> Any:
         """The compiled lists over these arrays."""
-        return _core.scan.Postings(
+        return _core.words.Postings(
             len(self), self.words, self.starts, self.offsets, self.bytes, self.signatures
         )
 
@@ -99,7 +99,7 @@ def sealed(
     """
     keys = words.astype(np.uint64) * np.uint64(MOST_PHOTOS) + photos.astype(np.uint64)
     order = np.argsort(keys, kind="stable")
-    packed = _core.scan.pack_postings(
+    packed = _core.words.pack_postings(
         words[order].astype(np.uint32),
         photos[order].astype(np.uint32),
         counts[order].astype(np.uint32),
@@ -125,7 +125,7 @@ def merged(segments: Sequence[Segment], order: NDArray[Any] | None = None) -> Se
         rows[living] = place[at : at + len(living)]
         at += len(living)
         parts.append((segment.engine, rows))
-    return Segment(ids, *_core.scan.merge_postings(parts))
+    return Segment(ids, *_core.words.merge_postings(parts))
 
 
 def _fit(a: Segment, b: Segment) -> bool:

@@ -94,7 +94,7 @@ class HashTables(Restorable):
     def structure(self, segments: Sequence[Mapping[str, NDArray[Any]]], dim: int) -> Any:
         """The compiled tables over all segments."""
         pairs = [(s["starts"], s["order"]) for s in segments]
-        return _core.scan.Structure.hash_tables(self.tables, self.bits, pairs)
+        return _core.candidates.Structure.hash_tables(self.tables, self.bits, pairs)
 
     def keys(self, queries: Vectors) -> Vectors:
         """The projections, float32 (n, tables * bits)."""

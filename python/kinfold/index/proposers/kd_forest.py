@@ -51,7 +51,7 @@ class KDForest(Restorable):
         are numbered from their tree's root.
         """
         scale = codec.byte_scale
-        nodes, roots, order = _core.scan.build_forest(
+        nodes, roots, order = _core.candidates.build_forest(
             stored,
             codec.dim,
             scale.centre,
@@ -73,7 +73,7 @@ class KDForest(Restorable):
     def structure(self, segments: Sequence[Mapping[str, NDArray[Any]]], dim: int) -> Any:
         """The compiled forest over all segments."""
         parts = [(s["nodes"], s["roots"], s["order"]) for s in segments]
-        return _core.scan.Structure.forests(dim, parts)
+        return _core.candidates.Structure.forests(dim, parts)
 
     def keys(self, queries: Vectors) -> None:
         """Nothing more."""

@@ -3,7 +3,7 @@
 // sampled neighbours of each row. What passes both sides' bounds is scored canonically. A join of s
 // rows gathers s d bytes for s^2 / 2 products of d.
 
-#include "scan/nn_descent.h"
+#include "neighbours/nn_descent.h"
 
 #include <algorithm>
 #include <atomic>
@@ -17,10 +17,10 @@
 #include "core/error.h"
 #include "core/random.h"
 #include "core/threads.h"
-#include "scan/block_join.h"
-#include "scan/pair_filter.h"
+#include "neighbours/block_join.h"
+#include "neighbours/pair_filter.h"
 
-namespace kf::scan {
+namespace kf::neighbours {
 namespace {
 
 using Place = std::uint32_t;
@@ -364,4 +364,4 @@ std::size_t nn_descent(const float* x, std::size_t n, std::size_t d, Metric metr
   return rounds;
 }
 
-}  // namespace kf::scan
+}  // namespace kf::neighbours

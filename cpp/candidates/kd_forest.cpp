@@ -1,4 +1,4 @@
-#include "scan/kd_forest.h"
+#include "candidates/kd_forest.h"
 
 #include <algorithm>
 #include <bit>
@@ -8,7 +8,7 @@
 #include "core/threads.h"
 #include "kernels/table.h"
 
-namespace kf::scan {
+namespace kf::candidates {
 namespace {
 
 constexpr std::size_t sample_size = 64;
@@ -316,4 +316,4 @@ std::unique_ptr<Proposer> Forests::proposer() const {
   return std::make_unique<ForestProposer>(segments_);
 }
 
-}  // namespace kf::scan
+}  // namespace kf::candidates

@@ -5,7 +5,7 @@
 // 2 products of as many bytes as there are such directions. Codes of a tile stay in the second
 // cache.
 
-#include "scan/block_join.h"
+#include "neighbours/block_join.h"
 
 #include <algorithm>
 #include <cmath>
@@ -16,9 +16,9 @@
 
 #include "core/random.h"
 #include "core/threads.h"
-#include "scan/bisection.h"
+#include "neighbours/bisection.h"
 
-namespace kf::scan {
+namespace kf::neighbours {
 namespace {
 
 constexpr std::size_t block = BlockJoin::block, sub = 64;
@@ -546,4 +546,4 @@ void BlockJoin::push(Tile& tile, std::size_t found, const Places& queries, const
   });
 }
 
-}  // namespace kf::scan
+}  // namespace kf::neighbours

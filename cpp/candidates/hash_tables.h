@@ -6,9 +6,9 @@
 #include <cstdint>
 #include <vector>
 
-#include "scan/candidates.h"
+#include "candidates/candidates.h"
 
-namespace kf::scan {
+namespace kf::candidates {
 
 struct HashTables {
   std::size_t n = 0;
@@ -29,4 +29,4 @@ class HashStructure : public Structure {
   std::vector<HashTables> segments_;
 };
 
-}  // namespace kf::scan
+}  // namespace kf::candidates

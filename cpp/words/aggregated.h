@@ -7,7 +7,7 @@
 
 #include "core/buffer.h"
 
-namespace kf::scan {
+namespace kf::words {
 
 // What is held of a word in a photo: signs, `width` 64-bit words; or a vector of d components where
 // width is 0. `parts` is an array of either.
@@ -104,4 +104,4 @@ void all_scores(const Scored& asked, std::size_t threads, float* scores);
 void best_scores(const Scored& asked, const std::int64_t* ids, const std::uint8_t* alive,
                  std::size_t k, std::size_t threads, float* distances, std::int64_t* found);
 
-}  // namespace kf::scan
+}  // namespace kf::words

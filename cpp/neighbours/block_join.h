@@ -10,12 +10,12 @@
 #include <utility>
 #include <vector>
 
-#include "scan/directions.h"
+#include "neighbours/directions.h"
+#include "neighbours/neighbour_lists.h"
+#include "neighbours/pair_filter.h"
 #include "scan/exact.h"
-#include "scan/neighbour_lists.h"
-#include "scan/pair_filter.h"
 
-namespace kf::scan {
+namespace kf::neighbours {
 
 class BlockJoin {
  public:
@@ -115,4 +115,4 @@ class BlockJoin {
   std::vector<std::uint64_t> near_;  // pairs a * blocks + b of blocks a < b joined at the start
 };
 
-}  // namespace kf::scan
+}  // namespace kf::neighbours

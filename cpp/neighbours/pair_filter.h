@@ -14,7 +14,9 @@
 #include "kernels/table.h"
 #include "scan/search.h"
 
-namespace kf::scan {
+namespace kf::neighbours {
+
+using namespace scan;  // what this room stands on
 
 // Whose values these are.
 struct Rows {
@@ -151,4 +153,4 @@ class PairFloats {
   std::vector<float> bias_, slack_;
 };
 
-}  // namespace kf::scan
+}  // namespace kf::neighbours

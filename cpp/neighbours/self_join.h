@@ -7,7 +7,10 @@
 
 #include "scan/exact.h"
 
-namespace kf::scan {
+namespace kf::neighbours {
+
+using scan::Filter;
+using scan::Metric;
 
 // The k nearest others of each row by the canonical value, ascending, ties by the smaller row; +inf
 // and -1 where n <= k. Inner products come negated. distances and ids: (n, k). The result does not
@@ -20,4 +23,4 @@ void self_join(const float* x, std::size_t n, std::size_t d, Metric metric, std:
 void list_values(const float* x, std::size_t n, std::size_t d, Metric metric,
                  const std::int32_t* ids, std::size_t width, float* distances);
 
-}  // namespace kf::scan
+}  // namespace kf::neighbours

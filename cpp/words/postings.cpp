@@ -1,4 +1,4 @@
-#include "scan/postings.h"
+#include "words/postings.h"
 
 #include <algorithm>
 #include <bit>
@@ -10,9 +10,9 @@
 #include "core/threads.h"
 #include "core/topk.h"
 #include "kernels/table.h"
-#include "scan/best_products.h"
+#include "words/best_products.h"
 
-namespace kf::scan {
+namespace kf::words {
 namespace {
 
 constexpr std::uint32_t row_mask = posting_rows - 1;
@@ -479,4 +479,4 @@ UnpackedPostings unpack_postings(const Postings& lists) {
   return out;
 }
 
-}  // namespace kf::scan
+}  // namespace kf::words

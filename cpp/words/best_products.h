@@ -8,7 +8,7 @@
 #include "core/topk.h"
 #include "kernels/table.h"
 
-namespace kf::scan {
+namespace kf::words {
 
 // Rows [0, n) with sums[row] * factor[row], negated: of those that are admitted, or of all where
 // that is null.
@@ -28,4 +28,4 @@ inline void keep_best_products(const float* sums, const float* factor, std::size
   }
 }
 
-}  // namespace kf::scan
+}  // namespace kf::words

@@ -1,4 +1,4 @@
-#include "scan/candidates.h"
+#include "candidates/candidates.h"
 
 #include <algorithm>
 #include <atomic>
@@ -8,7 +8,7 @@
 #include "core/topk.h"
 #include "scan/search.h"
 
-namespace kf::scan {
+namespace kf::candidates {
 
 namespace {
 
@@ -221,4 +221,4 @@ CandidateStats CandidateScan::range(const CandidateQuery& query, float radius,
   return run(query, Within(radius), [&](std::size_t q, Within& found) { lists[q] = found.take(); });
 }
 
-}  // namespace kf::scan
+}  // namespace kf::candidates

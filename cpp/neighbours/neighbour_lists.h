@@ -12,7 +12,7 @@
 #include "core/threads.h"
 #include "kernels/table.h"
 
-namespace kf::scan {
+namespace kf::neighbours {
 
 // A distance and 32 bits more as one number: ascending by distance, then by the bits.
 inline std::uint64_t key_of(float distance, std::uint32_t low) {
@@ -78,4 +78,4 @@ class NeighbourLists {
   Buffer<std::uint64_t> keys_;
 };
 
-}  // namespace kf::scan
+}  // namespace kf::neighbours

@@ -1,4 +1,4 @@
-#include "scan/aggregated.h"
+#include "words/aggregated.h"
 
 #include <algorithm>
 #include <array>
@@ -9,9 +9,9 @@
 #include "core/prefetch.h"
 #include "core/threads.h"
 #include "kernels/table.h"
-#include "scan/best_products.h"
+#include "words/best_products.h"
 
-namespace kf::scan {
+namespace kf::words {
 namespace {
 
 constexpr std::size_t block = 1024;
@@ -488,4 +488,4 @@ void best_scores(const Scored& asked, const std::int64_t* ids, const std::uint8_
       [&](std::size_t q) { best[q].write(distances + q * k, found + q * k); });
 }
 
-}  // namespace kf::scan
+}  // namespace kf::words

@@ -1,9 +1,9 @@
-#include "scan/pair_filter.h"
+#include "neighbours/pair_filter.h"
 
 #include <algorithm>
 #include <cstring>
 
-namespace kf::scan {
+namespace kf::neighbours {
 namespace {
 
 std::size_t row_at(const std::uint32_t* order, std::size_t place) {
@@ -92,4 +92,4 @@ PairFloats::PairFloats(const Rows& rows, const std::uint32_t* order)
   });
 }
 
-}  // namespace kf::scan
+}  // namespace kf::neighbours

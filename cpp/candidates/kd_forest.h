@@ -6,10 +6,10 @@
 #include <cstdint>
 #include <vector>
 
-#include "scan/candidates.h"
+#include "candidates/candidates.h"
 #include "scan/stored.h"
 
-namespace kf::scan {
+namespace kf::candidates {
 
 // An inner node: rows whose coordinate is at most `low` are in the next node, those from `high` on
 // in node `link`. A leaf, dimension -1, holds the rows order[begin, link).
@@ -43,4 +43,4 @@ class Forests : public Structure {
   std::vector<Forest> segments_;
 };
 
-}  // namespace kf::scan
+}  // namespace kf::candidates

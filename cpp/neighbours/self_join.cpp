@@ -1,11 +1,11 @@
-#include "scan/self_join.h"
+#include "neighbours/self_join.h"
 
 #include "core/error.h"
 #include "core/threads.h"
-#include "scan/block_join.h"
-#include "scan/pair_filter.h"
+#include "neighbours/block_join.h"
+#include "neighbours/pair_filter.h"
 
-namespace kf::scan {
+namespace kf::neighbours {
 
 void self_join(const float* x, std::size_t n, std::size_t d, Metric metric, std::size_t k,
                Filter filter, std::size_t threads, float* distances, std::int32_t* ids) {
@@ -43,4 +43,4 @@ void list_values(const float* x, std::size_t n, std::size_t d, Metric metric,
   });
 }
 
-}  // namespace kf::scan
+}  // namespace kf::neighbours

@@ -1,6 +1,6 @@
 // O(n d log(n / leaf)): all nodes of a level are halved at once.
 
-#include "scan/bisection.h"
+#include "neighbours/bisection.h"
 
 #include <algorithm>
 #include <numeric>
@@ -10,7 +10,7 @@
 #include "core/threads.h"
 #include "kernels/table.h"
 
-namespace kf::scan {
+namespace kf::neighbours {
 namespace {
 
 constexpr std::size_t most_sample = 128, rounds = 4;
@@ -99,4 +99,4 @@ std::vector<std::uint32_t> bisect(const float* x, std::size_t n, std::size_t d, 
   return order;
 }
 
-}  // namespace kf::scan
+}  // namespace kf::neighbours

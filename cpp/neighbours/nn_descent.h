@@ -7,7 +7,9 @@
 
 #include "scan/exact.h"
 
-namespace kf::scan {
+namespace kf::neighbours {
+
+using scan::Metric;
 
 struct DescentOptions {
   std::uint64_t seed = 0;
@@ -30,4 +32,4 @@ struct DescentOptions {
 std::size_t nn_descent(const float* x, std::size_t n, std::size_t d, Metric metric, std::size_t k,
                        const DescentOptions& options, float* distances, std::int32_t* ids);
 
-}  // namespace kf::scan
+}  // namespace kf::neighbours

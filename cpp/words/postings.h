@@ -5,7 +5,7 @@
 #include <cstdint>
 #include <vector>
 
-namespace kf::scan {
+namespace kf::words {
 
 constexpr std::size_t posting_block = 128;  // postings that are packed together
 constexpr std::size_t posting_pad = 64;     // bytes behind the lists, for the kernels
@@ -106,4 +106,4 @@ struct UnpackedPostings {
 };
 UnpackedPostings unpack_postings(const Postings& lists);
 
-}  // namespace kf::scan
+}  // namespace kf::words

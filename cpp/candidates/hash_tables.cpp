@@ -1,9 +1,9 @@
-#include "scan/hash_tables.h"
+#include "candidates/hash_tables.h"
 
 #include <algorithm>
 #include <numeric>
 
-namespace kf::scan {
+namespace kf::candidates {
 namespace {
 
 class HashProposer : public Proposer {
@@ -100,4 +100,4 @@ std::unique_ptr<Proposer> HashStructure::proposer() const {
   return std::make_unique<HashProposer>(tables_, bits_, segments_);
 }
 
-}  // namespace kf::scan
+}  // namespace kf::candidates

@@ -11,7 +11,9 @@
 #include "scan/byte_codes.h"
 #include "scan/stored.h"
 
-namespace kf::scan {
+namespace kf::candidates {
+
+using namespace scan;  // what this room stands on
 
 // The rows of one segment that are to be looked at together.
 struct Bucket {
@@ -90,4 +92,4 @@ class CandidateScan {
   double largest_norm_;
 };
 
-}  // namespace kf::scan
+}  // namespace kf::candidates
