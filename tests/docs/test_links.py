@@ -1,0 +1,44 @@
+"""Every relative link of the pages leads to a file that is there, and to a heading that it has."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+PAGES = [
+    *sorted(ROOT.glob("*.md")), *sorted(p for p in (ROOT / "docs").rglob("*.md") if p.parent.name != "reference"), ROOT / "benchmarks" / "RESULTS.md",
+]  # fmt: skip
+
+
+def anchors(page: Path) -> set[str]:
+    """Headings as GitHub and MyST name them."""
+    headings = re.findall(r"^#+ (.*)$", page.read_text(), flags=re.M)
+    return {re.sub(r"[^\w\- ]", "", h.lower()).replace(" ", "-") for h in headings}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_links_lead_somewhere(page: Path) -> None:
+    text = re.sub(r"^```.*?^```", "", page.read_text(), flags=re.M | re.S)
+    for target in re.findall(r"\]\(([^)\s]+)\)", text):
+        if re.match(r"[a-z]+:", target):
+            continue
+        name, _, anchor = target.partition("#")
+        where = (page.parent / name).resolve() if name else page
+        assert where.exists(), f"{page.name}: {target}"
+        if anchor and where.suffix == ".md":
+            assert anchor in anchors(where), f"{page.name}: {target}"
+
+
+def test_every_method_has_its_line_in_the_table() -> None:
+    folder = ROOT / "docs" / "methods"
+    listed = set(re.findall(r"\(([\w]+\.md)\)", (folder / "index.md").read_text()))
+    assert {page.name for page in folder.glob("*.md")} - {"index.md"} == listed
+
+
+def test_programs_that_pages_name_are_there() -> None:
+    for page in PAGES:
+        for name in re.findall(r"`(?:python )?(benchmarks/[\w/]+\.py)", page.read_text()):
+            assert (ROOT / name).exists(), f"{page.name}: {name}"
