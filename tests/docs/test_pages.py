@@ -7,7 +7,7 @@ import re
 import shlex
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -37,9 +37,13 @@ def run_commands(page: Path, folder: Path) -> None:
         assert done.returncode == 0, f"{command}\n{done.stderr}"
 
 
-def run_programs(page: Path, names: dict[str, Any]) -> dict[str, Any]:
-    """The page's Python blocks one after the other in one namespace, which is given back."""
+def run_programs(
+    page: Path, names: dict[str, Any], smaller: Mapping[str, str] | None = None
+) -> dict[str, Any]:
+    """The page's Python blocks one after the other in one namespace, which is given back; with smaller sizes."""
     for code in blocks(page, "python"):
+        for large, small in (smaller or {}).items():
+            code = code.replace(large, small)
         exec(compile(code, str(page), "exec"), names)
     return names
 
@@ -48,9 +52,11 @@ def run_programs(page: Path, names: dict[str, Any]) -> dict[str, Any]:
 def arrays() -> dict[str, Any]:
     rng = np.random.default_rng(5)
     centres = rng.standard_normal((20, 32)) * 3
-    draw: Callable[[int], np.ndarray] = lambda n: (
-        centres[rng.integers(20, size=n)] + rng.standard_normal((n, 32))
-    ).astype(np.float32)  # fmt: skip
+
+    def draw(n: int) -> np.ndarray:
+        x = centres[rng.integers(20, size=n)] + rng.standard_normal((n, 32))
+        return x.astype(np.float32)
+
     return {"base": draw(3000), "queries": draw(40)}
 
 
