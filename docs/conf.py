@@ -45,15 +45,13 @@ def write_reference(app: object) -> None:
         folder / f"{name}.md" for name in ("index", *(f"kinfold.{room}" for room in rooms))
     }:
         page.unlink()
-    lines = "\n".join(f"kinfold.{room}" for room in sorted(rooms))
-    table = "\n".join(
-        f"| [{room}](kinfold.{room}.md) | {', '.join(f'`{n}`' for n in names)} |"
+    pages = "\n".join(f"kinfold.{room}" for room in sorted(rooms))
+    rows = "\n".join(
+        f"| [{room}](kinfold.{room}.md) | {', '.join(f'`{name}`' for name in names)} |"
         for room, names in sorted(rooms.items())
     )
-    write(
-        folder / "index.md",
-        f"# Reference\n\nEverything that `import kinfold as kf` offers.\n\n| room | names |\n|---|---|\n{table}\n\n```{{toctree}}\n:hidden:\n\n{lines}\n```\n",
-    )
+    head = "# Reference\n\nEverything that `import kinfold as kf` offers.\n\n| room | names |\n|---|---|\n"
+    write(folder / "index.md", f"{head}{rows}\n\n```{{toctree}}\n:hidden:\n\n{pages}\n```\n")
 
 
 def write(page: Path, text: str) -> None:
