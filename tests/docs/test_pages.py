@@ -124,8 +124,9 @@ def test_a_hundred_million_vectors(
     assert np.mean(names["ids"][:, 0] == names["truth"][:, 0]) > 0.8
 
 
-def test_programs_of_the_readme() -> None:
+def test_programs_of_the_readme(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("sklearn")
+    monkeypatch.chdir(tmp_path)
     rng = np.random.default_rng(3)
     base = rng.standard_normal((3000, 128)).astype(np.float32)
     queries = base[:20] + 0.1 * rng.standard_normal((20, 128)).astype(np.float32)
