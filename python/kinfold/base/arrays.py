@@ -249,6 +249,13 @@ def as_number(
     return value
 
 
+def as_flag(x: Any, name: str) -> bool:
+    """True or False; 1 and 0 will do."""
+    if isinstance(x, (bool, np.bool_)) or (isinstance(x, (int, np.integer)) and x in (0, 1)):
+        return bool(x)
+    raise ValueError(f"{name}: expected True or False, got {x!r}")
+
+
 def as_path(x: Any, name: str) -> Path:
     """A file's name: text, bytes, or whatever has one."""
     try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 
 
@@ -28,8 +29,19 @@ class ImageError(KinfoldError, ValueError):
         return str(self.args[0])
 
 
-class NotTrainedError(KinfoldError, RuntimeError):
-    """A part must be fitted before it can be used."""
+class NotTrainedError(KinfoldError, RuntimeError, AttributeError):
+    """A part must be fitted before it can be used. What is not learnt yet is not there: ``hasattr`` says so too."""
+
+
+def not_trained(message: str) -> Exception:
+    """NotTrainedError, which is scikit-learn's NotFittedError as well where that is in use."""
+    theirs = sys.modules.get("sklearn.exceptions")
+    if theirs is None:
+        return NotTrainedError(message)
+    error: Exception = type("NotTrainedError", (NotTrainedError, theirs.NotFittedError), {})(
+        message
+    )
+    return error
 
 
 class MissingExtraError(KinfoldError, ImportError):

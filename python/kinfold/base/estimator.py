@@ -6,7 +6,6 @@ scikit-learn itself is never imported before it asks for something of its own.
 from __future__ import annotations
 
 import inspect
-import sys
 from collections.abc import Mapping
 from typing import Any
 
@@ -14,13 +13,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kinfold.base.arrays import Vectors, as_choice, as_ndarray, as_vectors
-from kinfold.base.errors import FileFormatError, NotTrainedError
+from kinfold.base.declared import Declared
+from kinfold.base.errors import FileFormatError, not_trained as not_trained
 from kinfold.base.extras import require
 from kinfold.base.frames import CONTAINERS, check_names, in_container, naming
-from kinfold.base.state import JSON, Restorable, check_only
+from kinfold.base.state import JSON, check_only
 
 
-class Estimator(Restorable):
+class Estimator(Declared):
     """Parameters by name. A subclass stores them as given and checks them in `fit`, or all in its constructor.
 
     Attributes
@@ -55,17 +55,8 @@ class Estimator(Restorable):
             setattr(self, name, getattr(changed, name))
         return self
 
-    def __repr__(self) -> str:
-        defaults = inspect.signature(type(self)).parameters
-        given = (
-            f"{name}={value!r}"
-            for name, value in self.get_params().items()
-            if value is not defaults[name].default and value != defaults[name].default
-        )
-        return f"{type(self).__name__}({', '.join(given)})"
-
     def params(self) -> dict[str, JSON]:
-        return self.get_params()
+        return super().params() if self._PARAMETERS else self.get_params()
 
     @classmethod
     def _of_params(cls, params: Mapping[str, JSON]) -> Any:
@@ -83,7 +74,14 @@ class Estimator(Restorable):
 
     def _check_params(self) -> None:
         """ValueError for the first parameter that is not sound: the constructor's where nothing else is said."""
-        type(self)(**self.get_params())
+        if self._PARAMETERS:
+            super()._check_params()
+        else:
+            type(self)(**self.get_params())
+
+    def _settle(self, sides: Mapping[str, Any]) -> None:
+        if "n_features_in_" in sides:
+            self.n_features_in_ = sides["n_features_in_"]
 
     def __sklearn_is_fitted__(self) -> bool:
         return hasattr(self, "n_features_in_")
@@ -201,14 +199,3 @@ def as_samples(X: Any, *, least: int = 1, long: bool = False) -> Vectors:
     if len(vectors) < least:
         raise ValueError(f"X: expected at least {least} vectors, got n_samples = {len(vectors)}")
     return vectors
-
-
-def not_trained(message: str) -> Exception:
-    """NotTrainedError, which is scikit-learn's NotFittedError as well where that is in use."""
-    theirs = sys.modules.get("sklearn.exceptions")
-    if theirs is None:
-        return NotTrainedError(message)
-    error: Exception = type("NotTrainedError", (NotTrainedError, theirs.NotFittedError), {})(
-        message
-    )
-    return error

@@ -12,8 +12,8 @@ import inspect
 import json
 import zlib
 from collections import deque
-from collections.abc import Callable, Mapping
-from contextlib import nullcontext
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, nullcontext
 from typing import Any, ClassVar, Protocol, TypeAlias, TypeVar, cast, runtime_checkable
 
 import numpy as np
@@ -149,16 +149,23 @@ def _but_locks(held: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in held.items() if not isinstance(value, Lock)}
 
 
-def restored(cls: Any, params: Any, arrays: Any) -> Any:
-    """An object of a class from its state; whatever the class refuses becomes FileFormatError."""
+@contextmanager
+def taken(what: str) -> Iterator[None]:
+    """Whatever is refused within becomes FileFormatError."""
     try:
-        return cls.from_state(params, arrays)
+        yield
     except FileFormatError:
         raise
     except (
         ValueError, TypeError, LookupError, AttributeError, ArithmeticError, RuntimeError,
     ) as error:  # fmt: skip
-        raise FileFormatError(f"not a sound {cls.kind}: {error}") from error
+        raise FileFormatError(f"not a sound {what}: {error}") from error
+
+
+def restored(cls: Any, params: Any, arrays: Any) -> Any:
+    """An object of a class from its state; whatever the class refuses becomes FileFormatError."""
+    with taken(cls.kind):
+        return cls.from_state(params, arrays)
 
 
 def _state_of(thing: Restorable) -> tuple[dict[str, JSON], Arrays] | None:

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from kinfold.base.arrays import Vectors, as_answer, as_count, owned
-from kinfold.base.errors import FileFormatError
 from kinfold.base.estimator import Transformer, as_samples
-from kinfold.base.metrics import as_metric
-from kinfold.base.state import Arrays, check_only, take
+from kinfold.base.learnt import Learnt
+from kinfold.base.parameters import Count, Metric
 from kinfold.manifold.neighbours import (
     METRICS,
     Lists,
@@ -25,14 +23,15 @@ from kinfold.manifold.neighbours import (
 class GraphEmbedding(Transformer):
     """Points are embedded together; others are placed by their neighbours among them.
 
-    A subclass says how (`_embed`, `_place`), and names what it learns besides (`_learnt`, `_adopt`).
+    A subclass says how (`_embed`, `_place`), and declares what it learns besides.
     """
 
-    n_components: int
-    n_neighbors: int
-    metric: str
-    embedding_: Vectors
-    _vectors: Vectors
+    n_components = Count()
+    n_neighbors = Count(most=1 << 24)
+    metric = Metric(METRICS)
+    _vectors = Learnt(np.float32, ("n", "n_features_in_"))
+    embedding_ = Learnt(np.float32, ("n", "n_components"))
+    _CHECKED_LATE = True
 
     def fit(self, X: Any, y: Any = None) -> Any:
         """Embed vectors (n, d), at least two."""
@@ -63,28 +62,6 @@ class GraphEmbedding(Transformer):
             placed = self._place(queries, near).astype(np.float32)
         return as_answer(placed, "X")
 
-    def arrays(self) -> Arrays:
-        self._check_fitted()
-        return {"vectors": self._vectors, "embedding": self.embedding_, **self._learnt()}
-
-    @classmethod
-    def from_state(cls, params: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> Any:
-        made = cls._of_params(params)
-        made._vectors = take(arrays, "vectors", np.float32, (None, None))
-        shape = (len(made._vectors), made.n_components)
-        made.embedding_ = take(arrays, "embedding", np.float32, shape)
-        if not made._vectors.size:
-            raise FileFormatError("array 'vectors': expected some")
-        made._adopt(arrays)
-        made.n_features_in_ = made._vectors.shape[1]
-        check_only(arrays, set(made.arrays()), "arrays")
-        return made
-
-    def _check_params(self) -> None:
-        as_count(self.n_components, "n_components")
-        as_count(self.n_neighbors, "n_neighbors", most=1 << 24)
-        as_metric(self.metric, known=METRICS)
-
     def _embed(self, vectors: Vectors, lists: Lists) -> NDArray[np.float64]:
         """Coordinates (n, n_components)."""
         raise NotImplementedError
@@ -97,11 +74,3 @@ class GraphEmbedding(Transformer):
         """Weighted sums (q, n_components) of the neighbours' coordinates; weights (q, k)."""
         sums: NDArray[np.float64] = np.einsum("qk,qkc->qc", weights, self.embedding_[near.ids])
         return sums
-
-    def _learnt(self) -> Arrays:
-        """What is saved besides vectors and embedding."""
-        raise NotImplementedError
-
-    def _adopt(self, arrays: Mapping[str, NDArray[Any]]) -> None:
-        """Takes from saved arrays what `_learnt` gave."""
-        raise NotImplementedError

@@ -12,9 +12,10 @@ from numpy.typing import NDArray
 from kinfold.base.arrays import Ids, Vectors, as_answer, as_count, owned
 from kinfold.base.errors import FileFormatError
 from kinfold.base.estimator import Transformer, as_samples
-from kinfold.base.metrics import as_metric
+from kinfold.base.learnt import Figure, Learnt
+from kinfold.base.parameters import Count, Maybe, Metric
 from kinfold.base.random import generator
-from kinfold.base.state import JSON, Arrays, check_only, check_range, check_starts, take
+from kinfold.base.state import check_range, check_starts
 from kinfold.manifold.neighbours import (
     METRICS,
     DistanceGraph,
@@ -60,9 +61,21 @@ class Isomap(Transformer):
 
     kind: ClassVar[str] = "manifold.Isomap"
 
-    embedding_: Vectors
-    eigenvalues_: NDArray[np.float64]
-    residual_variance_: float
+    n_components = Count()
+    n_neighbors = Count(most=1 << 24)
+    landmarks = Maybe(Count(least=2))
+    metric = Metric(METRICS)
+    seed = Count(least=0)
+    _vectors = Learnt(np.float32, ("n", "n_features_in_"))
+    _starts = Learnt(np.int64, ("n+1",))
+    _neighbours = Learnt(np.int32, ("edges",), empty=True)
+    _lengths = Learnt(np.float32, ("edges",), empty=True)
+    _landmarks = Learnt(np.int64, ("anchors",))
+    _means = Learnt(np.float64, ("anchors",))
+    eigenvalues_ = Learnt(np.float64, ("n_components",))
+    embedding_ = Learnt(np.float32, ("n", "n_components"))
+    residual_variance_ = Figure()
+    _CHECKED_LATE = True
 
     def __init__(
         self,
@@ -73,11 +86,8 @@ class Isomap(Transformer):
         metric: str = "l2",
         seed: int = 0,
     ) -> None:
-        self.n_components = n_components
-        self.n_neighbors = n_neighbors
-        self.landmarks = landmarks
-        self.metric = metric
-        self.seed = seed
+        self.n_components, self.n_neighbors = n_components, n_neighbors
+        self.landmarks, self.metric, self.seed = landmarks, metric, seed
 
     def fit(self, X: Any, y: Any = None) -> Isomap:
         """Embed vectors (n, d), at least two."""
@@ -101,7 +111,8 @@ class Isomap(Transformer):
                 for start in range(0, n, _ROWS)
             ])  # fmt: skip
         embedding = as_answer(embedding, "X")
-        self._vectors, self._graph, self._landmarks = owned(vectors, X), graph, landmarks
+        self._vectors, self._landmarks = owned(vectors, X), landmarks
+        self._starts, self._neighbours, self._lengths = graph
         self._means, self.eigenvalues_, self.embedding_ = (
             spectrum.means,
             spectrum.values,
@@ -137,55 +148,18 @@ class Isomap(Transformer):
             parts.append(points)
         return as_answer(np.concatenate(parts), "X")
 
-    def arrays(self) -> Arrays:
-        self._check_fitted()
-        return {
-            "vectors": self._vectors,
-            "starts": self._graph.starts,
-            "neighbours": self._graph.neighbours,
-            "lengths": self._graph.lengths,
-            "landmarks": self._landmarks,
-            "means": self._means,
-            "eigenvalues": self.eigenvalues_,
-            "embedding": self.embedding_,
-            "residual_variance": np.array([self.residual_variance_]),
-        }
-
-    @classmethod
-    def from_state(cls, params: Mapping[str, JSON], arrays: Mapping[str, NDArray[Any]]) -> Isomap:
-        names = {
-            "vectors", "starts", "neighbours", "lengths", "landmarks", "means", "eigenvalues", "embedding",
-            "residual_variance",
-        }  # fmt: skip
-        check_only(arrays, names, "arrays")
-        made: Isomap = cls._of_params(params)
-        vectors = take(arrays, "vectors", np.float32, (None, None))
-        n = len(vectors)
-        neighbours = take(arrays, "neighbours", np.int32, (None,))
-        lengths = take(arrays, "lengths", np.float32, (len(neighbours),))
-        starts = take(arrays, "starts", np.int64, (n + 1,))
-        landmarks = take(arrays, "landmarks", np.int64, (None,))
-        check_starts(starts, len(neighbours), "starts")
-        check_range(neighbours, n, "neighbours")
-        check_range(landmarks, n, "landmarks")
-        if not n or not vectors.shape[1] or not (lengths >= 0).all():
+    def _settle(self, sides: Mapping[str, Any]) -> None:
+        super()._settle(sides)
+        n = len(self._vectors)
+        check_starts(self._starts, len(self._neighbours), "starts")
+        check_range(self._neighbours, n, "neighbours")
+        check_range(self._landmarks, n, "landmarks")
+        if not (self._lengths >= 0).all():
             raise FileFormatError("array 'lengths': expected numbers >= 0 between vectors")
-        made._vectors, made._landmarks = vectors, landmarks
-        made._graph = DistanceGraph(starts, neighbours, lengths)
-        made._means = take(arrays, "means", np.float64, (len(landmarks),))
-        made.eigenvalues_ = take(arrays, "eigenvalues", np.float64, (made.n_components,))
-        made.embedding_ = take(arrays, "embedding", np.float32, (n, made.n_components))
-        made.residual_variance_ = float(take(arrays, "residual_variance", np.float64, (1,))[0])
-        made.n_features_in_ = vectors.shape[1]
-        return made
 
-    def _check_params(self) -> None:
-        as_count(self.n_components, "n_components")
-        as_count(self.n_neighbors, "n_neighbors", most=1 << 24)
-        as_metric(self.metric, known=METRICS)
-        as_count(self.seed, "seed", least=0)
-        if self.landmarks is not None:
-            as_count(self.landmarks, "landmarks", least=2)
+    @property
+    def _graph(self) -> DistanceGraph:
+        return DistanceGraph(self._starts, self._neighbours, self._lengths)
 
     def _residual_variance(self) -> float:
         n = len(self.embedding_)

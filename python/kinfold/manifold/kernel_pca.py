@@ -9,10 +9,11 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from kinfold.base.arrays import Vectors, as_answer, as_choice, as_count, as_number, owned
+from kinfold.base.arrays import Vectors, as_answer, as_count, owned
 from kinfold.base.errors import FileFormatError
 from kinfold.base.estimator import Transformer, as_samples
-from kinfold.base.state import JSON, Arrays, check_only, take
+from kinfold.base.learnt import Learnt
+from kinfold.base.parameters import Choice, Count, Maybe, Number
 from kinfold.index.base import unit_rows
 from kinfold.manifold.spectrum import centred_spectrum, placed, precision
 from kinfold.transform.eigen import leading
@@ -45,8 +46,16 @@ class KernelPCA(Transformer):
 
     kind: ClassVar[str] = "manifold.KernelPCA"
 
-    embedding_: Vectors
-    eigenvalues_: NDArray[np.float64]
+    n_components = Maybe(Count())
+    kernel = Choice(*KERNELS)
+    gamma = Maybe(Number(least=0, open=True))
+    degree = Number(least=1)
+    coef0 = Number()
+    _vectors = Learnt(np.float32, ("stored", "n_features_in_"), empty=True)
+    _means = Learnt(np.float64, ("n",))
+    eigenvalues_ = Learnt(np.float64, ("n_components",))
+    embedding_ = Learnt(np.float32, ("n", "n_components"))
+    _CHECKED_LATE = True
 
     def __init__(
         self,
@@ -57,11 +66,8 @@ class KernelPCA(Transformer):
         degree: float = 3,
         coef0: float = 1,
     ) -> None:
-        self.n_components = n_components
-        self.kernel = kernel
-        self.gamma = gamma
-        self.degree = degree
-        self.coef0 = coef0
+        self.n_components, self.kernel = n_components, kernel
+        self.gamma, self.degree, self.coef0 = gamma, degree, coef0
 
     def fit(self, X: Any, y: Any = None) -> KernelPCA:
         """Learn from vectors (n, d), at least two, or from their kernel."""
@@ -117,40 +123,16 @@ class KernelPCA(Transformer):
         tags.input_tags.pairwise = self.kernel == "precomputed"
         return tags
 
-    def arrays(self) -> Arrays:
-        self._check_fitted()
-        return {
-            "vectors": self._vectors,
-            "means": self._means,
-            "eigenvalues": self.eigenvalues_,
-            "embedding": self.embedding_,
-        }
-
-    @classmethod
-    def from_state(
-        cls, params: Mapping[str, JSON], arrays: Mapping[str, NDArray[Any]]
-    ) -> KernelPCA:
-        check_only(arrays, {"vectors", "means", "eigenvalues", "embedding"}, "arrays")
-        made: KernelPCA = cls._of_params(params)
-        made._vectors = take(arrays, "vectors", np.float32, (None, None))
-        made.eigenvalues_ = take(arrays, "eigenvalues", np.float64, (made.n_components,))
-        made.embedding_ = take(arrays, "embedding", np.float32, (None, len(made.eigenvalues_)))
-        n = len(made.embedding_)
-        made._means = take(arrays, "means", np.float64, (n,))
-        stored = 0 if made.kernel == "precomputed" else n
-        if not n or len(made._vectors) != stored or not made._vectors.shape[1]:
-            raise FileFormatError(f"array 'vectors': expected {stored}, got {made._vectors.shape}")
-        made.n_features_in_ = n if made.kernel == "precomputed" else made._vectors.shape[1]
-        return made
-
-    def _check_params(self) -> None:
-        if self.n_components is not None:
-            as_count(self.n_components, "n_components")
-        as_choice(self.kernel, "kernel", KERNELS)
-        if self.gamma is not None:
-            as_number(self.gamma, "gamma", least=0, open=True)
-        as_number(self.degree, "degree", least=1)
-        as_number(self.coef0, "coef0")
+    def _settle(self, sides: Mapping[str, Any]) -> None:
+        super()._settle(sides)
+        n, given = len(self.embedding_), self.kernel == "precomputed"
+        stored = 0 if given else n
+        if (
+            len(self._vectors) != stored
+            or not self.n_features_in_
+            or (given and self.n_features_in_ != n)
+        ):
+            raise FileFormatError(f"array 'vectors': expected {stored}, got {self._vectors.shape}")
 
     def _is_inner_product(self) -> bool:
         """Whether the kernel has no negative eigenvalues whatever the vectors are."""

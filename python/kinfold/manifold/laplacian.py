@@ -8,9 +8,10 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from kinfold.base.arrays import Vectors, as_choice, as_number
+from kinfold.base.arrays import Vectors
 from kinfold.base.errors import FileFormatError
-from kinfold.base.state import Arrays, take
+from kinfold.base.learnt import Figure, Learnt
+from kinfold.base.parameters import Choice, Maybe, Number
 from kinfold.manifold.embedding import GraphEmbedding
 from kinfold.manifold.neighbours import DistanceGraph, Lists, connected, distance_graph
 from kinfold.manifold.sparse import smallest
@@ -46,7 +47,10 @@ class LaplacianEigenmaps(GraphEmbedding):
 
     kind: ClassVar[str] = "manifold.LaplacianEigenmaps"
 
-    eigenvalues_: NDArray[np.float64]
+    weights = Choice(*WEIGHTS)
+    heat = Maybe(Number(least=0, open=True))
+    eigenvalues_ = Learnt(np.float64, ("n_components",))
+    heat_ = Figure()
 
     def __init__(
         self,
@@ -57,11 +61,8 @@ class LaplacianEigenmaps(GraphEmbedding):
         heat: float | None = None,
         metric: str = "l2",
     ) -> None:
-        self.n_components = n_components
-        self.n_neighbors = n_neighbors
-        self.weights = weights
-        self.heat = heat
-        self.metric = metric
+        self.n_components, self.n_neighbors = n_components, n_neighbors
+        self.weights, self.heat, self.metric = weights, heat, metric
 
     def _embed(self, vectors: Vectors, lists: Lists) -> NDArray[np.float64]:
         n = len(vectors)
@@ -90,20 +91,10 @@ class LaplacianEigenmaps(GraphEmbedding):
         placed[same] = self.embedding_[near.ids[same, 0]]
         return placed
 
-    def _learnt(self) -> Arrays:
-        return {"eigenvalues": self.eigenvalues_, "heat": np.array([self.heat_])}
-
-    def _adopt(self, arrays: Mapping[str, NDArray[Any]]) -> None:
-        self.eigenvalues_ = take(arrays, "eigenvalues", np.float64, (self.n_components,))
-        self.heat_ = float(take(arrays, "heat", np.float64, (1,))[0])
+    def _settle(self, sides: Mapping[str, Any]) -> None:
+        super()._settle(sides)
         if not self.heat_ >= 0:
             raise FileFormatError(f"array 'heat': expected a number >= 0, got {self.heat_}")
-
-    def _check_params(self) -> None:
-        super()._check_params()
-        as_choice(self.weights, "weights", WEIGHTS)
-        if self.heat is not None:
-            as_number(self.heat, "heat", least=0, open=True)
 
     def _weights_of(self, squares: NDArray[np.float64]) -> NDArray[np.float64]:
         if self.weights != "heat" or self.heat_ == 0:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping
 from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from kinfold.base.arrays import Vectors, as_number
-from kinfold.base.state import Arrays, take
+from kinfold.base.arrays import Vectors
+from kinfold.base.learnt import Figure
+from kinfold.base.parameters import Number
 from kinfold.manifold.embedding import GraphEmbedding
 from kinfold.manifold.neighbours import Lists, components, distance_graph
 from kinfold.manifold.sparse import smallest
@@ -43,7 +43,8 @@ class LocallyLinearEmbedding(GraphEmbedding):
 
     kind: ClassVar[str] = "manifold.LLE"
 
-    reconstruction_error_: float
+    reg = Number(least=0)
+    reconstruction_error_ = Figure()
 
     def __init__(
         self,
@@ -53,10 +54,8 @@ class LocallyLinearEmbedding(GraphEmbedding):
         reg: float = 1e-3,
         metric: str = "l2",
     ) -> None:
-        self.n_components = n_components
-        self.n_neighbors = n_neighbors
-        self.reg = reg
-        self.metric = metric
+        self.n_components, self.n_neighbors = n_components, n_neighbors
+        self.reg, self.metric = reg, metric
 
     def _embed(self, vectors: Vectors, lists: Lists) -> _Floats:
         parts = len(np.unique(components(distance_graph(lists))))
@@ -77,17 +76,6 @@ class LocallyLinearEmbedding(GraphEmbedding):
     def _place(self, queries: Vectors, near: Lists) -> _Floats:
         # The same mixture of coordinates as of vectors (Saul & Roweis, JMLR 2003).
         return self._mixed(mixtures(queries, self._vectors, near, self.reg), near)
-
-    def _learnt(self) -> Arrays:
-        return {"reconstruction_error": np.array([self.reconstruction_error_])}
-
-    def _adopt(self, arrays: Mapping[str, NDArray[Any]]) -> None:
-        error = take(arrays, "reconstruction_error", np.float64, (1,))
-        self.reconstruction_error_ = float(error[0])
-
-    def _check_params(self) -> None:
-        super()._check_params()
-        as_number(self.reg, "reg", least=0)
 
 
 def mixtures(queries: Vectors, vectors: Vectors, lists: Lists, reg: float) -> _Floats:

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from kinfold.base.arrays import Ids, Vectors, as_choice, as_count, as_number, as_vectors
-from kinfold.base.errors import FileFormatError
+from kinfold.base.arrays import Ids, Vectors, as_count, as_vectors
 from kinfold.base.estimator import Transformer, as_samples
+from kinfold.base.learnt import Learnt
+from kinfold.base.parameters import Choice, Count, Number
 from kinfold.base.random import generator
-from kinfold.base.state import JSON, Arrays, check_only, take
 from kinfold.manifold.spectrum import signed
 from kinfold.transform.eigen import leading
 
@@ -55,10 +54,17 @@ class LocalPCA(Transformer):
 
     kind: ClassVar[str] = "manifold.LocalPCA"
 
-    centroids_: Vectors
-    components_: Vectors
-    error_: float
-    history_: _Floats
+    n_components = Count(least=0)
+    n_cells = Count()
+    distance = Choice(*DISTANCES)
+    iterations = Count()
+    tolerance = Number(least=0)
+    restarts = Count()
+    seed = Count(least=0)
+    centroids_ = Learnt(np.float32, ("cells", "n_features_in_"))
+    components_ = Learnt(np.float32, ("cells", "n_components", "n_features_in_"), empty=True)
+    history_ = Learnt(np.float64, ("rounds",))
+    _CHECKED_LATE = True
 
     def __init__(
         self,
@@ -71,13 +77,9 @@ class LocalPCA(Transformer):
         restarts: int = 1,
         seed: int = 0,
     ) -> None:
-        self.n_components = n_components
-        self.n_cells = n_cells
-        self.distance = distance
-        self.iterations = iterations
-        self.tolerance = tolerance
-        self.restarts = restarts
-        self.seed = seed
+        self.n_components, self.n_cells, self.distance = n_components, n_cells, distance
+        self.iterations, self.tolerance = iterations, tolerance
+        self.restarts, self.seed = restarts, seed
 
     def fit(self, X: Any, y: Any = None) -> LocalPCA:
         """Learn from vectors (n, d)."""
@@ -93,9 +95,13 @@ class LocalPCA(Transformer):
         assert best is not None
         self.centroids_, self.components_ = (part.astype(np.float32) for part in best[:2])
         self.history_ = np.array(best[2])
-        self.error_ = best[2][-1]
         self.n_features_in_ = vectors.shape[1]
         return self
+
+    @property
+    def error_(self) -> float:
+        """The mean squared distance of the vectors from what stands for them."""
+        return float(self.history_[-1])
 
     @property
     def _n_features_out(self) -> int:
@@ -149,37 +155,6 @@ class LocalPCA(Transformer):
         vectors = self._samples(X)
         gaps = vectors - self.decode(*self.encode(X))
         return -float(np.einsum("ij,ij->", gaps, gaps, dtype=np.float64) / len(vectors))
-
-    def arrays(self) -> Arrays:
-        self._check_fitted()
-        return {
-            "centroids": self.centroids_,
-            "components": self.components_,
-            "history": self.history_,
-        }
-
-    @classmethod
-    def from_state(cls, params: Mapping[str, JSON], arrays: Mapping[str, NDArray[Any]]) -> LocalPCA:
-        check_only(arrays, {"centroids", "components", "history"}, "arrays")
-        made: LocalPCA = cls._of_params(params)
-        made.centroids_ = take(arrays, "centroids", np.float32, (None, None))
-        shape = (len(made.centroids_), made.n_components, made.centroids_.shape[1])
-        made.components_ = take(arrays, "components", np.float32, shape)
-        made.history_ = take(arrays, "history", np.float64, (None,))
-        if not made.centroids_.size or not len(made.history_):
-            raise FileFormatError("array 'centroids': expected at least one cell")
-        made.error_ = float(made.history_[-1])
-        made.n_features_in_ = made.centroids_.shape[1]
-        return made
-
-    def _check_params(self) -> None:
-        as_count(self.n_components, "n_components", least=0)
-        as_count(self.n_cells, "n_cells")
-        as_choice(self.distance, "distance", DISTANCES)
-        as_count(self.iterations, "iterations")
-        as_number(self.tolerance, "tolerance", least=0)
-        as_count(self.restarts, "restarts")
-        as_count(self.seed, "seed", least=0)
 
     def _grow(
         self, vectors: Vectors, random: np.random.Generator

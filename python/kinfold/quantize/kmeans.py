@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any, ClassVar, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from kinfold import _core
-from kinfold.base.arrays import Ids, Vectors, as_choice, as_count, as_number, as_vectors, owned
-from kinfold.base.estimator import Transformer, not_trained
+from kinfold.base.arrays import Ids, Vectors, as_vectors, owned
+from kinfold.base.estimator import Transformer
+from kinfold.base.learnt import Learnt, Series
+from kinfold.base.parameters import Choice, Count, Flag, Maybe, Number
 from kinfold.base.progress import progress
 from kinfold.base.random import generator
-from kinfold.base.state import JSON, Arrays, check_only, take, take_param
 
 Nearest: TypeAlias = Callable[[Vectors, Vectors], tuple[Ids, Vectors]]
 # Fewer vectors a centroid than this say little about where it lies; faiss warns below the same.
@@ -97,6 +98,19 @@ class KMeans(Transformer):
 
     kind: ClassVar[str] = "quantize.KMeans"
 
+    k = Count(most=1 << 24)
+    iterations = Count(least=0)
+    init = Choice(*INITS)
+    spherical = Flag()
+    restarts = Count()
+    batch = Maybe(Count())
+    sample = Maybe(Count())
+    tolerance = Number(least=0)
+    seed = Count(least=0)
+    verbose = Flag(saved=False)
+    centroids = Learnt(np.float32, ("k", "n_features_in_"), finite=True)
+    inertia_history = Series()
+
     def __init__(
         self,
         k: int,
@@ -111,28 +125,16 @@ class KMeans(Transformer):
         seed: int = 0,
         verbose: bool = True,
     ) -> None:
-        self.k = as_count(k, "k", most=1 << 24)
-        self.iterations = as_count(iterations, "iterations", least=0)
-        self.init = as_choice(init, "init", INITS)
-        self.spherical = bool(spherical)
-        self.restarts = as_count(restarts, "restarts")
-        self.batch = None if batch is None else as_count(batch, "batch")
-        self.sample = None if sample is None else as_count(sample, "sample")
-        self.tolerance = as_number(tolerance, "tolerance", least=0.0)
-        self.seed = as_count(seed, "seed", least=0)
-        self.verbose = bool(verbose)
-        self.inertia = np.inf
-        self.inertia_history: list[float] = []
+        self.k, self.iterations, self.init, self.spherical = k, iterations, init, spherical
+        self.restarts, self.batch, self.sample = restarts, batch, sample
+        self.tolerance, self.seed, self.verbose = tolerance, seed, verbose
         self.repaired = 0
-        self._centroids: Vectors | None = None
         self._labels: Ids | None = None
 
     @property
-    def centroids(self) -> Vectors:
-        """The codebook, float32 (k, d)."""
-        if self._centroids is None:
-            raise not_trained("KMeans: call fit first")
-        return self._centroids
+    def inertia(self) -> float:
+        """The sum of squared distances of the vectors to their centroids; infinite before there are any."""
+        return self.inertia_history[-1] if self.inertia_history else math.inf
 
     @property
     def cluster_centers_(self) -> Vectors:
@@ -211,9 +213,8 @@ class KMeans(Transformer):
                 best = history[-1], centroids, history, repaired
                 self._labels = labels if len(labels) == n else None
         assert best is not None
-        self._centroids, self.repaired = np.ldexp(best[1], -power) if power else best[1], best[3]
+        self.centroids, self.repaired = np.ldexp(best[1], -power) if power else best[1], best[3]
         self.inertia_history = [math.ldexp(value, -2 * power) for value in best[2]]
-        self.inertia = self.inertia_history[-1]
         self.n_features_in_ = vectors.shape[1]
         return self
 
@@ -300,48 +301,6 @@ class KMeans(Transformer):
         if init == "k-means||":
             return _oversampled_seeds(vectors, self.k, random)
         return vectors[clustering.seed(self.k, seed=int(random.integers(1 << 62)))]
-
-    def params(self) -> dict[str, JSON]:
-        """What was chosen, and how it went."""
-        return {
-            "k": self.k, "iterations": self.iterations, "init": self.init, "spherical": self.spherical,
-            "restarts": self.restarts, "batch": self.batch, "sample": self.sample,
-            "tolerance": self.tolerance, "seed": self.seed,
-        }  # fmt: skip
-
-    def arrays(self) -> Arrays:
-        """The codebook and the history of its inertia."""
-        return {
-            "centroids": self.centroids,
-            "inertia_history": np.asarray(self.inertia_history, np.float64),
-        }
-
-    @classmethod
-    def from_state(cls, params: Mapping[str, JSON], arrays: Mapping[str, NDArray[Any]]) -> KMeans:
-        """A fitted quantizer from its parts."""
-        names = {
-            "k", "iterations", "init", "spherical", "restarts", "batch", "sample", "tolerance", "seed",
-        }  # fmt: skip
-        check_only(params, names, "parameters")
-        check_only(arrays, {"centroids", "inertia_history"}, "arrays")
-        model = cls(
-            take_param(params, "k", int),
-            iterations=take_param(params, "iterations", int),
-            init=take_param(params, "init", str),
-            spherical=take_param(params, "spherical", bool),
-            restarts=take_param(params, "restarts", int),
-            batch=take_param(params, "batch", (int, type(None))),
-            sample=take_param(params, "sample", (int, type(None))),
-            tolerance=take_param(params, "tolerance", (int, float)),
-            seed=take_param(params, "seed", int),
-        )
-        centroids = take(arrays, "centroids", np.float32, (model.k, None))
-        centroids = as_vectors(centroids, "centroids")
-        history = take(arrays, "inertia_history", np.float64, (None,))
-        model._centroids, model.n_features_in_ = centroids, centroids.shape[1]
-        model.inertia_history = [float(value) for value in history]
-        model.inertia = model.inertia_history[-1] if model.inertia_history else np.inf
-        return model
 
 
 def _repair(

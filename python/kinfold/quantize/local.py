@@ -9,9 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kinfold.base.arrays import Ids, Vectors, as_array, as_count, as_vectors
-from kinfold.base.errors import FileFormatError, NotTrainedError
+from kinfold.base.declared import Declared
+from kinfold.base.errors import FileFormatError
+from kinfold.base.learnt import Learnt
+from kinfold.base.parameters import Choice, Count, Flag, Maybe
 from kinfold.base.progress import progress
-from kinfold.base.state import JSON, Arrays, Restorable, check_only, check_range, take, take_param
+from kinfold.base.state import check_range
 from kinfold.quantize.kmeans import KMeans
 from kinfold.quantize.optimized import parametric_rotation
 from kinfold.quantize.product import ProductQuantizer
@@ -21,7 +24,7 @@ from kinfold.transform.moments import Moments
 _OWN = 16
 
 
-class LocallyOptimizedPQ(Restorable):
+class LocallyOptimizedPQ(Declared):
     """Product codes of residuals in axes that suit each cell (Kalantidis & Avrithis, CVPR 2014).
 
     The residuals of a cell are centred and rotated by the parametric solution of OPQ for their own covariance. A
@@ -47,6 +50,19 @@ class LocallyOptimizedPQ(Restorable):
 
     kind: ClassVar[str] = "quantize.LOPQ"
 
+    m = Count(most=1 << 16)
+    bits = Choice(4, 8)
+    shared = Maybe(Flag())
+    least = Maybe(Count())
+    iterations = Count(least=0)
+    sample = Count()
+    seed = Count(least=0)
+    verbose = Flag(saved=False)
+    rotations = Learnt(np.float32, ("groups", "dim", "dim"), finite=True)
+    means = Learnt(np.float32, ("groups", "dim"), finite=True)
+    group = Learnt(np.int32, (None,))
+    codebooks = Learnt(np.float32, (None, "m", "k", "_size"), finite=True)
+
     def __init__(
         self,
         m: int,
@@ -59,47 +75,27 @@ class LocallyOptimizedPQ(Restorable):
         seed: int = 0,
         verbose: bool = True,
     ) -> None:
-        base = ProductQuantizer(m, bits=bits, iterations=iterations, sample=sample, seed=seed)
-        self.m, self.bits, self.k, self.code_size = base.m, base.bits, base.k, base.code_size
-        self.iterations, self.sample, self.seed = base.iterations, base.sample, base.seed
-        self.shared = None if shared is None else bool(shared)
-        self.least = None if least is None else as_count(least, "least")
-        self.verbose = bool(verbose)
-        self._parts: tuple[Vectors, Vectors, NDArray[np.int32], Vectors] | None = None
-
-    def __repr__(self) -> str:
-        return f"LocallyOptimizedPQ(m={self.m}, bits={self.bits}, shared={self.shared})"
+        self.m, self.bits, self.shared, self.least = m, bits, shared, least
+        self.iterations, self.sample, self.seed, self.verbose = iterations, sample, seed, verbose
 
     @property
-    def _trained(self) -> tuple[Vectors, Vectors, NDArray[np.int32], Vectors]:
-        if self._parts is None:
-            raise NotTrainedError("LocallyOptimizedPQ: call fit first")
-        return self._parts
+    def k(self) -> int:
+        """Codewords of a subquantizer."""
+        return 1 << self.bits
 
     @property
-    def rotations(self) -> Vectors:
-        """float32 (G, d, d)."""
-        return self._trained[0]
-
-    @property
-    def means(self) -> Vectors:
-        """float32 (G, d)."""
-        return self._trained[1]
-
-    @property
-    def group(self) -> NDArray[np.int32]:
-        """int32 (n_cells,)."""
-        return self._trained[2]
-
-    @property
-    def codebooks(self) -> Vectors:
-        """float32 (G or 1, m, 2^bits, s)."""
-        return self._trained[3]
+    def code_size(self) -> int:
+        """Bytes of a code."""
+        return (self.m * self.bits + 7) // 8
 
     @property
     def dim(self) -> int:
         """The dimension d."""
         return self.means.shape[1]
+
+    @property
+    def _size(self) -> int:
+        return -(-self.dim // self.m)
 
     @property
     def fallbacks(self) -> int:
@@ -141,15 +137,14 @@ class LocallyOptimizedPQ(Restorable):
             # As if d more vectors had been seen that are spread like all residuals: few vectors have noisy axes.
             mixed = (moments.scatter + d * whole) / (moments.count + d)
             rotations[g], means[g] = parametric_rotation(mixed, self.m, d), moments.mean
-        size = -(-d // self.m)
-        self._parts = rotations, means, group, np.zeros((1, self.m, self.k, size), np.float32)
+        self.rotations, self.means, self.group = rotations, means, group
         local = self._local(x, of)
         base = ProductQuantizer(
             self.m, bits=self.bits, iterations=self.iterations, sample=self.sample, seed=self.seed,
             verbose=self.verbose,
         ).fit(local).codebooks  # fmt: skip
         books = base[None] if shared else self._own_books(local, group[of], base)
-        self._parts = rotations, means, group, np.ascontiguousarray(books)
+        self.codebooks = np.ascontiguousarray(books)
         return self
 
     def _own_books(self, local: Vectors, groups: NDArray[np.int32], base: Vectors) -> Vectors:
@@ -206,53 +201,13 @@ class LocallyOptimizedPQ(Restorable):
         lost = x.astype(np.float64) - self.decode(self.encode(x, cells), cells)
         return float(np.einsum("ij,ij->", lost, lost)) / len(x)
 
-    def params(self) -> dict[str, JSON]:
-        """What was chosen."""
-        return {
-            "m": self.m, "bits": self.bits, "shared": self.shared, "least": self.least,
-            "iterations": self.iterations, "sample": self.sample, "seed": self.seed,
-        }  # fmt: skip
-
-    def arrays(self) -> Arrays:
-        """What was learnt."""
-        rotations, means, group, books = self._trained
-        return {"rotations": rotations, "means": means, "group": group, "codebooks": books}
-
-    @classmethod
-    def from_state(
-        cls, params: Mapping[str, JSON], arrays: Mapping[str, NDArray[Any]]
-    ) -> LocallyOptimizedPQ:
-        """A quantizer from its parts; groups are addresses and are checked."""
-        names = {"m", "bits", "shared", "least", "iterations", "sample", "seed"}
-        check_only(params, names, "parameters")
-        check_only(arrays, {"rotations", "means", "group", "codebooks"}, "arrays")
-        lopq = cls(
-            take_param(params, "m", int),
-            bits=take_param(params, "bits", int),
-            shared=take_param(params, "shared", (bool, type(None))),
-            least=take_param(params, "least", (int, type(None))),
-            iterations=take_param(params, "iterations", int),
-            sample=take_param(params, "sample", int),
-            seed=take_param(params, "seed", int),
-        )
-        means = take(arrays, "means", np.float32, (None, None))
-        groups, d = means.shape
-        if groups == 0 or d < lopq.m:
-            raise FileFormatError(f"array 'means': expected at least {lopq.m} dimensions")
-        rotations = take(arrays, "rotations", np.float32, (groups, d, d))
-        group = take(arrays, "group", np.int32, (None,))
-        check_range(group, groups, "group")
-        size = -(-d // lopq.m)
-        books = take(arrays, "codebooks", np.float32, (None, lopq.m, lopq.k, size))
-        if len(books) not in (1, groups):
+    def _settle(self, sides: Mapping[str, Any]) -> None:
+        groups, d = self.means.shape
+        if d < self.m:
+            raise FileFormatError(f"array 'means': expected at least {self.m} dimensions")
+        check_range(self.group, groups, "group")  # addresses
+        if len(self.codebooks) not in (1, groups):
             raise FileFormatError(f"array 'codebooks': expected 1 or {groups} sets")
-        if not all(np.isfinite(array).all() for array in (means, rotations, books)):
-            raise FileFormatError("array 'rotations': expected finite numbers")
-        contiguous = np.ascontiguousarray
-        lopq._parts = (
-            contiguous(rotations), contiguous(means), contiguous(group), contiguous(books),
-        )  # fmt: skip
-        return lopq
 
     def _checked(self, residuals: Any) -> Vectors:
         return as_vectors(residuals, "residuals", dim=self.dim, empty=True)

@@ -10,27 +10,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kinfold import _core
-from kinfold.base.arrays import Vectors, as_choice, as_count, as_vectors
-from kinfold.base.estimator import Transformer, not_trained
+from kinfold.base.arrays import Vectors, as_count, as_vectors
+from kinfold.base.estimator import Transformer
+from kinfold.base.learnt import Part, Series
+from kinfold.base.parameters import Choice, Count, Flag, Maybe
 from kinfold.base.progress import progress
 from kinfold.base.random import generator
-from kinfold.base.state import (
-    JSON,
-    Arrays,
-    add_prefix,
-    check_only,
-    strip_prefix,
-    take,
-    take_param,
-)
 from kinfold.quantize.allocation import allocate, subspace_sizes
 from kinfold.quantize.kmeans import lift
 from kinfold.quantize.product import ProductQuantizer
 from kinfold.transform.eigen import leading
 from kinfold.transform.moments import Moments
 from kinfold.transform.rotation import Rotation
-
-METHODS = ("non-parametric", "parametric")
 
 
 class OPQ(Transformer):
@@ -57,6 +48,18 @@ class OPQ(Transformer):
 
     kind: ClassVar[str] = "quantize.OPQ"
 
+    m = Count(most=1 << 16)
+    dim = Maybe(Count())
+    bits = Choice(4, 8)
+    method = Choice("non-parametric", "parametric")
+    iterations = Count(least=0)
+    sample = Count()
+    seed = Count(least=0)
+    verbose = Flag(saved=False)
+    _map = Part(Rotation, bare=True)
+    quantizer = Part(ProductQuantizer)
+    history = Series()
+
     def __init__(
         self,
         m: int,
@@ -69,35 +72,15 @@ class OPQ(Transformer):
         seed: int = 0,
         verbose: bool = True,
     ) -> None:
-        self.m = as_count(m, "m", most=1 << 16)
-        self.dim = None if dim is None else as_count(dim, "dim", least=self.m)
-        self.bits = ProductQuantizer(self.m, bits=bits).bits
-        self.method = as_choice(method, "method", METHODS)
-        self.iterations = as_count(iterations, "iterations", least=0)
-        self.sample = as_count(sample, "sample")
-        self.seed = as_count(seed, "seed", least=0)
-        self.verbose = bool(verbose)
-        self.history: list[float] = []
-        self._map: Rotation | None = None
-        self._quantizer: ProductQuantizer | None = None
+        self.m, self.dim, self.bits, self.method = m, dim, bits, method
+        self.iterations, self.sample, self.seed, self.verbose = iterations, sample, seed, verbose
+        if self.dim is not None:
+            as_count(self.dim, "dim", least=self.m)
 
     @property
     def rotation(self) -> Vectors:
         """float32 (dim, d), orthonormal rows."""
-        return self._trained.matrix
-
-    @property
-    def quantizer(self) -> ProductQuantizer:
-        """The product quantizer of rotated vectors."""
-        if self._quantizer is None:
-            raise not_trained("OPQ: call fit first")
-        return self._quantizer
-
-    @property
-    def _trained(self) -> Rotation:
-        if self._map is None:
-            raise not_trained("OPQ: call fit first")
-        return self._map
+        return self._map.matrix
 
     @property
     def _n_features_out(self) -> int:
@@ -132,7 +115,7 @@ class OPQ(Transformer):
             books = np.ldexp(books, -power)
             self.history = [math.ldexp(value, -2 * power) for value in self.history]
         self._map = Rotation(rotation @ principal)
-        self._quantizer = first.adopt(books, keep)
+        self.quantizer = first.adopt(books, keep)
         self.n_features_in_ = d
         return self
 
@@ -176,56 +159,16 @@ class OPQ(Transformer):
     def transform(self, x: Any) -> Vectors:
         """Vectors (n, d), or one (d,), to float32 (n, dim) or (dim,)."""
         self._check_names(x)
-        return self._trained.transform(x)
+        return self._map.transform(x)
 
     def inverse_transform(self, y: Any) -> Vectors:
         """Back to (n, d), or (d,)."""
-        return self._trained.inverse_transform(y)
+        return self._map.inverse_transform(y)
 
-    def params(self) -> dict[str, JSON]:
-        """What was chosen."""
-        return {
-            "m": self.m, "dim": self.dim, "bits": self.bits, "method": self.method,
-            "iterations": self.iterations, "sample": self.sample, "seed": self.seed,
-            "quantizer": self.quantizer.params(),
-        }  # fmt: skip
-
-    def arrays(self) -> Arrays:
-        """Rotation, codebooks, history."""
-        return {
-            **add_prefix("map", self._trained.arrays()),
-            **add_prefix("quantizer", self.quantizer.arrays()),
-            "history": np.asarray(self.history, np.float64),
-        }
-
-    @classmethod
-    def from_state(cls, params: Mapping[str, JSON], arrays: Mapping[str, NDArray[Any]]) -> OPQ:
-        """A trained rotation from its parts."""
-        names = {"m", "dim", "bits", "method", "iterations", "sample", "seed", "quantizer"}
-        check_only(params, names, "parameters")
-        check_only(
-            {n: 0 for n in arrays if not n.startswith(("map.", "quantizer."))},
-            {"history"},
-            "arrays",
-        )
-        opq = cls(
-            take_param(params, "m", int),
-            take_param(params, "dim", (int, type(None))),
-            bits=take_param(params, "bits", int),
-            method=take_param(params, "method", str),
-            iterations=take_param(params, "iterations", int),
-            sample=take_param(params, "sample", int),
-            seed=take_param(params, "seed", int),
-        )
-        opq._map = Rotation.from_state({}, strip_prefix("map", arrays))
-        opq._quantizer = ProductQuantizer.from_state(
-            take_param(params, "quantizer", dict), strip_prefix("quantizer", arrays)
-        )
-        opq.n_features_in_ = opq._map.matrix.shape[1]
-        opq.history = take(arrays, "history", np.float64, (None,)).tolist()
-        if opq._quantizer.dim != len(opq._map.matrix):
+    def _settle(self, sides: Mapping[str, Any]) -> None:
+        self.n_features_in_ = self.rotation.shape[1]
+        if self.quantizer.dim != len(self.rotation):
             raise ValueError("quantizer: another dimension than the rotation's")
-        return opq
 
 
 def _gap(a: Vectors, b: Vectors) -> float:

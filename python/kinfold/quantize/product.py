@@ -10,11 +10,12 @@ from numpy.typing import NDArray
 
 from kinfold import _core
 from kinfold.base.arrays import Vectors, as_array, as_count, as_vectors
-from kinfold.base.errors import FileFormatError, NotTrainedError
+from kinfold.base.declared import Declared
+from kinfold.base.learnt import Learnt
 from kinfold.base.metrics import as_metric
+from kinfold.base.parameters import Choice, Count, Flag
 from kinfold.base.progress import progress
 from kinfold.base.random import generator
-from kinfold.base.state import JSON, Arrays, Restorable, check_only, take, take_param
 from kinfold.quantize.kmeans import KMeans, warn_of_few
 
 Codes = NDArray[np.uint8]
@@ -22,7 +23,7 @@ Codes = NDArray[np.uint8]
 _ROWS = 65536
 
 
-class ProductQuantizer(Restorable):
+class ProductQuantizer(Declared):
     """m codebooks of 2^bits codewords each (Jegou, Douze & Schmid, PAMI 2011).
 
     Parameters
@@ -43,6 +44,15 @@ class ProductQuantizer(Restorable):
 
     kind: ClassVar[str] = "quantize.PQ"
 
+    m = Count(most=1 << 16)
+    bits = Choice(4, 8)
+    iterations = Count(least=0)
+    sample = Count()
+    seed = Count(least=0)
+    verbose = Flag(saved=False)
+    dim = Count(least=0)
+    codebooks = Learnt(np.float32, ("m", "k", "_size"))
+
     def __init__(
         self,
         m: int,
@@ -53,19 +63,9 @@ class ProductQuantizer(Restorable):
         seed: int = 0,
         verbose: bool = True,
     ) -> None:
-        self.m = as_count(m, "m", most=1 << 16)
-        self.bits = as_count(bits, "bits", least=4, most=8)
-        if self.bits not in (4, 8):
-            raise ValueError(f"bits: expected 4 or 8, got {bits!r}")
-        self.iterations = as_count(iterations, "iterations", least=0)
-        self.sample = as_count(sample, "sample")
-        self.seed = as_count(seed, "seed", least=0)
-        self.verbose = bool(verbose)
+        self.m, self.bits, self.iterations = m, bits, iterations
+        self.sample, self.seed, self.verbose = sample, seed, verbose
         self.dim = 0
-        self._codebooks: Vectors | None = None
-
-    def __repr__(self) -> str:
-        return f"ProductQuantizer(m={self.m}, bits={self.bits})"
 
     @property
     def k(self) -> int:
@@ -78,11 +78,8 @@ class ProductQuantizer(Restorable):
         return (self.m * self.bits + 7) // 8
 
     @property
-    def codebooks(self) -> Vectors:
-        """float32 (m, 2^bits, s); zero in dimensions that only pad."""
-        if self._codebooks is None:
-            raise NotTrainedError("ProductQuantizer: call fit first")
-        return self._codebooks
+    def _size(self) -> int:
+        return -(-self.dim // self.m)
 
     def fit(self, x: Any, start: Any = None) -> ProductQuantizer:
         """Learn the codebooks from vectors (n, d), n at least 2^bits and d at least m.
@@ -115,7 +112,7 @@ class ProductQuantizer(Restorable):
             )
             given = None if start is None else np.ascontiguousarray(begin[j, :, : part.shape[1]])
             books[j, :, : part.shape[1]] = means._learn(part, given).centroids
-        self.dim, self._codebooks = d, books
+        self.dim, self.codebooks = d, books
         return self
 
     def adopt(self, codebooks: Any, dim: int) -> ProductQuantizer:
@@ -127,7 +124,7 @@ class ProductQuantizer(Restorable):
                 f"codebooks: expected {(self.m, self.k, size)} finite numbers, got {books.shape}"
             )
         as_vectors(books.reshape(-1, size), "codebooks")
-        self.dim, self._codebooks = dim, books
+        self.dim, self.codebooks = dim, books
         return self
 
     def encode(self, x: Any) -> Codes:
@@ -215,37 +212,11 @@ class ProductQuantizer(Restorable):
             total += float(np.einsum("ij,ij->", lost, lost))
         return total / len(vectors)
 
-    def params(self) -> dict[str, JSON]:
-        """What was chosen."""
-        return {
-            "m": self.m, "bits": self.bits, "iterations": self.iterations, "sample": self.sample,
-            "seed": self.seed, "dim": self.dim,
-        }  # fmt: skip
+    def _check_params(self) -> None:
+        as_count(self.dim, "dim", least=self.m)
 
-    def arrays(self) -> Arrays:
-        """The codebooks."""
-        return {"codebooks": self.codebooks}
-
-    @classmethod
-    def from_state(
-        cls, params: Mapping[str, JSON], arrays: Mapping[str, NDArray[Any]]
-    ) -> ProductQuantizer:
-        """A quantizer from its parts."""
-        check_only(params, {"m", "bits", "iterations", "sample", "seed", "dim"}, "parameters")
-        check_only(arrays, {"codebooks"}, "arrays")
-        quantizer = cls(
-            take_param(params, "m", int),
-            bits=take_param(params, "bits", int),
-            iterations=take_param(params, "iterations", int),
-            sample=take_param(params, "sample", int),
-            seed=take_param(params, "seed", int),
-        )
-        dim = take_param(params, "dim", int)
-        if dim < quantizer.m:
-            raise FileFormatError(f"parameter 'dim': expected at least {quantizer.m}, got {dim}")
-        size = -(-dim // quantizer.m)
-        books = take(arrays, "codebooks", np.float32, (quantizer.m, quantizer.k, size))
-        return quantizer.adopt(books, dim)
+    def _settle(self, sides: Mapping[str, Any]) -> None:
+        self.adopt(self.codebooks, self.dim)
 
     def _checked(self, x: Any, name: str) -> Vectors:
         _ = self.codebooks

@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from kinfold import _core
-from kinfold.base.arrays import Vectors, as_array, as_choice, as_count, as_vectors
-from kinfold.base.errors import FileFormatError, NotTrainedError
+from kinfold.base.arrays import Vectors, as_array, as_vectors
+from kinfold.base.declared import Declared
+from kinfold.base.learnt import Learnt
+from kinfold.base.parameters import Choice, Count, Flag
 from kinfold.base.random import generator
-from kinfold.base.state import JSON, Arrays, Restorable, check_only, take, take_param
 
 PROJECTIONS = ("orthogonal", "gaussian", "hadamard")
 _ROUNDS = 3
 
 
-class SignQuantizer(Restorable):
+class SignQuantizer(Declared):
     """Bit j of a code is 1 where the projection on a random direction a_j is not negative.
 
     Two vectors at an angle t differ in each bit with probability t / pi, so the expected Hamming distance of
@@ -40,6 +40,13 @@ class SignQuantizer(Restorable):
 
     kind: ClassVar[str] = "quantize.Sign"
 
+    bits = Count(most=4096)
+    projection = Choice(*PROJECTIONS)
+    centred = Flag()
+    seed = Count(least=0, most=(1 << 63) - 1)
+    mean = Learnt(np.float32, ("dim",), finite=True)
+    _directions = Learnt(np.float32, "_shape", finite=True)
+
     def __init__(
         self,
         bits: int = 256,
@@ -48,22 +55,7 @@ class SignQuantizer(Restorable):
         centred: bool = False,
         seed: int = 0,
     ) -> None:
-        self.bits = as_count(bits, "bits", most=4096)
-        self.projection = as_choice(projection, "projection", PROJECTIONS)
-        self.centred = bool(centred)
-        self.seed = as_count(seed, "seed", least=0, most=(1 << 63) - 1)
-        self._directions: NDArray[np.float32] | None = None
-        self._mean: Vectors | None = None
-
-    def __repr__(self) -> str:
-        return f"SignQuantizer({self.bits})"
-
-    @property
-    def mean(self) -> Vectors:
-        """What angles are taken around, float32 (d,)."""
-        if self._mean is None:
-            raise NotTrainedError("SignQuantizer: call fit first")
-        return self._mean
+        self.bits, self.projection, self.centred, self.seed = bits, projection, centred, seed
 
     @property
     def code_size(self) -> int:
@@ -74,9 +66,9 @@ class SignQuantizer(Restorable):
         """Draw the directions for vectors (n, d), and take their mean where they are to be centred."""
         vectors = as_vectors(x, "x")
         dim = vectors.shape[1]
-        self._mean = np.zeros(dim, np.float32)
+        self.mean = np.zeros(dim, np.float32)
         if self.centred:
-            self._mean = vectors.mean(axis=0, dtype=np.float64).astype(np.float32)
+            self.mean = vectors.mean(axis=0, dtype=np.float64).astype(np.float32)
         random = generator(self.seed)
         if self.projection == "gaussian":
             self._directions = random.standard_normal((dim, self.bits), np.float32)
@@ -87,9 +79,7 @@ class SignQuantizer(Restorable):
             ]
             self._directions = np.ascontiguousarray(np.concatenate(groups, axis=1), np.float32)
         else:
-            size = 1 << (dim - 1).bit_length()
-            shape = (-(-self.bits // size), _ROUNDS, size)
-            self._directions = (2 * random.integers(0, 2, shape) - 1).astype(np.float32)
+            self._directions = (2 * random.integers(0, 2, self._shape) - 1).astype(np.float32)
         return self
 
     def project(self, x: Any) -> Vectors:
@@ -124,40 +114,10 @@ class SignQuantizer(Restorable):
         unit = np.divide(sums, norms, out=np.zeros_like(sums), where=norms > 0)
         return (unit + self.mean).astype(np.float32)
 
-    def params(self) -> dict[str, JSON]:
-        """What was chosen."""
-        return {
-            "bits": self.bits, "projection": self.projection, "centred": self.centred, "seed": self.seed,
-        }  # fmt: skip
-
-    def arrays(self) -> Arrays:
-        """Mean and directions."""
-        return {"mean": self.mean, "directions": np.asarray(self._directions)}
-
-    @classmethod
-    def from_state(
-        cls, params: Mapping[str, JSON], arrays: Mapping[str, NDArray[Any]]
-    ) -> SignQuantizer:
-        """A quantizer from its parts."""
-        check_only(params, {"bits", "projection", "centred", "seed"}, "parameters")
-        check_only(arrays, {"mean", "directions"}, "arrays")
-        signs = cls(
-            take_param(params, "bits", int),
-            projection=take_param(params, "projection", str),
-            centred=take_param(params, "centred", bool),
-            seed=take_param(params, "seed", int),
-        )
-        mean = take(arrays, "mean", np.float32, (None,))
-        dim = len(mean)
-        shape: tuple[int, ...] = (dim, signs.bits)
-        if signs.projection == "hadamard":
-            size = 1 << max(dim - 1, 0).bit_length()
-            shape = (-(-signs.bits // size), _ROUNDS, size)
-        directions = take(arrays, "directions", np.float32, shape)
-        if not dim or not (np.isfinite(mean).all() and np.isfinite(directions).all()):
-            raise FileFormatError("array 'directions': expected finite numbers")
-        signs._mean, signs._directions = (
-            np.ascontiguousarray(mean),
-            np.ascontiguousarray(directions),
-        )
-        return signs
+    @property
+    def _shape(self) -> tuple[int, ...]:
+        dim = len(self.mean)
+        if self.projection != "hadamard":
+            return dim, self.bits
+        size = 1 << (dim - 1).bit_length()
+        return -(-self.bits // size), _ROUNDS, size

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping
 from typing import Any, ClassVar
 
 import numpy as np
@@ -14,19 +13,15 @@ from kinfold.base.arrays import (
     Vectors,
     as_answer,
     as_array,
-    as_choice,
-    as_count,
-    as_number,
     as_vectors,
 )
-from kinfold.base.errors import FileFormatError
-from kinfold.base.estimator import Transformer, not_trained
-from kinfold.base.state import JSON, Arrays, check_only, take, take_param
+from kinfold.base.estimator import Transformer
+from kinfold.base.learnt import Extra, Learnt
+from kinfold.base.parameters import Choice, Count, Maybe, Number
 from kinfold.transform.moments import rest_of, without
 
 _Matrix = NDArray[np.float64]
 
-SECONDS = ("all", "nonmatching")
 _ROWS = 4096
 
 
@@ -54,28 +49,17 @@ class LearnedWhitening(Transformer):
 
     kind: ClassVar[str] = "transform.LearnedWhitening"
 
+    dim = Maybe(Count())
+    second = Choice("all", "nonmatching")
+    shrinkage = Number(0, 1)
+    mean = Learnt(np.float32, ("n_features_in_",))
+    projection = Learnt(np.float32, ("n_features_in_", "dim"))
+    _rest = Extra(np.float32, ("n_features_in_",))
+
     def __init__(
         self, dim: int | None = None, *, second: str = "all", shrinkage: float = 0.0
     ) -> None:
-        self.dim = None if dim is None else as_count(dim, "dim")
-        self.second = as_choice(second, "second", SECONDS)
-        self.shrinkage = as_number(shrinkage, "shrinkage", least=0, most=1)
-        self._mean: Vectors | None = None
-        self._projection: Vectors = np.empty((0, 0), np.float32)
-        self._rest: Vectors = np.empty(0, np.float32)
-
-    @property
-    def mean(self) -> Vectors:
-        """The mean of the queries, float32 (d,)."""
-        if self._mean is None:
-            raise not_trained("LearnedWhitening: call fit first")
-        return self._mean
-
-    @property
-    def projection(self) -> Vectors:
-        """What centred vectors are multiplied by, float32 (d, dim)."""
-        _ = self.mean
-        return self._projection
+        self.dim, self.second, self.shrinkage = dim, second, shrinkage
 
     @property
     def _n_features_out(self) -> int:
@@ -123,9 +107,9 @@ class LearnedWhitening(Transformer):
                 "pairs: expected differences whose inverse float32 can hold, got a root mean square of "
                 f"{np.sqrt(level):.1g}"
             )
-        self._mean = mean.astype(np.float32)
-        self._projection = np.ascontiguousarray(projection, dtype=np.float32)
-        self._rest = rest_of(mean, self._projection, np.ones(keep))
+        self.mean = mean.astype(np.float32)
+        self.projection = np.ascontiguousarray(projection, dtype=np.float32)
+        self._rest = rest_of(mean, self.projection, np.ones(keep))
         self.n_features_in_ = d
         return self
 
@@ -140,36 +124,6 @@ class LearnedWhitening(Transformer):
     def affine(self) -> tuple[Vectors, Vectors]:
         """Mean (d,) and projection (d, dim), float32, with which transform(x) is (x - mean) @ projection."""
         return self.mean, self.projection
-
-    def params(self) -> dict[str, JSON]:
-        return {"dim": self.dim, "second": self.second, "shrinkage": self.shrinkage}
-
-    def arrays(self) -> Arrays:
-        rest = {"rest": self._rest} if self._rest.any() else {}
-        return {"mean": self.mean, "projection": self.projection, **rest}
-
-    @classmethod
-    def from_state(
-        cls, params: Mapping[str, JSON], arrays: Mapping[str, NDArray[Any]]
-    ) -> LearnedWhitening:
-        check_only(params, {"dim", "second", "shrinkage"}, "parameters")
-        check_only(arrays, {"mean", "projection", "rest"}, "arrays")
-        try:
-            whitening = cls(
-                take_param(params, "dim", (int, type(None))),
-                second=take_param(params, "second", str),
-                shrinkage=take_param(params, "shrinkage", (int, float)),
-            )
-        except ValueError as error:
-            raise FileFormatError(f"LearnedWhitening: {error}") from error
-        mean = take(arrays, "mean", np.float32, (None,))
-        projection = take(arrays, "projection", np.float32, (len(mean), whitening.dim))
-        if not projection.size:
-            raise FileFormatError("array 'projection': expected at least one dimension")
-        rest = take({"rest": np.zeros_like(mean), **arrays}, "rest", np.float32, (len(mean),))
-        whitening._mean, whitening._projection, whitening._rest = mean, projection, rest
-        whitening.n_features_in_ = len(mean)
-        return whitening
 
     def _second(
         self, vectors: Vectors, mean: _Matrix, matching: NDArray[np.int64], nonmatching: Any

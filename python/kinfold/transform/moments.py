@@ -40,16 +40,18 @@ class Moments:
         return self.scatter / self.count
 
 
-def rest_of(mean: NDArray[np.float64], projection: Vectors, sizes: NDArray[np.float64]) -> Vectors:
-    """What rounding to float32 took from a mean (d,): float32 (d,), zeros where no answer shows it.
+def rest_of(
+    mean: NDArray[np.float64], projection: Vectors, sizes: NDArray[np.float64]
+) -> Vectors | None:
+    """What rounding to float32 took from a mean (d,): float32 (d,); None where no answer shows it.
 
     projection (d, k) : what centred vectors are multiplied by. sizes (k,) : how large answers commonly are
     """
     rest = mean - mean.astype(np.float32)
     seen = (np.abs(rest @ projection) > 1e-4 * sizes).any()
-    return (rest if seen else np.zeros_like(rest)).astype(np.float32)
+    return rest.astype(np.float32) if seen else None
 
 
-def without(rest: Vectors, projection: Vectors) -> Vectors | None:
+def without(rest: Vectors | None, projection: Vectors) -> Vectors | None:
     """What is added to answers because of the rest of a mean; None for nothing."""
-    return -(rest @ projection) if rest.any() else None
+    return -(rest @ projection) if rest is not None else None

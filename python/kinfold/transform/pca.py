@@ -13,16 +13,16 @@ from kinfold import _core
 from kinfold.base.arrays import (
     Vectors,
     as_answer,
-    as_choice,
-    as_count,
     as_ndarray,
     as_number,
     as_vectors,
 )
 from kinfold.base.errors import FileFormatError
-from kinfold.base.estimator import Transformer, as_samples, not_trained
+from kinfold.base.estimator import Transformer, as_samples
+from kinfold.base.learnt import Extra, Figure, Learnt
+from kinfold.base.parameters import Choice, Count, Maybe, Number, Parameter
 from kinfold.base.random import generator
-from kinfold.base.state import JSON, Arrays, check_only, take
+from kinfold.base.state import JSON, Arrays
 from kinfold.transform.eigen import leading
 from kinfold.transform.moments import Moments, rest_of, without
 
@@ -32,6 +32,15 @@ SOLVERS = ("exact", "randomized")
 # Of the randomized solver: directions beyond those asked for, and products with the covariance.
 _MORE = 10
 _ROUNDS = 7
+
+
+def _as_whiten(x: Any, name: str) -> bool | float:
+    return bool(x) if isinstance(x, (bool, np.bool_)) else as_number(x, name, least=0, most=1)
+
+
+def _as_share(x: Any, name: str) -> float | str:
+    same = isinstance(x, str) and x == "ledoit-wolf"
+    return x if same else as_number(x, name, least=0, most=1)
 
 
 class PCA(Transformer):
@@ -67,11 +76,18 @@ class PCA(Transformer):
 
     kind: ClassVar[str] = "transform.PCA"
 
-    _mean: Vectors | None = None
-    _rest: Vectors
-    _components: Vectors
-    _variances: _Matrix
-    _total: float
+    dim = Maybe(Count())
+    whiten = Parameter(_as_whiten, (bool, int, float), "True, False, number from 0 to 1")
+    floor = Number(0, 1)
+    shrinkage = Parameter(_as_share, (int, float, str), "number from 0 to 1, 'ledoit-wolf'")
+    solver = Choice(*SOLVERS)
+    seed = Count(least=0)
+    _mean = Learnt(np.float32, ("n_features_in_",))
+    _components = Learnt(np.float32, ("dim", "n_features_in_"))
+    _variances = Learnt(np.float64, ("dim",), finite=True)
+    _total_variance = Figure()
+    _rest = Extra(np.float32, ("n_features_in_",))
+    _CHECKED_LATE = True
     # Of partial_fit: what came so far, and whether the components are behind it.
     _moments: Moments | None = None
     _stale = False
@@ -86,12 +102,8 @@ class PCA(Transformer):
         solver: str = "exact",
         seed: int = 0,
     ) -> None:
-        self.dim = dim
-        self.whiten = whiten
-        self.floor = floor
-        self.shrinkage = shrinkage
-        self.solver = solver
-        self.seed = seed
+        self.dim, self.whiten, self.floor = dim, whiten, floor
+        self.shrinkage, self.solver, self.seed = shrinkage, solver, seed
 
     @property
     def exponent(self) -> float:
@@ -105,8 +117,6 @@ class PCA(Transformer):
         """The mean of the vectors that were fitted, float32 (d,)."""
         if self._stale and self._moments is not None:
             self._from_moments(self._moments)
-        if self._mean is None:
-            raise not_trained("PCA: call fit first")
         return self._mean
 
     @property
@@ -125,7 +135,7 @@ class PCA(Transformer):
     def total_variance(self) -> float:
         """The sum of the variances of all dimensions."""
         _ = self.mean
-        return self._total
+        return self._total_variance
 
     @property
     def mean_(self) -> Vectors:
@@ -207,7 +217,7 @@ class PCA(Transformer):
             raise ValueError("shrinkage: expected a number for partial_fit, got ledoit-wolf")
         vectors = as_samples(X)
         if self._moments is None:
-            if self._mean is not None:
+            if hasattr(self, "_mean"):
                 raise ValueError("partial_fit: what was fitted whole, or loaded, cannot go on")
             self._moments, self.n_features_in_ = Moments(vectors.shape[1]), vectors.shape[1]
         moments = copy.deepcopy(self._moments)
@@ -263,53 +273,30 @@ class PCA(Transformer):
         return self._moments is not None
 
     def params(self) -> dict[str, JSON]:
-        chosen = {
-            "dim": self.dim,
-            "whiten": self.exponent,
-            "floor": self.floor,
-            "shrinkage": self.shrinkage,
-        }
-        # Of the exact solver a file says nothing: that is what files without these mean.
-        return (
-            chosen
-            if self.solver == "exact"
-            else {**chosen, "solver": self.solver, "seed": self.seed}
-        )
+        chosen = {**super().params(), "whiten": self.exponent}
+        if (
+            self.solver == "exact"
+        ):  # a file says nothing of it: that is what files without these mean
+            del chosen["solver"], chosen["seed"]
+        return chosen
 
     def arrays(self) -> Arrays:
-        return {
-            "mean": self.mean,
-            "components": self.components,
-            "variances": self.variances,
-            "total_variance": np.array([self.total_variance]),
-            **({"rest": self._rest} if self._rest.any() else {}),
-        }
+        _ = self.mean  # of what came by pieces, too
+        return super().arrays()
 
     @classmethod
     def from_state(cls, params: Mapping[str, JSON], arrays: Mapping[str, NDArray[Any]]) -> PCA:
-        check_only(params, {"dim", "whiten", "floor", "shrinkage", "solver", "seed"}, "parameters")
-        check_only(arrays, {"mean", "components", "variances", "total_variance", "rest"}, "arrays")
-        pca: PCA = cls._of_params({"solver": "exact", "seed": 0, **params})
-        mean = take(arrays, "mean", np.float32, (None,))
-        components = take(arrays, "components", np.float32, (pca.dim, len(mean)))
-        pca._variances = take(arrays, "variances", np.float64, (len(components),))
-        pca._total = float(take(arrays, "total_variance", np.float64, (1,))[0])
-        if not len(components) or not (np.isfinite(pca._variances) & (pca._variances >= 0)).all():
+        made: PCA = super().from_state({"solver": "exact", "seed": 0, **params}, arrays)
+        return made
+
+    def _settle(self, sides: Mapping[str, Any]) -> None:
+        super()._settle(sides)
+        if self._variances.min() < 0:
             raise FileFormatError("array 'variances': expected finite numbers >= 0, at least one")
-        pca._rest = take({"rest": np.zeros_like(mean), **arrays}, "rest", np.float32, (len(mean),))
-        pca._mean, pca._components, pca.n_features_in_ = mean, components, len(mean)
-        return pca
 
     def _check_params(self) -> None:
-        if self.dim is not None:
-            as_count(self.dim, "dim")
-        as_number(self.whiten, "whiten", least=0, most=1)
-        as_number(self.floor, "floor", least=0, most=1)
-        as_choice(self.solver, "solver", SOLVERS)
-        as_count(self.seed, "seed", least=0)
-        if self.shrinkage != "ledoit-wolf":
-            as_number(self.shrinkage, "shrinkage", least=0, most=1)
-        elif self.solver == "randomized":
+        super()._check_params()
+        if self.shrinkage == "ledoit-wolf" and self.solver == "randomized":
             raise ValueError("shrinkage: expected a number for the randomized solver")
 
     def _from_moments(self, moments: Moments) -> None:
@@ -341,7 +328,7 @@ class PCA(Transformer):
                 "X: expected vectors whose inverse spread float32 can hold, got standard deviations down to "
                 f"{np.sqrt(variances[variances > 0].min()):.1g}"
             )
-        self._total = total
+        self._total_variance = total
         largest = np.abs(components).argmax(axis=1)
         signs = np.where(components[np.arange(keep), largest] < 0, -1.0, 1.0)
         self._variances = variances

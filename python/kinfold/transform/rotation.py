@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any, ClassVar
 
 import numpy as np
-from numpy.typing import NDArray
 
 from kinfold import _core
 from kinfold.base.arrays import Vectors, as_answer, as_count, as_vectors, owned
-from kinfold.base.errors import FileFormatError
+from kinfold.base.declared import Declared
+from kinfold.base.learnt import Learnt
 from kinfold.base.random import generator
-from kinfold.base.state import JSON, Arrays, Restorable, check_only, take
 
 
-class Rotation(Restorable):
+class Rotation(Declared):
     """y = R x + b.
 
     matrix : R (dim, d), finite; with orthonormal rows it keeps distances within the space that they span
@@ -23,6 +21,9 @@ class Rotation(Restorable):
     """
 
     kind: ClassVar[str] = "transform.Rotation"
+
+    matrix = Learnt(np.float32, ("dim", "d"), finite=True)
+    bias = Learnt(np.float32, ("dim",), finite=True)
 
     def __init__(self, matrix: Any, bias: Any = None) -> None:
         self.matrix = owned(as_vectors(matrix, "matrix"), matrix)
@@ -60,24 +61,5 @@ class Rotation(Restorable):
         else:
             back = np.linalg.pinv(self.matrix.astype(np.float64)).T.astype(np.float32)
         with np.errstate(over="ignore", invalid="ignore"):
-            x = as_answer((mapped - self.bias) @ back, "y")
+            x = as_answer(np.asarray((mapped - self.bias) @ back, np.float32), "y")
         return x[0] if np.ndim(y) == 1 else x
-
-    def params(self) -> dict[str, JSON]:
-        """None."""
-        return {}
-
-    def arrays(self) -> Arrays:
-        """Matrix and bias."""
-        return {"matrix": self.matrix, "bias": self.bias}
-
-    @classmethod
-    def from_state(cls, params: Mapping[str, JSON], arrays: Mapping[str, NDArray[Any]]) -> Rotation:
-        """A map from its parts."""
-        check_only(params, set(), "parameters")
-        check_only(arrays, {"matrix", "bias"}, "arrays")
-        matrix = take(arrays, "matrix", np.float32, (None, None))
-        bias = take(arrays, "bias", np.float32, (len(matrix),))
-        if not matrix.size or not (np.isfinite(matrix).all() and np.isfinite(bias).all()):
-            raise FileFormatError("array 'matrix': expected finite numbers")
-        return cls(matrix, bias)

@@ -1,0 +1,196 @@
+"""What is learnt or stored, declared: types and shapes, which files are held to. See `kinfold.base.declared`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any, Generic, TypeAlias, TypeVar, overload
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kinfold.base.errors import FileFormatError, not_trained
+from kinfold.base.state import JSON, strip_prefix, take, take_param
+
+T = TypeVar("T")
+S = TypeVar("S", bound=np.generic)
+# A number; the name of a parameter or property; of a side that arrays share; or such a name "+1". None for any.
+Side: TypeAlias = "int | str | None"
+
+
+class Scope:
+    """The lengths of sides that are known so far, by name."""
+
+    def __init__(self, known: Mapping[str, Any], made: Any = None) -> None:
+        self.known, self.made = dict(known), made
+
+    def sides(self, shape: tuple[Side, ...] | str) -> tuple[Side, ...]:
+        """The sides of a shape, or of the one that a property says."""
+        return getattr(self.made, shape) if isinstance(shape, str) else shape
+
+    def length(self, side: Side) -> int | None:
+        """How long a side must be; None where nothing is known."""
+        if not isinstance(side, str):
+            return side
+        name, _, more = side.partition("+")
+        value = self.known.get(name, getattr(self.made, name, None))
+        return None if value is None else int(value) + int(more or 0)
+
+    def fits(self, sides: Iterable[Side], shape: Iterable[int]) -> bool:
+        """Whether a shape is what is known."""
+        return all(self.length(side) in (None, length) for side, length in zip(sides, shape))
+
+    def learn(self, sides: Iterable[Side], shape: Iterable[int]) -> None:
+        """Take over the lengths of sides that had none."""
+        for side, length in zip(sides, shape):
+            if isinstance(side, str) and self.length(side) is None:
+                name, _, more = side.partition("+")
+                self.known[name] = length - int(more or 0)
+
+
+class Held(Generic[T]):
+    """What an object holds, for files, under a name without underscores around it. Before it is there, asking for it
+    raises NotTrainedError."""
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self.name, self.saved = name, name.strip("_")
+
+    if TYPE_CHECKING:
+
+        @overload
+        def __get__(self, held: None, owner: type) -> Held[T]: ...
+        @overload
+        def __get__(self, held: object, owner: type) -> T: ...
+
+    # Without __set__: what lies in the object's ``vars`` comes before this.
+    def __get__(self, held: object | None, owner: type) -> Any:
+        return self if held is None else self.absent(owner)
+
+    def absent(self, owner: type) -> T:
+        """What there is before anything was learnt."""
+        raise not_trained(f"{owner.__name__}: is not fitted; call fit first")
+
+
+class Stored(Held[T]):
+    """What a file holds as an array.
+
+    shape : sides; those that are named are at least 1, unless the array may be ``empty``. Or the name of a property
+        that is the shape
+    finite : whether files must hold finite numbers
+    """
+
+    optional = False
+
+    def __init__(
+        self,
+        dtype: type[np.generic],
+        shape: tuple[Side, ...] | str,
+        *,
+        finite: bool = False,
+        empty: bool = False,
+    ) -> None:
+        self.dtype, self.shape, self.finite, self.empty = np.dtype(dtype), shape, finite, empty
+
+    def write(self, value: Any) -> NDArray[Any]:
+        """The array that stands for the value in a file."""
+        return np.asarray(value)
+
+    def read(self, array: NDArray[Any]) -> Any:
+        """The value again."""
+        return array
+
+    def from_arrays(self, arrays: Mapping[str, NDArray[Any]], scope: Scope) -> Any:
+        """The value that a file gives, of a shape that fits what is known. Raises FileFormatError."""
+        if self.optional and self.saved not in arrays:
+            return None
+        for _ in range(2):  # again, as one side may be as long as another of the same array
+            sides = scope.sides(self.shape)
+            shape = tuple(map(scope.length, sides))
+            array = np.ascontiguousarray(take(arrays, self.saved, self.dtype, shape))
+            scope.learn(sides, array.shape)
+        named = (length for side, length in zip(sides, array.shape) if isinstance(side, str))
+        if not self.empty and not all(named):
+            raise FileFormatError(f"array '{self.saved}': expected some, got shape {array.shape}")
+        if self.finite and not np.isfinite(array).all():
+            raise FileFormatError(f"array '{self.saved}': expected finite numbers")
+        return self.read(array)
+
+
+class Learnt(Stored[NDArray[S]], Generic[S]):
+    """An array."""
+
+    if TYPE_CHECKING:
+
+        def __init__(
+            self,
+            dtype: type[S],
+            shape: tuple[Side, ...] | str,
+            *,
+            finite: bool = False,
+            empty: bool = False,
+        ) -> None: ...
+
+
+class Extra(Stored["NDArray[S] | None"], Generic[S]):
+    """An array that may be missing: None."""
+
+    optional = True
+
+    if TYPE_CHECKING:
+
+        def __init__(
+            self,
+            dtype: type[S],
+            shape: tuple[Side, ...] | str,
+            *,
+            finite: bool = False,
+            empty: bool = False,
+        ) -> None: ...
+
+    def absent(self, owner: type) -> None:
+        """None."""
+
+
+class Figure(Stored[float]):
+    """A float that is learnt; in files an array of one."""
+
+    def __init__(self) -> None:
+        super().__init__(np.float64, (1,))
+
+    def write(self, value: Any) -> NDArray[np.float64]:
+        return np.array([value], np.float64)
+
+    def read(self, array: NDArray[Any]) -> float:
+        return float(array[0])
+
+
+class Series(Stored["list[float]"]):
+    """A list of floats, such as an error after each step; empty before anything was learnt."""
+
+    def __init__(self) -> None:
+        super().__init__(np.float64, (None,))
+
+    def absent(self, owner: type) -> list[float]:
+        """An empty list."""
+        return []
+
+    def write(self, value: Any) -> NDArray[np.float64]:
+        return np.asarray(value, np.float64)
+
+    def read(self, array: NDArray[Any]) -> list[float]:
+        return [float(value) for value in array]
+
+
+class Part(Held[T]):
+    """Something stateful inside: its parameters under its name, its arrays under that name and a dot.
+
+    bare : whether it has no parameters to save
+    """
+
+    def __init__(self, cls: type[T], *, bare: bool = False) -> None:
+        self.cls, self.bare = cls, bare
+
+    def from_state(self, params: Mapping[str, JSON], arrays: Mapping[str, NDArray[Any]]) -> T:
+        """The part from what a file gives of the whole."""
+        own = {} if self.bare else take_param(params, self.saved, dict)
+        cls: Any = self.cls
+        return cls.from_state(own, strip_prefix(self.saved, arrays))
