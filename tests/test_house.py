@@ -166,6 +166,8 @@ FLOORS = {
     "simd": ("core",),
     "kernels": ("simd",),
     "scan": ("core", "simd", "kernels"),
+    "lists": ("core", "simd", "kernels", "scan"),
+    "codecs": ("core", "simd", "kernels", "scan", "lists"),
     "tree": ("core", "simd", "kernels"),
     "words": ("core", "simd", "kernels"),
     "quantize": ("core", "simd", "kernels", "scan"),

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <memory>
 
+#include "bind/named.h"
 #include "bind/registry.h"
 #include "bind/stored.h"
 #include "candidates/hash_tables.h"
@@ -26,6 +27,7 @@ struct BoundScan {
   std::vector<py::object> keep;
   std::vector<std::size_t> rows;
   std::size_t keys = 0;
+  std::unique_ptr<scan::ByteCodes> coder;
   std::unique_ptr<candidates::CandidateScan> scan;
 };
 
@@ -120,13 +122,16 @@ std::unique_ptr<BoundStructure> hash_tables(std::size_t tables, std::size_t bits
 
 // A segment is (ids, alive or None, vectors or None, codes uint8 (n, stride), bias, residual,
 // radius); without vectors the codes are what is stored.
-std::unique_ptr<BoundScan> make_scan(const BoundRaw& raw, const py::object& structure,
-                                     const py::list& segments, double largest_norm) {
+std::unique_ptr<BoundScan> make_scan(const std::string& metric, const py::dict& scale,
+                                     const py::object& structure, const py::list& segments,
+                                     double largest_norm) {
   auto bound = std::make_unique<BoundScan>();
   const auto& of = py::cast<const BoundStructure&>(structure);
-  const py::object raw_object = py::cast(&raw);
-  const std::size_t d = raw.codec.d;
-  const std::vector<float>& centre = raw.codec.coder.centre();
+  const scan::Metric chosen = metric_named(metric);
+  bound->coder =
+      std::make_unique<scan::ByteCodes>(scan::byte_codes(chosen, named(scale, bound->keep)));
+  const scan::ByteCodes& coder = *bound->coder;
+  const std::size_t d = coder.d();
   std::vector<candidates::CandidateSegment> parts;
   for (const py::handle& item : segments) {
     const auto fields = py::cast<py::tuple>(item);
@@ -138,8 +143,7 @@ std::unique_ptr<BoundScan> make_scan(const BoundRaw& raw, const py::object& stru
     s.ids = data_of<std::int64_t>(fields[0], "ids", 1, s.n, bound->keep);
     s.alive = data_of<std::uint8_t>(fields[1], "alive", 1, s.n, bound->keep);
     s.stride = cols(codes);
-    require(rows(codes) == s.n && s.stride >= raw.codec.coder.padded_d(),
-            "codes: expected (n, stride)");
+    require(rows(codes) == s.n && s.stride >= coder.padded_d(), "codes: expected (n, stride)");
     s.codes = codes.data();
     bound->keep.push_back(fields[3]);
     s.bias = data_of<std::int32_t>(fields[4], "bias", 1, s.n, bound->keep);
@@ -147,13 +151,9 @@ std::unique_ptr<BoundScan> make_scan(const BoundRaw& raw, const py::object& stru
     s.residual = py::cast<float>(fields[5]);
     s.radius = py::cast<double>(fields[6]);
     if (fields[2].is_none()) {
+      s.stored = coder.stored(s.codes);
       s.stored.format = scan::Stored::Format::bytes;
-      s.stored.data = s.codes;
-      s.stored.d = d;
       s.stored.padded_d = s.stride;
-      s.stored.scale = raw.codec.coder.scale();
-      s.stored.steps = raw.codec.coder.steps();
-      s.stored.centre = centre.data();
     } else {
       s.stored = stored_in(fields[2], s.n, d, py::none(), py::none(), bound->keep);
     }
@@ -162,10 +162,9 @@ std::unique_ptr<BoundScan> make_scan(const BoundRaw& raw, const py::object& stru
   }
   require(of.rows == bound->rows, "structure: expected one with the same segments");
   bound->keep.push_back(structure);
-  bound->keep.push_back(raw_object);
   bound->keys = of.structure->keys();
-  bound->scan = std::make_unique<candidates::CandidateScan>(
-      raw.codec.metric, raw.codec.coder, *of.structure, std::move(parts), largest_norm);
+  bound->scan = std::make_unique<candidates::CandidateScan>(chosen, coder, *of.structure,
+                                                            std::move(parts), largest_norm);
   return bound;
 }
 
@@ -234,8 +233,8 @@ void register_candidates(py::module_ m) {
       "Nodes, roots and row orders of randomized k-d trees.");
 
   py::class_<BoundScan>(m, "CandidateScan", "Search among proposed rows.")
-      .def(py::init(&make_scan), py::arg("raw"), py::arg("structure"), py::arg("segments"),
-           py::arg("largest_norm"))
+      .def(py::init(&make_scan), py::arg("metric"), py::arg("scale"), py::arg("structure"),
+           py::arg("segments"), py::arg("largest_norm"))
       .def(
           "search",
           [](const BoundScan& self, const py::object& queries, const py::object& keys,

@@ -7,11 +7,11 @@ PYBIND11_MODULE(_core, m, pybind11::mod_gil_not_used()) {
   kf::bind::register_config(m);
   kf::bind::register_kernels(
       m.def_submodule("kernels", "Single kernels, for tests and benchmarks."));
-  pybind11::module_ scan = m.def_submodule("scan", "Exhaustive scans, and scans of lists.");
+  pybind11::module_ scan = m.def_submodule("scan", "Exhaustive scans.");
   kf::bind::register_scan(scan);
-  kf::bind::register_cells(scan);
   kf::bind::register_hamming(scan);
   kf::bind::register_regions(scan);
+  kf::bind::register_lists(m.def_submodule("lists", "Scans of lists of codes."));
   kf::bind::register_candidates(
       m.def_submodule("candidates", "Search among rows that a structure proposes."));
   kf::bind::register_neighbours(m.def_submodule("neighbours", "Neighbour lists of a set."));

@@ -8,7 +8,7 @@ namespace kf::bind {
 void register_config(pybind11::module_& m);
 void register_kernels(pybind11::module_ m);
 void register_scan(pybind11::module_ m);
-void register_cells(pybind11::module_ m);
+void register_lists(pybind11::module_ m);
 void register_candidates(pybind11::module_ m);
 void register_hamming(pybind11::module_ m);
 void register_regions(pybind11::module_ m);

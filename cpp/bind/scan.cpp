@@ -43,9 +43,21 @@ struct Inputs {
   }
 };
 
+py::tuple fit_bytes(const py::object& x, const std::string& metric) {
+  const auto array = expect<float>(x, "x", 2);
+  require(rows(array) > 0 && cols(array) > 0 && cols(array) <= 32768,
+          "x: expected vectors of at most 32768 dimensions");
+  scan::Shadow shadow(cols(array), metric_named(metric));
+  shadow.fit(array.data(), rows(array));
+  return py::make_tuple(Array<float>(static_cast<py::ssize_t>(cols(array)), shadow.centre().data()),
+                        shadow.scale());
+}
+
 }  // namespace
 
 void register_scan(py::module_ m) {
+  m.def("fit_bytes", &fit_bytes, py::arg("x"), py::arg("metric"),
+        "Centre and scale of 8-bit copies that filter.");
   py::class_<scan::Growing>(m, "Growing", "What is kept beside vectors that the caller keeps.")
       .def(
           "append",

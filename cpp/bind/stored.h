@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "bind/names.h"
-#include "scan/cells.h"
+#include "scan/shadow.h"
 #include "scan/stored.h"
 
 namespace kf::bind {
@@ -22,11 +22,6 @@ const T* data_of(const py::object& object, const char* name, py::ssize_t rank, s
   keep.push_back(object);
   return array.data();
 }
-
-// Centre and scale of 8-bit copies.
-struct BoundRaw {
-  scan::RawCodec codec;
-};
 
 // A fixed number of rows of stored vectors in one of the formats, told by the dtype; rows of bytes
 // may be padded, and have a centre and steps.

@@ -38,7 +38,7 @@ constexpr std::size_t probing = 65536;
 Filter possible(const Rows& rows, Filter filter) {
   // Squares of huge numbers overflow float32, those of tiny ones vanish in it, and with them every
   // bound.
-  if (!(rows.largest_norm > 1e-12 && rows.largest_norm < 1e18)) return Filter::none;
+  if (!sound(rows.largest_norm)) return Filter::none;
   // Bytes along a few directions pay at every level, with 8-bit products in hardware or without.
   if (filter == Filter::automatic) {
     const bool alike = rows.metric == Metric::l2 || rows.mean_norm > 0.99 * rows.largest_norm;

@@ -143,7 +143,7 @@ class Descent {
         reach_(rows),
         order_(start.order()),
         lists_(in_places(start), rows.n) {
-    if (rows.d <= 32768 && rows.largest_norm > 1e-12 && rows.largest_norm < 1e18)
+    if (rows.d <= 32768 && sound(rows.largest_norm))
       bytes_.emplace(rows, order_.data());
   }
 

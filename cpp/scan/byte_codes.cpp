@@ -37,6 +37,29 @@ void ByteCodes::quantize(const float* queries, std::size_t n, Shadow::Queries& o
   }
 }
 
+void ByteCodes::quantize_all(const float* queries, std::size_t n, std::size_t threads,
+                             Shadow::Queries& out) const {
+  out.resize(n, padded_d());
+  parallel_for(
+      n, 64,
+      [&](std::size_t begin, std::size_t end) {
+        quantize(queries + begin * d_, end - begin, out, begin);
+      },
+      threads);
+}
+
+Stored ByteCodes::stored(const std::uint8_t* blocks) const {
+  Stored out;
+  out.format = Stored::Format::blocks;
+  out.data = blocks;
+  out.d = d_;
+  out.padded_d = padded_d();
+  out.scale = scale();
+  out.steps = steps();
+  out.centre = centre().data();
+  return out;
+}
+
 void ByteCodes::weigh_l2(const float* q, Shadow::Queries& out, std::size_t i) const {
   const float* centre = shadow_.centre().data();
   std::int8_t* codes = out.codes.data() + i * padded_d();
@@ -120,6 +143,17 @@ double ByteCodes::pack(const std::uint8_t* codes, std::size_t n, std::uint8_t* b
     }
   });
   return groups == 0 ? 0 : *std::max_element(radii.begin(), radii.end());
+}
+
+ByteCodes byte_codes(Metric metric, const Named& parts) {
+  const float* centre = parts.take<float>("centre", {any});
+  const std::size_t d = parts.array("centre").shape[0];
+  if (d == 0 || d > 32768) throw InvalidArgument("centre: expected from 1 to 32768 dimensions");
+  const float* steps = parts.take<float>("steps", {d});
+  for (std::size_t j = 0; j < d; ++j)
+    if (!(steps[j] > 0 && std::isfinite(steps[j])))
+      throw InvalidArgument("steps: expected finite numbers above 0");
+  return {metric, centre, steps, d};
 }
 
 }  // namespace kf::scan

@@ -12,7 +12,9 @@
 #include <cstdint>
 #include <vector>
 
+#include "core/named.h"
 #include "scan/shadow.h"
+#include "scan/stored.h"
 
 namespace kf::scan {
 
@@ -20,6 +22,7 @@ class ByteCodes {
  public:
   ByteCodes(Metric metric, const float* centre, const float* steps, std::size_t d);
 
+  std::size_t d() const { return d_; }
   std::size_t padded_d() const { return shadow_.padded_d(); }
   const std::vector<float>& centre() const { return shadow_.centre(); }
   float scale() const { return shadow_.scale(); }
@@ -31,6 +34,12 @@ class ByteCodes {
 
   // Queries at places [first, first + n) of `out`, which has room for them.
   void quantize(const float* queries, std::size_t n, Shadow::Queries& out, std::size_t first) const;
+
+  // All queries (n, d), by several threads.
+  void quantize_all(const float* queries, std::size_t n, std::size_t threads,
+                    Shadow::Queries& out) const;
+  // What packed codes stand for.
+  Stored stored(const std::uint8_t* blocks) const;
 
   // Codes (n, d) as the filter reads them, n filled up to a multiple of 32: blocks, biases,
   // residuals of each 32. Returns the radius.
@@ -46,5 +55,8 @@ class ByteCodes {
   std::vector<float> steps_, weights_;  // weights: s_j / s, where they differ
   Shadow shadow_;
 };
+
+// Of the arrays "centre" and "steps", one for each dimension.
+ByteCodes byte_codes(Metric metric, const Named& parts);
 
 }  // namespace kf::scan

@@ -62,7 +62,7 @@ void ExactScan::scan(const State& state, const Base& base, const float* queries,
   if (nq == 0 || base.n == 0) return;
   // Squares of huge numbers overflow float32, those of tiny ones vanish in it, and with them every
   // bound.
-  if (!(largest_norm > 1e-12 && largest_norm < 1e18)) filter = Filter::none;
+  if (!sound(largest_norm)) filter = Filter::none;
   if (filter == Filter::automatic) {
     // Without 8-bit products in hardware the integer filter saves memory traffic alone, which many
     // queries share.
@@ -180,7 +180,7 @@ void ExactScan::search(const Base& base, const float* queries, std::size_t nq, s
                        Filter filter, std::size_t threads, float* distances,
                        std::int64_t* ids) const {
   const auto state = now();
-  const bool usual = state->largest_norm > 1e-12 && state->largest_norm < 1e18 && !base.alive;
+  const bool usual = sound(state->largest_norm) && !base.alive;
   if (filter == Filter::automatic && state->shadow && usual && base.n >= 256 && base.n <= 16384 &&
       base.n >= 4 * k && base.n <= state->n && (nq < 16 || kernels().products_of_bytes())) {
     search_by_sums(*state, base, queries, nq, k, threads, distances, ids);

@@ -43,6 +43,18 @@ inline double canonical_error(std::size_t d) {
   return (static_cast<double>(d) / 32 + 16) * 0x1p-23;
 }
 
+// The largest of n norms, row(i) each, with what float32 may have hidden.
+template <class Row>
+double largest_norm(std::size_t d, std::size_t n, const Row& row) {
+  const auto product = kernels().inner_product;
+  double largest = 0;
+  for (std::size_t i = 0; i < n; ++i) {
+    const float* x = row(i);
+    largest = std::max(largest, static_cast<double>(product(x, x, d)));
+  }
+  return std::sqrt(largest * (1 + canonical_error(d)));
+}
+
 // The 8-bit filter for one group of queries.
 class ByteFilter {
  public:

@@ -197,6 +197,14 @@ void Shadow::Queries::copy(std::size_t at, const Queries& other, std::size_t fro
   norm[at] = other.norm[from];
 }
 
+const Shadow::Queries& Shadow::Queries::some(const std::uint32_t* which, std::size_t count,
+                                             std::size_t wide) const {
+  thread_local Queries out;
+  out.resize(count, wide);
+  for (std::size_t i = 0; i < count; ++i) out.copy(i, *this, which[i], wide);
+  return out;
+}
+
 void Shadow::quantize(const float* queries, std::size_t n, Queries& out, std::size_t first) const {
   const KernelTable& table = kernels();
   float* origin = thread_scratch<float, Queries>(d_);

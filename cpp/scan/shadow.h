@@ -26,6 +26,11 @@ inline double vanished(std::size_t d) {
   return static_cast<double>(d) * static_cast<double>(std::numeric_limits<float>::min());
 }
 
+// Whether vectors have a length that float32 can bound. Below 1e18 no squared distance overflows:
+// (1e18 + 1e18)^2 < 3.4e38. Above 1e-12, what may vanish of squares in up to 32768 dimensions,
+// 4e-34, is less than 2^-24 of the largest square.
+inline bool sound(double largest_norm) { return largest_norm > 1e-12 && largest_norm < 1e18; }
+
 // What the 8-bit filter reads: blocks of 16 points (blocks, padded_d / 4, 16, 4), their biases and
 // bounds. The last points, fewer than 32, may lie elsewhere: a version that grows has its own.
 struct Bytes {
@@ -129,6 +134,8 @@ class Shadow {
     void resize(std::size_t count, std::size_t padded_d);
     // Query `at` becomes a copy of query `from` of other.
     void copy(std::size_t at, const Queries& other, std::size_t from, std::size_t padded_d);
+    // Copies of n of them, `which`; until the thread asks again.
+    const Queries& some(const std::uint32_t* which, std::size_t count, std::size_t padded_d) const;
   };
   // Queries at places [first, first + n) of `out`, which has room for them.
   void quantize(const float* queries, std::size_t n, Queries& out, std::size_t first) const;

@@ -5,7 +5,9 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <string>
 
+#include "core/named.h"
 #include "kernels/table.h"
 
 namespace kf::scan {
@@ -65,5 +67,17 @@ struct Stored {
       __builtin_prefetch(at + byte);
   }
 };
+
+// Vectors (n, d) of float32 or float16 by name.
+inline Stored stored_vectors(const Named& arrays, const std::string& name, std::size_t n,
+                             std::size_t d) {
+  Stored out;
+  out.d = out.padded_d = d;
+  out.format = arrays.array(name).type == Type::f16 ? Stored::Format::f16 : Stored::Format::f32;
+  out.data = out.format == Stored::Format::f16
+                 ? static_cast<const void*>(arrays.take<Half>(name, {n, d}))
+                 : arrays.take<float>(name, {n, d});
+  return out;
+}
 
 }  // namespace kf::scan

@@ -5,6 +5,7 @@ from __future__ import annotations
 import typing
 from . import kernels
 from . import scan
+from . import lists
 from . import candidates
 from . import neighbours
 from . import words
@@ -13,7 +14,7 @@ from . import quantize
 from . import graph
 from . import manifold
 from . import geometry
-__all__: list[str] = ['candidates', 'compiler', 'cpu_features', 'geometry', 'graph', 'kernels', 'level', 'levels', 'manifold', 'neighbours', 'quantize', 'scan', 'set_level', 'set_threads', 'threads', 'tree', 'words']
+__all__: list[str] = ['candidates', 'compiler', 'cpu_features', 'geometry', 'graph', 'kernels', 'level', 'levels', 'lists', 'manifold', 'neighbours', 'quantize', 'scan', 'set_level', 'set_threads', 'threads', 'tree', 'words']
 def cpu_features() -> list[str]:
     """
     Processor features that matter here.

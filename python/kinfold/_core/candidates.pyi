@@ -2,7 +2,6 @@
 Search among rows that a structure proposes.
 """
 from __future__ import annotations
-import kinfold._core.scan
 import numpy
 import numpy.typing
 import typing
@@ -21,7 +20,7 @@ class CandidateScan:
     """
     Search among proposed rows.
     """
-    def __init__(self, raw: kinfold._core.scan.RawCodec, structure: typing.Any, segments: list, largest_norm: typing.SupportsFloat | typing.SupportsIndex) -> None:
+    def __init__(self, metric: str, scale: dict, structure: typing.Any, segments: list, largest_norm: typing.SupportsFloat | typing.SupportsIndex) -> None:
         ...
     def range_search(self, queries: typing.Any, keys: typing.Any, radius: typing.SupportsFloat | typing.SupportsIndex, checks: typing.SupportsInt | typing.SupportsIndex, threads: typing.SupportsInt | typing.SupportsIndex = 0, admitted: typing.Any = None) -> tuple[tuple, dict]:
         ...

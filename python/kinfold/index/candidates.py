@@ -24,7 +24,7 @@ from kinfold.base.state import (
     take_param,
 )
 from kinfold.index.base import RangeResult
-from kinfold.index.codecs.raw import ByteVectors, RawVectors, rows_of_blocks
+from kinfold.index.codecs.raw import ByteVectors, RawVectors, unpacked
 from kinfold.index.parts import check_codec, described, part_from
 from kinfold.index.proposers.base import Proposer
 from kinfold.index.segmented import SegmentedIndex
@@ -227,7 +227,9 @@ class CandidateIndex(SegmentedIndex):
                 (s.ids, s.alive, s.packed.get("vectors"), s.packed["codes"], s.packed["bias"],
                  float(residual), float(radius))
             )  # fmt: skip
-        return _core.candidates.CandidateScan(self.codec.engine(), structure, parts, largest)
+        return _core.candidates.CandidateScan(
+            self.codec.metric, self.codec.parts(), structure, parts, largest
+        )
 
     def _choices(self) -> dict[str, JSON]:
         return {
@@ -252,8 +254,9 @@ class _Rows:
     def pack(self, rows: Arrays) -> Arrays:
         """What the engine reads."""
         n = len(next(iter(rows.values())))
-        blocks, bias, residual, radius, norm = self.codec.copies(rows)
-        codes = rows_of_blocks(blocks, n)
+        made = self.codec.copies(rows)
+        bias, residual, (radius, norm) = made["bias"], made["residual"], made["sizes"]
+        codes = unpacked(made["blocks"], len(bias), np.arange(n))
         stride = -(-codes.shape[1] // _LINE) * _LINE
         padded = np.full((n, stride), 128, np.uint8)
         padded[:, : codes.shape[1]] = codes

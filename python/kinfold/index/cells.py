@@ -148,7 +148,7 @@ class CellIndex(SegmentedIndex):
                 inner[short], original[short], k, shortlist, probes, rows, threads, admitted
             )
             self._count(0, stats)
-        return self._signed(distances, found, one)
+        return Neighbours(distances[0], found[0]) if one else Neighbours(distances, found)
 
     def range_search(
         self,
@@ -171,11 +171,11 @@ class CellIndex(SegmentedIndex):
         original = self._prepared(queries, "queries", empty=True, one=True)
         probes, rows = self._probes(nprobe, budget)
         (starts, distances, found), stats = state.scan.range_search(
-            self._transformed(original), original, bound if self.metric == "l2" else -bound, probes, rows,
+            self._transformed(original), original, bound, probes, rows,
             as_count(threads, "threads", least=0, most=1024), self._admitted(state, filter),
         )  # fmt: skip
         self._count(len(original), stats)
-        return RangeResult(starts, distances if self.metric == "l2" else -distances, found)
+        return RangeResult(starts, distances, found)
 
     def stats(self) -> dict[str, JSON]:
         """Sizes, how even the lists are, and what searches have cost so far.
@@ -286,7 +286,7 @@ class CellIndex(SegmentedIndex):
         engine = self._coarse_engine(metric)
         inner = getattr(self.codec, "dim", self.dim)
         compiled = [s.engine(self.codec, self.coarse.n_cells, self._fine) for s in segments]
-        return _core.scan.CellScan(
+        return _core.lists.ListSearch(
             metric, inner, codec=self.codec.engine(), segments=compiled, **engine
         )
 

@@ -27,11 +27,24 @@ from typing import Any
 from kinfold.base.arrays import as_count
 from kinfold.base.metrics import as_metric, inner_metric
 from kinfold.base.registry import Entry, resolve
-from kinfold.index import METHODS
+from kinfold.index import METHODS, codecs
 
 _REFINE = {"Flat": "float32", "SQ8": "uint8", "SQfp16": "float16"}
 # Indexes of one word.
 _WHOLE = {entry.spelling: entry for entry in METHODS.values() if isinstance(entry, Entry)}
+
+
+def _pattern(spelling: str) -> str:
+    """What words a spelling stands for: {name} is a number, and what follows an x may be left out."""
+    pattern = re.sub(r"x\{(\w+)\}", r"(?:x(?P<\1>\\d+))?", spelling)
+    return re.sub(r"\{(\w+)\}", r"(?P<\1>\\d+)", pattern)
+
+
+# Words of codecs.
+_CODECS = {
+    _pattern(entry.spelling): entry
+    for entry in codecs.METHODS.values() if isinstance(entry, Entry) and entry.spelling
+}  # fmt: skip
 _THOUSANDS = {"": 1, "k": 1024, "M": 1024 * 1024}
 # What faiss has and is not offered here, and what to use instead.
 _INSTEAD = {
@@ -142,6 +155,7 @@ class _Parser:
 
     def _candidates(self, trees: int, bits: int, tables: int) -> Any:
         from kinfold.index.candidates import CandidateIndex
+        from kinfold.index.coarse.single import SingleCell
         from kinfold.index.proposers.hash_tables import HashTables
         from kinfold.index.proposers.kd_forest import KDForest
 
@@ -149,8 +163,8 @@ class _Parser:
         proposer: Any = KDForest(trees, seed=seed) if trees else None
         if proposer is None:
             proposer = HashTables(bits, tables, centred=self.metric == "l2", seed=seed)
-        codec = self._stored(self.dim) if self.words else None
-        if self.words:
+        codec = self._codec(self.dim, SingleCell(self.dim)) if self.words else None
+        if self.words or (codec is not None and codec.compiled != "raw"):
             self._refuse()
         return CandidateIndex(self.dim, proposer, codec, metric=self.metric)
 
@@ -189,50 +203,23 @@ class _Parser:
 
         return SingleCell(inner)
 
-    def _codec(self, inner: int, coarse: Any) -> Any:
-        metric = inner_metric(self.metric)
-        lists = coarse.n_cells > 1
-        if stored := self._stored(inner):
-            return stored
-        if match := self._next(r"(LO)?PQ(\d+)(?:x(\d+))?(?:np|fsr?(?:_\d+)?)?"):
-            bits = int(match[3] or 8)
-            if bits not in (4, 8):
-                raise ValueError(f"spec: expected codes of 4 or 8 bits, got {self.spec!r}")
-            if match[1]:
-                return self._local(inner, int(match[2]), bits, coarse)
-            from kinfold.index.codecs.product import ProductCodes
-            from kinfold.quantize.product import ProductQuantizer
-
-            quantizer = ProductQuantizer(int(match[2]), bits=bits, **self.training)
-            return ProductCodes(
-                inner, quantizer, metric=metric, residual=lists, blocked=not coarse.counts_rows
-            )
+    def _codec(self, inner: int, cells: Any) -> Any:
+        """The codec whose spelling in the catalogue fits the word."""
+        # As faiss adds: without a precomputed table; for a fast scan, in blocks of so many.
+        word = re.sub(r"(PQ\d+(?:x\d+)?)(?:np|fsr?(?:_\d+)?)$", r"\1", self.words[0])
+        for spelling, entry in _CODECS.items():
+            if match := re.fullmatch(spelling, word):
+                self.words.pop(0)
+                numbers = {name: int(n) for name, n in match.groupdict().items() if n is not None}
+                metric = inner_metric(self.metric)
+                try:
+                    return resolve(entry).spelled(
+                        word, inner, metric, cells, numbers, self.training
+                    )
+                except ValueError as error:
+                    if str(error).startswith("spec: "):
+                        raise
+                    raise ValueError(
+                        f"spec: expected other numbers, got {self.spec!r}: {error}"
+                    ) from None
         return self._refuse()
-
-    def _stored(self, inner: int) -> Any:
-        """Vectors as numbers, or None."""
-        from kinfold.index.codecs.raw import ByteVectors, RawVectors
-
-        metric = inner_metric(self.metric)
-        if self._next("Flat"):
-            return RawVectors(inner, metric=metric)
-        if self._next("SQfp16"):
-            return RawVectors(inner, metric=metric, dtype="float16")
-        return ByteVectors(inner, metric=metric) if self._next("SQ8") else None
-
-    def _local(self, inner: int, m: int, bits: int, coarse: Any) -> Any:
-        from kinfold.index.codecs.local import LocalCodes
-        from kinfold.quantize.local import LocallyOptimizedPQ
-
-        if self.metric != "l2":
-            raise ValueError(f'spec: LOPQ is for the metric "l2", got {self.metric!r}')
-        if coarse.counts_rows:
-            from kinfold.index.codecs.local import LocalHalves
-
-            if m % 2 or m // 2 * bits % 8:
-                raise ValueError(
-                    f"spec: codes of a multi-index's halves need whole bytes each, got {self.spec!r}"
-                )
-            left, right = (LocallyOptimizedPQ(m // 2, bits=bits, **self.training) for _ in range(2))
-            return LocalHalves(inner, left, right)
-        return LocalCodes(inner, LocallyOptimizedPQ(m, bits=bits, **self.training))

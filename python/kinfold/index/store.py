@@ -191,7 +191,7 @@ class Segment:
 
     def engine(self, packing: Packing, n_cells: int, fine: Fine | None) -> Any:
         """The compiled segment over these arrays."""
-        segment = _core.scan.Segment(n_cells, self.cells, self.starts, self.ids, self.alive)
+        segment = _core.lists.Segment(n_cells, self.cells, self.starts, self.ids, self.alive)
         packing.attach(segment, self.packed)
         if fine is not None:
             segment.fine(self.fine, *fine.parts())

@@ -33,7 +33,7 @@ def multi_sequence(left: Any, right: Any, most: int | None = None) -> tuple[Ids,
         sides.append(np.ascontiguousarray(array, dtype=np.float32))
     count = len(sides[0]) * len(sides[1])
     wanted = count if most is None else min(count, as_count(most, "most", least=0))
-    i, j, sums = _core.scan.multi_sequence(sides[0], sides[1], wanted)
+    i, j, sums = _core.lists.multi_sequence(sides[0], sides[1], wanted)
     return i, j, sums
 
 

@@ -4,7 +4,9 @@ from kinfold.base.offered import offered
 from kinfold.base.registry import Entry
 
 METHODS: dict[str, str] = {
-    "RawVectors": Entry("kinfold.index.codecs.raw:RawVectors", slot="codec", spelling="Flat"),
+    "RawVectors": Entry(
+        "kinfold.index.codecs.raw:RawVectors", slot="codec", spelling="Flat|SQfp16"
+    ),
     "ByteVectors": Entry("kinfold.index.codecs.raw:ByteVectors", slot="codec", spelling="SQ8"),
     "ProductCodes": Entry(
         "kinfold.index.codecs.product:ProductCodes", slot="codec", spelling="PQ{m}x{bits}"

@@ -1,4 +1,4 @@
-"""What every codec answers.
+"""What every codec is.
 
 A codec keeps a few arrays with one row for each vector. For a search they are packed as the engine reads them,
 sorted by cell; a packed array can be unpacked again.
@@ -6,77 +6,138 @@ sorted by cell; a packed array can be unpacked again.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar, TypeVar
 
 from numpy.typing import NDArray
 
-from kinfold.base.arrays import Ids, Vectors
-from kinfold.base.state import JSON, Arrays
+from kinfold import _core
+from kinfold.base.arrays import Ids, Vectors, as_count
+from kinfold.base.errors import NotTrainedError
+from kinfold.base.metrics import as_metric
+from kinfold.base.state import JSON, Arrays, Restorable, check_only, take_param
 from kinfold.index.coarse.base import Coarse
 
+Self = TypeVar("Self", bound="Codec")
 
-class Codec(Protocol):
-    """Vectors to bytes and back, given their cells."""
+
+class Codec(Restorable, ABC):
+    """Vectors to bytes and back, given their cells.
+
+    compiled : what the engine calls it, in codecs.def
+    choices : the parameters that its constructor takes and its file keeps, with their types
+    """
 
     kind: ClassVar[str]
-    dim: int
-    metric: str
+    compiled: ClassVar[str]
+    choices: ClassVar[dict[str, type]] = {"dim": int, "metric": str}
 
+    def __init__(self, dim: int, metric: str) -> None:
+        self.dim = as_count(dim, "dim", most=32768)
+        self.metric = as_metric(metric, known=("l2", "ip"))
+        self._changed()
+
+    @classmethod
+    def spelled(
+        cls,
+        word: str,
+        dim: int,
+        metric: str,
+        cells: Coarse,
+        numbers: Mapping[str, int],
+        training: Mapping[str, Any],
+    ) -> Any:
+        """The codec that a word of a description means, for cells that may be untrained; ValueError for none.
+
+        numbers : those in the word, by their names in the catalogue's spelling
+        training : seed and verbose
+        """
+        chosen: dict[str, Any] = {"dim": dim, "metric": metric, **numbers}
+        return cls(**chosen)
+
+    # --- what each codec says ------------------------------------------------------------------------
+
+    @abstractmethod
     def fit(self, x: Vectors, cells: Ids, coarse: Coarse) -> Any:
         """Learn from vectors (n, d) and their cells."""
-        ...
 
+    @abstractmethod
     def encode(self, x: Vectors, cells: Ids, coarse: Coarse) -> Arrays:
         """Row arrays (n, ...) of vectors."""
-        ...
+
+    @abstractmethod
+    def decode(self, rows: Arrays, cells: Ids, coarse: Coarse) -> Vectors:
+        """The vectors that rows stand for, float32 (n, d)."""
+
+    @abstractmethod
+    def pack(self, rows: Arrays) -> Arrays:
+        """Rows sorted by cell, as the engine reads them."""
+
+    @abstractmethod
+    def unpack(self, packed: Mapping[str, NDArray[Any]], rows: NDArray[Any]) -> Arrays:
+        """Some rows of what was packed."""
+
+    @abstractmethod
+    def check(self, packed: Mapping[str, NDArray[Any]], n: int) -> None:
+        """Raise FileFormatError unless the packed arrays hold n rows."""
+
+    @property
+    @abstractmethod
+    def bytes_per_vector(self) -> float:
+        """Bytes that a vector takes, without its id."""
+
+    @abstractmethod
+    def parts(self) -> dict[str, Any]:
+        """Arrays and numbers that the engine is told; NotTrainedError before there are any."""
+
+    @abstractmethod
+    def arrays(self) -> Arrays:
+        """What was learnt."""
+
+    def _adopt(self, arrays: Mapping[str, NDArray[Any]]) -> None:
+        """Take over what was learnt, checked; FileFormatError."""
+        raise NotImplementedError
+
+    # --- what follows --------------------------------------------------------------------------------
 
     def beyond(self, x: Vectors) -> int:
         """How many vectors are not held by the range that was learnt."""
-        ...
+        return 0
 
     def taken_over(self, codes: NDArray[Any], cells: Ids, coarse: Coarse) -> Arrays:
         """Rows of codes that were made elsewhere; ValueError where the codec cannot."""
-        ...
-
-    def decode(self, rows: Arrays, cells: Ids, coarse: Coarse) -> Vectors:
-        """The vectors that rows stand for, float32 (n, d)."""
-        ...
-
-    def pack(self, rows: Arrays) -> Arrays:
-        """Rows sorted by cell, as the engine reads them."""
-        ...
-
-    def unpack(self, packed: Mapping[str, NDArray[Any]], rows: NDArray[Any]) -> Arrays:
-        """Some rows of what was packed."""
-        ...
-
-    def check(self, packed: Mapping[str, NDArray[Any]], n: int) -> None:
-        """Raise FileFormatError unless the packed arrays hold n rows."""
-        ...
+        raise ValueError(f"codes: {type(self).__name__} cannot take over codes")
 
     def engine(self) -> Any:
-        """The compiled codec."""
-        ...
+        """The compiled codec: the same until it learns anew, whichever thread asks first."""
+        made = self._engines.get(self.compiled)
+        if made is None:
+            made = _core.lists.Codec(self.compiled, self.metric, self.parts())
+            made = self._engines.setdefault(self.compiled, made)
+        return made
 
     def attach(self, segment: Any, packed: Mapping[str, NDArray[Any]]) -> None:
         """Give the packed arrays to a compiled segment."""
-        ...
-
-    @property
-    def bytes_per_vector(self) -> float:
-        """Bytes that a vector takes, without its id."""
-        ...
+        segment.rows(self.engine(), dict(packed))
 
     def params(self) -> dict[str, JSON]:
         """What was chosen."""
-        ...
-
-    def arrays(self) -> Arrays:
-        """What was learnt."""
-        ...
+        return {name: getattr(self, name) for name in self.choices}
 
     @classmethod
-    def from_state(cls, params: Mapping[str, JSON], arrays: Mapping[str, NDArray[Any]]) -> Any:
+    def from_state(
+        cls: type[Self], params: Mapping[str, JSON], arrays: Mapping[str, NDArray[Any]]
+    ) -> Self:
         """A codec from its parts."""
-        ...
+        check_only(params, set(cls.choices), "parameters")
+        codec = cls(**{name: take_param(params, name, kind) for name, kind in cls.choices.items()})
+        codec._adopt(arrays)
+        return codec
+
+    def _changed(self) -> None:
+        """What was compiled of another state is forgotten."""
+        self._engines: dict[str, Any] = {}
+
+    def _untrained(self) -> NotTrainedError:
+        return NotTrainedError(f"{type(self).__name__}: call train first")

@@ -8,16 +8,15 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from kinfold.base.arrays import Ids, Vectors, aligned_empty, as_count
-from kinfold.base.errors import FileFormatError, NotTrainedError
-from kinfold.base.metrics import as_metric
-from kinfold.base.state import Arrays, Restorable, check_only, take
-from kinfold.index.coarse.base import Coarse
+from kinfold.base.arrays import Vectors, aligned_empty
+from kinfold.base.errors import FileFormatError
+from kinfold.base.state import Arrays, check_only, take
+from kinfold.index.codecs.base import Codec
 
 _BLOCK = 64
 
 
-class Codes(Restorable):
+class Codes(Codec):
     """What product codes of all kinds share: bytes a row, in blocks of 64 rows or row by row.
 
     blocked : blocks for scans of long lists; rows for lists of a few.
@@ -26,14 +25,12 @@ class Codes(Restorable):
     kind: ClassVar[str]
 
     def __init__(self, dim: int, metric: str, residual: bool, blocked: bool) -> None:
-        self.dim = as_count(dim, "dim", most=32768)
-        self.metric = as_metric(metric, known=("l2", "ip"))
+        super().__init__(dim, metric)
         self.residual = bool(residual)
         self.blocked = bool(blocked)
         # Centre and scale of 8-bit copies of codewords; the middle of the centroids, lowest term and step of terms.
         self._bytes: tuple[Vectors, float] | None = None
         self._terms: tuple[Vectors, float, float] | None = None
-        self._engine: Any = None
 
     @property
     def code_size(self) -> int:
@@ -63,15 +60,7 @@ class Codes(Restorable):
         away = np.abs(some - centre[: some.shape[1]])
         scale = float(np.quantile(away, 0.9999)) / 127 if away.size else 0.0
         self._bytes = centre, max(scale, float(np.finfo(np.float32).tiny) * 2**20)
-        self._engine = None
-
-    def beyond(self, x: Vectors) -> int:
-        """None: there is no range."""
-        return 0
-
-    def taken_over(self, codes: NDArray[Any], cells: Ids, coarse: Coarse) -> Arrays:
-        """Rows of codes that were made elsewhere, where such are known."""
-        raise ValueError(f"codes: {type(self).__name__} cannot take over codes")
+        self._changed()
 
     def pack(self, rows: Arrays) -> Arrays:
         """Codes in blocks: byte j of 64 rows side by side, then the 64 terms, even rows first."""
@@ -112,13 +101,20 @@ class Codes(Restorable):
         else:
             take(packed, "codes", np.uint8, (n, self.width))
 
-    def attach(self, segment: Any, packed: Mapping[str, NDArray[Any]]) -> None:
-        """Give the packed codes to a compiled segment."""
-        segment.product(packed["codes"], self.width, self.blocked)
+    def parts(self) -> dict[str, Any]:
+        """What the search needs besides codebooks."""
+        if self._bytes is None:
+            raise self._untrained()
+        centre, scale = self._bytes
+        middle, low, step = self._terms or (np.zeros(self.dim, np.float32), 0.0, 0.0)
+        return {
+            "dim": self.dim, "residual": self.residual, "blocked": self.blocked, "centre": centre, "scale": scale,
+            "middle": middle, "term_low": low, "term_step": step,
+        }  # fmt: skip
 
     def _state(self) -> Arrays:
         if self._bytes is None:
-            raise NotTrainedError(f"{type(self).__name__}: call train first")
+            raise self._untrained()
         centre, scale = self._bytes
         arrays = {"centre": centre, "scale": np.array([scale], np.float32)}
         if self._terms is not None:
@@ -126,7 +122,7 @@ class Codes(Restorable):
             arrays |= {"middle": middle, "terms": np.array([low, step], np.float32)}
         return arrays
 
-    def _adopt(self, arrays: Mapping[str, NDArray[Any]], padded_d: int) -> None:
+    def _adopt_ranges(self, arrays: Mapping[str, NDArray[Any]], padded_d: int) -> None:
         centre = take(arrays, "centre", np.float32, (padded_d,))
         scale = float(take(arrays, "scale", np.float32, (1,))[0])
         finite = np.isfinite(centre).all() and np.isfinite(scale)

@@ -9,9 +9,8 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from kinfold import _core
 from kinfold.base.arrays import Ids, Vectors
-from kinfold.base.errors import FileFormatError, NotTrainedError
+from kinfold.base.errors import FileFormatError
 from kinfold.base.state import JSON, Arrays, add_prefix, check_only, strip_prefix, take_param
 from kinfold.index.coarse.base import Coarse
 from kinfold.index.codecs.codes import Codes
@@ -25,10 +24,34 @@ class LocalCodes(Codes):
     """
 
     kind: ClassVar[str] = "index.LocalCodes"
+    compiled: ClassVar[str] = "local"
 
     def __init__(self, dim: int, quantizer: LocallyOptimizedPQ) -> None:
         super().__init__(dim, "l2", True, True)
         self.quantizer = quantizer
+
+    @classmethod
+    def spelled(
+        cls,
+        word: str,
+        dim: int,
+        metric: str,
+        cells: Coarse,
+        numbers: Mapping[str, int],
+        training: Mapping[str, Any],
+    ) -> Codes:
+        """LOPQ16, LOPQ16x4: in a multi-index codes of both halves."""
+        if metric != "l2":
+            raise ValueError(f'spec: LOPQ is for the metric "l2", got {metric!r}')
+        m, bits = numbers["m"], numbers.get("bits", 8)
+        if not cells.counts_rows:
+            return cls(dim, LocallyOptimizedPQ(m, bits=bits, **training))
+        if m % 2 or m // 2 * bits % 8:
+            raise ValueError(
+                f"spec: codes of a multi-index's halves need whole bytes each, got {word!r}"
+            )
+        left, right = (LocallyOptimizedPQ(m // 2, bits=bits, **training) for _ in range(2))
+        return LocalHalves(dim, left, right)
 
     def __repr__(self) -> str:
         return f"LocalCodes({self.quantizer!r})"
@@ -58,14 +81,9 @@ class LocalCodes(Codes):
         decoded = self.quantizer.decode(np.ascontiguousarray(rows["codes"]), cells)
         return decoded + coarse.centroids_of(cells)
 
-    def engine(self) -> Any:
-        """The compiled codec."""
-        if self._engine is None:
-            if self._bytes is None:
-                raise NotTrainedError("LocalCodes: call train first")
-            centre, scale = self._bytes
-            self._engine = _local_engine(self.quantizer, scale, False, centre)
-        return self._engine
+    def parts(self) -> dict[str, Any]:
+        """Codebooks and rotations, and what the search needs besides."""
+        return {**super().parts(), **_turned(self.quantizer, tables=False)}
 
     def params(self) -> dict[str, JSON]:
         """What was chosen."""
@@ -89,7 +107,7 @@ class LocalCodes(Codes):
         books = quantizer.codebooks
         if quantizer.rotations.shape[1] != codec.dim:
             raise FileFormatError(f"rotations: expected dimension {codec.dim}")
-        codec._adopt(own, books.shape[1] * books.shape[3])
+        codec._adopt_ranges(own, books.shape[1] * books.shape[3])
         return codec
 
 
@@ -102,6 +120,7 @@ class LocalHalves(Codes):
     """
 
     kind: ClassVar[str] = "index.LocalHalves"
+    compiled: ClassVar[str] = "halves"
 
     def __init__(self, dim: int, left: LocallyOptimizedPQ, right: LocallyOptimizedPQ) -> None:
         super().__init__(dim, "l2", True, False)
@@ -136,7 +155,7 @@ class LocalHalves(Codes):
             half.fit(residuals, of, math.isqrt(coarse.n_cells))
         # Halves are searched by float tables, not by 8-bit copies.
         self._bytes = np.zeros(self.dim, np.float32), 1.0
-        self._engine = None
+        self._changed()
         return self
 
     def encode(self, x: Vectors, cells: Ids, coarse: Coarse) -> Arrays:
@@ -154,13 +173,15 @@ class LocalHalves(Codes):
         right = self.halves[1].decode(np.ascontiguousarray(codes[:, first:]), cells % k)
         return np.concatenate([left, right], axis=1) + coarse.centroids_of(cells)
 
-    def engine(self) -> Any:
-        """The compiled codecs of both halves."""
-        if self._engine is None:
-            if self._bytes is None:
-                raise NotTrainedError("LocalHalves: call train first")
-            self._engine = tuple(_local_engine(half, 1.0, True) for half in self.halves)
-        return self._engine
+    def parts(self) -> dict[str, Any]:
+        """Both halves' parts, under their names."""
+        if self._bytes is None:
+            raise self._untrained()
+        return {
+            f"{side}.{name}": part
+            for side, half in zip(("left", "right"), self.halves)
+            for name, part in _turned(half, tables=True).items()
+        }
 
     def params(self) -> dict[str, JSON]:
         """What was chosen."""
@@ -194,14 +215,15 @@ class LocalHalves(Codes):
         return codec
 
 
-def _local_engine(
-    of: LocallyOptimizedPQ, scale: float, tables: bool, centre: Vectors | None = None
-) -> Any:
-    """The compiled codec of local codes; tables: searched by float tables rather than 8-bit copies."""
-    books, d = of.codebooks, of.dim
-    if centre is None:
-        centre = np.zeros(books.shape[1] * books.shape[3], np.float32)
-    return _core.scan.ProductCodec(
-        "l2", d, books, True, np.zeros(d, np.float32), 0.0, 0.0, centre, scale, of.rotations, of.means,
-        of.group, tables,
-    )  # fmt: skip
+def _turned(of: LocallyOptimizedPQ, *, tables: bool) -> dict[str, Any]:
+    """What the engine is told of local codes; tables: searched by float tables rather than 8-bit copies."""
+    books = of.codebooks
+    parts = {
+        "codebooks": books, "rotations": of.rotations, "means": of.means, "group": of.group, "tables": tables,
+    }  # fmt: skip
+    if not tables:
+        return parts
+    centre = np.zeros(books.shape[1] * books.shape[3], np.float32)
+    return {
+        **parts, "dim": of.dim, "residual": True, "centre": centre, "scale": 1.0, "term_low": 0.0, "term_step": 0.0,
+    }  # fmt: skip

@@ -8,9 +8,8 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from kinfold import _core
 from kinfold.base.arrays import Ids, Vectors
-from kinfold.base.errors import FileFormatError, NotTrainedError
+from kinfold.base.errors import FileFormatError
 from kinfold.base.state import JSON, Arrays, add_prefix, check_only, strip_prefix, take_param
 from kinfold.index.coarse.base import Coarse
 from kinfold.index.codecs.codes import Codes
@@ -27,6 +26,7 @@ class ProductCodes(Codes):
     """
 
     kind: ClassVar[str] = "index.ProductCodes"
+    compiled: ClassVar[str] = "product"
 
     def __init__(
         self,
@@ -39,6 +39,22 @@ class ProductCodes(Codes):
     ) -> None:
         super().__init__(dim, metric, residual, blocked)
         self.quantizer = quantizer
+
+    @classmethod
+    def spelled(
+        cls,
+        word: str,
+        dim: int,
+        metric: str,
+        cells: Coarse,
+        numbers: Mapping[str, int],
+        training: Mapping[str, Any],
+    ) -> ProductCodes:
+        """PQ16, PQ16x4: in lists codes of residuals."""
+        quantizer = ProductQuantizer(numbers["m"], bits=numbers.get("bits", 8), **training)
+        return cls(
+            dim, quantizer, metric=metric, residual=cells.n_cells > 1, blocked=not cells.counts_rows
+        )
 
     def __repr__(self) -> str:
         return f"ProductCodes({self.quantizer!r}, residual={self.residual})"
@@ -120,19 +136,9 @@ class ProductCodes(Codes):
         decoded = self.quantizer.decode(np.ascontiguousarray(rows["codes"][:, : self.code_size]))
         return decoded + coarse.centroids_of(cells) if self.residual else decoded
 
-    def engine(self) -> Any:
-        """The compiled codec."""
-        if self._engine is None:
-            centre, scale = self._bytes if self._bytes is not None else self._untrained()
-            middle, low, step = self._terms or (np.zeros(self.dim, np.float32), 0.0, 0.0)
-            self._engine = _core.scan.ProductCodec(
-                self.metric, self.dim, self.quantizer.codebooks[None], self.residual, middle, low, step,
-                centre, scale,
-            )  # fmt: skip
-        return self._engine
-
-    def _untrained(self) -> Any:
-        raise NotTrainedError("ProductCodes: call train first")
+    def parts(self) -> dict[str, Any]:
+        """Codebooks, and what the search needs besides."""
+        return {**super().parts(), "codebooks": self.quantizer.codebooks[None]}
 
     def params(self) -> dict[str, JSON]:
         """What was chosen."""
@@ -165,7 +171,7 @@ class ProductCodes(Codes):
         books = quantizer.codebooks
         if quantizer.dim != codec.dim:
             raise FileFormatError(f"codebooks: expected dimension {codec.dim}, got {quantizer.dim}")
-        codec._adopt(own, books.shape[0] * books.shape[2])
+        codec._adopt_ranges(own, books.shape[0] * books.shape[2])
         return codec
 
 

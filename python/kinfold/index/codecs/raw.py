@@ -9,11 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kinfold import _core
-from kinfold.base.arrays import Ids, Vectors, aligned, as_choice, as_count, as_vectors
-from kinfold.base.errors import FileFormatError, NotTrainedError
-from kinfold.base.metrics import as_metric
-from kinfold.base.state import JSON, Arrays, Restorable, check_only, take, take_param
+from kinfold.base.arrays import Ids, Vectors, aligned, as_choice, as_vectors
+from kinfold.base.errors import FileFormatError
+from kinfold.base.state import Arrays, check_only, take
 from kinfold.index.coarse.base import Coarse
+from kinfold.index.codecs.base import Codec
 from kinfold.index.codecs.scale import ByteScale
 
 _DTYPES: dict[str, np.dtype[Any]] = {
@@ -22,20 +22,20 @@ _DTYPES: dict[str, np.dtype[Any]] = {
 }
 
 
-class _Stored(Restorable):
+class _Stored(Codec):
     """Stored numbers with the 8-bit blocks that the engine filters by."""
 
+    compiled: ClassVar[str] = "raw"
+
     def __init__(self, dim: int, metric: str) -> None:
-        self.dim = as_count(dim, "dim", most=32768)
-        self.metric = as_metric(metric, known=("l2", "ip"))
+        super().__init__(dim, metric)
         self._scale: ByteScale | None = None
-        self._engine: Any = None
 
     @property
     def byte_scale(self) -> ByteScale:
         """What 8-bit numbers stand for."""
         if self._scale is None:
-            raise NotTrainedError(f"{type(self).__name__}: call train first")
+            raise self._untrained()
         return self._scale
 
     @property
@@ -45,28 +45,16 @@ class _Stored(Restorable):
 
     def _use(self, scale: ByteScale) -> None:
         self._scale = scale
-        self._engine = None
+        self._changed()
 
-    def engine(self) -> Any:
-        """The compiled codec."""
-        if self._engine is None:
-            self._engine = _core.scan.RawCodec(
-                self.metric, self.byte_scale.centre, self.byte_scale.steps
-            )
-        return self._engine
+    def parts(self) -> dict[str, Any]:
+        """Centre and steps."""
+        return {"centre": self.byte_scale.centre, "steps": self.byte_scale.steps}
 
-    def copies(self, rows: Arrays) -> tuple[Any, ...]:
-        """Of rows: 8-bit blocks, bias, residual, radius and largest norm, as the engine filters by them."""
-        raise NotImplementedError
-
-    def _blocks(self, rows: Arrays) -> Arrays:
-        codes, bias, residual, radius, norm = self.copies(rows)
-        return {
-            "blocks": aligned(codes),
-            "bias": bias,
-            "residual": residual,
-            "sizes": np.array([radius, norm], np.float64),
-        }
+    def copies(self, rows: Arrays) -> Arrays:
+        """8-bit blocks of rows, bias, residual, and sizes (radius, largest norm), as the engine filters by them."""
+        made: Arrays = self.engine().pack(rows)
+        return {**made, "blocks": aligned(made["blocks"])}
 
     def check(self, packed: Mapping[str, NDArray[Any]], n: int) -> None:
         """Raise FileFormatError unless the packed arrays hold n rows."""
@@ -79,26 +67,19 @@ class _Stored(Restorable):
         if not (np.isfinite(sizes).all() and np.isfinite(residual).all()):
             raise FileFormatError("array 'sizes': expected finite numbers")
 
-    def _attach(self, segment: Any, packed: Mapping[str, NDArray[Any]], vectors: Any) -> None:
-        radius, norm = packed["sizes"]
-        segment.stored(
-            self.engine(), vectors, packed["blocks"], packed["bias"], packed["residual"], radius, norm
-        )  # fmt: skip
-
-    def beyond(self, x: Vectors) -> int:
-        """None: there is no range."""
-        return 0
-
     def arrays(self) -> Arrays:
         """Centre and steps of the 8-bit numbers."""
         return self.byte_scale.arrays()
 
+    def _adopt(self, arrays: Mapping[str, NDArray[Any]]) -> None:
+        self._use(ByteScale.from_arrays(arrays, self.dim))
 
-def rows_of_blocks(blocks: NDArray[np.uint8], n: int) -> NDArray[np.uint8]:
-    """The engine's blocks of 16 codes row by row, (n, padded d)."""
-    wide = len(blocks) // max(-(-n // 32) * 32, 1)
+
+def unpacked(blocks: NDArray[np.uint8], padded: int, rows: NDArray[Any]) -> NDArray[np.uint8]:
+    """Some rows of the engine's blocks of 16 codes, which hold `padded` rows; (n, padded d)."""
+    wide = len(blocks) // max(padded, 1)
     shaped = blocks.reshape(-1, wide // 4, 16, 4) if wide else blocks.reshape(0, 0, 16, 4)
-    return shaped.transpose(0, 2, 1, 3).reshape(-1, wide)[:n]
+    return shaped[rows // 16, :, rows % 16].reshape(len(rows), wide)
 
 
 def floats_of(codec: Any, stored: NDArray[Any]) -> Vectors:
@@ -117,9 +98,24 @@ class RawVectors(_Stored):
 
     kind: ClassVar[str] = "index.RawVectors"
 
+    choices: ClassVar[dict[str, type]] = {**Codec.choices, "dtype": str}
+
     def __init__(self, dim: int, *, metric: str = "l2", dtype: str = "float32") -> None:
         super().__init__(dim, metric)
         self.dtype = as_choice(dtype, "dtype", _DTYPES)
+
+    @classmethod
+    def spelled(
+        cls,
+        word: str,
+        dim: int,
+        metric: str,
+        cells: Coarse,
+        numbers: Mapping[str, int],
+        training: Mapping[str, Any],
+    ) -> RawVectors:
+        """Flat, or SQfp16."""
+        return cls(dim, metric=metric, dtype="float16" if word == "SQfp16" else "float32")
 
     def __repr__(self) -> str:
         return f"RawVectors({self.dtype})"
@@ -151,12 +147,11 @@ class RawVectors(_Stored):
     def pack(self, rows: Arrays) -> Arrays:
         """The vectors and their 8-bit copies."""
         vectors = aligned(rows["vectors"])
-        return {"vectors": vectors, **self._blocks({"vectors": vectors})}
+        return {"vectors": vectors, **self.copies({"vectors": vectors})}
 
-    def copies(self, rows: Arrays) -> tuple[Any, ...]:
+    def copies(self, rows: Arrays) -> Arrays:
         """8-bit copies of the vectors, with what they lost."""
-        made: tuple[Any, ...] = self.engine().encode(rows["vectors"].astype(np.float32, copy=False))
-        return made
+        return super().copies({"vectors": rows["vectors"].astype(np.float32, copy=False)})
 
     def unpack(self, packed: Mapping[str, NDArray[Any]], rows: NDArray[Any]) -> Arrays:
         """Some of the vectors."""
@@ -168,32 +163,10 @@ class RawVectors(_Stored):
         take(packed, "vectors", _DTYPES[self.dtype], (n, self.dim))
         super().check(packed, n)
 
-    def attach(self, segment: Any, packed: Mapping[str, NDArray[Any]]) -> None:
-        """Give the packed arrays to a compiled segment."""
-        self._attach(segment, packed, packed["vectors"])
-
     @property
     def bytes_per_vector(self) -> float:
         """The vector, its 8-bit copy and the copy's bias and residual."""
         return self.dim * (_DTYPES[self.dtype].itemsize + 1) + 4.125
-
-    def params(self) -> dict[str, JSON]:
-        """What was chosen."""
-        return {"dim": self.dim, "metric": self.metric, "dtype": self.dtype}
-
-    @classmethod
-    def from_state(
-        cls, params: Mapping[str, JSON], arrays: Mapping[str, NDArray[Any]]
-    ) -> RawVectors:
-        """The codec from its parts."""
-        check_only(params, {"dim", "metric", "dtype"}, "parameters")
-        codec = cls(
-            take_param(params, "dim", int),
-            metric=take_param(params, "metric", str),
-            dtype=take_param(params, "dtype", str),
-        )
-        codec._use(ByteScale.from_arrays(arrays, codec.dim))
-        return codec
 
 
 class ByteVectors(_Stored):
@@ -203,6 +176,9 @@ class ByteVectors(_Stored):
     """
 
     kind: ClassVar[str] = "index.ByteVectors"
+
+    def __init__(self, dim: int, *, metric: str = "l2") -> None:
+        super().__init__(dim, metric)
 
     def __repr__(self) -> str:
         return "ByteVectors()"
@@ -240,46 +216,19 @@ class ByteVectors(_Stored):
         return self.byte_scale.decode(rows["codes"])
 
     def pack(self, rows: Arrays) -> Arrays:
-        """The codes in the engine's blocks."""
-        return self._blocks(rows)
-
-    def copies(self, rows: Arrays) -> tuple[Any, ...]:
-        """The codes themselves, which are what is searched and what filters."""
-        made: tuple[Any, ...] = self.engine().pack(np.ascontiguousarray(rows["codes"]))
-        return made
+        """The codes in the engine's blocks: what is searched is what filters."""
+        return self.copies({"codes": np.ascontiguousarray(rows["codes"])})
 
     def unpack(self, packed: Mapping[str, NDArray[Any]], rows: NDArray[Any]) -> Arrays:
         """Some of the codes."""
-        blocks = packed["blocks"]
-        wide = len(blocks) // max(len(packed["bias"]), 1)
-        shaped = blocks.reshape(-1, wide // 4, 16, 4)
-        codes = shaped[rows // 16, :, rows % 16].reshape(len(rows), wide)
-        return {"codes": codes[:, : self.dim]}
+        return {"codes": unpacked(packed["blocks"], len(packed["bias"]), rows)[:, : self.dim]}
 
     def check(self, packed: Mapping[str, NDArray[Any]], n: int) -> None:
         """Raise FileFormatError unless the packed arrays hold n rows."""
         check_only(packed, {"blocks", "bias", "residual", "sizes"}, "arrays")
         super().check(packed, n)
 
-    def attach(self, segment: Any, packed: Mapping[str, NDArray[Any]]) -> None:
-        """Give the packed arrays to a compiled segment."""
-        self._attach(segment, packed, None)
-
     @property
     def bytes_per_vector(self) -> float:
         """A byte a dimension, bias and residual."""
         return self.dim + 4.125
-
-    def params(self) -> dict[str, JSON]:
-        """What was chosen."""
-        return {"dim": self.dim, "metric": self.metric}
-
-    @classmethod
-    def from_state(
-        cls, params: Mapping[str, JSON], arrays: Mapping[str, NDArray[Any]]
-    ) -> ByteVectors:
-        """The codec from its parts."""
-        check_only(params, {"dim", "metric"}, "parameters")
-        codec = cls(take_param(params, "dim", int), metric=take_param(params, "metric", str))
-        codec._use(ByteScale.from_arrays(arrays, codec.dim))
-        return codec

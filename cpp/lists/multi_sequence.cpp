@@ -1,10 +1,10 @@
-#include "scan/multi_sequence.h"
+#include "lists/multi_sequence.h"
 
 #include <algorithm>
 
 #include "core/error.h"
 
-namespace kf::scan {
+namespace kf::lists {
 
 void Ordered::start(const float* values, std::size_t n) {
   if (n > most) throw InvalidArgument("values: expected at most 65536");
@@ -78,4 +78,4 @@ bool MultiSequence::next(Pair& pair) {
   return true;
 }
 
-}  // namespace kf::scan
+}  // namespace kf::lists

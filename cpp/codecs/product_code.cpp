@@ -1,4 +1,4 @@
-#include "scan/product.h"
+#include "codecs/product_code.h"
 
 #include <algorithm>
 #include <cmath>
@@ -8,7 +8,7 @@
 #include "core/error.h"
 #include "core/threads.h"
 
-namespace kf::scan {
+namespace kf::codecs {
 namespace {
 
 std::size_t round_up(std::size_t n, std::size_t unit) { return (n + unit - 1) / unit * unit; }
@@ -17,7 +17,56 @@ double squared(double x) { return x * x; }
 
 }  // namespace
 
-ProductCodec::ProductCodec(const ProductParts& parts)
+ProductParts product_parts(Metric metric, const Named& from) {
+  ProductParts parts;
+  const std::vector<std::size_t>& shape = from.array("codebooks").shape;
+  parts.codebooks = from.take<float>("codebooks", {any, any, any, any});
+  parts.metric = metric;
+  parts.d = from.count("dim");
+  parts.books = shape[0];
+  parts.m = shape[1];
+  if (shape[2] != 16 && shape[2] != 256)
+    throw InvalidArgument("codebooks: expected 16 or 256 codewords");
+  parts.bits = shape[2] == 16 ? 4 : 8;
+  parts.s = shape[3];
+  parts.residual = from.flag("residual");
+  parts.term_low = static_cast<float>(from.number("term_low"));
+  parts.term_step = static_cast<float>(from.number("term_step"));
+  parts.centre = from.take<float>("centre", {parts.m * parts.s});
+  parts.scale = static_cast<float>(from.number("scale"));
+  const bool local = from.has("rotations");
+  if (parts.books == 0 || (!local && parts.books != 1))
+    throw InvalidArgument("codebooks: expected one, or one for each group");
+  if (!(parts.scale > 0 && std::isfinite(parts.scale) && std::isfinite(parts.term_low) &&
+        parts.term_step >= 0 && std::isfinite(parts.term_step)))
+    throw InvalidArgument("scale: expected a finite number above 0");
+  if (parts.residual && !local) parts.middle = from.take<float>("middle", {parts.d});
+  if (!local) return parts;
+  parts.local_tables = from.flag("tables");
+  parts.groups = from.array("rotations").shape.at(0);
+  parts.rotations = from.take<float>("rotations", {parts.groups, parts.d, parts.d});
+  parts.means = from.take<float>("means", {parts.groups, parts.d});
+  parts.group = from.take<std::int32_t>("group", {any});
+  parts.cells = from.array("group").shape[0];
+  for (std::size_t i = 0; i < parts.cells; ++i)
+    if (parts.group[i] < 0 || parts.group[i] >= static_cast<std::int64_t>(parts.groups))
+      throw InvalidArgument("group: out of range");
+  if (parts.books != 1 && parts.books != parts.groups)
+    throw InvalidArgument("codebooks: expected one, or one for each group");
+  return parts;
+}
+
+std::shared_ptr<const CodeRows> code_rows(const Named& packed, std::size_t n, std::size_t width,
+                                          bool blocked) {
+  auto rows = std::make_shared<CodeRows>();
+  rows->width = width;
+  rows->blocked = blocked;
+  rows->codes = blocked ? packed.take<std::uint8_t>("codes", {checked_mul(round_up(n, 64), width)})
+                        : packed.take<std::uint8_t>("codes", {n, width});
+  return rows;
+}
+
+ProductCode::ProductCode(const ProductParts& parts)
     : parts_(parts),
       piece_(round_up(parts.s, 4)),
       coder_(parts.m * round_up(parts.s, 4), parts.metric) {
@@ -100,8 +149,8 @@ ProductCodec::ProductCodec(const ProductParts& parts)
   middle_norm_ = std::sqrt(middle_norm_);
 }
 
-void ProductCodec::locals(const float* queries, const std::uint32_t* rows, std::size_t count,
-                          const float* centroid, std::size_t cell, float* out) const {
+void ProductCode::locals(const float* queries, const std::uint32_t* rows, std::size_t count,
+                         const float* centroid, std::size_t cell, float* out) const {
   const std::size_t d = parts_.d, wide = local_d();
   const KernelTable& table = kernels();
   if (!local()) {
@@ -118,7 +167,7 @@ void ProductCodec::locals(const float* queries, const std::uint32_t* rows, std::
   }
   const auto g = static_cast<std::size_t>(parts_.group[cell]);
   const float* mean = parts_.means + g * d;
-  float* shifted = thread_scratch<float, ProductCodec>(2 * count * d);
+  float* shifted = thread_scratch<float, ProductCode>(2 * count * d);
   float* turned = shifted + count * d;
   for (std::size_t i = 0; i < count; ++i) {
     const float* q = queries + rows[i] * d;
@@ -132,7 +181,7 @@ void ProductCodec::locals(const float* queries, const std::uint32_t* rows, std::
   }
 }
 
-void ProductCodec::padded(const float* local, float* out) const {
+void ProductCode::padded(const float* local, float* out) const {
   if (piece_ == parts_.s) {
     std::memcpy(out, local, local_d() * sizeof(float));
     return;
@@ -143,20 +192,20 @@ void ProductCodec::padded(const float* local, float* out) const {
   }
 }
 
-float ProductCodec::term(const std::uint8_t* code) const {
+float ProductCode::term(const std::uint8_t* code) const {
   const std::uint8_t* at = code + code_size();
   const auto units = static_cast<std::uint32_t>(at[0]) | static_cast<std::uint32_t>(at[1]) << 8;
   return parts_.term_low + static_cast<float>(units) * parts_.term_step;
 }
 
-float ProductCodec::limit(const Tables& tables, float bound, float value) const {
+float ProductCode::limit(const Tables& tables, float bound, float value) const {
   const double b = static_cast<double>(bound), v = static_cast<double>(value);
-  const double reach = b + std::abs(b) * canonical_error(local_d()) + std::abs(v) * 0x1p-18 +
-                       vanished(local_d()) + tables.slack;
+  const double reach = b + std::abs(b) * scan::canonical_error(local_d()) + std::abs(v) * 0x1p-18 +
+                       scan::vanished(local_d()) + tables.slack;
   return std::nextafter(static_cast<float>(reach - v - tables.constant), infinity);
 }
 
-void ProductCodec::tables(const float* query, bool as_bytes, Tables& out) const {
+void ProductCode::tables(const float* query, bool as_bytes, Tables& out) const {
   const std::size_t m = parts_.m, s = parts_.s, entries = k();
   const KernelTable& table = kernels();
   const bool l2 = parts_.metric == Metric::l2, centred = has_terms();
@@ -213,7 +262,7 @@ void ProductCodec::tables(const float* query, bool as_bytes, Tables& out) const 
   if (parts_.bits == 4 && m % 2) std::fill_n(out.bytes.data() + m * 16, 16, std::uint8_t{0});
 }
 
-void ProductCodec::local_tables(const float* local, std::size_t book, Buffer<float>& out) const {
+void ProductCode::local_tables(const float* local, std::size_t book, Buffer<float>& out) const {
   const std::size_t m = parts_.m, s = parts_.s, entries = k();
   const KernelTable& table = kernels();
   float* scaled = thread_scratch<float, Tables>(s);
@@ -230,13 +279,13 @@ void ProductCodec::local_tables(const float* local, std::size_t book, Buffer<flo
   }
 }
 
-double ProductCodec::local_slack(const float* local) const {
+double ProductCode::local_slack(const float* local) const {
   double norm = 0;
   for (std::size_t i = 0; i < local_d(); ++i) norm += squared(static_cast<double>(local[i]));
   return (static_cast<double>(local_d()) + 64) * 0x1p-22 * squared(std::sqrt(norm) + largest_norm_);
 }
 
-const ByteCodebooks ProductCodec::byte_codebooks(std::size_t book, std::size_t width) const {
+const ByteCodebooks ProductCode::byte_codebooks(std::size_t book, std::size_t width) const {
   return {bytes_.data() + book * parts_.m * k() * piece_,
           parts_.metric == Metric::l2 ? byte_norms_.data() + book * parts_.m * k() : nullptr,
           parts_.m,
@@ -246,94 +295,4 @@ const ByteCodebooks ProductCodec::byte_codebooks(std::size_t book, std::size_t w
           coder_.padded_d()};
 }
 
-void TableFilter::thresholds(const float* bounds, Threshold* out, bool clamped) const {
-  if (!(bounds[0] < infinity)) {
-    out[0] = 65535;
-    return;
-  }
-  const double least = static_cast<double>(codec_.limit(tables_, bounds[0], value_));
-  const double units = (least + tables_.constant - tables_.base) / tables_.unit * (1 + 1e-9) +
-                       static_cast<double>(codec_.parts().m) * 0.01 + 1;
-  if (clamped)
-    out[0] = units < 0 ? -1 : units < 65535 ? static_cast<Threshold>(units) : 65535;
-  else
-    out[0] = static_cast<Threshold>(std::ceil(units < 2e9 ? std::max(units, -2e9) : 2e9));
-}
-
-std::size_t TableFilter::run(const KernelTable& table, std::size_t begin, std::size_t n,
-                             const Threshold* thresholds, std::uint32_t* hits) const {
-  if (thresholds[0] < 0) return 0;
-  const auto kernel = codec_.parts().bits == 8 ? table.filter_product : table.filter_product4;
-  return kernel(rows_.codes + begin * rows_.width, (n + 63) / 64, rows_.width, codec_.code_size(),
-                tables_.bytes.data(), tables_.factor, static_cast<std::uint32_t>(thresholds[0]),
-                hits);
-}
-
-void TableFilter::sums(const KernelTable& table, std::size_t begin, std::size_t n,
-                       std::int32_t* out, std::size_t) const {
-  auto* found = thread_scratch<std::uint16_t, TableFilter>((n + 63) / 64 * 64);
-  table.sums_product(rows_.codes + begin * rows_.width, (n + 63) / 64, rows_.width,
-                     codec_.code_size(), codec_.parts().bits, tables_.bytes.data(), tables_.factor,
-                     found);
-  for (std::size_t i = 0; i < n; ++i) out[i] = -static_cast<std::int32_t>(found[i]);
-}
-
-float TableFilter::most(std::size_t, std::int32_t sum) const {
-  // Each byte was rounded down by less than a unit, the term by one more and two of its own steps.
-  const double units = static_cast<double>(codec_.parts().m) * 1.01 + 2 - static_cast<double>(sum);
-  const double value = static_cast<double>(value_) + tables_.base +
-                       units * tables_.unit * (1 + 1e-5) +
-                       3 * static_cast<double>(codec_.parts().term_step) + tables_.slack;
-  const double slack = std::abs(value) * canonical_error(codec_.local_d()) +
-                       std::abs(static_cast<double>(value_)) * 0x1p-18 + vanished(codec_.local_d());
-  return std::nextafter(static_cast<float>(value + slack), infinity);
-}
-
-Bytes DecodedFilter::view() const {
-  Bytes bytes;
-  bytes.padded_d = codec_.coder().padded_d();
-  bytes.codes = thread_scratch<std::uint8_t, DecodedFilter>(most_chunk * bytes.padded_d);
-  bytes.bias = thread_scratch<std::int32_t, DecodedFilter>(most_chunk);
-  float* residual = thread_scratch<float, DecodedFilter>(most_chunk / 32);
-  std::fill_n(residual, most_chunk / 32,
-              std::nextafter(static_cast<float>(codec_.byte_residual()), infinity));
-  bytes.residual = residual;
-  bytes.radius = codec_.byte_radius();
-  return bytes;
-}
-
-DecodedFilter::DecodedFilter(const ProductCodec& codec, const ProductRowsOf& rows, std::size_t book,
-                             const Shadow::Queries& queries, std::size_t nq, const float* values)
-    : codec_(codec),
-      rows_(rows),
-      books_(codec.byte_codebooks(book, rows.width)),
-      nq_(nq),
-      values_(values),
-      filter_(view(), codec.parts().metric, queries, 0, nq, codec.local_d(), codec.largest_norm()) {
-}
-
-void DecodedFilter::begin_chunk(std::size_t begin, std::size_t end) {
-  kernels().decode_blocks(books_, rows_.codes + begin * rows_.width, (end - begin + 63) / 64,
-                          thread_scratch<std::uint8_t, DecodedFilter>(0),
-                          thread_scratch<std::int32_t, DecodedFilter>(0));
-  filter_.begin_chunk(0, end - begin);
-}
-
-float DecodedFilter::most(std::size_t i, std::int32_t sum) const {
-  const float own = filter_.most(i, sum);
-  if (!values_) return own;
-  return own + values_[i] + (std::abs(own) + std::abs(values_[i])) * 0x1p-20f;
-}
-
-void DecodedFilter::thresholds(const float* bounds, Threshold* out) const {
-  if (!values_) {
-    filter_.thresholds(bounds, out);
-    return;
-  }
-  float* shifted = thread_scratch<float, ProductRowsOf>(nq_);
-  for (std::size_t i = 0; i < nq_; ++i)
-    shifted[i] = bounds[i] - values_[i] + (std::abs(bounds[i]) + std::abs(values_[i])) * 0x1p-20f;
-  filter_.thresholds(shifted, out);
-}
-
-}  // namespace kf::scan
+}  // namespace kf::codecs

@@ -10,7 +10,7 @@
 
 #include "core/error.h"
 
-namespace kf::scan {
+namespace kf::lists {
 
 class Directory {
  public:
@@ -66,4 +66,4 @@ class Directory {
   const std::int64_t* starts_;
 };
 
-}  // namespace kf::scan
+}  // namespace kf::lists

@@ -9,13 +9,18 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <vector>
 
 #include "core/buffer.h"
+#include "core/named.h"
 #include "kernels/table.h"
+#include "lists/lists.h"
 #include "scan/search.h"
 
-namespace kf::scan {
+namespace kf::codecs {
+
+using namespace lists;
 
 // What was learnt; the caller keeps the arrays.
 struct ProductParts {
@@ -32,13 +37,16 @@ struct ProductParts {
   const float* rotations = nullptr;
   const float* means = nullptr;
   const std::int32_t* group = nullptr;
-  std::size_t groups = 0;
+  std::size_t groups = 0, cells = 0;
   bool local_tables = false;  // whether local codes are searched by tables, too
 };
 
+// The arrays and numbers that Python hands on, checked.
+ProductParts product_parts(Metric metric, const Named& parts);
+
 // The rows of one segment. In blocks of 64 rows or row by row; width bytes a row, the last two of
 // them a term where codes are residuals under the l2 metric.
-struct ProductRowsOf {
+struct CodeRows : CodecRows {
   const std::uint8_t* codes = nullptr;
   std::size_t width = 0;
   bool blocked = true;
@@ -48,10 +56,12 @@ struct ProductRowsOf {
   }
   std::size_t stride() const { return blocked ? 64 : 1; }
 };
+std::shared_ptr<const CodeRows> code_rows(const Named& packed, std::size_t n, std::size_t width,
+                                          bool blocked);
 
-class ProductCodec {
+class ProductCode {
  public:
-  explicit ProductCodec(const ProductParts& parts);
+  explicit ProductCode(const ProductParts& parts);
 
   const ProductParts& parts() const { return parts_; }
   std::size_t k() const { return std::size_t{1} << parts_.bits; }
@@ -90,7 +100,7 @@ class ProductCodec {
   float limit(const Tables& tables, float bound, float value) const;
 
   // For the 8-bit filter.
-  const Shadow& coder() const { return coder_; }
+  const scan::Shadow& coder() const { return coder_; }
   const ByteCodebooks byte_codebooks(std::size_t book, std::size_t width) const;
   double byte_residual() const { return byte_residual_; }
   double byte_radius() const { return byte_radius_; }
@@ -107,76 +117,8 @@ class ProductCodec {
   Buffer<float> turned_;      // (groups, d, d): the rotations' transposes
   Buffer<std::uint8_t> bytes_;
   Buffer<std::int32_t> byte_norms_;
-  Shadow coder_;
+  scan::Shadow coder_;
   double byte_residual_ = 0, byte_radius_ = 0, largest_norm_ = 0, middle_norm_ = 0;
 };
 
-// Blocks of rows whose table sums may be within one query's bound.
-class TableFilter {
- public:
-  static constexpr std::size_t granule = 64, most_chunk = 4096;
-  using Threshold = std::int64_t;
-  static constexpr Threshold never = -1;
-
-  // value: squared distance to the centroid, or the negated product with it.
-  TableFilter(const ProductCodec& codec, const ProductCodec::Tables& tables,
-              const ProductRowsOf& rows, float value)
-      : codec_(codec), tables_(tables), rows_(rows), value_(value) {}
-  std::size_t padded() const { return 1; }
-  void begin_chunk(std::size_t, std::size_t) {}
-  // clamped: to what 16-bit sums can be.
-  void thresholds(const float* bounds, Threshold* out, bool clamped = true) const;
-  std::size_t run(const KernelTable& table, std::size_t begin, std::size_t n,
-                  const Threshold* thresholds, std::uint32_t* hits) const;
-  // Sums, largest first nearest: negated. And what a distance with such a sum is at most.
-  void sums(const KernelTable& table, std::size_t begin, std::size_t n, std::int32_t* out,
-            std::size_t stride) const;
-  float most(std::size_t, std::int32_t sum) const;
-  static std::int32_t least_sum(Threshold threshold) {
-    return static_cast<std::int32_t>(-threshold);
-  }
-
- private:
-  const ProductCodec& codec_;
-  const ProductCodec::Tables& tables_;
-  const ProductRowsOf& rows_;
-  float value_;
-};
-
-// The 8-bit filter over codes that are decoded once for all queries of a group.
-class DecodedFilter {
- public:
-  static constexpr std::size_t granule = 64, most_chunk = Shadow::chunk;
-  using Threshold = ByteFilter::Threshold;
-  static constexpr Threshold never = ByteFilter::never;
-
-  // locals (nq, local_d); values: what each query's distances start from (inner products), else
-  // null.
-  DecodedFilter(const ProductCodec& codec, const ProductRowsOf& rows, std::size_t book,
-                const Shadow::Queries& queries, std::size_t nq, const float* values);
-  std::size_t padded() const { return filter_.padded(); }
-  void begin_chunk(std::size_t begin, std::size_t end);
-  void thresholds(const float* bounds, Threshold* out) const;
-  std::size_t run(const KernelTable& table, std::size_t, std::size_t n, const Threshold* thresholds,
-                  std::uint32_t* hits) {
-    return filter_.run(table, 0, n, thresholds, hits);
-  }
-  void sums(const KernelTable& table, std::size_t, std::size_t n, std::int32_t* out,
-            std::size_t stride) const {
-    filter_.sums(table, 0, n, out, stride);
-  }
-  static std::int32_t least_sum(Threshold threshold) { return threshold; }
-  float most(std::size_t i, std::int32_t sum) const;
-
- private:
-  Bytes view() const;
-
-  const ProductCodec& codec_;
-  const ProductRowsOf& rows_;
-  ByteCodebooks books_;
-  std::size_t nq_;
-  const float* values_;
-  ByteFilter filter_;
-};
-
-}  // namespace kf::scan
+}  // namespace kf::codecs

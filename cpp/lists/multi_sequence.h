@@ -7,7 +7,7 @@
 #include <cstdint>
 #include <vector>
 
-namespace kf::scan {
+namespace kf::lists {
 
 // A float and 32 bits as one integer in the order of the float, ties by the bits: one comparison
 // instead of two.
@@ -68,4 +68,4 @@ class MultiSequence {
   std::vector<std::uint32_t> visited_;  // pairs visited in each row i: always the first ones
 };
 
-}  // namespace kf::scan
+}  // namespace kf::lists

@@ -1,0 +1,126 @@
+#include "lists/list_search.h"
+
+#include <algorithm>
+
+#include "core/threads.h"
+
+namespace kf::lists {
+
+ListSearch::ListSearch(Metric metric, const Coarse& coarse, const Codec& codec,
+                       std::vector<Segment> segments)
+    : lists_(metric, coarse, std::move(segments)), codec_(codec) {
+  if (codec.dim() != coarse.d) throw InvalidArgument("codec: wrong dimension");
+  codec.check(coarse);
+  for (const Segment& segment : lists_.segments()) {
+    if (segment.codec != &codec || !segment.rows)
+      throw InvalidArgument("segments: expected rows of the codec");
+    if (segment.fine.d != lists_.segments()[0].fine.d)
+      throw InvalidArgument("segments: a second look for all or none");
+  }
+}
+
+namespace {
+
+// Rows of equal codes lie at one distance and leave no room in a shortlist for those behind them,
+// which the second look might bring forward (thousands of photos without features, say). Where they
+// are more than the distances, a query asks again for four times as much, up to this many rows.
+constexpr std::size_t widest_shortlist = 65536;
+
+bool crowded(const std::vector<Candidate>& shortlist) {
+  std::vector<float> distances;
+  distances.reserve(shortlist.size());
+  for (const Candidate& item : shortlist) distances.push_back(item.distance);
+  std::sort(distances.begin(), distances.end());
+  const auto end = std::unique(distances.begin(), distances.end());
+  return 2 * static_cast<std::size_t>(end - distances.begin()) < shortlist.size();
+}
+
+}  // namespace
+
+void ListSearch::search(const ListQuery& query, std::size_t k, std::size_t shortlist,
+                        float* distances, std::int64_t* ids, ListStats& stats) const {
+  const std::size_t wanted = fine() ? std::max(k, shortlist) : k;
+  std::vector<NearestOf> results(query.n, NearestOf{Best<Candidate>(wanted)});
+  codec_.search(lists_, query, results, stats);
+  if (!fine()) {
+    for (std::size_t q = 0; q < query.n; ++q) results[q].heap.write(distances + q * k, ids + q * k);
+    return;
+  }
+  const bool widest = wanted >= std::min(widest_shortlist, lists_.rows());
+  std::vector<std::uint8_t> again(query.n);
+  parallel_for(
+      query.n, 4,
+      [&](std::size_t begin, std::size_t end) {
+        for (std::size_t q = begin; q < end; ++q) {
+          const auto& items = results[q].heap.items();
+          again[q] = !widest && results[q].heap.full() && crowded(items);
+          if (!again[q]) rescore(query, q, items, k, distances + q * k, ids + q * k);
+        }
+      },
+      query.threads);
+  std::vector<std::size_t> which;
+  for (std::size_t q = 0; q < query.n; ++q)
+    if (again[q]) which.push_back(q);
+  results.clear();
+  constexpr std::size_t block = 64;  // for the sake of memory
+  for (std::size_t first = 0; first < which.size(); first += block)
+    search_some(query, {which.data() + first, std::min(block, which.size() - first)}, k, 4 * wanted,
+                distances, ids, stats);
+}
+
+// The search of some of the queries.
+void ListSearch::search_some(const ListQuery& query, std::span<const std::size_t> which,
+                             std::size_t k, std::size_t shortlist, float* distances,
+                             std::int64_t* ids, ListStats& stats) const {
+  const std::size_t n = which.size(), d = lists_.coarse().d, fine_d = lists_.segments()[0].fine.d;
+  std::vector<float> queries(n * d), original(n * fine_d), values(n * k);
+  std::vector<std::int64_t> found(n * k);
+  for (std::size_t i = 0; i < n; ++i) {
+    std::copy_n(query.queries + which[i] * d, d, queries.data() + i * d);
+    std::copy_n(query.original + which[i] * fine_d, fine_d, original.data() + i * fine_d);
+  }
+  ListQuery some = query;
+  some.queries = queries.data(), some.original = original.data(), some.n = n;
+  search(some, k, std::min({shortlist, widest_shortlist, lists_.rows()}), values.data(),
+         found.data(), stats);
+  for (std::size_t i = 0; i < n; ++i) {
+    std::copy_n(values.data() + i * k, k, distances + which[i] * k);
+    std::copy_n(found.data() + i * k, k, ids + which[i] * k);
+  }
+}
+
+// The k best of a shortlist by the second look.
+void ListSearch::rescore(const ListQuery& query, std::size_t q, const std::vector<Candidate>& items,
+                         std::size_t k, float* distances, std::int64_t* ids) const {
+  const KernelTable& table = kernels();
+  TopK best(k);
+  constexpr std::size_t ahead = 6;
+  for (std::size_t i = 0; i < items.size(); ++i) {
+    if (i + ahead < items.size()) {
+      __builtin_prefetch(items[i + ahead].id);
+      lists_.segments()[items[i + ahead].segment].fine.prefetch(items[i + ahead].row);
+    }
+    const Stored& fine_rows = lists_.segments()[items[i].segment].fine;
+    float* scratch = thread_scratch<float, ListSearch>(fine_rows.scratch());
+    const float* x = fine_rows.row(table, items[i].row, scratch);
+    const float* y = query.original + q * fine_rows.d;
+    best.push({lists_.metric() == Metric::l2 ? table.squared_l2(y, x, fine_rows.d)
+                                             : -table.inner_product(y, x, fine_rows.d),
+               *items[i].id});
+  }
+  best.write(distances, ids);
+}
+
+std::vector<std::vector<Neighbour>> ListSearch::range(const ListQuery& query, float radius,
+                                                      ListStats& stats) const {
+  std::vector<AllWithin> results(query.n, AllWithin{radius, {}});
+  codec_.search(lists_, query, results, stats);
+  std::vector<std::vector<Neighbour>> out(query.n);
+  for (std::size_t q = 0; q < query.n; ++q) {
+    for (const Candidate& item : results[q].found) out[q].push_back(item.neighbour());
+    std::sort(out[q].begin(), out[q].end());
+  }
+  return out;
+}
+
+}  // namespace kf::lists
