@@ -60,36 +60,43 @@ def write(page: Path, text: str) -> None:
         page.write_text(text)
 
 
+FIELD = re.compile(
+    r"(\*{0,2}[A-Za-z_][\w.]*(?:, \*{0,2}[A-Za-z_][\w.]*)*)((?: \([^)]*\))? :(?: .*)?)$"
+)
+SECTIONS = {"Parameters": "param", "Attributes": "ivar"}
+
+
 def as_fields(
     app: object, what: str, name: str, thing: object, options: object, lines: list[str]
 ) -> None:
-    """Lines such as ``x : vectors (n, d)``, by which docstrings say what arguments are, as a list of fields."""
+    """Lines such as ``x : vectors (n, d)``, by which docstrings say what arguments are, as fields that Sphinx knows."""
     out: list[str] = []
-    in_section = in_fields = False
-    for at, line in enumerate(lines):
-        if at + 1 < len(lines) and re.fullmatch(r"-{3,}", lines[at + 1].strip()):
-            in_section = True  # numpydoc's own: napoleon reads it
-        if in_section:
-            out.append(line)
+    role, names, text, foreign, skip = "param", "", "", False, 0
+    for at, line in enumerate([*lines, ""]):
+        if skip:
+            skip -= 1
             continue
-        line = re.sub(r"(?<![\\`])\|", r"\\|", line)
-        field = re.match(
-            r"(\*{0,2}[A-Za-z_][\w.*]*(?:, \*{0,2}[A-Za-z_][\w.*]*)*)(?: \([^)]*\))? : +(.*)", line
-        )
-        if field and not line.startswith("Raises"):
-            if not in_fields:
+        if names and line.startswith(" ") and line.strip():
+            text += " " + line.strip()
+            continue
+        if names:
+            escaped = text.replace("|", "\\|")
+            out.extend(f":{role} {each}: {escaped}" for each in names.split(", "))
+            names = ""
+            if line.strip() and not FIELD.match(line):
                 out.append("")
-            out.append(
-                f":{field[1].replace('*', chr(92) + '*')}: {line[field.end(1) :].lstrip(' :')}"
-            )
-            in_fields = True
-        elif in_fields and line.startswith(" ") and line.strip():
-            out.append("    " + line.strip())
+        if at + 1 < len(lines) and re.fullmatch(r"-{3,}", lines[at + 1].strip()):
+            foreign, role = line.strip() not in SECTIONS, SECTIONS.get(line.strip(), "param")
+            skip = 0 if foreign else 1  # napoleon knows the others
+            if skip:
+                continue
+        field = None if foreign else FIELD.match(line)
+        if field:
+            names, text = field[1].replace("*", ""), field[2].lstrip(" :")
+            if out and not out[-1].startswith(f":{role}"):
+                out.append("")
         else:
-            if in_fields and line.strip():
-                out.append("")
-            in_fields = False
-            out.append(line)
+            out.append(line if foreign else re.sub(r"(?<![\\`])\|", r"\\|", line))
     lines[:] = out
 
 
