@@ -26,6 +26,7 @@ NUMERIC_ROOMS = (
     "base",
     "io",
     "evaluate",
+    "store",
     "transform",
     "quantize",
     "index",

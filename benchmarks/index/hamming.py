@@ -57,7 +57,7 @@ def measure(bits: int, vectors: Any, arguments: Any) -> list[str]:
         "kinfold": lambda a, b: index.search(vectors.queries[a:b], K, threads=arguments.threads)
     }
     words = index._words(vectors.queries)
-    scan = index._now.scan
+    scan = index._held.scan
     searches["kinfold, codes given"] = lambda a, b: scan.search(
         words[a:b], vectors.queries[a:b], K, K, arguments.threads
     )

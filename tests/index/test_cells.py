@@ -197,7 +197,7 @@ def test_removed_updated_merged(spec: str, rng: np.random.Generator) -> None:
     assert len(index) == 350 and not (index.search(queries, 50).ids % 2 == 0).any()
     agrees(index, queries, 12)
     # More than a quarter removed: the lists are compact again.
-    assert sum(len(s) for s in index._now.segments) == 350
+    assert sum(len(s) for s in index._held.parts) == 350
     index.update([1, 3], base[[0, 2]])
     np.testing.assert_allclose(
         index.reconstruct([1, 3]), other.reconstruct([0, 2]), rtol=1e-5, atol=1e-5
@@ -278,7 +278,7 @@ def test_budget_of_a_multi_index(rng: np.random.Generator) -> None:
     np.testing.assert_array_equal(
         index.search(queries, 20, budget=700).ids, index.search(queries, 20, nprobe=16).ids
     )
-    cells, sums = index._now.scan.probe(queries, 16)
+    cells, sums = index._held.scan.probe(queries, 16)
     assert (np.sort(cells, axis=1) == np.arange(16)).all() and (np.diff(sums, axis=1) >= 0).all()
 
 

@@ -230,6 +230,11 @@ def as_count(x: Any, name: str, *, least: int = 1, most: int | None = None) -> i
     return value
 
 
+def as_threads(x: Any, name: str = "threads") -> int:
+    """How many threads a call may use; 0 for the library's setting."""
+    return as_count(x, name, least=0, most=1024)
+
+
 def as_number(
     x: Any, name: str, *, least: float = -np.inf, most: float = np.inf, open: bool = False
 ) -> float:

@@ -25,7 +25,7 @@ from kinfold.base.locks import Lock
 JSON: TypeAlias = Any
 Arrays: TypeAlias = dict[str, NDArray[Any]]
 _Method = TypeVar("_Method", bound=Callable[..., Any])
-_LEARNS = ("fit", "fit_chunks", "partial_fit", "train")
+_LEARNS = ("fit", "fit_chunks", "partial_fit")
 
 
 @runtime_checkable

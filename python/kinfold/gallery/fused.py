@@ -43,7 +43,7 @@ class Fused:
     def search(self, query: Query, depth: int) -> Neighbours:
         """The ``depth`` most similar photos of a query, ties by ascending id."""
         if not self.lists and self.index is not None:
-            found: Neighbours = self.index.search(query.vector, depth)
+            found: Neighbours = self.index.search(np.asarray(query.vector), depth)
             return found
         total = self._total(query)
         best = np.lexsort((self.ids, -total))[:depth]
@@ -56,7 +56,7 @@ class Fused:
         for name, lists in self.lists.items():
             total += self._weighed(name, lists.scores(local)[0])
         if self.index is not None:
-            similarities, ids = self.index.search(query.vector, len(self))
+            similarities, ids = self.index.search(np.asarray(query.vector), len(self))
             total[np.argsort(self.ids, kind="stable")] += similarities[np.argsort(ids)]
         return total
 

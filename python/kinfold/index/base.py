@@ -1,13 +1,48 @@
-"""What every index shares: the metric, ids, and the translation of a filter into rows."""
+"""What every index of vectors is: the public protocol, and the one way in which all of them are asked."""
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from abc import abstractmethod
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import (
+    TYPE_CHECKING,
+    Any,
+    ClassVar,
+    NamedTuple,
+    Protocol,
+    TypeAlias,
+    TypeVar,
+    runtime_checkable,
+)
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
-from kinfold.base.arrays import Ids, Vectors, as_array, as_ids
+from kinfold.base.arrays import (
+    Ids,
+    Vectors,
+    as_array,
+    as_count,
+    as_ids,
+    as_number,
+    as_threads,
+    as_vectors,
+)
+from kinfold.base.metrics import as_metric
+from kinfold.base.ranking import Neighbours
+from kinfold.base.state import JSON, Arrays, steady
+from kinfold.store.keyed import Keys, Marks
+from kinfold.store.table import Table
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
+
+    from kinfold.index.tune import Setting
+
+H = TypeVar("H", bound=Keys[Any])
+# Checks what a search option is given: value and name to the value.
+Option: TypeAlias = Callable[[Any, str], Any]
 
 
 class RangeResult(NamedTuple):
@@ -16,6 +51,289 @@ class RangeResult(NamedTuple):
     starts: Ids
     distances: Vectors
     ids: Ids
+
+
+@runtime_checkable
+class Index(Protocol):
+    """Vectors with ids that are searched by nearness: what `index_factory` makes and `kinfold.load` gives back.
+
+    dim : dimension of the vectors; metric : "l2", "ip" or "cosine"
+    options : the keyword options of ``search`` by name; range_options : those that ``range_search`` takes as well
+    """
+
+    dim: int
+    metric: str
+    options: ClassVar[Mapping[str, Option]]
+    range_options: ClassVar[frozenset[str]]
+
+    @property
+    def ids(self) -> Ids:
+        """The stored ids, int64 (n,): in order of addition where all rows are scanned, ascending in others."""
+        ...
+
+    @property
+    def is_trained(self) -> bool:
+        """Whether vectors can be added."""
+        ...
+
+    @property
+    def keeps_vectors(self) -> bool:
+        """Whether ``reconstruct`` gives back what was added (for "cosine", its direction)."""
+        ...
+
+    def __len__(self) -> int: ...
+
+    def __contains__(self, id: object) -> bool: ...
+
+    def fit(self, x: ArrayLike) -> Self:
+        """Learn what the index needs from vectors (n, d): a sample of what will be added."""
+        ...
+
+    def train(self, x: ArrayLike) -> Self:
+        """``fit``, under faiss's name."""
+        ...
+
+    def add(self, x: ArrayLike, ids: ArrayLike | None = None) -> Ids:
+        """Add vectors (n, d) and return their ids (n,), which number on where none are given."""
+        ...
+
+    def remove(self, ids: ArrayLike) -> int:
+        """Remove vectors by id and return how many were there; unknown ids are ignored."""
+        ...
+
+    def update(self, ids: ArrayLike, x: ArrayLike) -> None:
+        """Replace the vectors of ids that are in the index; ValueError names one that is not."""
+        ...
+
+    def search(
+        self,
+        queries: ArrayLike,
+        k: int = 10,
+        *,
+        filter: ArrayLike | None = None,
+        threads: int = 0,
+        **options: Any,
+    ) -> Neighbours:
+        """The k nearest neighbours of each query."""
+        ...
+
+    def range_search(
+        self,
+        queries: ArrayLike,
+        radius: float,
+        *,
+        filter: ArrayLike | None = None,
+        threads: int = 0,
+        **options: Any,
+    ) -> RangeResult:
+        """All vectors within a radius of each query, nearest first."""
+        ...
+
+    def reconstruct(self, ids: ArrayLike) -> Vectors:
+        """What is stored of the vectors with these ids, float32 (n, d)."""
+        ...
+
+    def search_space(self, k: int = 10) -> dict[str, tuple[float, ...]]:
+        """Search options with values worth trying, ascending."""
+        ...
+
+    def tune(
+        self,
+        queries: ArrayLike,
+        truth: ArrayLike | None = None,
+        k: int = 10,
+        *,
+        recall: float = 0.9,
+        **choices: Any,
+    ) -> Setting:
+        """The fastest setting that reaches a recall."""
+        ...
+
+    def stats(self) -> dict[str, JSON]:
+        """Sizes, and what searches have cost so far."""
+        ...
+
+    def save(self, path: str | Path) -> None:
+        """Write to a `.kin` file."""
+        ...
+
+    def params(self) -> dict[str, JSON]:
+        """What was chosen."""
+        ...
+
+    def arrays(self) -> Arrays:
+        """What was learnt, and the rows."""
+        ...
+
+
+class VectorIndex(Table[H]):
+    """A table of vectors, and how it is asked: check, prepare, let the kind answer, wrap.
+
+        search(queries, k, filter=, threads=, **options)
+          │  k, threads, options        checked by name; one that this kind has not is refused
+          │  queries ─► _prepared       float32 (n, d); for "cosine" of length one
+          │  filter  ─► Keys.admitted   a mark for each row of each part
+          ▼
+        _ask(rows, queries, k, admitted, threads, **options)      the kind: what it visits, and how it compares
+          ▼
+        Neighbours(distances, ids)
+
+    A kind says which options it has, how rows are encoded and decoded, and answers ``_ask`` and ``_within``.
+    """
+
+    # Keyword options of ``search``, and those among them that ``range_search`` takes; None stands for the index's own.
+    options: ClassVar[Mapping[str, Option]] = {}
+    range_options: ClassVar[frozenset[str]] = frozenset()
+
+    def __init__(self, dim: int, metric: str) -> None:
+        super().__init__()
+        self.dim = as_count(dim, "dim", most=1 << 20)
+        self.metric = as_metric(metric)
+
+    # --- what each kind says ---------------------------------------------------------------------------
+
+    @property
+    @abstractmethod
+    def keeps_vectors(self) -> bool:
+        """Whether ``reconstruct`` gives back what was added (for "cosine", its direction)."""
+
+    @abstractmethod
+    def fit(self, x: ArrayLike) -> Self:
+        """Learn what the index needs from vectors (n, d): a sample of what will be added."""
+
+    @abstractmethod
+    def add(self, x: ArrayLike, ids: ArrayLike | None = None) -> Ids:
+        """Add vectors (n, d) and return their ids (n,), which number on where none are given."""
+
+    @abstractmethod
+    def update(self, ids: ArrayLike, x: ArrayLike) -> None:
+        """Replace the vectors of ids that are in the index; ValueError names one that is not."""
+
+    @abstractmethod
+    def _ask(self, held: H, queries: Vectors, k: int, *args: Any, **options: Any) -> Any:
+        """Distances float32 (n, k) and ids int64 (n, k): of masks or None, threads, and the options that were given."""
+
+    @abstractmethod
+    def _within(self, held: H, queries: Vectors, radius: float, *args: Any, **options: Any) -> Any:
+        """Starts, distances and ids of all rows within a radius; otherwise as ``_ask``."""
+
+    @abstractmethod
+    def _stored(self, part: Any, rows: NDArray[np.intp]) -> Vectors:
+        """What is stored of some rows of a part, float32 (n, d)."""
+
+    @abstractmethod
+    def stats(self) -> dict[str, JSON]:
+        """Sizes, and what searches have cost so far."""
+
+    # --- what all do -----------------------------------------------------------------------------------
+
+    def train(self, x: ArrayLike) -> Self:
+        """``fit``, under faiss's name."""
+        return self.fit(x)
+
+    @steady
+    def search(
+        self,
+        queries: ArrayLike,
+        k: int = 10,
+        *,
+        filter: ArrayLike | None = None,
+        threads: int = 0,
+        **options: Any,
+    ) -> Neighbours:
+        """The k nearest neighbours of each query, ties by ascending id.
+
+        queries : (n, d), or one vector (d,), which is answered by (k,)
+        filter : ids that may answer (unknown ones are ignored), or a boolean mask over ``index.ids``
+        threads : 0 for the library's setting
+        options : those of this kind of index, see there
+        Returns distances float32 (n, k) and ids int64 (n, k), nearest first; where there are fewer than k:
+        +inf (similarities: -inf) and -1.
+        """
+        held = self._require_fitted()
+        k = as_count(k, "k", most=1 << 24)
+        chosen = self._chosen(options, self.options)
+        one = np.ndim(queries) == 1  # type: ignore[arg-type, unused-ignore]
+        vectors = self._prepared(queries, "queries", empty=True, one=True)
+        admitted = self._admitted(held, filter)
+        distances, ids = self._ask(held, vectors, k, admitted, as_threads(threads), **chosen)
+        return Neighbours(distances[0], ids[0]) if one else Neighbours(distances, ids)
+
+    @steady
+    def range_search(
+        self,
+        queries: ArrayLike,
+        radius: float,
+        *,
+        filter: ArrayLike | None = None,
+        threads: int = 0,
+        **options: Any,
+    ) -> RangeResult:
+        """All vectors within a radius of each query, nearest first; of what is visited, and without a second look.
+
+        radius : squared distance at most this ("l2"), or similarity at least this
+        filter, threads, options : as for ``search``
+        Returns starts int64 (n + 1,), distances float32 and ids int64 of all entries.
+        """
+        held = self._require_fitted()
+        bound = as_number(radius, "radius", least=0.0 if self.metric == "l2" else -np.inf)
+        chosen = self._chosen(options, self.range_options)
+        vectors = self._prepared(queries, "queries", empty=True, one=True)
+        admitted = self._admitted(held, filter)
+        return RangeResult(
+            *self._within(held, vectors, bound, admitted, as_threads(threads), **chosen)
+        )
+
+    @steady
+    def reconstruct(self, ids: ArrayLike) -> Vectors:
+        """What is stored of the vectors with these ids, float32 (n, d): decoded and transformed back.
+
+        With a second look, what that keeps. For "cosine" the vectors have length one.
+        """
+        wanted = as_ids(ids, "ids")
+        out = np.empty((len(wanted), self.dim), np.float32)
+        for part, mine, rows in self._require_fitted().located(wanted):
+            out[mine] = self._stored(part, rows)
+        return out
+
+    def search_space(self, k: int = 10) -> dict[str, tuple[float, ...]]:
+        """Search options with values worth trying for k neighbours, ascending; nothing for exhaustive search."""
+        return {}
+
+    def tune(
+        self,
+        queries: ArrayLike,
+        truth: ArrayLike | None = None,
+        k: int = 10,
+        *,
+        recall: float = 0.9,
+        **choices: Any,
+    ) -> Setting:
+        """The fastest setting that reaches a recall: ``search(q, k, **setting.options)``. See `kinfold.index.tune`."""
+        from kinfold.index.tune import tune
+
+        return tune(self, queries, truth, k, recall=recall, **choices)
+
+    # --- inside ----------------------------------------------------------------------------------------
+
+    def _prepared(self, x: Any, name: str, *, empty: bool = False, one: bool = False) -> Vectors:
+        cosine = self.metric == "cosine"  # lengths are divided out, whatever they are
+        vectors = as_vectors(x, name, dim=self.dim, empty=empty, one=one, long=cosine)
+        return unit_rows(vectors) if cosine else vectors
+
+    def _admitted(self, held: H, filter: Any) -> list[Marks | None] | None:
+        return None if filter is None else held.admitted(filter)
+
+    def _chosen(self, options: dict[str, Any], known: Any) -> dict[str, Any]:
+        """The options that were given, checked; TypeError for one that is not known."""
+        for name in options.keys() - set(known):
+            offered = f"one of {', '.join(sorted(known))}" if known else "no option"
+            raise TypeError(f"{name}: expected {offered} of {type(self).__name__}")
+        return {n: self.options[n](v, n) for n, v in options.items() if v is not None}
+
+    def _signed(self, distances: Vectors) -> Vectors:
+        """Similarities turned back, which the engine negates."""
+        return distances if self.metric == "l2" else np.negative(distances, out=distances)
 
 
 def unit_rows(x: Vectors) -> Vectors:

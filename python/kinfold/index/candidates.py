@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from kinfold import _core
-from kinfold.base.arrays import Ids, Vectors, aligned, as_count, as_number
+from kinfold.base.arrays import Ids, Vectors, aligned, as_count
 from kinfold.base.errors import FileFormatError
 from kinfold.base.metrics import inner_metric
-from kinfold.base.ranking import Neighbours
 from kinfold.base.state import (
     JSON,
     Arrays,
@@ -23,12 +23,14 @@ from kinfold.base.state import (
     take,
     take_param,
 )
-from kinfold.index.base import RangeResult
+from kinfold.index.base import Option
 from kinfold.index.codecs.raw import ByteVectors, RawVectors, unpacked
+from kinfold.index.options import ladder
 from kinfold.index.parts import check_codec, described, part_from
 from kinfold.index.proposers.base import Proposer
-from kinfold.index.segmented import SegmentedIndex
-from kinfold.index.store import Batch, Packing, Segment
+from kinfold.index.rows import Batch, RowPacking, RowSegment
+from kinfold.index.segmented import Searched, SegmentedIndex
+from kinfold.store.keyed import Marks
 
 # Rows of 8-bit copies start at cache lines.
 _LINE = 64
@@ -51,11 +53,17 @@ class CandidateIndex(SegmentedIndex):
     metric : "l2" (squared Euclidean distance), "ip" (inner product) or "cosine"
     checks : rows to look at where a search does not say
 
+    Search options
+    --------------
+    checks : rows to look at, 0 for all; rows that the filter bars do not count
+
     What has not been trained learns from the first vectors that are added.
     Several threads may search while one adds or removes.
     """
 
     kind: ClassVar[str] = "index.Candidates"
+    options: ClassVar[Mapping[str, Option]] = {"checks": partial(as_count, least=0)}
+    range_options: ClassVar[frozenset[str]] = frozenset(options)
 
     def __init__(
         self,
@@ -93,67 +101,18 @@ class CandidateIndex(SegmentedIndex):
         """
         with self._lock:
             if not self.is_trained and hasattr(x, "__len__") and len(x):
-                return self._train_and_add(x, ids, verbose)
+                return self._fit_and_add(x, ids, verbose)
         return super().add(x, ids, verbose=verbose)
 
     @at_once
-    def _train_and_add(self, x: Any, ids: Any, verbose: bool) -> Ids:
-        self.train(x)
+    def _fit_and_add(self, x: Any, ids: Any, verbose: bool) -> Ids:
+        self.fit(x)
         return super().add(x, ids, verbose=verbose)
 
-    def search(
-        self,
-        queries: Any,
-        k: int = 10,
-        *,
-        checks: int | None = None,
-        filter: Any = None,
-        threads: int = 0,
-    ) -> Neighbours:
-        """The k nearest neighbours of each query among the rows that are looked at.
-
-        queries : (n, d), or one vector (d,), which is answered by (k,)
-        checks : rows to look at, 0 for all; rows that the filter bars do not count
-        filter : ids that may answer, or a boolean mask over ``index.ids``
-        threads : 0 for the library's setting
-        Returns distances float32 (n, k) and ids int64 (n, k), nearest first; where there are fewer than k:
-        +inf (similarities: -inf) and -1.
-        """
-        state = self._now
-        k = as_count(k, "k", most=1 << 24)
-        one = np.ndim(queries) == 1
-        vectors = self._prepared(queries, "queries", empty=True, one=True)
-        distances, found, stats = state.scan.search(
-            vectors, self.proposer.keys(vectors), k, self._budget(checks),
-            as_count(threads, "threads", least=0, most=1024), self._admitted(state, filter),
-        )  # fmt: skip
-        self._count(len(vectors), stats)
-        return self._signed(distances, found, one)
-
-    def range_search(
-        self,
-        queries: Any,
-        radius: float,
-        *,
-        checks: int | None = None,
-        filter: Any = None,
-        threads: int = 0,
-    ) -> RangeResult:
-        """All rows within a radius of each query among those that are looked at, nearest first.
-
-        radius : squared distance at most this ("l2"), or similarity at least this
-        Returns starts int64 (n + 1,), distances float32 and ids int64 of all entries.
-        """
-        state = self._now
-        bound = as_number(radius, "radius", least=0.0 if self.metric == "l2" else -np.inf)
-        vectors = self._prepared(queries, "queries", empty=True, one=True)
-        (starts, distances, found), stats = state.scan.range_search(
-            vectors, self.proposer.keys(vectors), bound if self.metric == "l2" else -bound,
-            self._budget(checks), as_count(threads, "threads", least=0, most=1024),
-            self._admitted(state, filter),
-        )  # fmt: skip
-        self._count(len(vectors), stats)
-        return RangeResult(starts, distances if self.metric == "l2" else -distances, found)
+    def search_space(self, k: int = 10) -> dict[str, tuple[float, ...]]:
+        """checks, up to all rows."""
+        n = max(1, len(self))
+        return {"checks": ladder(min(n, 50), n)}
 
     def stats(self) -> dict[str, JSON]:
         """Sizes, and what searches have cost so far.
@@ -161,16 +120,15 @@ class CandidateIndex(SegmentedIndex):
         bytes_per_vector : of what is stored and of the ids; structure_bytes: of 8-bit copies and proposer
         per_query : rows looked at, and rows scored by a float32 distance, on average
         """
-        state = self._now
+        held = self._require_fitted()
         sizes = [
-            sum(a.nbytes for name, a in s.packed.items() if name != "vectors")
-            for s in state.segments
+            sum(a.nbytes for name, a in s.packed.items() if name != "vectors") for s in held.parts
         ]
         return {
-            "n": len(self),
+            "n": len(held),
             "bytes_per_vector": self.codec.bytes_per_vector + 8,
             "structure_bytes": sum(sizes),
-            "segments": len(state.segments),
+            "segments": len(held.parts),
             "queries": self._totals["queries"],
             "per_query": self._per_query(),
         }
@@ -197,12 +155,44 @@ class CandidateIndex(SegmentedIndex):
 
     # --- inside ----------------------------------------------------------------------------------------
 
-    def _budget(self, checks: int | None) -> int:
-        return self.checks if checks is None else as_count(checks, "checks", least=0)
+    def _ask(
+        self,
+        held: Searched,
+        queries: Vectors,
+        k: int,
+        admitted: list[Marks | None] | None,
+        threads: int,
+        *,
+        checks: int | None = None,
+    ) -> tuple[Vectors, Ids]:
+        budget = self.checks if checks is None else checks
+        distances, ids, stats = held.scan.search(
+            queries, self.proposer.keys(queries), k, budget, threads, admitted
+        )
+        self._count(len(queries), stats)
+        return self._signed(distances), ids
+
+    def _within(
+        self,
+        held: Searched,
+        queries: Vectors,
+        radius: float,
+        admitted: list[Marks | None] | None,
+        threads: int,
+        *,
+        checks: int | None = None,
+    ) -> tuple[Ids, Vectors, Ids]:
+        budget = self.checks if checks is None else checks
+        bound = radius if self.metric == "l2" else -radius
+        (starts, distances, ids), stats = held.scan.range_search(
+            queries, self.proposer.keys(queries), bound, budget, threads, admitted
+        )
+        self._count(len(queries), stats)
+        return starts, self._signed(distances), ids
 
     @property
-    def _packing(self) -> Packing:
-        return _Rows(self.codec, self.proposer)
+    def _packing(self) -> RowPacking:
+        return _Proposed(self.codec, self.proposer)
 
     def _learn(self, x: Vectors) -> None:
         self.codec.fit(x, np.zeros(len(x), np.int64), None)
@@ -215,7 +205,7 @@ class CandidateIndex(SegmentedIndex):
     def _decoded(self, batch: Batch) -> Vectors:
         return self.codec.decode(batch.rows, batch.cells, None)
 
-    def _compiled(self, segments: tuple[Segment, ...]) -> Any:
+    def _compiled(self, segments: tuple[RowSegment, ...]) -> Any:
         structure = self.proposer.structure(
             [strip_prefix("proposer", s.packed) for s in segments], self.dim
         )
@@ -238,14 +228,14 @@ class CandidateIndex(SegmentedIndex):
         }  # fmt: skip
 
     def _learnt(self) -> Arrays:
-        self._now  # noqa: B018
+        self._require_fitted()
         return {
             **add_prefix("proposer", self.proposer.arrays()),
             **add_prefix("codec", self.codec.arrays()),
         }
 
 
-class _Rows:
+class _Proposed:
     """Stored vectors row by row, 8-bit copies beside them, and the proposer's arrays over them."""
 
     def __init__(self, codec: RawVectors | ByteVectors, proposer: Proposer) -> None:
@@ -299,7 +289,3 @@ class _Rows:
         if not np.isfinite(take(packed, "sizes", np.float64, (3,))).all():
             raise FileFormatError("array 'sizes': expected finite numbers")
         self.proposer.check(strip_prefix("proposer", packed), n, dim)
-
-    def attach(self, segment: Any, packed: Mapping[str, NDArray[Any]]) -> None:
-        """The engine takes all segments at once."""
-        raise NotImplementedError

@@ -9,16 +9,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kinfold import _core
-from kinfold.base.arrays import Ids, Vectors, as_choice, as_count, as_ids, as_number
+from kinfold.base.arrays import Ids, Vectors, as_choice, as_count, as_number
 from kinfold.base.errors import FileFormatError
-from kinfold.base.ranking import Neighbours
+from kinfold.base.metrics import inner_metric
 from kinfold.base.state import JSON, Arrays, add_prefix, check_only, strip_prefix, take_param
-from kinfold.index.base import RangeResult
+from kinfold.index.base import Option
 from kinfold.index.coarse.base import Coarse
 from kinfold.index.codecs.base import Codec
+from kinfold.index.fine import REFINEMENTS, Fine
+from kinfold.index.options import as_factor, as_truth, ladder, refinements, shortlist
 from kinfold.index.parts import check_fit, described, part_from
-from kinfold.index.segmented import SegmentedIndex
-from kinfold.index.store import REFINEMENTS, Batch, Fine, Packing, Segment, seal
+from kinfold.index.rows import Batch, RowPacking, RowSegment, seal
+from kinfold.index.segmented import Searched, SegmentedIndex
+from kinfold.store.keyed import Marks, as_new_ids
 
 
 class CellIndex(SegmentedIndex):
@@ -38,16 +41,27 @@ class CellIndex(SegmentedIndex):
     refine : keep the vectors as "float32", "float16" or "uint8" for a second look, or None
     metric : "l2" (squared Euclidean distance), "ip" (inner product) or "cosine"
 
-    Attributes
-    ----------
-    nprobe : cells to visit where a search does not say
-    budget : multi-index: rows to meet where a search says neither; then it visits as many cells as that takes
-    refine_factor : the second look re-scores this many times k
+    nprobe, budget, refine_factor : of searches that do not say; kept as attributes
+
+    Search options
+    --------------
+    nprobe : cells to visit
+    budget : multi-index: stop after the cell with which this many rows have been met; where a search says neither, it
+        visits as many cells as the index's own budget takes
+    refine_factor : with a second look, re-score this many times k
+    exhaust : visit more cells where fewer than k rows were found, up to all
 
     Several threads may search while one adds or removes.
     """
 
     kind: ClassVar[str] = "index.Cells"
+    options: ClassVar[Mapping[str, Option]] = {
+        "nprobe": as_count,
+        "budget": as_count,
+        "refine_factor": as_factor,
+        "exhaust": as_truth,
+    }
+    range_options: ClassVar[frozenset[str]] = frozenset({"nprobe", "budget"})
     _counters = ("cells", "rows", "scored")
 
     def __init__(
@@ -67,6 +81,7 @@ class CellIndex(SegmentedIndex):
         check_fit(self.dim, self.metric, coarse, codec, transform)
         self.coarse, self.codec, self.transform = coarse, codec, transform
         self.refine = None if refine is None else as_choice(refine, "refine", REFINEMENTS)
+        self._engine: dict[str, Any] | None = None
         self.nprobe = as_count(nprobe, "nprobe")
         self.budget = as_count(budget, "budget")
         self.refine_factor = as_number(refine_factor, "refine_factor", least=1.0)
@@ -91,91 +106,24 @@ class CellIndex(SegmentedIndex):
         """
         if self.refine is not None:
             raise ValueError("codes: expected an index without a second look")
-        own = as_ids(ids, "ids", n=len(codes))
-        if len(np.unique(own)) != len(own):
-            raise ValueError("ids: expected each id once, got one twice")
+        own = as_new_ids(ids, len(codes))
+        if own is None:
+            raise ValueError("ids: expected one for each code")
         with self._lock:
             batch = Batch(cells, own, self.codec.taken_over(codes, cells, self.coarse), None)
             segments = (seal(batch, self.codec),) if len(own) else ()
-            self._state = self._made(segments, int(own.max(initial=-1)) + 1)
+            self._hold(segments, int(own.max(initial=-1)) + 1)
         return self
 
-    def search(
-        self,
-        queries: Any,
-        k: int = 10,
-        *,
-        nprobe: int | None = None,
-        budget: int | None = None,
-        refine_factor: float | None = None,
-        filter: Any = None,
-        exhaust: bool = False,
-        threads: int = 0,
-    ) -> Neighbours:
-        """The k nearest neighbours of each query among the rows of the cells that it visits.
-
-        queries : (n, d), or one vector (d,), which is answered by (k,)
-        nprobe : cells to visit
-        budget : multi-index: stop after the cell with which this many rows have been met
-        refine_factor : with a second look, re-score this many times k
-        filter : ids that may answer, or a boolean mask over ``index.ids``
-        exhaust : visit more cells where fewer than k rows were found, up to all
-        threads : 0 for the library's setting
-        Returns distances float32 (n, k) and ids int64 (n, k), nearest first; where there are fewer than k:
-        +inf (similarities: -inf) and -1.
-        """
-        state = self._now
-        k = as_count(k, "k", most=1 << 24)
-        one = np.ndim(queries) == 1
-        original = self._prepared(queries, "queries", empty=True, one=True)
-        inner = self._transformed(original)
-        factor = self.refine_factor if refine_factor is None else refine_factor
-        factor = as_number(factor, "refine_factor", least=1.0, most=1e6)
-        probes, rows = self._probes(nprobe, budget)
-        threads = as_count(threads, "threads", least=0, most=1024)
-        admitted = self._admitted(state, filter)
-        shortlist = int(np.ceil(k * factor))
-        distances, found, stats = state.scan.search(
-            inner, original, k, shortlist, probes, rows, threads, admitted
-        )
-        self._count(len(original), stats)
-        while exhaust and probes < self.coarse.n_cells:
-            short = np.flatnonzero(found[:, -1] < 0)
-            if not len(short):
-                break
-            probes, rows = min(self.coarse.n_cells, 4 * probes), 0
-            distances[short], found[short], stats = state.scan.search(
-                inner[short], original[short], k, shortlist, probes, rows, threads, admitted
-            )
-            self._count(0, stats)
-        return Neighbours(distances[0], found[0]) if one else Neighbours(distances, found)
-
-    def range_search(
-        self,
-        queries: Any,
-        radius: float,
-        *,
-        nprobe: int | None = None,
-        budget: int | None = None,
-        filter: Any = None,
-        threads: int = 0,
-    ) -> RangeResult:
-        """All rows of the visited cells within a radius of each query, nearest first.
-
-        radius : squared distance at most this ("l2"), or similarity at least this; by what the codes stand for,
-            without the second look
-        Returns starts int64 (n + 1,), distances float32 and ids int64 of all entries.
-        """
-        state = self._now
-        bound = as_number(radius, "radius", least=0.0 if self.metric == "l2" else -np.inf)
-        original = self._prepared(queries, "queries", empty=True, one=True)
-        probes, rows = self._probes(nprobe, budget)
-        (starts, distances, found), stats = state.scan.range_search(
-            self._transformed(original), original, bound, probes, rows,
-            as_count(threads, "threads", least=0, most=1024), self._admitted(state, filter),
-        )  # fmt: skip
-        self._count(len(original), stats)
-        return RangeResult(starts, distances, found)
+    def search_space(self, k: int = 10) -> dict[str, tuple[float, ...]]:
+        """nprobe up to all cells, or a multi-index's budget up to all rows; refine_factor up to all rows, or 1,024."""
+        space: dict[str, tuple[float, ...]] = {}
+        n = max(1, len(self))
+        if self.coarse.counts_rows:
+            space["budget"] = ladder(min(n, 50), n)
+        elif self.coarse.n_cells > 1:
+            space["nprobe"] = ladder(1, self.coarse.n_cells)
+        return space if self.refine is None else {**space, **refinements(n, k)}
 
     def stats(self) -> dict[str, JSON]:
         """Sizes, how even the lists are, and what searches have cost so far.
@@ -183,9 +131,9 @@ class CellIndex(SegmentedIndex):
         imbalance : n_cells * sum(n_i^2) / n^2: 1 where all lists are equally long
         per_query : cells visited, rows scanned and rows scored by a float32 distance, on average
         """
-        state = self._now
-        n = len(self)
-        parts = [segment.sizes() for segment in state.segments]
+        held = self._require_fitted()
+        n = len(held)
+        parts = [segment.sizes() for segment in held.parts]
         cells = np.concatenate([cells for cells, _ in parts]) if parts else np.empty(0, np.int64)
         counts = np.concatenate([counts for _, counts in parts]) if parts else np.empty(0)
         occupied, place = np.unique(cells, return_inverse=True)
@@ -197,7 +145,7 @@ class CellIndex(SegmentedIndex):
             "cells": self.coarse.n_cells,
             "occupied_cells": len(occupied),
             "imbalance": float(self.coarse.n_cells * (lengths**2).sum() / max(n, 1) ** 2),
-            "segments": len(state.segments),
+            "segments": len(held.parts),
             "queries": self._totals["queries"],
             "per_query": self._per_query(),
         }
@@ -249,7 +197,7 @@ class CellIndex(SegmentedIndex):
     # --- inside ------------------------------------------------------------------------------------
 
     @property
-    def _packing(self) -> Packing:
+    def _packing(self) -> RowPacking:
         return self.codec
 
     def _learn(self, x: Vectors) -> None:
@@ -260,7 +208,7 @@ class CellIndex(SegmentedIndex):
         inner = self._transformed(x)
         self.coarse.fit(inner)
         self.codec.fit(inner, self.coarse.assign(inner), self.coarse)
-        vars(self).pop("_engine", None)  # of a coarse partition of before
+        self._engine = None  # of a coarse partition of before
 
     def _decoded(self, batch: Batch) -> Vectors:
         inner = self.codec.decode(batch.rows, batch.cells, self.coarse)
@@ -281,26 +229,84 @@ class CellIndex(SegmentedIndex):
         beyond = self.codec.beyond(inner) + (0 if self._fine is None else self._fine.beyond(x))
         return Batch(cells, ids, self.codec.encode(inner, cells, self.coarse), fine, beyond)
 
-    def _compiled(self, segments: tuple[Segment, ...]) -> Any:
-        metric = "l2" if self.metric == "l2" else "ip"
+    def _compiled(self, segments: tuple[RowSegment, ...]) -> Any:
+        metric = inner_metric(self.metric)
         engine = self._coarse_engine(metric)
-        inner = getattr(self.codec, "dim", self.dim)
-        compiled = [s.engine(self.codec, self.coarse.n_cells, self._fine) for s in segments]
+        compiled = [self._segment(segment) for segment in segments]
         return _core.lists.ListSearch(
-            metric, inner, codec=self.codec.engine(), segments=compiled, **engine
+            metric, self.codec.dim, codec=self.codec.engine(), segments=compiled, **engine
         )
 
+    def _segment(self, rows: RowSegment) -> Any:
+        """The compiled segment over these arrays."""
+        made = _core.lists.Segment(
+            self.coarse.n_cells, rows.cells, rows.starts, rows.ids, rows.alive
+        )
+        self.codec.attach(made, rows.packed)
+        if self._fine is not None:
+            made.fine(rows.fine, *self._fine.parts())
+        return made
+
+    def _ask(
+        self,
+        held: Searched,
+        queries: Vectors,
+        k: int,
+        admitted: list[Marks | None] | None,
+        threads: int,
+        *,
+        nprobe: int | None = None,
+        budget: int | None = None,
+        refine_factor: float | None = None,
+        exhaust: bool = False,
+    ) -> tuple[Vectors, Ids]:
+        inner = self._transformed(queries)
+        most = shortlist(k, refine_factor or self.refine_factor)
+        probes, rows = self._probes(nprobe, budget)
+        distances, ids, stats = held.scan.search(
+            inner, queries, k, most, probes, rows, threads, admitted
+        )
+        self._count(len(queries), stats)
+        while exhaust and probes < self.coarse.n_cells:
+            short = np.flatnonzero(ids[:, -1] < 0)
+            if not len(short):
+                break
+            probes, rows = min(self.coarse.n_cells, 4 * probes), 0
+            distances[short], ids[short], stats = held.scan.search(
+                inner[short], queries[short], k, most, probes, rows, threads, admitted
+            )
+            self._count(0, stats)
+        return distances, ids
+
+    def _within(
+        self,
+        held: Searched,
+        queries: Vectors,
+        radius: float,
+        admitted: list[Marks | None] | None,
+        threads: int,
+        *,
+        nprobe: int | None = None,
+        budget: int | None = None,
+    ) -> tuple[Ids, Vectors, Ids]:
+        inner, limits = self._transformed(queries), self._probes(nprobe, budget)
+        (starts, distances, ids), stats = held.scan.range_search(
+            inner, queries, radius, *limits, threads, admitted
+        )
+        self._count(len(queries), stats)
+        return starts, distances, ids
+
     def _coarse_engine(self, metric: str) -> dict[str, Any]:
-        if not hasattr(self, "_engine"):
+        if self._engine is None:
             self._engine = self.coarse.engine(metric)
         return self._engine
 
     def _probes(self, nprobe: int | None, budget: int | None) -> tuple[int, int]:
         """Cells to visit at most, and rows after which to stop (0: no limit)."""
         cells = self.coarse.n_cells
-        rows = 0 if budget is None else as_count(budget, "budget")
+        rows = budget or 0
         if nprobe is not None:
-            return min(cells, as_count(nprobe, "nprobe")), rows
+            return min(cells, nprobe), rows
         if not self.coarse.counts_rows:
             return min(cells, self.nprobe), rows
         rows = rows or self.budget
@@ -314,7 +320,7 @@ class CellIndex(SegmentedIndex):
         }  # fmt: skip
 
     def _learnt(self) -> Arrays:
-        self._now  # noqa: B018
+        self._require_fitted()
         arrays = {
             **add_prefix("coarse", self.coarse.arrays()),
             **add_prefix("codec", self.codec.arrays()),

@@ -10,13 +10,15 @@ from numpy.typing import NDArray
 
 from kinfold import _core
 from kinfold.base.arrays import Ids, Vectors, aligned, as_choice, as_count, as_number
-from kinfold.base.ranking import Neighbours
 from kinfold.base.state import JSON, Arrays, add_prefix, check_only, strip_prefix, take, take_param
-from kinfold.index.base import RangeResult
+from kinfold.index.base import Option
+from kinfold.index.fine import REFINEMENTS, Fine
+from kinfold.index.options import as_factor, refinements, shortlist
 from kinfold.index.parts import described, part_from
-from kinfold.index.segmented import SegmentedIndex
-from kinfold.index.store import REFINEMENTS, Batch, Fine, Packing, Segment
+from kinfold.index.rows import Batch, RowPacking, RowSegment
+from kinfold.index.segmented import Searched, SegmentedIndex
 from kinfold.quantize.sign import SignQuantizer
+from kinfold.store.keyed import Marks
 
 
 class HammingIndex(SegmentedIndex):
@@ -32,13 +34,18 @@ class HammingIndex(SegmentedIndex):
     refine : keep the vectors as "float32", "float16" or "uint8" and rank a shortlist by their distance, or None
     metric : "l2": distances are numbers of different bits; "cosine": similarities are cos(pi * differing / bits), what
         the bits tell of the angle. With a second look, the vectors' squared distances or cosines
-    refine_factor : the second look re-scores this many times k
+    refine_factor : of searches that do not say
+
+    Search options
+    --------------
+    refine_factor : with a second look, re-score this many times k
 
     Codes tell angles, not lengths: vectors of different lengths want ``metric="cosine"``, or a centred quantizer.
     Several threads may search while one adds or removes.
     """
 
     kind: ClassVar[str] = "index.Hamming"
+    options: ClassVar[Mapping[str, Option]] = {"refine_factor": as_factor}
 
     def __init__(
         self,
@@ -62,7 +69,7 @@ class HammingIndex(SegmentedIndex):
                 raise ValueError(
                     "refine: expected None for codes that are given: they have no vectors"
                 )
-            self._state = self._made((), 0)
+            self._hold((), 0)
 
     def __repr__(self) -> str:
         refine = "" if self.refine is None else f", refine={self.refine!r}"
@@ -78,65 +85,9 @@ class HammingIndex(SegmentedIndex):
         """Whether ``reconstruct`` gives back what was added (for "cosine", its direction)."""
         return self.refine == "float32"
 
-    def search(
-        self,
-        queries: Any,
-        k: int = 10,
-        *,
-        refine_factor: float | None = None,
-        filter: Any = None,
-        threads: int = 0,
-    ) -> Neighbours:
-        """The k nearest codes of each query.
-
-        queries : (n, d), or one vector (d,), which is answered by (k,)
-        refine_factor : with a second look, re-score this many times k
-        filter : ids that may answer, or a boolean mask over ``index.ids``
-        threads : 0 for the library's setting
-        Returns distances float32 (n, k) and ids int64 (n, k), nearest first; where there are fewer than k:
-        +inf (similarities: -inf) and -1.
-        """
-        state = self._now
-        k = as_count(k, "k", most=1 << 24)
-        one = np.ndim(queries) == 1
-        vectors = self._prepared(queries, "queries", empty=True, one=True)
-        factor = self.refine_factor if refine_factor is None else refine_factor
-        factor = as_number(factor, "refine_factor", least=1.0, most=1e6)
-        distances, found, scored = state.scan.search(
-            self._words(vectors), None if self._fine is None else vectors, k, int(np.ceil(k * factor)),
-            as_count(threads, "threads", least=0, most=1024), self._admitted(state, filter),
-        )  # fmt: skip
-        self._count(len(vectors), {"rows": len(vectors) * len(self), "scored": scored})
-        if self.refine is None and self.metric == "cosine":
-            missing = found < 0
-            distances = np.where(missing, -np.inf, self._cosines(distances, missing))
-            return Neighbours(distances[0], found[0]) if one else Neighbours(distances, found)
-        return self._signed(distances, found, one)
-
-    def range_search(
-        self, queries: Any, radius: float, *, filter: Any = None, threads: int = 0
-    ) -> RangeResult:
-        """All codes within a radius of each query, nearest first, without the second look.
-
-        radius : bits that differ at most ("l2"), or similarity at least this ("cosine")
-        Returns starts int64 (n + 1,), distances float32 and ids int64 of all entries.
-        """
-        state = self._now
-        cosine = self.metric == "cosine"
-        bound = as_number(radius, "radius", least=-np.inf if cosine else 0.0)
-        if cosine:
-            # The most bits whose similarity reaches the radius.
-            levels = self._cosines(np.arange(self.bits + 1, dtype=np.float32), False)
-            most = int((levels >= np.float32(bound)).sum()) - 1
-        else:
-            most = int(min(bound, self.bits))
-        vectors = self._prepared(queries, "queries", empty=True, one=True)
-        starts, distances, found = state.scan.range_search(
-            self._words(vectors), most, as_count(threads, "threads", least=0, most=1024),
-            self._admitted(state, filter),
-        )  # fmt: skip
-        self._count(len(vectors), {"rows": len(vectors) * len(self), "scored": 0})
-        return RangeResult(starts, self._cosines(distances, False) if cosine else distances, found)
+    def search_space(self, k: int = 10) -> dict[str, tuple[float, ...]]:
+        """refine_factor, up to all rows, or 1,024."""
+        return {} if self.refine is None else {**refinements(max(1, len(self)), k)}
 
     def stats(self) -> dict[str, JSON]:
         """Sizes, and what searches have cost so far: rows scanned, and rows scored by the second look."""
@@ -144,7 +95,7 @@ class HammingIndex(SegmentedIndex):
         return {
             "n": len(self),
             "bytes_per_vector": 8 * self._codes.words + fine + 8,
-            "segments": len(self._now.segments),
+            "segments": len(self._require_fitted().parts),
             "queries": self._totals["queries"],
             "per_query": self._per_query(),
         }
@@ -214,7 +165,7 @@ class HammingIndex(SegmentedIndex):
         return padded.view(np.uint64)
 
     @property
-    def _packing(self) -> Packing:
+    def _packing(self) -> RowPacking:
         return self._codes
 
     def _learn(self, x: Vectors) -> None:
@@ -236,12 +187,54 @@ class HammingIndex(SegmentedIndex):
             return self.signs.decode(codes)
         return np.unpackbits(codes, axis=1, count=self.bits, bitorder="little").astype(np.float32)
 
-    def _compiled(self, segments: tuple[Segment, ...]) -> Any:
+    def _compiled(self, segments: tuple[RowSegment, ...]) -> Any:
         fine = self._fine
         centre, steps = (None, None) if fine is None else fine.parts()
         parts = [(s.ids, s.alive, s.packed["codes"], s.fine, centre, steps) for s in segments]
         metric = "l2" if self.metric == "l2" else "ip"
         return _core.scan.HammingScan(metric, self._codes.words, parts)
+
+    def _ask(
+        self,
+        held: Searched,
+        queries: NDArray[Any],
+        k: int,
+        admitted: list[Marks | None] | None,
+        threads: int,
+        *,
+        refine_factor: float | None = None,
+    ) -> tuple[Vectors, Ids]:
+        most = shortlist(k, refine_factor or self.refine_factor)
+        seen = None if self._fine is None else queries
+        distances, ids, scored = held.scan.search(
+            self._words(queries), seen, k, most, threads, admitted
+        )
+        self._count(len(queries), {"rows": len(queries) * len(held), "scored": scored})
+        if self.refine is None and self.metric == "cosine":
+            missing = ids < 0
+            return np.where(missing, -np.inf, self._cosines(distances, missing)), ids
+        return self._signed(distances), ids
+
+    def _within(
+        self,
+        held: Searched,
+        queries: NDArray[Any],
+        radius: float,
+        admitted: list[Marks | None] | None,
+        threads: int,
+    ) -> tuple[Ids, Vectors, Ids]:
+        """radius : bits that differ at most ("l2"), or similarity at least this ("cosine")."""
+        cosine = self.metric == "cosine"
+        most = int(min(radius, self.bits))
+        if cosine:
+            # The most bits whose similarity reaches the radius.
+            levels = self._cosines(np.arange(self.bits + 1, dtype=np.float32), False)
+            most = int((levels >= np.float32(radius)).sum()) - 1
+        starts, distances, ids = held.scan.range_search(
+            self._words(queries), most, threads, admitted
+        )
+        self._count(len(queries), {"rows": len(queries) * len(held), "scored": 0})
+        return starts, self._cosines(distances, False) if cosine else distances, ids
 
     def _choices(self) -> dict[str, JSON]:
         return {
@@ -249,7 +242,7 @@ class HammingIndex(SegmentedIndex):
         }  # fmt: skip
 
     def _learnt(self) -> Arrays:
-        self._now  # noqa: B018
+        self._require_fitted()
         arrays = {} if self.signs is None else add_prefix("signs", self.signs.arrays())
         if self._fine is not None:
             arrays |= add_prefix("refine", self._fine.arrays())
@@ -278,7 +271,3 @@ class _Codes:
         """Raise FileFormatError unless the packed arrays hold n rows."""
         check_only(packed, {"codes"}, "arrays")
         take(packed, "codes", np.uint64, (-(-n // 8), self.words, 8))
-
-    def attach(self, segment: Any, packed: Mapping[str, NDArray[Any]]) -> None:
-        """The engine takes all segments at once."""
-        raise NotImplementedError

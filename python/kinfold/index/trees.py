@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from kinfold.base.arrays import Ids, Vectors, aligned, as_count, as_number
-from kinfold.base.ranking import Neighbours
+from kinfold.base.arrays import Ids, Vectors, aligned
 from kinfold.base.state import JSON, Arrays, check_only, take, take_param
-from kinfold.index.base import RangeResult
 from kinfold.index.kd_tree import KDTree
-from kinfold.index.segmented import SegmentedIndex
-from kinfold.index.store import Batch, Packing, Segment
+from kinfold.index.rows import Batch, RowPacking, RowSegment
+from kinfold.index.segmented import Searched, SegmentedIndex
+from kinfold.store.keyed import Marks
 
 
 class TreeIndex(SegmentedIndex):
@@ -37,94 +36,18 @@ class TreeIndex(SegmentedIndex):
         if self.metric == "ip":
             raise ValueError('metric: trees know distances: expected "l2" or "cosine", got "ip"')
         self._points = _Points(self.dim)
-        self._learn(np.empty((0, self.dim), np.float32))
-        self._state = self._made((), 0)
+        self._hold((), 0)
 
     def __repr__(self) -> str:
         return f"TreeIndex(dim={self.dim}, metric={self.metric!r}, n={len(self)})"
 
-    def search(
-        self, queries: Any, k: int = 10, *, filter: Any = None, threads: int = 0
-    ) -> Neighbours:
-        """The k nearest neighbours of each query.
-
-        queries : (n, d), or one vector (d,), which is answered by (k,)
-        filter : ids that may answer, or a boolean mask over ``index.ids``
-        threads : 0 for the library's setting
-        Returns distances float32 (n, k) and ids int64 (n, k), nearest first, ties by ascending id; where there
-        are fewer than k: +inf (similarities: -inf) and -1.
-        """
-        state = self._now
-        k = as_count(k, "k", most=1 << 24)
-        one = np.ndim(queries) == 1
-        vectors = self._prepared(queries, "queries", empty=True, one=True)
-        workers = as_count(threads, "threads", least=0, most=1024) or -1
-        masks = self._admitted(state, filter)
-        n = len(vectors)
-        distances, ids = np.full((n, k), np.inf, np.float32), np.full((n, k), -1, np.int64)
-        for at, (segment, tree) in enumerate(zip(state.segments, state.scan)):
-            barred = np.zeros(len(segment), bool)
-            for mask in (segment.alive, None if masks is None else masks[at]):
-                if mask is not None:
-                    barred |= mask == 0
-            near, rows = _nearest(tree, vectors, k, barred, segment.ids, workers)
-            distances = np.concatenate([distances, near], axis=1)
-            ids = np.concatenate([ids, rows], axis=1)
-            order = np.lexsort((ids, distances))[:, :k]
-            distances = np.take_along_axis(distances, order, axis=1)
-            ids = np.take_along_axis(ids, order, axis=1)
-        self._count(n, {"rows": 0, "scored": 0})
-        if self.metric == "cosine":
-            distances = np.where(ids < 0, np.float32(np.inf), distances / 2 - 1)
-        return self._signed(distances, ids, one)
-
-    def range_search(
-        self, queries: Any, radius: float, *, filter: Any = None, threads: int = 0
-    ) -> RangeResult:
-        """All vectors within a radius of each query, nearest first.
-
-        radius : squared distance at most this ("l2"), or similarity at least this
-        Returns starts int64 (n + 1,), distances float32 and ids int64 of all entries.
-        """
-        state = self._now
-        l2 = self.metric == "l2"
-        bound = as_number(radius, "radius", least=0.0 if l2 else -np.inf)
-        limit = np.float32(bound if l2 else max(0.0, 2 - 2 * bound))
-        vectors = self._prepared(queries, "queries", empty=True, one=True)
-        workers = as_count(threads, "threads", least=0, most=1024) or -1
-        masks = self._admitted(state, filter)
-        found: list[list[tuple[Vectors, Ids]]] = [[] for _ in vectors]
-        for at, (segment, tree) in enumerate(zip(state.segments, state.scan)):
-            # A little farther: the root of a float32 square may be rounded down.
-            lists = tree.query_ball_point(
-                vectors, float(np.sqrt(np.float64(limit))) * (1 + 1e-6), workers=workers
-            )
-            for row, inside in enumerate(lists if len(vectors) else []):
-                rows = np.asarray(inside, np.int64)
-                for mask in (segment.alive, None if masks is None else masks[at]):
-                    if mask is not None:
-                        rows = rows[mask[rows] != 0]
-                near = _squares(vectors[row], tree.data[rows])
-                found[row].append((near[near <= limit], segment.ids[rows[near <= limit]]))
-        starts = [0]
-        near_parts: list[Vectors] = [np.empty(0, np.float32)]
-        id_parts: list[Ids] = [np.empty(0, np.int64)]
-        for parts in found:
-            near = np.concatenate([p[0] for p in parts] or [np.empty(0, np.float32)])
-            own = np.concatenate([p[1] for p in parts] or [np.empty(0, np.int64)])
-            order = np.lexsort((own, near))
-            near_parts.append(near[order] if l2 else 1 - near[order] / np.float32(2))
-            id_parts.append(own[order])
-            starts.append(starts[-1] + len(own))
-        return RangeResult(np.array(starts), np.concatenate(near_parts), np.concatenate(id_parts))
-
     def stats(self) -> dict[str, JSON]:
         """Sizes."""
-        state = self._now
+        held = self._require_fitted()
         return {
-            "n": len(self),
+            "n": len(held),
             "bytes_per_vector": 4 * self.dim + 8,
-            "segments": len(state.segments),
+            "segments": len(held.parts),
             "queries": self._totals["queries"],
         }
 
@@ -145,7 +68,7 @@ class TreeIndex(SegmentedIndex):
     # --- inside ----------------------------------------------------------------------------------------
 
     @property
-    def _packing(self) -> Packing:
+    def _packing(self) -> RowPacking:
         return self._points
 
     def _learn(self, x: Vectors) -> None:
@@ -157,14 +80,77 @@ class TreeIndex(SegmentedIndex):
     def _decoded(self, batch: Batch) -> Vectors:
         return np.asarray(batch.rows["vectors"])
 
-    def _compiled(self, segments: tuple[Segment, ...]) -> Any:
+    def _compiled(self, segments: tuple[RowSegment, ...]) -> Any:
         return tuple(self._points.tree(segment.packed) for segment in segments)
+
+    def _ask(
+        self,
+        held: Searched,
+        queries: Vectors,
+        k: int,
+        admitted: list[Marks | None] | None,
+        threads: int,
+    ) -> tuple[Vectors, Ids]:
+        n = len(queries)
+        distances, ids = np.full((n, k), np.inf, np.float32), np.full((n, k), -1, np.int64)
+        for segment, tree, may in _with_marks(held, admitted):
+            barred = np.zeros(len(segment), bool) if may is None else may == 0
+            near, rows = _nearest(tree, queries, k, barred, segment.ids, threads or -1)
+            distances = np.concatenate([distances, near], axis=1)
+            ids = np.concatenate([ids, rows], axis=1)
+            order = np.lexsort((ids, distances))[:, :k]
+            distances = np.take_along_axis(distances, order, axis=1)
+            ids = np.take_along_axis(ids, order, axis=1)
+        self._count(n, {"rows": 0, "scored": 0})
+        if self.metric == "cosine":
+            distances = np.where(ids < 0, np.float32(np.inf), distances / 2 - 1)
+        return self._signed(distances), ids
+
+    def _within(
+        self,
+        held: Searched,
+        queries: Vectors,
+        radius: float,
+        admitted: list[Marks | None] | None,
+        threads: int,
+    ) -> tuple[Ids, Vectors, Ids]:
+        l2 = self.metric == "l2"
+        limit = np.float32(radius if l2 else max(0.0, 2 - 2 * radius))
+        # A little farther: the root of a float32 square may be rounded down.
+        reach = float(np.sqrt(np.float64(limit))) * (1 + 1e-6)
+        found: list[list[tuple[Vectors, Ids]]] = [[] for _ in queries]
+        for segment, tree, may in _with_marks(held, admitted):
+            lists = tree.query_ball_point(queries, reach, workers=threads or -1)
+            for row, inside in enumerate(lists if len(queries) else []):
+                rows = np.asarray(inside, np.int64)
+                rows = rows if may is None else rows[may[rows] != 0]
+                near = _squares(queries[row], tree.data[rows])
+                found[row].append((near[near <= limit], segment.ids[rows[near <= limit]]))
+        starts = [0]
+        near_parts: list[Vectors] = [np.empty(0, np.float32)]
+        id_parts: list[Ids] = [np.empty(0, np.int64)]
+        for parts in found:
+            near = np.concatenate([p[0] for p in parts] or [np.empty(0, np.float32)])
+            own = np.concatenate([p[1] for p in parts] or [np.empty(0, np.int64)])
+            order = np.lexsort((own, near))
+            near_parts.append(near[order] if l2 else 1 - near[order] / np.float32(2))
+            id_parts.append(own[order])
+            starts.append(starts[-1] + len(own))
+        return np.array(starts), np.concatenate(near_parts), np.concatenate(id_parts)
 
     def _choices(self) -> dict[str, JSON]:
         return {"dim": self.dim, "metric": self.metric}
 
     def _learnt(self) -> Arrays:
         return {}
+
+
+def _with_marks(
+    held: Searched, admitted: list[Marks | None] | None
+) -> Iterator[tuple[RowSegment, KDTree, Marks | None]]:
+    """Segments with their trees, and what may answer."""
+    marks = admitted if admitted is not None else [segment.alive for segment in held.parts]
+    yield from zip(held.parts, held.scan, marks)
 
 
 def _squares(query: Vectors, points: Vectors) -> Vectors:
@@ -225,7 +211,3 @@ class _Points:
     def check(self, packed: Mapping[str, NDArray[Any]], n: int) -> None:
         """Raise FileFormatError unless the packed arrays hold n rows; the tree looks at its order."""
         take(packed, "vectors", np.float32, (n, self.dim))
-
-    def attach(self, segment: Any, packed: Mapping[str, NDArray[Any]]) -> None:
-        """Each segment has a tree of its own."""
-        raise NotImplementedError

@@ -15,7 +15,7 @@ from kinfold.base.neighbours import exact_neighbours
 from kinfold.base.offered import call_by_name
 from kinfold.base.progress import progress
 from kinfold.evaluate.recall import intersection_recall, nearest_recall
-from kinfold.index.base import unit_rows
+from kinfold.index.base import Index, unit_rows
 
 MEASURES = ("k@k", "1@1", "1@k")
 # A gain of recall that is none. An effort that was raised this many times without one is not raised further,
@@ -62,7 +62,7 @@ class Setting(Point):
 
 
 def tune(
-    index: Any,
+    index: Index,
     queries: Any,
     truth: Any = None,
     k: int = 10,
@@ -116,32 +116,17 @@ def tune(
     return search.chosen(wanted)
 
 
-def search_space(index: Any, k: int = 10) -> dict[str, tuple[Any, ...]]:
-    """The search-time options of an index, each with values to try, ascending; nothing for exhaustive search.
-
-    nprobe : up to all cells; budget (a multi-index's), checks : up to all rows
-    refine_factor : up to all rows, or 1,024
-    """
-    space: dict[str, tuple[Any, ...]] = {}
-    coarse, n = getattr(index, "coarse", None), max(1, len(index))
-    if coarse is not None and coarse.counts_rows:
-        space["budget"] = _ladder(min(n, 50), n)
-    elif coarse is not None and coarse.n_cells > 1:
-        space["nprobe"] = _ladder(1, coarse.n_cells)
-    if hasattr(index, "checks"):
-        space["checks"] = _ladder(min(n, 50), n)
-    if getattr(index, "refine", None) is not None:
-        most = int(np.ceil(min(1024, n / k)))
-        space["refine_factor"] = (*(1 << b for b in range(11) if 1 << b < most), most)
-    return space
+def search_space(index: Index, k: int = 10) -> dict[str, tuple[float, ...]]:
+    """The search-time options of an index, each with values to try, ascending; nothing for exhaustive search."""
+    return index.search_space(k)
 
 
-def exact_truth(index: Any, queries: Any, k: int = 10) -> Ids:
+def exact_truth(index: Index, queries: Any, k: int = 10) -> Ids:
     """The ids of the k nearest of all stored vectors, int64 (q, k), by brute force; ties to the smaller id.
 
     Raises ValueError for an index that keeps only codes of its vectors, or fewer than k of them.
     """
-    if not getattr(index, "keeps_vectors", False):
+    if not index.keeps_vectors:
         raise ValueError(
             "truth: expected the true neighbours' ids (q, k): this index keeps codes of its vectors, "
             "not the vectors, so they cannot be computed from it; kinfold.FlatIndex over the vectors can"
@@ -183,7 +168,7 @@ class _Search:
 
     def __init__(
         self,
-        index: Any,
+        index: Index,
         queries: Any,
         truth: Any,
         k: int,
@@ -325,16 +310,6 @@ def _checked(space: Mapping[str, Sequence[Any]]) -> list[tuple[str, list[Any]]]:
         if not values or not numbers or values != sorted(values):
             raise ValueError(f"space: expected numbers for {name!r}, ascending, got {values}")
     return axes
-
-
-def _ladder(least: int, most: int) -> tuple[int, ...]:
-    """Whole numbers from least to most, each about half again or a third more than the last."""
-    steps = {least, most}
-    step = least
-    while step < most:
-        steps |= {step, step + step // 2}
-        step *= 2
-    return tuple(sorted(value for value in steps if value <= most))
 
 
 call_by_name(__name__)

@@ -1,0 +1,97 @@
+"""What every thing that holds rows shares: writers under a lock, readers with the rows that they find."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, ClassVar, Generic, TypeVar
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from kinfold.base.arrays import Ids, as_ids, read_only
+from kinfold.base.errors import NotTrainedError
+from kinfold.base.locks import Lock
+from kinfold.base.state import JSON, Arrays, Restorable
+from kinfold.store.keyed import Keys
+
+H = TypeVar("H", bound=Keys[Any])
+
+
+class Table(Restorable, ABC, Generic[H]):
+    """Rows with ids under a lock for writers; readers take the rows that they find, and wait for nobody.
+
+    Whoever derives from it says how rows come (``add``) and how they become the present ones (``_hold``).
+    """
+
+    kind: ClassVar[str]
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self._held: H | None = None
+        self._training: object = None  # another after each
+
+    @abstractmethod
+    def _hold(self, parts: tuple[Any, ...], next_id: int) -> None:
+        """Make these rows the present ones, all at once; under the lock."""
+
+    @abstractmethod
+    def params(self) -> dict[str, JSON]:
+        """What was chosen."""
+
+    @abstractmethod
+    def arrays(self) -> Arrays:
+        """What was learnt, and the rows: one consistent state."""
+
+    @classmethod
+    @abstractmethod
+    def from_state(cls, params: Mapping[str, JSON], arrays: Mapping[str, NDArray[Any]]) -> Any:
+        """A table over the arrays as they are, memory-mapped or not. Raises FileFormatError."""
+
+    def __len__(self) -> int:
+        return 0 if self._held is None else len(self._held)
+
+    def __contains__(self, id: object) -> bool:
+        """Whether a row has this id."""
+        return self._held is not None and id in self._held
+
+    @property
+    def is_trained(self) -> bool:
+        """Whether rows can be added."""
+        return self._held is not None
+
+    @property
+    def ids(self) -> Ids:
+        """The stored ids, int64 (n,), in order of addition; a mask given as ``filter`` follows them. Read-only."""
+        return read_only(self._require_fitted().ids)
+
+    def remove(self, ids: ArrayLike) -> int:
+        """Remove rows by id and return how many were there; unknown ids are ignored."""
+        wanted = np.unique(as_ids(ids, "ids"))
+        with self._lock:
+            held = self._require_fitted()
+            parts, removed = held.without(wanted)
+            if removed:
+                self._hold(parts, held.next_id)
+            return removed
+
+    def save(self, path: str | Path) -> None:
+        """Write to a `.kin` file; `kinfold.load` reads it."""
+        from kinfold.io import kin
+
+        kin.save(self, path)
+
+    def _require_fitted(self) -> H:
+        """The present rows; NotTrainedError where nothing has been learnt yet."""
+        if self._held is None:
+            raise NotTrainedError(f"{type(self).__name__}: call fit first")
+        return self._held
+
+    def _trained_still(self, training: object, name: str) -> H:
+        """The present rows; ValueError where something was learnt anew after others had been made for it."""
+        if self._training is not training:
+            raise ValueError(
+                f"{name}: the index was trained anew while these were encoded; add them again"
+            )
+        return self._require_fitted()
