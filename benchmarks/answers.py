@@ -47,7 +47,7 @@ def index(spec: str, metric: str) -> Any:
     for at in range(0, ROWS, 2500):
         made.add(x[at : at + 2500], ids=np.arange(at, min(at + 2500, ROWS)) * 3)
     made.remove(np.arange(0, 3 * ROWS, 33))
-    return made.compact() if "KDForest" in spec else made  # one forest, as the file has
+    return made
 
 
 def ask_index(made: Any, q: np.ndarray) -> Any:
