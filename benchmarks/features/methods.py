@@ -147,7 +147,8 @@ def diffused(unit: Array, n: int) -> Array:
 
 def matched(regions: list[Array], n: int) -> Array:
     """Exhaustive cross-matching of every query with every photo."""
-    index = RegionalIndex(regions[0].shape[1]).add(regions[:n])
+    index = RegionalIndex(regions[0].shape[1])
+    index.add(regions[:n])
     return np.stack([index.scores(query) for query in regions[n:]])
 
 

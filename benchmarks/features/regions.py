@@ -75,7 +75,8 @@ def main() -> None:
     every = np.split(regions, starts[1:-1])
     print(f"{'photos':>7} {'way':40}{'ms a query':>11}{'numpy / it':>11}{'mAP@100':>9}")
     for count in arguments.photos:
-        regional = kf.RegionalIndex(128).add(photos(every, truth["imlist"], count))
+        regional = kf.RegionalIndex(128)
+        regional.add(photos(every, truth["imlist"], count))
         compare(regional, every[n:], truth["gnd"], arguments.rounds)
 
 

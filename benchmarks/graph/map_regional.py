@@ -133,7 +133,8 @@ def main() -> None:
 
     base, asked = regions[: starts[n]], regions[starts[n] :]
     images = owners[: starts[n]]
-    index = kf.RegionalIndex(128).add(np.split(base, starts[1:n]))
+    index = kf.RegionalIndex(128)
+    index.add(np.split(base, starts[1:n]))
     queries = np.split(asked, starts[n + 1 : -1] - starts[n])
     began = time.process_time()
     plain = [index.search(query, n)[1] for query in queries]
@@ -144,7 +145,8 @@ def main() -> None:
         ("alpha-QE, 10 answers a region", base, alpha_query_expansion(asked, base, lists, top=10)),
         ("DBA, 2 neighbours a region", database_augmentation(base, top=2), asked),
     ):
-        augmented = kf.RegionalIndex(128).add(np.split(points, starts[1:n]))
+        augmented = kf.RegionalIndex(128)
+        augmented.add(np.split(points, starts[1:n]))
         began = time.process_time()
         judge(
             f"regional, {name}",

@@ -135,7 +135,7 @@ def package_order(parts: np.ndarray) -> np.ndarray:
 
 def filled(model: ASMK) -> inverted_file.IVF:
     """The package's inverted file with Kinfold's photos."""
-    lists = model._inverted().merged()
+    lists = model._held.parts[0].merged().lists
     counts = np.diff(lists.starts)
     cuts = lists.starts[1:-1]
     return inverted_file.IVF(
@@ -294,7 +294,7 @@ def main() -> None:
     searched_then = spent_on(lambda: model.search(queries[:1]))
     many = model.ids[::3]
     other = model_of(words)
-    other._store(model.ids, model._inverted(), len(model))
+    other._held = model._held
     dropping = spent_on(partial(other.remove, many))
     other.remove(other.ids)
 
@@ -326,23 +326,23 @@ def main() -> None:
     worst = np.abs(found / np.maximum(expected, 1e-9) - 1)[expected > 1e-6].max()
     assert worst < 1e-4, worst
     given.at = 0
-    present, parts = model._present(), [model.aggregate([q], MULTIPLE) for q in queries]
+    ready, parts = model._ready(), [model.aggregate([q], MULTIPLE) for q in queries]
 
     def together() -> None:
         given.at = 0
         model.search(queries, 100)
 
+    lists = model._held.parts[0]
     times = fastest(
         {
             "package": package, "scores": kinfold, "search": searches, "together": together,
-            "walk": lambda: [model._best(present, part, present.ids, 100, 1) for part in parts],
+            "walk": lambda: [model._best(ready, p, [lists.ids], [lists.alive], 100, 1) for p in parts],
         },
         3,
     )  # fmt: skip
     asked = {name: seconds / len(queries) * 1e3 for name, seconds in times.items()}
-    lists = model._inverted()
     n = len(model)
-    walked = np.diff(lists.starts)
+    walked = np.diff(lists.lists.starts)
     postings = np.mean([walked[part.words].sum() for part in parts])
     print()
     print(heading([f"{n:,} photos, {arguments.words:,} words", "asmk", "kinfold", "ratio"]))
@@ -359,7 +359,7 @@ def main() -> None:
         (
             "bytes a photo, pickled or saved",
             peer_bytes * lists.size / n,
-            (lists.nbytes + 8 * n) / n,
+            lists.nbytes / n,
         ),
     ):
         print(row([name, f"{theirs:,.2f}", f"{mine:,.3f}", f"{theirs / mine:,.1f}"]))

@@ -27,7 +27,7 @@ from kinfold import _core
 from kinfold.base.state import add_prefix
 from kinfold.words.bag_of_words import BagOfWords
 from kinfold.words.hamming_embedding import HammingEmbedding
-from kinfold.words.postings import MOST_PHOTOS, Segment, to_arrays
+from kinfold.words.postings import MOST_PHOTOS, PostingSegment, to_arrays
 from kinfold.words.words import VisualWords
 from measure import heading, row
 
@@ -49,7 +49,7 @@ def learnt(photos: list[np.ndarray]) -> tuple[VisualWords, np.ndarray]:
     return words, np.load(found)
 
 
-def drawn(share: np.ndarray, counts: np.ndarray, n: int, seed: int, signed: bool) -> Segment:
+def drawn(share: np.ndarray, counts: np.ndarray, n: int, seed: int, signed: bool) -> PostingSegment:
     """n photos that hold each word with its probability, as often as the real ones do.
 
     The gaps between the photos of a word are geometric.
@@ -77,7 +77,7 @@ def drawn(share: np.ndarray, counts: np.ndarray, n: int, seed: int, signed: bool
     return joined(np.arange(n) + seed * MOST_PHOTOS, lists)
 
 
-def joined(ids: np.ndarray, lists: list[tuple[np.ndarray, ...]]) -> Segment:
+def joined(ids: np.ndarray, lists: list[tuple[np.ndarray, ...]]) -> PostingSegment:
     """Lists of ascending words, packed in parts, as one segment."""
     words, starts, offsets, packed, signatures = zip(*lists)
 
@@ -89,15 +89,15 @@ def joined(ids: np.ndarray, lists: list[tuple[np.ndarray, ...]]) -> Segment:
         own = [s[: p[-1]] for s, p in zip(signatures, starts)]
         signed = np.concatenate([*own, np.zeros(8, np.uint64)])
     own = [b[: p[-1]] for b, p in zip(packed, offsets)]
-    return Segment(
+    return PostingSegment(
         ids, np.concatenate(words), rising(starts).astype(np.uint32),
         rising(offsets).astype(np.uint32), np.concatenate([*own, np.zeros(64, np.uint8)]), signed,
     )  # fmt: skip
 
 
-def segments_of(n: int, draws: int, *how: Any) -> list[Segment]:
+def segments_of(n: int, draws: int, *how: Any) -> list[PostingSegment]:
     """Segments of n photos, of which so many are drawn and the others are copies in memory of their own."""
-    made: list[Segment] = []
+    made: list[PostingSegment] = []
     for i, at in enumerate(range(0, n, MOST_PHOTOS)):
         size = min(MOST_PHOTOS, n - at)
         if i < draws or size < MOST_PHOTOS:
@@ -106,11 +106,11 @@ def segments_of(n: int, draws: int, *how: Any) -> list[Segment]:
         like = to_arrays(made[i % draws])
         arrays = {name: array.copy() for name, array in like.items()}
         arrays["ids"] += at - int(arrays["ids"][0])
-        made.append(Segment(**arrays))
+        made.append(PostingSegment(**arrays))
     return made
 
 
-def filled(model: BagOfWords, segments: list[Segment]) -> BagOfWords:
+def filled(model: BagOfWords, segments: list[PostingSegment]) -> BagOfWords:
     """A model with the learnt parts of another and these segments."""
     arrays = {n: a for n, a in model.arrays().items() if not n.startswith("segments.")}
     for i, segment in enumerate(segments):
@@ -130,15 +130,20 @@ def fastest_ms(calls: list[Callable[[], Any]], rounds: int) -> float:
     return float(least.mean()) * 1e3
 
 
+def best(model: BagOfWords, ready: Any, asked: tuple) -> Any:
+    """The ten photos most similar to one query, by one thread."""
+    held = ready.held
+    return model._best(ready, [asked], [s.ids for s in held.parts], held.admitted(None), 10, 1)
+
+
 def timed(model: BagOfWords, bags: list, rounds: int) -> tuple[float, int]:
     """Milliseconds a query, and postings of the lists of one."""
     ready = model._ready()
-    parts = model._parts(ready)
     asked = [model._query(bag, ready.idf) for bag in bags]
-    ms = fastest_ms([lambda q=q: model._best(parts, [q], 10, 1) for q in asked], rounds)
+    ms = fastest_ms([lambda q=q: best(model, ready, q) for q in asked], rounds)
     visited = 0
     for bag in bags:
-        for segment in model._state.segments:
+        for segment in model._held.parts:
             at = np.searchsorted(segment.words, bag.words).clip(max=len(segment.words) - 1)
             own = at[segment.words[at] == bag.words]
             visited += int((segment.starts[own + 1] - segment.starts[own]).sum())
@@ -150,7 +155,7 @@ def scipy_ms(model: BagOfWords, bags: list, rounds: int) -> float:
     from scipy import sparse
 
     ready = model._ready()
-    (segment,) = model._state.segments
+    (segment,) = model._held.parts
     words, photos, counts, _ = segment.engine.unpack()
     values = ready.idf[words] * np.sqrt(counts) * ready.inverse[0][photos]
     shape = (model.words.k, len(segment))
@@ -167,7 +172,7 @@ def scipy_ms(model: BagOfWords, bags: list, rounds: int) -> float:
             best = best[np.argsort(-scores[best])]
             return scores[best], best
 
-        mine = model._best(model._parts(ready), [model._query(bag, ready.idf)], 10, 1)
+        mine = best(model, ready, model._query(bag, ready.idf))
         np.testing.assert_allclose(mine.distances[0], ask()[0], rtol=1e-4)
         calls.append(ask)
     return fastest_ms(calls, rounds)

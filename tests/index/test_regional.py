@@ -12,6 +12,13 @@ def items(rng: np.random.Generator, n: int = 40, d: int = 8) -> list[np.ndarray]
     return [l2_normalize(rng.standard_normal((rng.integers(1, 6), d))) for _ in range(n)]
 
 
+def holding(d: int, *parts: list[np.ndarray]) -> RegionalIndex:
+    index = RegionalIndex(d)
+    for part in parts:
+        index.add(part)
+    return index
+
+
 def by_loops(query: np.ndarray, item: np.ndarray, match: str) -> float:
     best = [max(float(q @ r) for r in item) for q in query]
     return float(np.mean(best) if match == "mean" else np.max(best))
@@ -20,7 +27,7 @@ def by_loops(query: np.ndarray, item: np.ndarray, match: str) -> float:
 @pytest.mark.parametrize("match", ["mean", "best"])
 def test_against_loops(match, rng) -> None:
     base, query = items(rng), items(rng)[0]
-    index = RegionalIndex(8).add(base[:10]).add(base[10:])
+    index = holding(8, base[:10], base[10:])
     expected = [by_loops(query, item, match) for item in base]
     assert np.allclose(index.scores(query, match=match), expected, atol=1e-6)
     one_off = cross_match(query, index.vectors, index.starts, match=match)
@@ -84,7 +91,7 @@ def test_every_filter_level_and_number_of_threads_gives_the_canonical_bits(
 
 def test_numbers_beyond_the_filters_range(rng) -> None:
     base = [x.astype(np.float32) * np.float32(1e17) for x in items(rng)]
-    index = RegionalIndex(8).add(base).add([np.zeros((2, 8))])
+    index = holding(8, base, [np.zeros((2, 8))])
     for query in (base[3], base[3] * np.float32(1e-36), np.zeros((2, 8), np.float32)):
         expected = canonical(query, index, "mean")
         assert (index.scores(query) == expected).all()
@@ -97,7 +104,7 @@ def test_readers_beside_a_writer(rng) -> None:
 
     parts, query = [items(rng, 5) for _ in range(40)], items(rng)[0]
     index, wrong = RegionalIndex(8), []
-    stages = [RegionalIndex(8).add(item for part in parts[:i] for item in part) for i in range(41)]
+    stages = [holding(8, *parts[:i]) for i in range(41)]
     expected = {tuple(stage.scores(query)) for stage in stages}
 
     def read() -> None:
@@ -128,7 +135,7 @@ def test_properties(rng) -> None:
 
 def test_a_shortlist_of_everything_is_exhaustive(rng) -> None:
     base = items(rng)
-    index = RegionalIndex(8).add(base)
+    index = holding(8, base)
     flat = kf.FlatIndex(8, metric="ip")
     flat.add(index.vectors)
     for query in items(rng, 5):
@@ -144,7 +151,7 @@ def test_a_shortlist_of_everything_is_exhaustive(rng) -> None:
 
 def test_an_item_of_the_base_finds_itself_by_any_index(rng) -> None:
     base = items(rng, 60)
-    index = RegionalIndex(8).add(base)
+    index = holding(8, base)
     lists = kf.index_factory("IVF4,Flat", 8, metric="ip", verbose=False).train(index.vectors)
     lists.add(index.vectors)
     for i in (0, 17, 59):
@@ -169,7 +176,7 @@ def test_empty_and_bad_arguments(rng) -> None:
 
 def test_an_index_of_other_rows_or_metric_is_refused(rng: np.random.Generator) -> None:
     items = [rng.standard_normal((3, 8)) for _ in range(10)]
-    regional = kf.RegionalIndex(8).add(items)
+    regional = holding(8, items)
     for metric, ids, words in (
         ("l2", None, 'metric "ip" or "cosine"'),
         ("ip", np.arange(30) + 5, "below 30, got 34"),
@@ -178,3 +185,72 @@ def test_an_index_of_other_rows_or_metric_is_refused(rng: np.random.Generator) -
         index.add(regional.vectors, ids)
         with pytest.raises(ValueError, match=f"index: expected .*{words}"):
             regional.search(items[0], 3, index=index)
+
+
+def test_items_come_and_go(rng: np.random.Generator) -> None:
+    """Against an index of what is left, with any order of ids, with and without a filter and a shortlist."""
+    base, fresh = items(rng), items(rng, 3)
+    ids = rng.permutation(40) * 2
+    index = RegionalIndex(8)
+    assert index.add(base, ids=ids).tolist() == ids.tolist()
+    assert index.remove([*ids[:7].tolist(), 1]) == 7 and len(index) == 33
+    index.update(ids[[10, 20]], fresh[:2])
+    assert index.add(fresh[2:]).tolist() == [ids.max() + 1]
+    known = dict(zip(ids[7:].tolist(), base[7:]))
+    known |= {int(ids[10]): fresh[0], int(ids[20]): fresh[1], int(ids.max()) + 1: fresh[2]}
+    assert sorted(index.ids.tolist()) == sorted(known) and int(ids[9]) in index
+    query = items(rng)[0]
+    flat = kf.FlatIndex(8, metric="ip")
+    flat.add(index.vectors)
+    again = RegionalIndex.from_state(index.params(), index.arrays())
+    for match in ("mean", "best"):
+        score = {id: by_loops(query, item, match) for id, item in known.items()}
+        for one in (index, again):
+            expected = [score[id] for id in one.ids.tolist()]
+            assert np.allclose(one.scores(query, match=match), expected, atol=1e-6)
+            order = sorted(known, key=lambda id: (-score[id], id))
+            assert one.search(query, match=match).ids.tolist() == order[:10]
+            by_index = one.search(query, 5, match=match, index=flat, shortlist=40, depth=10**6)
+            assert by_index.ids.tolist() == order[:5]
+            mask = rng.random(len(one)) < 0.5
+            admitted = set(one.ids[mask].tolist())
+            for filter in (mask, sorted(admitted)):
+                for through in (None, flat):
+                    found = one.search(
+                        query,
+                        50,
+                        match=match,
+                        filter=filter,
+                        index=through,
+                        shortlist=50,
+                        depth=10**6,
+                    )
+                    assert found.ids[found.ids >= 0].tolist() == [i for i in order if i in admitted]
+    before = index.search(query, 34)
+    rows = len(index.vectors)
+    assert index.compact() is index and len(index.vectors) == sum(map(len, known.values())) < rows
+    np.testing.assert_array_equal(index.search(query, 34).ids, before.ids)
+    np.testing.assert_array_equal(index.search(query, 34).distances, before.distances)
+    with pytest.raises(ValueError, match="^ids: 1 is not in the index"):
+        index.update([1], fresh[:1])
+    with pytest.raises(ValueError, match="is in the index already; use update"):
+        index.add(fresh[:1], ids=[int(ids[9])])
+
+
+def test_files_of_before_hold_regions_and_starts_alone(rng: np.random.Generator) -> None:
+    index = holding(8, items(rng))
+    assert set(index.arrays()) == {"vectors", "starts"}
+    again = RegionalIndex.from_state(index.params(), index.arrays())
+    assert again.ids.tolist() == list(range(40)) and again.add(items(rng, 1)).tolist() == [40]
+    for bad in (
+        {"ids": np.zeros(40, np.int64), "next_id": np.array([40], np.uint64)},
+        {"ids": np.arange(40)},
+        {"alive": np.ones(40, np.uint8)},
+        {
+            "ids": np.arange(40),
+            "next_id": np.array([40], np.uint64),
+            "alive": np.full(40, 2, np.uint8),
+        },
+    ):
+        with pytest.raises(kf.FileFormatError):
+            RegionalIndex.from_state(index.params(), {**index.arrays(), **bad})

@@ -162,7 +162,9 @@ def local_quantizer() -> Any:
 
 
 def regional() -> Any:
-    return kf.RegionalIndex(2).add([vectors()[:3], vectors()[3:4], vectors()[4:6]])
+    index = kf.RegionalIndex(2)
+    index.add([vectors()[:3], vectors()[3:4], vectors()[4:6]])
+    return index
 
 
 def manifold(name: str, **options: Any) -> Any:

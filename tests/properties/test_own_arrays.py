@@ -30,6 +30,12 @@ def filled(index: Any, x: Any, ids: Any) -> Any:
     return index
 
 
+def regional(items: list[Any]) -> Any:
+    index = kf.RegionalIndex(items[0].shape[1])
+    index.add(items)
+    return index
+
+
 def graph_of(x: Any, _: Any) -> Any:
     return kf.KNNGraph.build(x, 5)
 
@@ -64,8 +70,8 @@ BUILT: dict[str, Callable[[Any, Any], Any]] = {
     },
     "KDTree": lambda x, _: kf.KDTree(x),
     "KDTree that is scanned": lambda x, _: kf.KDTree(x, scan=True),
-    "Regional": lambda x, _: kf.RegionalIndex(x.shape[1]).add([x[:20], x[20:]]),
-    "Regional of one": lambda x, _: kf.RegionalIndex(x.shape[1]).add([x]),
+    "Regional": lambda x, _: regional([x[:20], x[20:]]),
+    "Regional of one": lambda x, _: regional([x]),
     "KMeansCells": lambda x, _: KMeansCells.of(x),
     "HashTables": lambda x, _: HashTables(2, 3).fit(x),
     "KMeans": lambda x, _: kf.KMeans(60, iterations=0, verbose=False).fit(x, start=x),
@@ -132,7 +138,7 @@ def test_ids_that_are_given_back(rng: np.random.Generator) -> None:
 
 SHOWN: dict[str, Callable[[Any], list[Any]]] = {
     "FlatIndex": lambda x: [filled(kf.FlatIndex(4), x, IDS).ids],
-    "RegionalIndex": lambda x: [getattr(kf.RegionalIndex(4).add([x]), n) for n in ("vectors", "starts")],
+    "RegionalIndex": lambda x: [getattr(regional([x]), n) for n in ("vectors", "starts", "ids")],
     "KDTree": lambda x: [kf.KDTree(x).data],
     "ASMK": lambda x: [filled_photos(ASMK(VisualWords(4, verbose=False)).fit(x), x, IDS).ids],
     "VisualWords": lambda x: [VisualWords(4, verbose=False).fit(x).centroids],

@@ -75,7 +75,9 @@ ALIKE = (
     lambda t: t.search(photos(9, 4), 12), lambda t: t.scores(photos(9, 2)), lambda t: t.neighbours(3), rebuilt,
     lambda t: t.ids, lambda t: np.array([len(t)]),
 )  # fmt: skip
-REGIONAL = (lambda t: t.search(QUERIES[:3], 20), lambda t: t.scores(QUERIES[:2]), rebuilt)
+REGIONAL = (
+    lambda t: t.search(QUERIES[:3], 20), lambda t: t.scores(QUERIES[:2]), rebuilt, lambda t: t.ids,
+)  # fmt: skip
 
 
 def index(
@@ -118,6 +120,13 @@ WRITES: dict[str, Callable[[Any], Any]] = {
     "merge": merge,
 }
 SEGMENTED = ["KDTree", "IVF2,Flat", "IVF2,SQ8", "PQ2x4,RFlat", "KDForest2", "LSH2x4", "LSH64,RSQ8"]
+
+
+def regional() -> Any:
+    made = kf.RegionalIndex(D)
+    made.add(photos(1, 9))
+    made.remove([6])
+    return made
 
 
 def more(thing: Any) -> None:
@@ -182,10 +191,15 @@ CASES: dict[str, Case] = {
     "first add": Case(
         index("KDForest2,SQ8", empty=True, trained=False), WRITES["add"], lambda t: t.add(vectors(8, 30)), FOUND
     ),
-    "Regional add": Case(
-        lambda: kf.RegionalIndex(D).add(photos(1, 9)), lambda t: t.add([v * 100 for v in photos(3, 5)]),
-        lambda t: t.add(photos(8, 4)), REGIONAL,
-    ),
+    **{
+        f"Regional {name}": Case(regional, write, lambda t: t.add(photos(8, 4)), REGIONAL)
+        for name, write in {
+            "add": lambda t: t.add([v * 100 for v in photos(3, 5)]),
+            "remove": lambda t: t.remove([1, 4]),
+            "update": lambda t: t.update([7, 2], photos(3, 2)),
+            "compact": lambda t: t.compact(),
+        }.items()
+    },
     **{
         f"{kind} {name}": Case(bags(kind), write, more_photos, ALIKE)
         for kind in ("asmk", "bow")
@@ -193,6 +207,7 @@ CASES: dict[str, Case] = {
             "add": lambda t: t.add(photos(3, 5)),
             "add with ids": lambda t: t.add(photos(3, 2), ids=[30, 20]),
             "remove": lambda t: t.remove([1, 4, 5]),
+            "update": lambda t: t.update([7, 2], photos(3, 2)),
             "ordered": lambda t: t.ordered(t.ids[::-1]),
             "fit": refit,
         }.items()

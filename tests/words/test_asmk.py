@@ -130,7 +130,7 @@ def test_adding_and_removing(rng: np.random.Generator) -> None:
     np.testing.assert_array_equal(model.scores(photos[:3]), before)
     model.remove(range(0, 30, 2))
     assert model.ids.tolist() == list(range(1, 30, 2))
-    with pytest.raises(ValueError, match="^ids: 3 is there already"):
+    with pytest.raises(ValueError, match="^ids: 3 is in the index already; use update"):
         model.add(photos[:1], ids=[3])
     with pytest.raises(ValueError, match="^ids: expected each id once"):
         model.add(photos[:2], ids=[50, 50])
@@ -150,10 +150,10 @@ def test_what_was_removed_leaves_no_trace(
     if recent:
         model.remove(model.ids)
         model.add(photos, ids=whole.ids)
-    assert (len(model._inverted().recent) > 0) == recent
+    assert (len(model._held.parts[0].recent) > 0) == recent
     again.add([photos[i] for i in kept], ids=kept)
     assert model.remove([*gone[1:], 1000]) == len(gone) - 1
-    assert (model._inverted().alive is not None) == (len(gone) < 8)
+    assert (model._held.parts[0].alive is not None) == (len(gone) < 8)
     assert model.remove(gone) == 1
     more = photos_of(rng, 4, 12)
     for _ in range(2):
@@ -182,8 +182,8 @@ def test_lists_do_not_tell_how_they_grew(
     both = 0
     for at, photo in enumerate(photos, 1):
         other.add([photo])
-        lists = other._inverted()
-        both += len(lists.recent) > 0 and len(lists.photo) > 0
+        lists = other._held.parts[0]
+        both += len(lists.recent) > 0 and len(lists.lists.photo) > 0
         assert len(lists) == at
     assert both > 5
     other = other.ordered(other.ids[::-1]).ordered(np.arange(30, 60))
@@ -198,7 +198,7 @@ def test_lists_do_not_tell_how_they_grew(
 
 def test_files_of_the_first_layout(rng: np.random.Generator) -> None:
     model, photos = built(rng)
-    held = model._inverted().by_photo()
+    held = model._held.parts[0].by_photo()
     arrays = model.arrays()
     del arrays["photo"]
     arrays |= {"starts": held.starts, "held": held.words, "parts": held.parts}

@@ -219,7 +219,7 @@ def test_growth_and_removal_leave_no_trace(
     for name in mine:
         if name.startswith("segments."):
             np.testing.assert_array_equal(theirs[name], mine[name], err_msg=name)
-    with pytest.raises(ValueError, match="^ids: 3 is there already"):
+    with pytest.raises(ValueError, match="^ids: 3 is in the index already; use update"):
         grown.add(photos[:1], ids=[3])
     with pytest.raises(ValueError, match="^ids: expected each id once"):
         grown.add(photos[:2], ids=[50, 50])

@@ -101,7 +101,7 @@ def nearest(index: Any, x: Any, k: int, options: Any) -> Any:
         raise ValueError(
             f"options: expected {', '.join(OPTIONS)}, got {', '.join(map(str, given))}"
         )
-    if hasattr(index, "coarse"):
+    if "exhaust" in index.options:
         given["exhaust"] = True
     return index.search(x, k, **given)
 

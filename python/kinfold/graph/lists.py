@@ -249,8 +249,7 @@ def _ask(vectors: Vectors, k: int, index: Any, seed: int, search: dict[str, Any]
     """What an index finds, the items themselves taken out."""
     if isinstance(index, str):
         index = index_factory(index, vectors.shape[1], metric="ip", seed=seed, verbose=False)
-        if hasattr(index, "train"):
-            index.train(vectors)
+        index.fit(vectors)
         index.add(vectors)
     n = len(vectors)
     ids: Ids = index.search(vectors, min(k + 1, n), **search).ids

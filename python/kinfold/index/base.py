@@ -133,6 +133,11 @@ class Index(Protocol):
         """What is stored of the vectors with these ids, float32 (n, d)."""
         ...
 
+    @property
+    def n_centroids(self) -> int:
+        """How many centroids ``fit`` learns, each of which wants a sample of vectors."""
+        ...
+
     def search_space(self, k: int = 10) -> dict[str, tuple[float, ...]]:
         """Search options with values worth trying, ascending."""
         ...
@@ -295,6 +300,11 @@ class VectorIndex(Table[H]):
         for part, mine, rows in self._require_fitted().located(wanted):
             out[mine] = self._stored(part, rows)
         return out
+
+    @property
+    def n_centroids(self) -> int:
+        """How many centroids ``fit`` learns, each of which wants a sample of vectors."""
+        return 1
 
     def search_space(self, k: int = 10) -> dict[str, tuple[float, ...]]:
         """Search options with values worth trying for k neighbours, ascending; nothing for exhaustive search."""

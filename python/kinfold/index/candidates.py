@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sized
 from functools import partial
 from typing import Any, ClassVar
 
@@ -26,7 +26,7 @@ from kinfold.base.state import (
 from kinfold.index.base import Option
 from kinfold.index.codecs.raw import ByteVectors, RawVectors, unpacked
 from kinfold.index.options import ladder
-from kinfold.index.parts import check_codec, described, part_from
+from kinfold.index.parts import check_codec, described, keeps_all, part_from
 from kinfold.index.proposers.base import Proposer
 from kinfold.index.rows import Batch, RowPacking, RowSegment
 from kinfold.index.segmented import Searched, SegmentedIndex
@@ -90,7 +90,7 @@ class CandidateIndex(SegmentedIndex):
     @property
     def keeps_vectors(self) -> bool:
         """Whether ``reconstruct`` gives back what was added (for "cosine", its direction)."""
-        return getattr(self.codec, "dtype", None) == "float32"
+        return keeps_all(self.codec)
 
     def add(self, x: Any, ids: Any = None, *, verbose: bool = True) -> Ids:
         """Add vectors (n, d) and return their ids, which number on where none are given.
@@ -100,7 +100,7 @@ class CandidateIndex(SegmentedIndex):
         Raises ValueError for ids that are there already or occur twice.
         """
         with self._lock:
-            if not self.is_trained and hasattr(x, "__len__") and len(x):
+            if not self.is_trained and isinstance(x, Sized) and len(x):
                 return self._fit_and_add(x, ids, verbose)
         return super().add(x, ids, verbose=verbose)
 

@@ -18,7 +18,7 @@ from kinfold.index.coarse.base import Coarse
 from kinfold.index.codecs.base import Codec
 from kinfold.index.fine import REFINEMENTS, Fine
 from kinfold.index.options import as_factor, as_truth, ladder, refinements, shortlist
-from kinfold.index.parts import check_fit, described, part_from
+from kinfold.index.parts import check_fit, described, keeps_all, part_from
 from kinfold.index.rows import Batch, RowPacking, RowSegment, seal
 from kinfold.index.segmented import Searched, SegmentedIndex
 from kinfold.store.keyed import Marks, as_new_ids
@@ -96,7 +96,12 @@ class CellIndex(SegmentedIndex):
         """Whether ``reconstruct`` gives back what was added (for "cosine", its direction)."""
         if self.refine is not None:
             return self.refine == "float32"
-        return self.transform is None and getattr(self.codec, "dtype", None) == "float32"
+        return self.transform is None and keeps_all(self.codec)
+
+    @property
+    def n_centroids(self) -> int:
+        """How many centroids ``fit`` learns, of either half of a multi-index."""
+        return self.coarse.n_centroids
 
     def adopt(self, cells: Ids, ids: Any, codes: NDArray[Any]) -> CellIndex:
         """Take over codes (n, ...) with their cells and ids; coarse partition and codec were learnt elsewhere.

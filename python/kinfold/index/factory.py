@@ -28,6 +28,7 @@ from kinfold.base.arrays import as_count
 from kinfold.base.metrics import as_metric, inner_metric
 from kinfold.base.registry import Entry, resolve
 from kinfold.index import METHODS, codecs
+from kinfold.index.base import Index
 
 _REFINE = {"Flat": "float32", "SQ8": "uint8", "SQfp16": "float16"}
 # Indexes of one word.
@@ -67,7 +68,7 @@ _EXAMPLES = "Flat, PQ16, IVF1024,PQ16, IMI2x10,PQ16,RFlat, OPQ16,IVF1024,PQ16, I
 
 def index_factory(
     spec: str, dim: int, *, metric: str = "l2", seed: int = 0, verbose: bool = True
-) -> Any:
+) -> Index:
     """An index from a description such as "Flat" or "OPQ16,IVF1024,PQ16,RFlat".
 
     dim : dimension of the vectors
@@ -98,7 +99,7 @@ class _Parser:
         self.spec, self.words, self.dim, self.metric = spec, words, dim, metric
         self.training: dict[str, Any] = {"seed": seed, "verbose": verbose}
 
-    def index(self) -> Any:
+    def index(self) -> Index:
         """The index that the whole description means."""
         from kinfold.index.cells import CellIndex
 

@@ -15,6 +15,7 @@ from kinfold.base.arrays import Ids, Vectors, as_choice, as_ids, as_vectors
 from kinfold.base.metrics import inner_metric
 from kinfold.base.state import JSON, Arrays, check_only, take, take_param
 from kinfold.index.base import Option, VectorIndex
+from kinfold.store.buffer import Buffer
 from kinfold.store.keyed import (
     Keyed,
     Keys,
@@ -73,7 +74,7 @@ class FlatIndex(VectorIndex[Keys[Block]]):
     def __init__(self, dim: int, *, metric: str = "l2", shadow: bool = True) -> None:
         super().__init__(dim, metric)
         self.shadow = bool(shadow)
-        self._vector_store, self._id_store = _Store(), _Store()
+        self._vector_store, self._id_store = Buffer(), Buffer()
         self._hold((), 0)
 
     def __repr__(self) -> str:
@@ -221,24 +222,3 @@ class FlatIndex(VectorIndex[Keys[Block]]):
         if scan == "u8" and not self.shadow:
             raise ValueError("scan: this index keeps no 8-bit copy (shadow=False)")
         return scan
-
-
-class _Store:
-    """Rows in a buffer of our own with room to grow.
-
-    Readers of an older view are not disturbed: rows are only ever written beyond its end.
-    """
-
-    def __init__(self) -> None:
-        self._buffer: NDArray[Any] | None = None
-
-    def extended(self, array: NDArray[Any], more: NDArray[Any]) -> NDArray[Any]:
-        """``array`` followed by ``more``: in place where array is a view of our buffer with room left."""
-        n, total = len(array), len(array) + len(more)
-        buffer = self._buffer
-        if buffer is None or array.base is not buffer or len(buffer) < total:
-            buffer = np.empty((max(total, 2 * n), *array.shape[1:]), array.dtype)
-            buffer[:n] = array
-            self._buffer = buffer
-        buffer[n:total] = more
-        return buffer[:total]

@@ -24,6 +24,11 @@ def check_codec(codec: Any, dim: int, metric: str) -> None:
         raise ValueError(f"codec: expected dimension {dim}, got {codec.dim}")
 
 
+def keeps_all(codec: Any) -> bool:
+    """Whether a codec gives back the float32 vectors themselves."""
+    return bool(codec.params().get("dtype") == "float32")
+
+
 def check_fit(dim: int, metric: str, coarse: Any, codec: Any, transform: Any) -> None:
     """ValueError for parts that do not fit together, as far as untrained ones can tell."""
     check_codec(codec, codec.dim if transform is not None else dim, metric)

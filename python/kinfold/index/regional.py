@@ -3,22 +3,41 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any, ClassVar, NamedTuple
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from kinfold import _core
-from kinfold.base.arrays import Ids, Vectors, as_choice, as_count, as_vectors, read_only
+from kinfold.base.arrays import (
+    Ids,
+    Vectors,
+    as_choice,
+    as_count,
+    as_ids,
+    as_threads,
+    as_vectors,
+    read_only,
+)
 from kinfold.base.errors import FileFormatError
-from kinfold.base.locks import Lock
 from kinfold.base.ranking import Neighbours
-from kinfold.base.state import JSON, Arrays, Restorable, check_only, check_starts, take, take_param
+from kinfold.base.state import JSON, Arrays, check_only, check_starts, take, take_param
+from kinfold.store.buffer import Buffer
+from kinfold.store.keyed import Keyed, Keys, Marks, as_new_ids, check_ids, last_of, next_id_from
+from kinfold.store.table import Table
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
+
+    from kinfold.index.base import Index
 
 MATCHES = ("mean", "best")
 
 
-def cross_match(query: Any, regions: Any, starts: Any, *, match: str = "mean") -> Vectors:
+def cross_match(
+    query: ArrayLike, regions: ArrayLike, starts: ArrayLike, *, match: str = "mean"
+) -> Vectors:
     """The similarity of a query to items: of each of its regions the best match in the item, and their mean.
 
     query : float32 (q, d)
@@ -44,117 +63,178 @@ def cross_match(query: Any, regions: Any, starts: Any, *, match: str = "mean") -
     return scores
 
 
-class _Rows(NamedTuple):
-    """One consistent state, replaced as a whole: a search sees the old one or the new one."""
+@dataclass(frozen=True)
+class Items(Keyed):
+    """All items of an index.
 
-    vectors: Vectors  # (r, d)
-    starts: Ids  # (n + 1,)
+    vectors : float32 (r, d), the regions, a view of a buffer that may have room for more
+    starts : int64 (n + 1,), item i has the rows starts[i] to starts[i + 1]
+    scan : the compiled search over at least these regions
+    """
+
+    vectors: Vectors
+    starts: Ids
+    scan: Any
 
 
-class RegionalIndex(Restorable):
+class RegionalIndex(Table[Keys[Items]]):
     """Search by the regions of items: exhaustive, or exact on a shortlist that another index proposes.
 
-    Items are ranked by ``cross_match``, ties by number. An 8-bit copy of the regions (a quarter of their size) serves
-    as a filter with proven bounds, as in ``FlatIndex``: the answer depends neither on it nor on the instruction set
-    or the threads.
+    Items are ranked by ``cross_match``, ties by ascending id. An 8-bit copy of the regions (a quarter of their size)
+    serves as a filter with proven bounds, as in ``FlatIndex``: the answer depends neither on it nor on the instruction
+    set or the threads.
 
     dim : dimension of the regions' vectors, which should have length one
-    Items are numbered in the order in which they are added. Several threads may search while one adds.
+
+    Regions of items that were removed keep their rows, passed over, until ``compact``: an index for shortlists stays
+    right. Several threads may search while one adds or removes.
     """
 
     kind: ClassVar[str] = "index.Regional"
 
     def __init__(self, dim: int) -> None:
+        super().__init__()
         self.dim = as_count(dim, "dim", most=1 << 20)
-        self._lock = Lock()
-        self._scan = _core.scan.RegionScan(self.dim)
-        self._rows = _Rows(np.empty((0, self.dim), np.float32), np.zeros(1, np.int64))
+        self._vector_store, self._id_store = Buffer(), Buffer()
+        none = np.empty((0, self.dim), np.float32), np.zeros(1, np.int64)
+        self._hold((self._items(np.empty(0, np.int64), *none),), 0)
 
     def __repr__(self) -> str:
         return f"RegionalIndex(dim={self.dim}, items={len(self)}, regions={len(self.vectors)})"
 
-    def __len__(self) -> int:
-        return len(self._rows.starts) - 1
-
     @property
     def vectors(self) -> Vectors:
         """The regions of all items, float32 (r, dim): what an index for shortlists holds, ids being their rows."""
-        return read_only(self._rows.vectors)
+        return read_only(self._all.vectors)
 
     @property
     def starts(self) -> Ids:
-        """Item i has the rows starts[i] to starts[i + 1]: int64 (n + 1,)."""
-        return read_only(self._rows.starts)
+        """Item i, also one that was removed, has the rows starts[i] to starts[i + 1]: int64 (n + 1,)."""
+        return read_only(self._all.starts)
 
-    def add(self, items: Iterable[Any]) -> RegionalIndex:
-        """Add items, an array (regions, dim) each, with at least one region."""
+    def add(self, items: Iterable[ArrayLike], ids: ArrayLike | None = None) -> Ids:
+        """Add items, an array (regions, dim) each, with at least one region; returns their ids (n,).
+
+        ids : one for each; they number on where none are given
+        Raises ValueError for ids that are there already or occur twice.
+        """
         parts = [as_vectors(item, "items", dim=self.dim) for item in items]
-        if parts:
-            added = np.concatenate(parts)
-            with self._lock:
-                vectors, starts = self._rows
-                # Behind the present rows, in place of what an interrupted addition left there.
-                self._scan.append(added, at=len(vectors))
-                ends = starts[-1] + np.cumsum([len(part) for part in parts])
-                self._rows = _Rows(np.concatenate([vectors, added]), np.concatenate([starts, ends]))
+        given = as_new_ids(ids, len(parts))
+        with self._lock:
+            held = self._require_fitted()
+            new = held.issued(given, len(parts))
+            if parts:
+                self._hold((self._grown(held.parts[0], parts, new),), held.after(new))
+            return new
+
+    def update(self, ids: ArrayLike, items: Iterable[ArrayLike]) -> None:
+        """Replace items, which then count as added last; ValueError names an id that is not there."""
+        parts = [as_vectors(item, "items", dim=self.dim) for item in items]
+        wanted = as_ids(ids, "ids", n=len(parts))
+        last = last_of(wanted)
+        wanted = wanted[last]
+        with self._lock:
+            held = self._require_fitted()
+            ((block, _, rows),) = held.located(wanted)
+            if len(rows):
+                grown = self._grown(block.without(rows), [parts[at] for at in last], wanted)
+                self._hold((grown,), held.next_id)
+
+    def compact(self) -> Self:
+        """Drop what was removed; the rows of ``vectors`` are then numbered anew, and so must be those of an index."""
+        with self._lock:
+            held = self._require_fitted()
+            (block,) = held.parts
+            if block.alive is not None:
+                counts, kept = np.diff(block.starts), block.alive.view(np.bool_)
+                starts = np.concatenate([[0], np.cumsum(counts[kept])])
+                vectors = block.vectors[np.repeat(kept, counts)]
+                self._hold((self._items(block.living_ids(), vectors, starts),), held.next_id)
         return self
 
     def search(
         self,
-        query: Any,
-        k: int,
+        query: ArrayLike,
+        k: int = 10,
         *,
         match: str = "mean",
-        index: Any = None,
+        index: Index | None = None,
         shortlist: int = 100,
         depth: int = 100,
+        filter: ArrayLike | None = None,
         threads: int = 0,
     ) -> Neighbours:
-        """The k items most similar to a query by cross_match, best first, ties by number.
+        """The k items most similar to a query by cross_match, best first, ties by ascending id.
 
         query : (q, dim), the regions of one query
         match : "mean" or "best", see cross_match
         index : of ``vectors`` by rows, metric "ip" or "cosine": then only items that it proposes are compared
         shortlist : so many items; those with the best sum of what the index found for the query's regions
         depth : so many regions are asked of the index for each of the query's
+        filter : ids that may answer, or a boolean mask over ``ids``
         threads : 0 for the library's setting
-        Returns similarities float32 (k,) and items int64 (k,); -inf and -1 where there are fewer.
+        Returns similarities float32 (k,) and ids int64 (k,); -inf and -1 where there are fewer.
         """
         vectors = as_vectors(query, "query", dim=self.dim)
-        count = as_count(k, "k", most=1 << 24)
+        k, use = as_count(k, "k", most=1 << 24), as_threads(threads)
         how = as_choice(match, "match", MATCHES)
-        use = as_count(threads, "threads", least=0, most=1024)
-        rows = self._rows
+        held = self._require_fitted()
+        (block,), (may,) = held.parts, held.admitted(filter)
+        regions = block.vectors, block.starts
+        if index is None and may is None and block.ascending:
+            similarities, rows = block.scan.search(*regions, vectors, k, how, use)
+            rows[rows >= 0] = block.ids[rows[rows >= 0]]
+            return Neighbours(similarities, rows)
         if index is None:
-            return Neighbours(*self._scan.search(*rows, vectors, count, how, use))
-        items = _proposed(rows, vectors, index, how, as_count(shortlist, "shortlist"), depth)
-        scores = self._scan.scores(*rows, vectors, how, items, use)
-        best = np.argsort(-scores, kind="stable")[:count]
-        similarities = np.full(count, -np.inf, np.float32)
-        found = np.full(count, -1, np.int64)
-        similarities[: len(best)], found[: len(best)] = scores[best], items[best]
+            items = np.arange(len(block)) if may is None else np.flatnonzero(may)
+        else:
+            most = as_count(shortlist, "shortlist")
+            items = _proposed(block, vectors, index, how, may, most, depth)
+        scores = block.scan.scores(*regions, vectors, how, items, use)
+        ids = block.ids[items]
+        best = np.lexsort((ids, -scores))[:k]
+        similarities, found = np.full(k, -np.inf, np.float32), np.full(k, -1, np.int64)
+        similarities[: len(best)], found[: len(best)] = scores[best], ids[best]
         return Neighbours(similarities, found)
 
-    def scores(self, query: Any, *, match: str = "mean", threads: int = 0) -> Vectors:
-        """The similarity to every item: float32 (n,)."""
+    def scores(self, query: ArrayLike, *, match: str = "mean", threads: int = 0) -> Vectors:
+        """The similarity to every item, in the order of ``ids``: float32 (n,)."""
         vectors = as_vectors(query, "query", dim=self.dim)
-        how = as_choice(match, "match", MATCHES)
-        use = as_count(threads, "threads", least=0, most=1024)
-        scores: Vectors = self._scan.scores(*self._rows, vectors, how, None, use)
+        how, use = as_choice(match, "match", MATCHES), as_threads(threads)
+        block = self._all
+        items = None if block.alive is None else block.living_rows()
+        scores: Vectors = block.scan.scores(block.vectors, block.starts, vectors, how, items, use)
         return scores
+
+    def stats(self) -> dict[str, JSON]:
+        """Items, their regions, and bytes of a region with its 8-bit copy."""
+        block = self._all
+        return {
+            "n": block.living,
+            "regions": len(block.vectors),
+            "removed": len(block) - block.living,
+            "bytes_per_region": 5 * self.dim,
+        }
 
     def params(self) -> dict[str, JSON]:
         return {"dim": self.dim}
 
     def arrays(self) -> Arrays:
-        return self._rows._asdict()
+        """Regions and starts; ids, the next one, and which items were removed, where they do not go without saying."""
+        held = self._require_fitted()
+        (block,) = held.parts
+        arrays: Arrays = {"vectors": block.vectors, "starts": block.starts}
+        plain = held.next_id == len(block) and block.ascending and block.alive is None
+        if not plain:
+            arrays |= {"ids": block.ids, "next_id": np.array([held.next_id], np.uint64)}
+        return arrays if block.alive is None else {**arrays, "alive": block.alive}
 
     @classmethod
     def from_state(
         cls, params: Mapping[str, JSON], arrays: Mapping[str, NDArray[Any]]
     ) -> RegionalIndex:
         check_only(params, {"dim"}, "parameters")
-        check_only(arrays, {"vectors", "starts"}, "arrays")
+        check_only(arrays, {"vectors", "starts", "ids", "next_id", "alive"}, "arrays")
         try:
             index = cls(take_param(params, "dim", int))
         except ValueError as error:
@@ -164,41 +244,87 @@ class RegionalIndex(Restorable):
         check_starts(starts, len(vectors), "starts")
         if (starts[1:] == starts[:-1]).any():
             raise FileFormatError("array 'starts': expected at least one region an item")
-        index._rows = _Rows(np.ascontiguousarray(vectors), np.ascontiguousarray(starts))
-        index._scan.append(index._rows.vectors)
+        n = len(starts) - 1
+        ids, next_id, alive = np.arange(n), n, None
+        if "alive" in arrays:
+            alive = np.ascontiguousarray(take(arrays, "alive", np.uint8, (n,)))
+            if (alive > 1).any():
+                raise FileFormatError("array 'alive': expected 0 or 1")
+        if {"ids", "next_id", "alive"} & set(arrays):
+            ids, next_id = take(arrays, "ids", np.int64, (n,)), next_id_from(arrays)
+            check_ids(ids if alive is None else ids[alive != 0], next_id)
+        given = np.ascontiguousarray(vectors), np.ascontiguousarray(starts)
+        items = index._items(np.ascontiguousarray(ids), *given, alive)
+        index._hold((items,), next_id)
         return index
+
+    # --- inside ----------------------------------------------------------------------------------------
+
+    @property
+    def _all(self) -> Items:
+        return self._require_fitted().parts[0]
+
+    def _hold(self, parts: tuple[Items, ...], next_id: int) -> None:
+        self._held = Keys(parts, next_id)
+
+    def _items(self, ids: Ids, vectors: Vectors, starts: Ids, alive: Marks | None = None) -> Items:
+        scan = _core.scan.RegionScan(self.dim)
+        scan.append(vectors)
+        return Items(ids, vectors, starts, scan, alive=alive)
+
+    def _grown(self, block: Items, items: list[Vectors], ids: Ids) -> Items:
+        added, alive = np.concatenate(items), block.alive
+        # Behind the present rows, in place of what an interrupted addition left there.
+        block.scan.append(added, at=len(block.vectors))
+        ends = block.starts[-1] + np.cumsum([len(item) for item in items])
+        if alive is not None:
+            alive = np.concatenate([alive, np.ones(len(ids), np.uint8)])
+        return Items(
+            self._id_store.extended(block.ids, ids),
+            self._vector_store.extended(block.vectors, added),
+            np.concatenate([block.starts, ends]),
+            block.scan,
+            alive=alive,
+        )
 
 
 def _proposed(
-    rows: _Rows, query: Vectors, index: Any, match: str, shortlist: int, depth: int
+    items: Items,
+    query: Vectors,
+    index: Index,
+    match: str,
+    may: Marks | None,
+    shortlist: int,
+    depth: int,
 ) -> Ids:
-    """Items that an index of the regions proposes, ascending."""
+    """Rows of items that an index of the regions proposes, ascending; of those that may answer."""
     if getattr(index, "metric", None) not in ("ip", "cosine"):
         raise ValueError(
             'index: expected one of the metric "ip" or "cosine": similarities are added up'
         )
-    n = len(rows.starts) - 1
-    most = min(as_count(depth, "depth"), len(rows.vectors))
+    n = len(items)
+    most = min(as_count(depth, "depth"), len(items.vectors))
     if not most:
         return np.empty(0, np.int64)
     similarities, regions = index.search(query, most)
-    if regions.max(initial=-1) >= len(rows.vectors):
+    if regions.max(initial=-1) >= len(items.vectors):
         raise ValueError(
-            f"index: expected the regions' rows as ids, below {len(rows.vectors)}, got {regions.max()}"
+            f"index: expected the regions' rows as ids, below {len(items.vectors)}, got {regions.max()}"
         )
     votes = np.full(n, 0.0 if match == "mean" else -np.inf)
     for values, found in zip(similarities, regions):
         values, found = values[found >= 0], found[found >= 0]
         if not len(found):
             continue
-        items = np.searchsorted(rows.starts, found, side="right") - 1
+        owners = np.searchsorted(items.starts, found, side="right") - 1
         if match == "best":
-            np.maximum.at(votes, items, values)
+            np.maximum.at(votes, owners, values)
             continue
         # What was not found is at most as similar as the last that was.
         best = np.full(n, values[-1], np.float64)
-        np.maximum.at(best, items, values)
+        np.maximum.at(best, owners, values)
         votes += best - values[-1]
     proposed = np.flatnonzero(votes > (0 if match == "mean" else -np.inf))
+    proposed = proposed if may is None else proposed[may[proposed] != 0]
     order = np.argsort(-votes[proposed], kind="stable")[:shortlist]
     return np.sort(proposed[order])

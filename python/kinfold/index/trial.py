@@ -12,6 +12,7 @@ import numpy as np
 from kinfold.base.arrays import Vectors, as_count, as_vectors
 from kinfold.base.errors import RecallError
 from kinfold.base.random import generator
+from kinfold.index.base import Index
 from kinfold.index.factory import index_factory
 from kinfold.index.tune import Setting, tune
 
@@ -87,9 +88,9 @@ def attempt(
     """
     vectors = as_vectors(base, "base")
     index = index_factory(spec, vectors.shape[1], metric=metric, seed=seed, verbose=verbose)
-    sample = _sample(vectors, getattr(index, "coarse", None), seed)
+    sample = _sample(vectors, index.n_centroids, seed)
     start = clock()
-    index.train(sample)
+    index.fit(sample)
     index.add(vectors)
     built = clock() - start
     try:
@@ -102,7 +103,7 @@ def attempt(
     return Trial(spec, len(index), memory_of(index), built, setting, reached)
 
 
-def memory_of(index: Any) -> int:
+def memory_of(index: Index) -> int:
     """Bytes of the arrays of an index, and of the copy that an exact one scans first."""
     kept = sum(array.nbytes for array in index.arrays().values())
     return int(kept + index.stats().get("filter_bytes", 0))
@@ -124,9 +125,8 @@ def _subquantizers(dim: int, width: int, *, even: bool = False) -> int:
     return min(found, key=lambda m: abs(np.log(dim / m / width)), default=0)
 
 
-def _sample(vectors: Vectors, coarse: Any, seed: int) -> Vectors:
-    """Rows to train with, drawn without replacement: enough for each centroid, of either half if there are two."""
-    centroids = getattr(coarse, "k", getattr(coarse, "n_cells", 1))
+def _sample(vectors: Vectors, centroids: int, seed: int) -> Vectors:
+    """Rows to train with, drawn without replacement: enough for each centroid."""
     size = max(_SAMPLE, _SAMPLE_OF_CELL * centroids)
     if len(vectors) <= size:
         return vectors

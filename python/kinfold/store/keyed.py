@@ -52,9 +52,14 @@ class Keyed:
         return self.ids if self.alive is None else self.ids[self.alive.view(np.bool_)]
 
     @lazy
+    def ascending(self) -> bool:
+        """Whether the ids of all rows ascend."""
+        return bool((self.ids[1:] > self.ids[:-1]).all())
+
+    @lazy
     def _by_id(self) -> tuple[Ids, NDArray[np.intp] | None]:
         """All ids ascending, and their rows; None where the rows ascend."""
-        if (self.ids[1:] > self.ids[:-1]).all():
+        if self.ascending:
             return self.ids, None
         order = np.argsort(self.ids, kind="stable")
         return self.ids[order], order

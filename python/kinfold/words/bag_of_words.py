@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
-from typing import Any, ClassVar, NamedTuple
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from kinfold import _core
 from kinfold.base.arrays import (
@@ -15,18 +15,14 @@ from kinfold.base.arrays import (
     Vectors,
     as_choice,
     as_count,
-    as_ids,
     as_number,
     as_vectors,
-    read_only,
 )
-from kinfold.base.errors import FileFormatError, NotTrainedError
-from kinfold.base.locks import Lock
+from kinfold.base.errors import FileFormatError
 from kinfold.base.ranking import Neighbours
 from kinfold.base.state import (
     JSON,
     Arrays,
-    Restorable,
     add_prefix,
     check_only,
     steady,
@@ -34,19 +30,23 @@ from kinfold.base.state import (
     take,
     take_param,
 )
-from kinfold.index.base import filter_rows
+from kinfold.store.keyed import Keys, Marks, check_ids, next_id_from
+from kinfold.store.segments import compacted, settled
 from kinfold.words.hamming_embedding import HammingEmbedding
+from kinfold.words.photos import PhotoTable
 from kinfold.words.postings import (
     MOST_PHOTOS,
-    Segment,
-    compacted,
+    Lists,
+    PostingSegment,
     from_arrays,
-    merged,
+    reordered,
     sealed,
-    settled,
     to_arrays,
 )
 from kinfold.words.words import VisualWords, as_sigma
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
 
 SCORINGS = ("cosine", "l1", "intersection")
 TERMS = ("count", "root", "one")
@@ -71,24 +71,23 @@ class Bag(NamedTuple):
     signatures: NDArray[np.uint64] | None
 
 
-class _State(NamedTuple):
-    """One consistent state, replaced as a whole."""
+@dataclass(frozen=True)
+class Weighted(Keys[PostingSegment]):
+    """Segments of photos, and weights that were pinned, with how often they were."""
 
-    segments: tuple[Segment, ...]
-    next_id: int
-    frozen: Vectors | None = None  # weights that were pinned
-    version: int = 0  # how often they were
+    frozen: Vectors | None = None
+    version: int = 0
 
 
-class _Weighed(NamedTuple):
+class _Ready(NamedTuple):
     """What the words weigh, and the inverse norms of the photos of each segment."""
 
-    state: _State
+    held: Weighted
     idf: Vectors
     inverse: tuple[Vectors, ...]
 
 
-class BagOfWords(Restorable):
+class BagOfWords(PhotoTable[Weighted]):
     """Photos as histograms of visual words, compared by an inverted file of compressed posting lists.
 
     A word weighs idf * term(how often it occurs), and photos are as alike as these vectors are:
@@ -137,6 +136,7 @@ class BagOfWords(Restorable):
         sigma: float | None = None,
         embedding: HammingEmbedding | None = None,
     ) -> None:
+        super().__init__()
         self.words = VisualWords(words) if isinstance(words, int) else words
         self.scoring = as_choice(scoring, "scoring", SCORINGS)
         self.term = as_choice(term, "term", TERMS)
@@ -147,53 +147,31 @@ class BagOfWords(Restorable):
         self.embedding = embedding
         if embedding is not None and (scoring != "cosine" or sigma is not None):
             raise ValueError("embedding: expected scoring 'cosine' and no sigma with it")
-        self._lock = Lock()
-        self._trained = False
-        self._training: object = None  # another after each
-        self._state = _State((), 0)
-        self._weighed: _Weighed | None = None
+        self._weighed: _Ready | None = None
 
     def __repr__(self) -> str:
         return f"BagOfWords({self.words!r}, scoring={self.scoring!r}, photos={len(self)})"
 
-    def __len__(self) -> int:
-        return sum(segment.living for segment in self._state.segments)
-
-    @property
-    def ids(self) -> Ids:
-        """The ids of the stored photos; read-only."""
-        return read_only(_ids(self._state))
-
-    @property
-    def dim(self) -> int:
-        """Dimension of the descriptors."""
-        if not self._trained:
-            raise NotTrainedError("BagOfWords: call fit first")
-        return int(self.words.centroids.shape[1])
-
     # --- descriptors to words --------------------------------------------------------------------------
 
-    def fit(self, descriptors: Any) -> BagOfWords:
+    def fit(self, descriptors: ArrayLike) -> Self:
         """Learn words and medians from local descriptors (n, d); what is learnt already stays.
 
         Warns where the descriptors fall on few words only: they may be of another extractor.
         """
         x = as_vectors(descriptors, "descriptors")
-        try:
-            self.words.centroids  # noqa: B018
-        except NotTrainedError:
-            self.words.fit(x)
+        self._fit_words(x)
         learning = self.embedding is not None and not self.embedding.is_trained
         sample = x if learning else x[:: -(-len(x) // _SAMPLE)]
         assigned, _ = self.words.assign(sample)
         self.words.check_spread(assigned)
         if self.embedding is not None and learning:
             self.embedding.fit(sample, assigned[:, 0], self.words)
-        self._trained, self._training = True, object()
-        self._state = _State((), 0)
+        self._training = object()
+        self._held = Weighted()
         return self
 
-    def bag(self, descriptors: Any, multiple: int = 1) -> Bag:
+    def bag(self, descriptors: ArrayLike, multiple: int = 1) -> Bag:
         """A photo's words, from local descriptors (n, d)."""
         x = as_vectors(descriptors, "descriptors", dim=self.dim, empty=True)
         multiple = min(multiple, self.words.k)
@@ -211,43 +189,19 @@ class BagOfWords(Restorable):
             signatures = self.embedding.signatures(x, assigned).ravel()[order]
         return Bag(words.astype(np.uint32), counts, signatures)
 
-    # --- growth ----------------------------------------------------------------------------------------
+    # --- photos ----------------------------------------------------------------------------------------
 
-    def add(self, photos: Sequence[Any], ids: Any = None) -> Ids:
-        """Add photos, each its local descriptors (n_i, d); returns their ids, which number on where none are given.
+    def _hold(self, parts: tuple[PostingSegment, ...], next_id: int) -> None:
+        held = self._require_fitted()
+        self._held = replace(held, parts=settled(parts, Lists()), next_id=next_id)
 
-        Raises ValueError for ids that are there already or occur twice.
-        """
-        training, dim = self._training, self.dim
-        arrays = [as_vectors(p, "photos", dim=dim, empty=True) for p in photos]
-        given = None if ids is None else as_ids(ids, "ids", n=len(arrays))
-        if given is not None and len(np.unique(given)) != len(given):
-            raise ValueError("ids: expected each id once, got one twice")
-        if not arrays:
-            return np.empty(0, np.int64)
-        pieces = list(_pieces([len(a) for a in arrays]))
-        made = [self._sealed(arrays[begin:end]) for begin, end in pieces]
-        with self._lock:
-            if self._training is not training:
-                raise ValueError("photos: others were learnt from meanwhile; add these again")
-            state = self._state
-            if given is None:
-                new = state.next_id + np.arange(len(arrays), dtype=np.int64)
-            else:
-                new = given
-                present = new[np.isin(new, _ids(state))]
-                if len(present):
-                    raise ValueError(f"ids: {present[0]} is there already")
-            segments = state.segments
-            for segment, (begin, end) in zip(made, pieces):
-                numbered = replace(segment, ids=new[begin:end].copy())
-                segments = settled([*segments, numbered])
-            next_id = max(state.next_id, int(new.max()) + 1)
-            self._state = state._replace(segments=segments, next_id=next_id)
-            return new
+    def _sealed(self, photos: Sequence[Any]) -> list[PostingSegment]:
+        arrays = [as_vectors(p, "photos", dim=self.dim, empty=True) for p in photos]
+        runs = _runs([len(a) for a in arrays]) if arrays else []
+        return [self._segment(arrays[begin:end], begin) for begin, end in runs]
 
-    def _sealed(self, photos: Sequence[Vectors]) -> Segment:
-        """A segment of photos that are numbered from 0."""
+    def _segment(self, photos: Sequence[Vectors], first: int) -> PostingSegment:
+        """A segment of photos that are numbered from the first on."""
         x = np.concatenate(photos)
         assigned, _ = self.words.assign(x)
         held = np.repeat(np.arange(len(photos), dtype=np.uint64), [len(p) for p in photos])
@@ -258,94 +212,58 @@ class BagOfWords(Restorable):
             signatures = self.embedding.signatures(x, assigned)[:, 0]
             found, counts = keys, counts[inverse]
         words, rows = found // np.uint64(MOST_PHOTOS), found % np.uint64(MOST_PHOTOS)
-        return sealed(np.arange(len(photos)), words, rows, counts, signatures)
+        return sealed(first + np.arange(len(photos)), words, rows, counts, signatures)
 
-    def remove(self, ids: Any) -> int:
-        """Remove photos by id and return how many were there; unknown ids are ignored."""
-        wanted = as_ids(ids, "ids")
-        with self._lock:
-            state = self._state
-            segments, removed = [], 0
-            for segment in state.segments:
-                rows = segment.living_rows()
-                rows = rows[np.isin(segment.ids[rows], wanted)]
-                removed += len(rows)
-                segments.append(segment.without(rows) if len(rows) else segment)
-            if removed:
-                self._state = state._replace(segments=settled(segments))
-            return removed
+    def _with(
+        self, held: Weighted, made: list[PostingSegment], ids: Ids
+    ) -> tuple[PostingSegment, ...]:
+        return (*held.parts, *(replace(segment, ids=ids[segment.ids]) for segment in made))
 
-    def compact(self) -> BagOfWords:
+    def _in_order(self, held: Weighted, places: Ids) -> tuple[PostingSegment, ...]:
+        return reordered(held.parts, places)
+
+    def compact(self) -> Self:
         """Bring segments together and drop what was removed; additions do so by and by."""
         with self._lock:
-            self._state = self._state._replace(segments=compacted(self._state.segments))
+            held = self._require_fitted()
+            self._hold(compacted(held.parts, Lists()), held.next_id)
         return self
 
-    def ordered(self, ids: Any) -> BagOfWords:
-        """The same photos in the order of ``ids``, which holds each once."""
-        wanted = as_ids(ids, "ids")
-        with self._lock:
-            state = self._state
-            segments, known = state.segments, _ids(state)
-            by_id = np.argsort(known, kind="stable")
-            if not np.array_equal(np.sort(wanted), known[by_id]):
-                raise ValueError("ids: expected the ids of all photos, each once")
-            place = by_id[np.searchsorted(known, wanted, sorter=by_id)]
-            if np.array_equal(known, wanted):
-                return self
-            sizes = np.cumsum([0] + [segment.living for segment in segments])
-            remade = []
-            for begin in range(0, len(wanted), MOST_PHOTOS):
-                part = place[begin : begin + MOST_PHOTOS]
-                pieces, order, at = [], np.empty(len(part), np.intp), 0
-                for segment, first in zip(segments, sizes):
-                    mine = np.flatnonzero((part >= first) & (part < first + segment.living))
-                    rows = segment.living_rows()
-                    kept = np.sort(part[mine] - first)
-                    barred = np.setdiff1d(rows, rows[kept])
-                    pieces.append(segment.without(barred))
-                    order[mine] = at + np.searchsorted(kept, part[mine] - first)
-                    at += len(kept)
-                remade.append(merged(pieces, order))
-            self._state = state._replace(segments=tuple(remade))
-        return self
-
-    def freeze(self) -> BagOfWords:
+    def freeze(self) -> Self:
         """Pin the words' weights to those of the photos that are stored now; again, to those of then."""
         with self._lock:
-            state = self._state
-            self._state = state._replace(frozen=self._idf(state), version=state.version + 1)
+            held = self._require_fitted()
+            self._held = replace(held, frozen=self._idf(held), version=held.version + 1)
         return self
 
     # --- what words weigh ------------------------------------------------------------------------------
 
-    def _ready(self) -> _Weighed:
-        """The present state with its weights, made by the first search after photos came or went."""
-        state, before = self._state, self._weighed
-        if before is not None and before.state is state:
+    def _ready(self) -> _Ready:
+        """The present photos with their weights, made by the first search after photos came or went."""
+        held, before = self._require_fitted(), self._weighed
+        if before is not None and before.held is held:
             return before
-        idf = state.frozen if state.frozen is not None else self._idf(state)
+        idf = held.frozen if held.frozen is not None else self._idf(held)
         known: dict[int, Vectors] = {}
         if before is not None and before.idf is idf:
-            known = {id(s): v for s, v in zip(before.state.segments, before.inverse)}
+            known = {id(s): v for s, v in zip(before.held.parts, before.inverse)}
         inverse = tuple(
-            known[id(s)] if id(s) in known else self._inverse(s, idf) for s in state.segments
+            known[id(s)] if id(s) in known else self._inverse(s, idf) for s in held.parts
         )
-        self._weighed = ready = _Weighed(state, idf, inverse)
+        self._weighed = ready = _Ready(held, idf, inverse)
         return ready
 
-    def _idf(self, state: _State) -> Vectors:
-        photos = sum(segment.living for segment in state.segments)
-        held = np.zeros(self.words.k, np.int64)
-        for segment in state.segments:
-            held += segment.engine.holders(segment.alive, self.words.k)
+    def _idf(self, held: Weighted) -> Vectors:
+        photos, holders = len(held), np.zeros(self.words.k, np.int64)
+        for segment in held.parts:
+            holders += segment.engine.holders(segment.alive, self.words.k)
         weights = np.ones(self.words.k)
         if self.idf:
-            weights = np.log(max(photos, 1) / np.maximum(held, 1))
-        weights[held > self.stop * photos] = 0
+            weights = np.log(max(photos, 1) / np.maximum(holders, 1))
+        weights[holders > self.stop * photos] = 0
         return weights.astype(np.float32)
 
-    def _inverse(self, segment: Segment, idf: Vectors) -> Vectors:
+    def _inverse(self, segment: PostingSegment, idf: Vectors) -> Vectors:
         if self.scoring == "intersection":
             return np.ones(len(segment), np.float32)
         sums = segment.engine.own_sums(
@@ -396,95 +314,49 @@ class BagOfWords(Restorable):
         alone = sealed(np.zeros(1, np.int64), words, np.zeros_like(words), repeated, bag.signatures)
         return float(self._inverse(alone, idf)[0])
 
-    def _parts(self, weighed: _Weighed, filter: Any = None) -> list[tuple[Any, ...]]:
-        masks: list[NDArray[np.uint8] | None] = [s.alive for s in weighed.state.segments]
-        if filter is not None:
-            admitted = filter_rows(filter, _ids(weighed.state))
-            at = 0
-            for i, segment in enumerate(weighed.state.segments):
-                rows = segment.living_rows()
-                mask = np.zeros(len(segment), np.uint8)
-                mask[rows] = admitted[at : at + len(rows)]
-                masks[i] = mask
-                at += len(rows)
-        return [
-            (segment.engine, segment.ids, inverse, mask)
-            for segment, inverse, mask in zip(weighed.state.segments, weighed.inverse, masks)
-        ]
+    def _asked(self, ready: _Ready, photos: Sequence[Any], threads: int) -> list[tuple[Any, ...]]:
+        return [self._query(self.bag(photo, self.multiple), ready.idf) for photo in photos]
 
-    @steady
-    def scores(self, queries: Sequence[Any], *, threads: int = 0) -> Vectors:
-        """Similarities of queries, each its local descriptors (n_i, d), to all photos: float32 (queries, photos)."""
-        weighed = self._ready()
-        asked = [self._query(self.bag(q, self.multiple), weighed.idf) for q in queries]
+    def _parts(
+        self,
+        ready: _Ready,
+        ids: list[Ids] | None = None,
+        admitted: list[Marks | None] | None = None,
+    ) -> list[tuple[Any, ...]]:
+        """The segments as the engine takes them, photos called by their ids where nothing else is said."""
+        parts = ready.held.parts
+        called = ids or [segment.ids for segment in parts]
+        engines = (segment.engine for segment in parts)
+        return list(zip(engines, called, ready.inverse, admitted or ready.held.admitted(None)))
+
+    def _scores(self, ready: _Ready, asked: list[tuple[Any, ...]], threads: int) -> Vectors:
+        parts = ready.held.parts
         found: Vectors = _core.words.all_scores(
-            self._parts(weighed), asked, self.term, _MATCHES[self.scoring], *self._likeness(),
-            threads=as_count(threads, "threads", least=0, most=1024),
+            self._parts(ready), asked, self.term, _MATCHES[self.scoring], *self._likeness(),
+            threads=threads,
         )  # fmt: skip
-        living = [np.ones(len(s), bool) if s.alive is None else s.alive != 0
-                  for s in weighed.state.segments]  # fmt: skip
-        return found if all(m.all() for m in living) else found[:, np.concatenate(living)]
-
-    @steady
-    def search(
-        self, queries: Any, k: int = 10, *, filter: Any = None, threads: int = 0
-    ) -> Neighbours:
-        """The k most similar photos of each query, ties by ascending id.
-
-        queries : local descriptors (n, d) of one photo, which is answered by (k,); or a list of such arrays
-        filter : ids that may answer, or a boolean mask over ``ids``
-        Returns similarities float32 (n, k) and ids int64 (n, k); where there are fewer than k: -inf and -1.
-        """
-        one = isinstance(queries, np.ndarray) and queries.ndim == 2
-        weighed = self._ready()
-        bags = [self.bag(q, self.multiple) for q in ([queries] if one else queries)]
-        asked = [self._query(bag, weighed.idf) for bag in bags]
-        found = self._best(self._parts(weighed, filter), asked, k, threads)
-        return Neighbours(found.distances[0], found.ids[0]) if one else found
+        if all(segment.alive is None for segment in parts):
+            return found
+        living = [np.ones(len(s), bool) if s.alive is None else s.alive != 0 for s in parts]
+        return found[:, np.concatenate(living)]
 
     def _best(
-        self, parts: list[tuple[Any, ...]], asked: list[tuple[Any, ...]], k: int, threads: int
+        self,
+        ready: _Ready,
+        asked: list[tuple[Any, ...]],
+        ids: list[Ids],
+        admitted: list[Marks | None],
+        k: int,
+        threads: int,
     ) -> Neighbours:
-        distances, ids = _core.words.best_scores(
-            parts, asked, self.term, _MATCHES[self.scoring], *self._likeness(),
-            k=as_count(k, "k", most=1 << 24),
-            threads=as_count(threads, "threads", least=0, most=1024),
+        distances, found = _core.words.best_scores(
+            self._parts(ready, ids, admitted), asked, self.term, _MATCHES[self.scoring], *self._likeness(),
+            k=k, threads=threads,
         )  # fmt: skip
-        return Neighbours(np.negative(distances), ids)
+        return Neighbours(np.negative(distances), found)
 
-    @steady
-    def neighbours(self, k: int = 10, *, threads: int = 0) -> Neighbours:
-        """The k most similar other photos of each stored one, by what is stored of both.
-
-        Returns similarities float32 (photos, k) and positions in ``ids`` int64 (photos, k); where there are fewer: -inf
-        and -1.
-        """
-        k = as_count(k, "k", most=1 << 24)
-        weighed = self._ready()
-        parts, at = [], 0
-        for part, segment in zip(self._parts(weighed), weighed.state.segments):
-            place = np.zeros(len(segment), np.int64)
-            place[segment.living_rows()] = at + np.arange(segment.living)
-            at += segment.living
-            parts.append((part[0], place, *part[2:]))
-        similarities = np.full((at, k), -np.inf, np.float32)
-        found = np.full((at, k), -1, np.int64)
-        row = 0
-        for asked in self._stored(weighed):
-            near = self._best(parts, asked, min(k + 1, at), threads)
-            # A photo that is itself not among the first has others as alike before it.
-            others = near.ids != np.arange(row, row + len(asked))[:, None]
-            others[others.all(axis=1), -1] = False
-            have = near.ids.shape[1] - 1
-            own = slice(row, row + len(asked))
-            found[own, :have] = near.ids[others].reshape(len(asked), have)
-            similarities[own, :have] = near.distances[others].reshape(len(asked), have)
-            row += len(asked)
-        return Neighbours(similarities, found)
-
-    def _stored(self, weighed: _Weighed) -> Iterator[list[tuple[Any, ...]]]:
-        """The stored photos as queries, some at a time."""
-        for segment in weighed.state.segments:
+    def _stored(self, ready: _Ready) -> Iterator[tuple[int, list[tuple[Any, ...]]]]:
+        for segment in ready.held.parts:
             words, photos, counts, signatures = segment.engine.unpack()
             order = np.argsort(photos, kind="stable")
             bounds = np.searchsorted(photos[order], np.arange(len(segment) + 1))
@@ -496,18 +368,18 @@ class BagOfWords(Restorable):
                     held, first = np.unique(words[own], return_index=True)
                     signed = None if signatures is None else signatures[own]
                     bag = Bag(held, counts[own][first].astype(np.float64), signed)
-                    asked.append(self._query(bag, weighed.idf))
-                yield asked
+                    asked.append(self._query(bag, ready.idf))
+                yield len(asked), asked
 
     def stats(self) -> dict[str, JSON]:
         """Photos, postings and their bytes, segments, and how often the weights were pinned."""
-        state = self._state
-        segments, photos = state.segments, sum(s.living for s in state.segments)
+        held = self._require_fitted()
+        segments, photos = held.parts, len(held)
         size, postings = sum(s.nbytes for s in segments), sum(s.postings for s in segments)
         return {
             "photos": photos, "postings": postings, "segments": len(segments),
             "bytes_per_posting": size / max(1, postings), "bytes_per_photo": size / max(1, photos),
-            "idf_version": state.version,
+            "idf_version": held.version,
         }  # fmt: skip
 
     # --- state -----------------------------------------------------------------------------------------
@@ -523,14 +395,13 @@ class BagOfWords(Restorable):
     @steady
     def arrays(self) -> Arrays:
         """What was learnt, and the segments without what was removed."""
-        self.dim  # noqa: B018
-        state = self._state
-        segments = compacted(state.segments)
+        held = self._require_fitted()
+        segments = compacted(held.parts, Lists())
         arrays = add_prefix("words", self.words.arrays())
-        arrays["next_id"] = np.array([state.next_id], np.uint64)
-        arrays["version"] = np.array([state.version], np.uint64)
-        if state.frozen is not None:
-            arrays["idf"] = state.frozen
+        arrays["next_id"] = np.array([held.next_id], np.uint64)
+        arrays["version"] = np.array([held.version], np.uint64)
+        if held.frozen is not None:
+            arrays["idf"] = held.frozen
         if self.embedding is not None:
             arrays |= add_prefix("embedding", self.embedding.arrays())
         for i, segment in enumerate(segments):
@@ -564,7 +435,7 @@ class BagOfWords(Restorable):
         parts = ("words.", "segments.", *(["embedding."] if embedding is not None else []))
         rest = {name: 0 for name in arrays if not name.startswith(parts)}
         check_only(rest, {"next_id", "version", "idf"}, "arrays")
-        next_id = int(take(arrays, "next_id", np.uint64, (1,))[0])
+        next_id = next_id_from(arrays)
         version = int(take(arrays, "version", np.uint64, (1,))[0])
         frozen = None
         if "idf" in arrays:
@@ -578,22 +449,14 @@ class BagOfWords(Restorable):
             from_arrays(strip_prefix(str(i), held), words.k, embedding is not None)
             for i in range(count)
         )
-        bags._trained = True
-        bags._state = _State(segments, next_id, frozen, version)
-        ids = bags.ids
-        if len(ids) and (ids.min() < 0 or ids.max() >= next_id or len(np.unique(ids)) < len(ids)):
-            raise FileFormatError("array 'ids': expected distinct ids from 0 below next_id")
-        if max(next_id, version) > 1 << 63:
-            raise FileFormatError(f"arrays 'next_id', 'version': got {next_id}, {version}")
+        if version > 1 << 63:
+            raise FileFormatError(f"array 'version': got {version}")
+        bags._held = Weighted(segments, next_id, frozen, version)
+        check_ids(bags.ids, next_id)
         return bags
 
 
-def _ids(state: _State) -> Ids:
-    parts = [segment.living_ids() for segment in state.segments]
-    return np.concatenate(parts) if parts else np.empty(0, np.int64)
-
-
-def _pieces(sizes: Sequence[int]) -> Iterator[tuple[int, int]]:
+def _runs(sizes: Sequence[int]) -> Iterator[tuple[int, int]]:
     """Runs of photos that are assigned at once."""
     begin, held = 0, 0
     for at, size in enumerate(sizes):

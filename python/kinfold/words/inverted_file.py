@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -10,14 +11,18 @@ from numpy.typing import NDArray
 
 from kinfold import _core
 from kinfold.base.arrays import Ids, Vectors
+from kinfold.base.errors import FileFormatError
+from kinfold.base.lazy import lazy
 from kinfold.base.ranking import Neighbours
+from kinfold.base.state import Arrays, check_range, check_starts, take
+from kinfold.store.keyed import Keyed, Marks
 
 # Photos that came last are kept photo by photo until they hold this many parts, or the share of all: merging then costs
 # a constant time a photo, and walking them takes little of a search.
 _FEW = 1 << 16
 _SHARE = 1 / 32
-# Removed photos stay in the lists, passed over, until they are more than this share.
-_DEAD = 1 / 4
+# Arrays that were saved: photos word by word, and in the first layout words photo by photo.
+LAYOUTS = (("ids", "starts", "photo", "parts"), ("ids", "starts", "held", "parts"))
 _DROPPED = np.uint32(0xFFFFFFFF)
 
 
@@ -90,133 +95,155 @@ class Rule(NamedTuple):
         }  # fmt: skip
 
 
-class InvertedFile:
-    """Which photos hold a word, and what; never changed once made.
+@dataclass(frozen=True)
+class ByWord:
+    """What photos hold, word by word.
 
-    photos : how many are in the lists
     starts : int64 (words + 1,); photo : uint32 (n,), ascending in each word; parts : (n, .) as in Held
-    recent : photos behind them, not yet in the lists
-    alive : uint8, 0 for photos of either that were removed since, or None
     """
 
-    def __init__(
-        self,
-        photos: int,
-        starts: Ids,
-        photo: NDArray[np.uint32],
-        parts: NDArray[Any],
-        recent: Held,
-        alive: NDArray[np.uint8] | None = None,
-        *,
-        engine: Any = None,
-    ) -> None:
-        self.starts, self.photo, self.recent, self.alive = starts, photo, recent, alive
-        self.parts = np.ascontiguousarray(parts)
-        self._listed = photos
-        self._engine = engine or _core.words.ByWord(photos, starts, photo, self.parts)
-        self._recent = recent.engine(self.words)
+    photos: int
+    starts: Ids
+    photo: NDArray[np.uint32]
+    parts: NDArray[Any]
+
+    @lazy
+    def engine(self) -> Any:
+        """For the compiled functions."""
+        return _core.words.ByWord(self.photos, self.starts, self.photo, self.parts)
+
+
+@dataclass(frozen=True)
+class InvertedFile(Keyed):
+    """Which photos hold a word, and what.
+
+    lists : of the photos that came first
+    recent : photos behind them, not yet in the lists
+    """
+
+    lists: ByWord
+    recent: Held
 
     @classmethod
-    def of(cls, words: int, held: Held) -> InvertedFile:
+    def of(cls, words: int, held: Held, ids: Ids) -> InvertedFile:
         """The lists of some photos, all merged."""
-        nothing = np.zeros(words + 1, np.int64)
-        return cls(0, nothing, np.empty(0, np.uint32), held.parts[:0], held).merged()
+        none = ByWord(0, np.zeros(words + 1, np.int64), np.empty(0, np.uint32), held.parts[:0])
+        return cls(ids, none, held).merged()
+
+    def arrays(self) -> Arrays:
+        """The living photos, word by word."""
+        file = self.merged()
+        lists = file.lists
+        return {"ids": file.ids, "starts": lists.starts, "photo": lists.photo, "parts": lists.parts}
+
+    @classmethod
+    def from_arrays(
+        cls, arrays: Mapping[str, NDArray[Any]], words: int, width: int, bits: int
+    ) -> InvertedFile:
+        """From saved arrays of either layout; what serves as an address is checked.
+
+        width : numbers of a part; bits : how many of its bits are signs, 0 for a vector
+        """
+        first = "held" in arrays
+        ids = take(arrays, "ids", np.int64, (None,))
+        groups, items = (len(ids), words) if first else (words, len(ids))
+        name = "held" if first else "photo"
+        starts = take(arrays, "starts", np.int64, (groups + 1,))
+        found = take(arrays, name, np.uint32, (None,))
+        check_starts(starts, len(found), "starts")
+        check_range(found, items, name)
+        falls = np.flatnonzero(found[1:] <= found[:-1]) + 1
+        if not np.isin(falls, starts).all():
+            raise FileFormatError(f"array '{name}': expected to ascend from start to start")
+        parts = take(arrays, "parts", np.uint64 if bits else np.float32, (len(found), width))
+        if bits % 64 and len(parts) and (parts[:, -1] >> np.uint64(bits % 64)).any():
+            raise FileFormatError("array 'parts': expected zeros beyond the last bit")
+        parts = np.ascontiguousarray(parts)
+        if first:
+            return cls.of(words, Held(starts, found, parts), ids)
+        return cls(ids, ByWord(len(ids), starts, found, parts), Held.empty(parts))
 
     @property
     def words(self) -> int:
         """Of the codebook."""
-        return len(self.starts) - 1
-
-    @property
-    def rows(self) -> int:
-        """Photos, those that were removed too."""
-        return self._listed + len(self.recent)
-
-    def __len__(self) -> int:
-        """Photos."""
-        return self.rows if self.alive is None else int(self.alive.sum())
+        return len(self.lists.starts) - 1
 
     @property
     def size(self) -> int:
         """Parts of all photos, those that were removed too."""
-        return len(self.photo) + len(self.recent.words)
+        return len(self.lists.photo) + len(self.recent.words)
 
     @property
     def nbytes(self) -> int:
-        """Of lists and recent photos."""
-        arrays = (self.starts, self.photo, self.parts, *self.recent)
+        """Of lists, recent photos and ids."""
+        arrays = (self.lists.starts, self.lists.photo, self.lists.parts, *self.recent, self.ids)
         return sum(array.nbytes for array in arrays)
 
-    def living(self, of_rows: NDArray[Any]) -> NDArray[Any]:
-        """Of an array whose last axis is all photos, the columns of those that were not removed."""
-        return of_rows if self.alive is None else of_rows[..., self.alive != 0]
+    @lazy
+    def _recent(self) -> Any:
+        return self.recent.engine(self.words)
 
-    def _with(self, recent: Held, alive: NDArray[np.uint8] | None) -> InvertedFile:
-        return InvertedFile(
-            self._listed, self.starts, self.photo, self.parts, recent, alive, engine=self._engine
-        )
-
-    def added(self, more: Held) -> InvertedFile:
+    def added(self, more: Held, ids: Ids) -> InvertedFile:
         """With more photos behind the others."""
         recent = Held.joined([self.recent, more])
         alive = self.alive
         if alive is not None:
             alive = np.concatenate([alive, np.ones(len(more), np.uint8)])
-        grown = self._with(recent, alive)
-        few = len(recent.words) <= max(_FEW, _SHARE * len(self.photo))
+        grown = replace(self, ids=np.concatenate([self.ids, ids]), recent=recent, alive=alive)
+        few = len(recent.words) <= max(_FEW, _SHARE * len(self.lists.photo))
         return grown if few else grown.merged()
 
     def merged(self) -> InvertedFile:
         """With all photos in the lists, and none that were removed."""
         if not len(self.recent) and self.alive is None:
             return self
-        number = np.arange(self.rows, dtype=np.uint32)
+        number = np.arange(len(self), dtype=np.uint32)
         if self.alive is not None:
             number = np.where(self.alive != 0, np.cumsum(self.alive, dtype=np.uint32) - 1, _DROPPED)
-        starts, photo, parts = self._engine.merged(self._recent, number.astype(np.uint32))
-        return InvertedFile(len(self), starts, photo, parts, Held.empty(parts))
-
-    def kept(self, keep: NDArray[np.bool_]) -> InvertedFile:
-        """Some of the photos; keep tells of each whether it stays."""
-        alive = np.ones(self.rows, np.uint8) if self.alive is None else self.alive.copy()
-        alive[alive != 0] = keep
-        fewer = self._with(self.recent, alive)
-        few = self.rows - len(fewer) <= _DEAD * self.rows
-        return fewer if few else fewer.merged()
+        starts, photo, parts = self.lists.engine.merged(self._recent, number.astype(np.uint32))
+        lists = ByWord(self.living, starts, photo, parts)
+        return InvertedFile(self.living_ids(), lists, Held.empty(parts))
 
     def ordered(self, places: Ids) -> InvertedFile:
-        """The same photos in another order: first that at places[0]."""
-        if np.array_equal(places, np.arange(len(self))):
-            return self
-        return InvertedFile.of(self.words, self.by_photo().photos(places))
+        """The living photos in another order: first that at places[0]."""
+        return InvertedFile.of(
+            self.words, self.by_photo().photos(places), self.living_ids()[places]
+        )
 
     def by_photo(self) -> Held:
-        """What each photo holds."""
-        return Held(*self.merged()._engine.by_photo())
+        """What each living photo holds."""
+        return Held(*self.merged().lists.engine.by_photo())
 
     def holders(self) -> Ids:
         """How many photos hold each word, int64 (words,)."""
-        held: Ids = self._engine.holders(self._recent, self.alive)
+        held: Ids = self.lists.engine.holders(self._recent, self.alive)
         return held
 
     def totals(self, weights: Vectors) -> NDArray[np.float64]:
         """The sum of the weights of each photo's words, of those that were removed too."""
-        totals: NDArray[np.float64] = self._engine.totals(self._recent, weights)
+        totals: NDArray[np.float64] = self.lists.engine.totals(self._recent, weights)
         return totals
 
     def scores(self, queries: Held, rule: Rule, factors: Vectors, threads: int) -> Vectors:
-        """Similarities of queries and photos, float32 (queries, photos); factors : one a query."""
-        found: Vectors = self._engine.scores(
+        """Similarities of queries and living photos, float32 (queries, photos); factors : one a query."""
+        found: Vectors = self.lists.engine.scores(
             self._recent, **rule.asked(queries, self.words, factors), threads=threads
         )
-        return self.living(found)
+        return found if self.alive is None else found[:, self.alive != 0]
 
     def best(
-        self, queries: Held, rule: Rule, factors: Vectors, ids: Ids, k: int, threads: int
+        self,
+        queries: Held,
+        rule: Rule,
+        factors: Vectors,
+        ids: Ids,
+        admitted: Marks | None,
+        k: int,
+        threads: int,
     ) -> Neighbours:
-        """The k largest similarities of each query with the photos' ids; ids : one a row."""
-        distances, found = self._engine.best(
+        """The k largest similarities of each query with the photos' ids; ids, admitted : one a row."""
+        distances, found = self.lists.engine.best(
             self._recent, **rule.asked(queries, self.words, factors),
-            ids=ids, alive=self.alive, k=k, threads=threads,
+            ids=ids, alive=admitted, k=k, threads=threads,
         )  # fmt: skip
         return Neighbours(np.negative(distances), found)

@@ -8,7 +8,7 @@ the photos came.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -19,6 +19,7 @@ from kinfold.base.arrays import Ids
 from kinfold.base.errors import FileFormatError
 from kinfold.base.lazy import lazy
 from kinfold.base.state import Arrays, check_only, check_starts, take
+from kinfold.store.keyed import Keyed
 
 # Photos of a segment at most, and postings: bytes are addressed by 32 bits.
 MOST_PHOTOS: int = _core.words.posting_rows
@@ -28,31 +29,20 @@ _PARTS = ("words", "starts", "offsets", "bytes")
 
 
 @dataclass(frozen=True)
-class Segment:
+class PostingSegment(Keyed):
     """Photos and the lists of their words.
 
     words : uint32, the words that have a list, ascending
     starts, offsets : uint32, where lists start among the postings, and among the bytes
     bytes : uint8, packed lists; see cpp/words/postings.h
     signatures : uint64, one a posting, or None
-    alive : uint8 (photos,), 0 where a photo was removed, or None
     """
 
-    ids: Ids
     words: NDArray[np.uint32]
     starts: NDArray[np.uint32]
     offsets: NDArray[np.uint32]
     bytes: NDArray[np.uint8]
     signatures: NDArray[np.uint64] | None = None
-    alive: NDArray[np.uint8] | None = None
-
-    def __len__(self) -> int:
-        return len(self.ids)
-
-    @property
-    def living(self) -> int:
-        """How many photos have not been removed."""
-        return len(self) if self.alive is None else int(self.alive.sum())
 
     @property
     def postings(self) -> int:
@@ -71,20 +61,6 @@ class Segment:
             len(self), self.words, self.starts, self.offsets, self.bytes, self.signatures
         )
 
-    def living_rows(self) -> NDArray[np.intp]:
-        """The photos that have not been removed."""
-        return np.arange(len(self)) if self.alive is None else np.flatnonzero(self.alive)
-
-    def living_ids(self) -> Ids:
-        """Their ids."""
-        return self.ids if self.alive is None else self.ids[self.living_rows()]
-
-    def without(self, rows: NDArray[Any]) -> Segment:
-        """The same with some photos removed."""
-        alive = np.ones(len(self), np.uint8) if self.alive is None else self.alive.copy()
-        alive[rows] = 0
-        return replace(self, alive=alive)
-
 
 def sealed(
     ids: Ids,
@@ -92,7 +68,7 @@ def sealed(
     photos: NDArray[Any],
     counts: NDArray[Any],
     signatures: NDArray[np.uint64] | None,
-) -> Segment:
+) -> PostingSegment:
     """A segment of postings in any order; photos are positions in ``ids``.
 
     With signatures there is a posting for each descriptor, with how many its photo has of the word.
@@ -105,10 +81,10 @@ def sealed(
         counts[order].astype(np.uint32),
         None if signatures is None else signatures[order],
     )
-    return Segment(ids, *packed)
+    return PostingSegment(ids, *packed)
 
 
-def merged(segments: Sequence[Segment], order: NDArray[Any] | None = None) -> Segment:
+def merged(segments: Sequence[PostingSegment], order: NDArray[Any] | None = None) -> PostingSegment:
     """The living photos of several segments as one.
 
     order : of the living photos, as positions among them; as they are where None
@@ -125,49 +101,47 @@ def merged(segments: Sequence[Segment], order: NDArray[Any] | None = None) -> Se
         rows[living] = place[at : at + len(living)]
         at += len(living)
         parts.append((segment.engine, rows))
-    return Segment(ids, *_core.words.merge_postings(parts))
+    return PostingSegment(ids, *_core.words.merge_postings(parts))
 
 
-def _fit(a: Segment, b: Segment) -> bool:
-    return a.living + b.living <= MOST_PHOTOS and a.postings + b.postings <= MOST_POSTINGS
+class Lists:
+    """Segments are brought together list by list, where bytes and photos fit in one."""
+
+    def merged(self, parts: Sequence[PostingSegment]) -> PostingSegment:
+        """One segment of the living photos of several."""
+        return merged(parts)
+
+    def fits(self, parts: Sequence[PostingSegment]) -> bool:
+        """Whether there are few enough photos, and postings."""
+        photos, postings = sum(p.living for p in parts), sum(p.postings for p in parts)
+        return photos <= MOST_PHOTOS and postings <= MOST_POSTINGS
 
 
-def settled(segments: Sequence[Segment]) -> tuple[Segment, ...]:
-    """Segments of falling size, each more than twice the next if both fit in one, none with over a quarter removed."""
-    kept: list[Segment] = []
-    for segment in segments:
-        living = segment.living
-        if living == 0:
-            continue
-        kept.append(merged([segment]) if 4 * living < 3 * len(segment) else segment)
-        while len(kept) > 1 and kept[-2].living < 2 * kept[-1].living and _fit(*kept[-2:]):
-            kept[-2:] = [merged(kept[-2:])]
-    return tuple(kept)
+def reordered(segments: Sequence[PostingSegment], place: Ids) -> tuple[PostingSegment, ...]:
+    """The living photos of segments in another order: first that at place[0]."""
+    sizes = np.cumsum([0] + [segment.living for segment in segments])
+    remade = []
+    for begin in range(0, len(place), MOST_PHOTOS):
+        part = place[begin : begin + MOST_PHOTOS]
+        pieces, order, at = [], np.empty(len(part), np.intp), 0
+        for segment, first in zip(segments, sizes):
+            mine = np.flatnonzero((part >= first) & (part < first + segment.living))
+            rows = segment.living_rows()
+            kept = np.sort(part[mine] - first)
+            pieces.append(segment.without(np.setdiff1d(rows, rows[kept])))
+            order[mine] = at + np.searchsorted(kept, part[mine] - first)
+            at += len(kept)
+        remade.append(merged(pieces, order))
+    return tuple(remade)
 
 
-def compacted(segments: Sequence[Segment]) -> tuple[Segment, ...]:
-    """Neighbours brought together where they fit, without what was removed."""
-    groups: list[list[Segment]] = []
-    for segment in segments:
-        if segment.living == 0:
-            continue
-        photos = sum(s.living for s in groups[-1]) if groups else MOST_PHOTOS
-        postings = sum(s.postings for s in groups[-1]) if groups else MOST_POSTINGS
-        fits = photos + segment.living <= MOST_PHOTOS
-        if fits and postings + segment.postings <= MOST_POSTINGS:
-            groups[-1].append(segment)
-        else:
-            groups.append([segment])
-    return tuple(g[0] if len(g) == 1 and g[0].alive is None else merged(g) for g in groups)
-
-
-def to_arrays(segment: Segment) -> Arrays:
+def to_arrays(segment: PostingSegment) -> Arrays:
     """A segment without removed photos, as arrays to save."""
     arrays: Arrays = {"ids": segment.ids, **{name: getattr(segment, name) for name in _PARTS}}
     return arrays if segment.signatures is None else {**arrays, "signatures": segment.signatures}
 
 
-def from_arrays(arrays: Mapping[str, NDArray[Any]], k: int, signatures: bool) -> Segment:
+def from_arrays(arrays: Mapping[str, NDArray[Any]], k: int, signatures: bool) -> PostingSegment:
     """A segment from saved arrays, all of whose lists are sound."""
     check_only(arrays, {"ids", *_PARTS, *(["signatures"] if signatures else [])}, "arrays")
     ids = take(arrays, "ids", np.int64, (None,))
@@ -184,6 +158,6 @@ def from_arrays(arrays: Mapping[str, NDArray[Any]], k: int, signatures: bool) ->
     signed = None
     if signatures:
         signed = take(arrays, "signatures", np.uint64, (int(starts[-1]) + 8,))
-    segment = Segment(ids, words, starts, offsets, packed, signed)
+    segment = PostingSegment(ids, words, starts, offsets, packed, signed)
     segment.engine.check()
     return segment

@@ -18,6 +18,8 @@ class Coarse(Protocol):
     # Whether a search stops by rows met rather than by cells: many small cells, most of them empty.
     counts_rows: ClassVar[bool]
     n_cells: int
+    # How many centroids are learnt, of either half where cells are pairs.
+    n_centroids: int
 
     @property
     def dim(self) -> int | None:

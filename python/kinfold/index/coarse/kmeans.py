@@ -37,7 +37,7 @@ class KMeansCells(Restorable):
         seed: int = 0,
         verbose: bool = True,
     ) -> None:
-        self.n_cells = as_count(k, "k", most=1 << 24)
+        self.n_cells = self.n_centroids = as_count(k, "k", most=1 << 24)
         self.iterations = as_count(iterations, "iterations", least=0)
         self.sample = as_count(sample, "sample")
         self.spherical = bool(spherical)

@@ -57,7 +57,7 @@ class MultiCells(Restorable):
         seed: int = 0,
         verbose: bool = True,
     ) -> None:
-        self.k = as_count(k, "k", most=1 << 14)
+        self.k = self.n_centroids = as_count(k, "k", most=1 << 14)
         self.n_cells = self.k * self.k
         self.iterations = as_count(iterations, "iterations", least=0)
         self.sample = as_count(sample, "sample")

@@ -17,7 +17,7 @@ class SingleCell(Restorable):
 
     kind: ClassVar[str] = "index.SingleCell"
     counts_rows: ClassVar[bool] = False
-    n_cells = 1
+    n_cells = n_centroids = 1
 
     def __init__(self, dim: int) -> None:
         self.dim = as_count(dim, "dim", most=32768)
