@@ -27,7 +27,7 @@ void register_config(py::module_& m) {
   m.def("level", [] { return current_level(); }, "The level in use.");
   m.def("set_level", &set_level, py::arg("level"),
         "Force a level; ValueError if this machine lacks it.");
-  m.def("cpu_features", &cpu_feature_names, "Processor features that matter here.");
+  m.def("cpu_features", &cpu_features, "Processor features that matter here.");
   m.def("threads", &threads, "Threads that a call may use, the caller included.");
   m.def(
       "set_threads",

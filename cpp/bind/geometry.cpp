@@ -11,7 +11,7 @@
 #include "core/threads.h"
 #include "geometry/match.h"
 #include "geometry/verify.h"
-#include "kernels/table.h"
+#include "kernels/geometry.h"
 
 namespace kf::bind {
 namespace {
@@ -211,7 +211,8 @@ void register_geometry(py::module_ m) {
         const auto x = expect<std::uint8_t>(descriptors, "descriptors", 2);
         Array<std::uint8_t> codes(std::vector<py::ssize_t>{x.shape(0), x.shape(1)});
         py::gil_scoped_release release;
-        kernels().root_codes(x.data(), rows(x), cols(x), scale, codes.mutable_data());
+        kernels<GeometryKernels>().root_codes(x.data(), rows(x), cols(x), scale,
+                                              codes.mutable_data());
         return codes;
       },
       py::arg("descriptors"), py::arg("scale"));

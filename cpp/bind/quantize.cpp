@@ -10,7 +10,7 @@
 #include "bind/registry.h"
 #include "core/checked.h"
 #include "core/threads.h"
-#include "kernels/table.h"
+#include "kernels/vectors.h"
 #include "quantize/cluster_tree.h"
 
 namespace kf::bind {
@@ -48,7 +48,7 @@ Array<float> linear(const py::object& x, const py::object& shift, const py::obje
         block = moved.data();
       }
       for (std::size_t i = begin * p; i < end * p; ++i) to[i] = plus ? plus[i % p] : 0.0f;
-      kernels().multiply(block, end - begin, d, by, p, to + begin * p);
+      kernels<VectorKernels>().multiply(block, end - begin, d, by, p, to + begin * p);
     });
   }
   return out;
@@ -188,7 +188,7 @@ void register_quantize(py::module_ m) {
         Array<float> out({static_cast<py::ssize_t>(n), static_cast<py::ssize_t>(blocks * size)});
         float* y = out.mutable_data();
         py::gil_scoped_release release;
-        const auto transform = kernels().hadamard;
+        const auto transform = kernels<VectorKernels>().hadamard;
         const float scale = 1 / std::sqrt(static_cast<float>(size));
         parallel_for(n, 16, [&](std::size_t begin, std::size_t end) {
           for (std::size_t i = begin; i < end; ++i)

@@ -41,7 +41,7 @@ class CandidateScan::Session {
       : scan_(scan),
         proposer_(scan.structure_.proposer()),
         top_(empty),
-        table_(kernels()),
+        table_(kernels<VectorKernels>()),
         distance_(scan.metric_ == Metric::l2 ? table_.squared_l2 : table_.inner_product),
         sign_(scan.metric_ == Metric::l2 ? 1.0f : -1.0f) {
     std::size_t bits = 0;
@@ -125,8 +125,8 @@ class CandidateScan::Session {
     const CandidateSegment& s = scan_.segments_[current_.segment];
     if (bound_ != top_.worst()) renew();
     sums_.resize(std::max(sums_.size(), n));
-    table_.row_sums(code_.codes.data(), scan_.coder_.padded_d(), s.codes, s.stride, s.bias,
-                    current_.rows.data(), n, sums_.data());
+    kernels<FilterKernels>().row_sums(code_.codes.data(), scan_.coder_.padded_d(), s.codes,
+                                      s.stride, s.bias, current_.rows.data(), n, sums_.data());
     std::size_t passed = 0;
     for (std::size_t i = 0; i < n; ++i) {
       current_.rows[passed] = current_.rows[i];
@@ -161,7 +161,7 @@ class CandidateScan::Session {
   const CandidateScan& scan_;
   std::unique_ptr<Proposer> proposer_;
   Result top_;
-  const KernelTable& table_;
+  const VectorKernels& table_;
   float (*distance_)(const float*, const float*, std::size_t);
   float sign_, bound_ = 0;
   const float* vector_ = nullptr;

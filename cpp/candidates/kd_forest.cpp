@@ -6,7 +6,7 @@
 
 #include "core/buffer.h"
 #include "core/threads.h"
-#include "kernels/table.h"
+#include "kernels/vectors.h"
 
 namespace kf::candidates {
 namespace {
@@ -35,7 +35,7 @@ void coordinates(const Stored& rows, std::size_t dimension, const std::uint32_t*
     case Stored::Format::f32:
       return gather(static_cast<const float*>(rows.data), rows.d, [](float v) { return v; });
     case Stored::Format::f16: {
-      const auto convert = kernels().halves_to_floats;
+      const auto convert = kernels<VectorKernels>().halves_to_floats;
       return gather(static_cast<const std::uint16_t*>(rows.data), rows.d, [&](std::uint16_t half) {
         float v;
         convert(&half, 1, &v);
@@ -57,7 +57,7 @@ class Builder {
   Builder(const Stored& rows, std::size_t n, std::size_t leaf, std::size_t among,
           std::uint64_t seed, std::size_t tree, std::uint32_t* order)
       : rows_(rows),
-        table_(kernels()),
+        table_(kernels<VectorKernels>()),
         leaf_(leaf),
         among_(std::min(among, rows.d)),
         seed_(seed),
@@ -172,7 +172,7 @@ class Builder {
   }
 
   const Stored& rows_;
-  const KernelTable& table_;
+  const VectorKernels& table_;
   std::size_t leaf_, among_;
   std::uint64_t seed_;
   std::size_t tree_;

@@ -57,7 +57,7 @@ class HalvesCodec final : public CodecOf<HalvesCodec> {
         }
         return made[side][static_cast<std::size_t>(at)];
       };
-      const KernelTable& table = kernels();
+      const ProductKernels& table = kernels<ProductKernels>();
       const ProductParts* parts[2] = {&halves_[0]->parts(), &halves_[1]->parts()};
       const std::size_t m[2] = {parts[0]->m, parts[1]->m}, bits = parts[0]->bits;
       const std::size_t left_size = halves_[0]->code_size();

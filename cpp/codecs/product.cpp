@@ -24,7 +24,7 @@ class PlainCodec final : public CodecOf<PlainCodec> {
   bool knows_cells() const { return code_.parts().residual; }
   // Decoding a list costs as much as five queries' look-ups.
   bool by_list(double shared) const {
-    return blocked_ && shared >= 6 && kernels().products_of_bytes() != 0;
+    return blocked_ && shared >= 6 && kernels<FilterKernels>().products_of_bytes() != 0;
   }
 
   class Way : public ProductWay {
@@ -75,7 +75,7 @@ class PlainCodec final : public CodecOf<PlainCodec> {
           !scan::sound(code_.largest_norm()) || result.bound() < infinity ||
           !(static_cast<double>(largest) <= 1e9 * tables.unit))
         return false;
-      const KernelTable& table = kernels();
+      const ProductKernels& table = kernels<ProductKernels>();
       struct Tag;
       auto* found = thread_scratch<std::uint16_t, Tag>(widest + 128);
       auto* sums = thread_scratch<std::int32_t, Tag>(total);
@@ -100,13 +100,14 @@ class PlainCodec final : public CodecOf<PlainCodec> {
       // The centroids' values are part of the sums, rounded down by less than a unit.
       const TableFilter filter(code_, tables, rows_of<CodeRows>(visits[0]), 0);
       const float slack = largest * 0x1p-17f + static_cast<float>(1.01 * tables.unit);
-      const float known = filter.most(0, scan::kth_largest(table, sums, total, k)) + slack;
+      const float known =
+          filter.most(0, scan::kth_largest(kernels<FilterKernels>(), sums, total, k)) + slack;
       TableFilter::Threshold threshold = 0;
       const float reach = known + slack;
       filter.thresholds(&reach, &threshold, false);
       auto* hits = thread_scratch<std::uint32_t, Tag>(total);
-      const std::size_t survivors =
-          table.at_least(sums, total, static_cast<std::int32_t>(-threshold), hits);
+      const std::size_t survivors = kernels<FilterKernels>().at_least(
+          sums, total, static_cast<std::int32_t>(-threshold), hits);
       std::size_t h = 0, start = 0, scored = 0;
       for (const Visit& visit : visits) {
         const std::size_t n = visit.end - visit.begin;
@@ -132,7 +133,7 @@ class PlainCodec final : public CodecOf<PlainCodec> {
     void short_lists(std::uint32_t q, const std::vector<Visit>& visits,
                      const ProductCode::Tables& tables, Result& result) {
       const ProductParts& parts = code_.parts();
-      const KernelTable& table = kernels();
+      const ProductKernels& table = kernels<ProductKernels>();
       const float* pointers[256];
       for (std::size_t j = 0; j < parts.m; ++j) pointers[j] = tables.floats.data() + j * code_.k();
       constexpr std::size_t most = 256, ahead = 8;

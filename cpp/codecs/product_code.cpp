@@ -152,7 +152,6 @@ ProductCode::ProductCode(const ProductParts& parts)
 void ProductCode::locals(const float* queries, const std::uint32_t* rows, std::size_t count,
                          const float* centroid, std::size_t cell, float* out) const {
   const std::size_t d = parts_.d, wide = local_d();
-  const KernelTable& table = kernels();
   if (!local()) {
     for (std::size_t i = 0; i < count; ++i) {
       const float* q = queries + rows[i] * d;
@@ -174,7 +173,7 @@ void ProductCode::locals(const float* queries, const std::uint32_t* rows, std::s
     for (std::size_t j = 0; j < d; ++j) shifted[i * d + j] = q[j] - centroid[j] - mean[j];
   }
   std::fill(turned, turned + count * d, 0.0f);
-  table.multiply(shifted, count, d, turned_.data() + g * d * d, d, turned);
+  kernels<VectorKernels>().multiply(shifted, count, d, turned_.data() + g * d * d, d, turned);
   for (std::size_t i = 0; i < count; ++i) {
     std::memcpy(out + i * wide, turned + i * d, d * sizeof(float));
     std::fill(out + i * wide + d, out + (i + 1) * wide, 0.0f);
@@ -207,7 +206,6 @@ float ProductCode::limit(const Tables& tables, float bound, float value) const {
 
 void ProductCode::tables(const float* query, bool as_bytes, Tables& out) const {
   const std::size_t m = parts_.m, s = parts_.s, entries = k();
-  const KernelTable& table = kernels();
   const bool l2 = parts_.metric == Metric::l2, centred = has_terms();
   // ||q - x||^2 = ||q - c||^2 - 2 (q - middle) r + (||r||^2 + 2 (c - middle) r) for x = c + r: all
   // but the last term, which each row stores, are distances to the centroid and tables of the query
@@ -224,9 +222,10 @@ void ProductCode::tables(const float* query, bool as_bytes, Tables& out) const {
     std::copy(norms_.begin(), norms_.end(), out.floats.begin());
   else
     std::fill(out.floats.begin(), out.floats.end(), 0.0f);
+  const auto multiply = kernels<VectorKernels>().multiply;
   for (std::size_t j = 0; j < m; ++j)
-    table.multiply(scaled + j * s, 1, s, transposed_.data() + j * s * entries, entries,
-                   out.floats.data() + j * entries);
+    multiply(scaled + j * s, 1, s, transposed_.data() + j * s * entries, entries,
+             out.floats.data() + j * entries);
   // Without residuals the query's own norm is not in the tables.
   out.constant = l2 && !centred ? norm : 0;
   out.base = centred ? static_cast<double>(parts_.term_low) : out.constant;
@@ -237,6 +236,7 @@ void ProductCode::tables(const float* query, bool as_bytes, Tables& out) const {
   if (!as_bytes) return;
 
   const float limit = parts_.bits == 8 ? 255.0f : 127.0f;
+  const ProductKernels& table = kernels<ProductKernels>();
   std::vector<float> least(m);
   float widest = 0;
   for (std::size_t j = 0; j < m; ++j) {
@@ -264,9 +264,9 @@ void ProductCode::tables(const float* query, bool as_bytes, Tables& out) const {
 
 void ProductCode::local_tables(const float* local, std::size_t book, Buffer<float>& out) const {
   const std::size_t m = parts_.m, s = parts_.s, entries = k();
-  const KernelTable& table = kernels();
   float* scaled = thread_scratch<float, Tables>(s);
   out.resize(m * entries);
+  const auto multiply = kernels<VectorKernels>().multiply;
   for (std::size_t j = 0; j < m; ++j) {
     float norm = 0;
     for (std::size_t i = 0; i < s; ++i) {
@@ -275,7 +275,7 @@ void ProductCode::local_tables(const float* local, std::size_t book, Buffer<floa
     }
     const std::size_t from = (book * m + j) * entries;
     for (std::size_t c = 0; c < entries; ++c) out[j * entries + c] = norms_[from + c] + norm;
-    table.multiply(scaled, 1, s, transposed_.data() + from * s, entries, out.data() + j * entries);
+    multiply(scaled, 1, s, transposed_.data() + from * s, entries, out.data() + j * entries);
   }
 }
 

@@ -14,7 +14,7 @@
 
 #include "core/buffer.h"
 #include "core/named.h"
-#include "kernels/table.h"
+#include "kernels/product.h"
 #include "lists/lists.h"
 #include "scan/search.h"
 

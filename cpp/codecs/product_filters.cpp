@@ -19,7 +19,7 @@ void TableFilter::thresholds(const float* bounds, Threshold* out, bool clamped) 
     out[0] = static_cast<Threshold>(std::ceil(units < 2e9 ? std::max(units, -2e9) : 2e9));
 }
 
-std::size_t TableFilter::run(const KernelTable& table, std::size_t begin, std::size_t n,
+std::size_t TableFilter::run(const Kernels& table, std::size_t begin, std::size_t n,
                              const Threshold* thresholds, std::uint32_t* hits) const {
   if (thresholds[0] < 0) return 0;
   const auto kernel = codec_.parts().bits == 8 ? table.filter_product : table.filter_product4;
@@ -28,8 +28,8 @@ std::size_t TableFilter::run(const KernelTable& table, std::size_t begin, std::s
                 hits);
 }
 
-void TableFilter::sums(const KernelTable& table, std::size_t begin, std::size_t n,
-                       std::int32_t* out, std::size_t) const {
+void TableFilter::sums(const Kernels& table, std::size_t begin, std::size_t n, std::int32_t* out,
+                       std::size_t) const {
   auto* found = thread_scratch<std::uint16_t, TableFilter>((n + 63) / 64 * 64);
   table.sums_product(rows_.codes + begin * rows_.width, (n + 63) / 64, rows_.width,
                      codec_.code_size(), codec_.parts().bits, tables_.bytes.data(), tables_.factor,
@@ -74,9 +74,10 @@ DecodedFilter::DecodedFilter(const ProductCode& codec, const CodeRows& rows, std
 }
 
 void DecodedFilter::begin_chunk(std::size_t begin, std::size_t end) {
-  kernels().decode_blocks(books_, rows_.codes + begin * rows_.width, (end - begin + 63) / 64,
-                          thread_scratch<std::uint8_t, DecodedFilter>(0),
-                          thread_scratch<std::int32_t, DecodedFilter>(0));
+  kernels<ProductKernels>().decode_blocks(books_, rows_.codes + begin * rows_.width,
+                                          (end - begin + 63) / 64,
+                                          thread_scratch<std::uint8_t, DecodedFilter>(0),
+                                          thread_scratch<std::int32_t, DecodedFilter>(0));
   filter_.begin_chunk(0, end - begin);
 }
 

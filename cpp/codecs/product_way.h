@@ -36,7 +36,7 @@ struct ProductScorer : Scored {
   const Locals& locals;
   const float* codebooks;
   const float* values;  // inner products: what each distance starts from
-  const KernelTable& table = kernels();
+  const ProductKernels& table = kernels<ProductKernels>();
   float* scratch = thread_scratch<float, ProductCode::Tables*>(locals.code.local_d());
 
   static void prefetch(std::size_t) {}

@@ -116,8 +116,9 @@ class RawCodec final : public CodecOf<RawCodec> {
     blocks.sizes[0] = coder_.pack(codes, n, blocks.codes, blocks.bias, blocks.residual);
     const Stored stored = coder_.stored(blocks.codes);
     std::vector<float> scratch(stored.scratch());
-    blocks.sizes[1] = scan::largest_norm(
-        d, n, [&](std::size_t i) { return stored.row(kernels(), i, scratch.data()); });
+    blocks.sizes[1] = scan::largest_norm(d, n, [&](std::size_t i) {
+      return stored.row(kernels<VectorKernels>(), i, scratch.data());
+    });
   }
 
   Metric metric_;

@@ -7,7 +7,8 @@
 #include <numeric>
 
 #include "core/radix.h"
-#include "kernels/table.h"
+#include "kernels/filters.h"
+#include "kernels/geometry.h"
 
 namespace kf::geometry {
 namespace {
@@ -113,7 +114,7 @@ Asking::Asking(const Coded& query)
 
 Pairs Asking::match(const Coded& photo, const MatchOptions& options) const {
   if (!query_.size() || !photo.size()) return {};
-  const KernelTable& kernel = kernels();
+  const GeometryKernels& kernel = kernels<GeometryKernels>();
   const std::size_t d = photo.padded(), n = photo.size(), stride = up(n, 32), blocks = stride / 16;
   struct Blocked;
   std::uint8_t* codes = thread_scratch<std::uint8_t, Blocked>(stride * d);
@@ -133,8 +134,8 @@ Pairs Asking::match(const Coded& photo, const MatchOptions& options) const {
   std::vector<Nearest> found;
   for (std::size_t first = 0; first < query_.size(); first += tile) {
     const std::size_t rows = std::min(tile, query_.size() - first);
-    kernel.sums_u8(shifted_.data() + first * d, room.data(), tile, codes, bias.data(), blocks, d,
-                   sums.data(), stride);
+    kernels<FilterKernels>().sums_u8(shifted_.data() + first * d, room.data(), tile, codes,
+                                     bias.data(), blocks, d, sums.data(), stride);
     if (options.mutual)
       kernel.column_best(sums.data(), rows, stride, half_norms_.data() + first,
                          static_cast<std::uint32_t>(first), best.data(), arg.data());
@@ -167,7 +168,6 @@ Pairs Asking::match_words(const Coded& photo, const std::int64_t* query_words,
                           const std::int64_t* photo_words, std::size_t multiple, std::size_t most,
                           const MatchOptions& options) const {
   if (!query_.size() || !photo.size()) return {};
-  const KernelTable& kernel = kernels();
   const std::size_t d = photo.padded(), n = photo.size();
   // Features of both sides, word by word.
   struct Held;
@@ -209,8 +209,8 @@ Pairs Asking::match_words(const Coded& photo, const std::int64_t* query_words,
     }
     if (rows.empty()) continue;
     sums.resize(rows.size());
-    kernel.row_sums(shifted_.data() + q * d, d, photo.row(0), d, bias.data(), rows.data(),
-                    rows.size(), sums.data());
+    kernels<FilterKernels>().row_sums(shifted_.data() + q * d, d, photo.row(0), d, bias.data(),
+                                      rows.data(), rows.size(), sums.data());
     Nearest nearest{static_cast<std::uint32_t>(q), nobody,
                     std::numeric_limits<std::int32_t>::max()};
     for (std::size_t i = 0; i < rows.size(); ++i) {

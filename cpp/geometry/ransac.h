@@ -173,7 +173,7 @@ class Growth {
   // Size of the pool for sample t = 1, 2, ...; grown: the pool's last is to be in the sample.
   std::size_t at(std::size_t t, bool* grown) {
     *grown = false;
-    while (size_<n_&& static_cast<double>(t)> limit_) {
+    while (limit_ < static_cast<double>(t) && size_ < n_) {
       const double more =
           expected_ * static_cast<double>(size_ + 1) / static_cast<double>(size_ + 1 - sample_);
       limit_ += std::ceil(more - expected_);

@@ -205,7 +205,8 @@ void Scene::counts(const std::vector<Matrix>& maps, float tolerance, std::uint32
     if (!prepare(maps[i], both_ways, &prepared[i]))
       prepared[i] = {{}, {}, 1, 0, false};  // explains nothing
   }
-  kernels().transfer_counts(set_, prepared.data(), prepared.size(), tolerance * tolerance, out);
+  kernels<GeometryKernels>().transfer_counts(set_, prepared.data(), prepared.size(),
+                                             tolerance * tolerance, out);
 }
 
 void Scene::errors(const Matrix& m, float* out) const {
@@ -213,9 +214,9 @@ void Scene::errors(const Matrix& m, float* out) const {
   if (!prepare(m, true, &map))
     std::fill_n(out, padded(), huge);
   else if (m[6] == 0 && m[7] == 0)
-    kernels().transfer_errors(set_, map, out);
+    kernels<GeometryKernels>().transfer_errors(set_, map, out);
   else
-    kernels().transfer_errors_projective(set_, map, out);
+    kernels<GeometryKernels>().transfer_errors_projective(set_, map, out);
 }
 
 void Scene::settle(float tolerance, float* errors) const {

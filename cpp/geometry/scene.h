@@ -7,7 +7,7 @@
 
 #include "core/buffer.h"
 #include "geometry/fit.h"
-#include "kernels/table.h"
+#include "kernels/geometry.h"
 
 namespace kf::geometry {
 

@@ -21,7 +21,7 @@
 #include "core/huge.h"
 #include "graph/interleave.h"
 #include "graph/pulse.h"
-#include "kernels/table.h"
+#include "kernels/graph.h"
 
 namespace kf::graph {
 namespace {
@@ -44,15 +44,15 @@ template <class Number>
 struct Steps;
 template <>
 struct Steps<float> {
-  static constexpr auto start = &KernelTable::flow_start;
-  static constexpr auto apply = &KernelTable::flow_apply;
-  static constexpr auto update = &KernelTable::flow_update;
+  static constexpr auto start = &GraphKernels::flow_start;
+  static constexpr auto apply = &GraphKernels::flow_apply;
+  static constexpr auto update = &GraphKernels::flow_update;
 };
 template <>
 struct Steps<std::uint16_t> {
-  static constexpr auto start = &KernelTable::flow_start_half;
-  static constexpr auto apply = &KernelTable::flow_apply_half;
-  static constexpr auto update = &KernelTable::flow_update_half;
+  static constexpr auto start = &GraphKernels::flow_start_half;
+  static constexpr auto apply = &GraphKernels::flow_apply_half;
+  static constexpr auto update = &GraphKernels::flow_update_half;
 };
 
 // Up to `width` systems at once; the state of each column is its own. Directions are of type
@@ -62,7 +62,7 @@ class Solver {
  public:
   Solver(const Sliced& graph, const FlowOptions& options, std::size_t width)
       : graph_(graph),
-        kernels_(kernels()),
+        kernels_(kernels<GraphKernels>()),
         options_(options),
         alpha_(static_cast<float>(options.alpha)),
         width_(width),
@@ -176,7 +176,7 @@ class Solver {
   }
 
   const Sliced& graph_;
-  const KernelTable& kernels_;
+  const GraphKernels& kernels_;
   FlowOptions options_;
   float alpha_;
   std::size_t width_;

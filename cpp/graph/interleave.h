@@ -11,7 +11,7 @@
 #include "core/threads.h"
 #include "graph/csr.h"
 #include "graph/sliced.h"
-#include "kernels/table.h"
+#include "kernels/graph.h"
 
 namespace kf::graph {
 
@@ -96,7 +96,7 @@ template <class Number, class Body>
 void for_each_product(const Sliced& graph, const Number* x, std::size_t width, float* out,
                       Body&& body) {
   const SlicedView view = graph.view();
-  const KernelTable& kernel = kernels();
+  const GraphKernels& kernel = kernels<GraphKernels>();
   const auto multiply = [&](std::size_t block, std::size_t row, std::size_t rows, std::size_t w) {
     float* to = out + row * width;
     if (graph.blocks() > 1 && block == 0) std::fill_n(to, rows * width, 0.0f);

@@ -10,7 +10,7 @@
 #include "core/huge.h"
 #include "graph/interleave.h"
 #include "graph/pulse.h"
-#include "kernels/table.h"
+#include "kernels/graph.h"
 
 namespace kf::graph {
 namespace {
@@ -19,7 +19,7 @@ void walk(const Sliced& graph, const RightSides& sides, const FlowOptions& optio
           const float* start, float* out, const FlowReport& report, std::size_t first,
           std::size_t used, std::size_t width) {
   const std::size_t size = checked_mul(graph.rows(), width), n = graph.nodes();
-  const KernelTable& kernel = kernels();
+  const GraphKernels& kernel = kernels<GraphKernels>();
   HugeBuffer<float> y(size, 0.0f), f(size, 0.0f), product(size, 0.0f);
   WindowSums changes(graph, width), lengths(graph, width);
   scatter(graph, sides, first, used, width, y.data());

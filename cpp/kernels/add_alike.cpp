@@ -5,7 +5,7 @@
 // a posting, and a row of scores that is read and written once for all of them.
 
 #include "kernels/bits.h"
-#include "kernels/table.h"
+#include "kernels/words.h"
 #include "simd/vec.h"
 
 namespace kf::KF_LEVEL {
@@ -18,7 +18,7 @@ inline std::int32_t distance(const std::uint64_t* a, const std::uint64_t* b, std
   return sum;
 }
 
-#if KF_LEVEL_RANK >= 3
+#if KF_HAS_AVX512ICL
 constexpr std::size_t buffered = 256;
 
 inline __m512i differing(__m512i query, __mmask8 lanes, const std::uint64_t* codes) {
@@ -131,7 +131,7 @@ void add_rows(const std::uint64_t* queries, const std::uint8_t* columns, std::si
 void add_alike(const std::uint64_t* query, const std::uint64_t* codes, const std::uint32_t* photos,
                std::size_t n, std::size_t words, const float* shares, std::int32_t limit,
                float weight, float* scores) {
-#if KF_LEVEL_RANK >= 3
+#if KF_HAS_AVX512ICL
   if (words == 2 && limit <= 64)
     return add_pairs(query, codes, photos, n, shares, limit, weight, scores);
 #else
@@ -145,7 +145,7 @@ void add_alike_rows(const std::uint64_t* queries, const std::uint8_t* columns, s
                     const std::uint64_t* codes, const std::uint32_t* photos, std::size_t n,
                     std::size_t words, const float* shares, std::int32_t limit, float weight,
                     std::size_t first, float* scores) {
-#if KF_LEVEL_RANK >= 3
+#if KF_HAS_AVX512ICL
   if (words == 2 && limit <= 64) {
     const auto add = m <= 4    ? add_rows<1>
                      : m <= 8  ? add_rows<2>

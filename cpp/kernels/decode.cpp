@@ -1,7 +1,8 @@
 // Codes back to numbers: pieces of codebooks to float32 vectors, and to the blocks of bytes that
 // filter_u8 reads.
 
-#include "kernels/table.h"
+#include "kernels/product.h"
+#include "kernels/vectors.h"
 #include "simd/vec.h"
 
 namespace kf::KF_LEVEL {
@@ -52,7 +53,7 @@ void decode_blocks(const ByteCodebooks& books, const std::uint8_t* codes, std::s
   for (std::size_t block = 0; block < 4 * blocks; ++block) {
     const std::uint8_t* part = codes + block / 4 * 64 * books.width + block % 4 * 16;
     std::uint8_t* rows = out + block * 16 * books.padded_d;
-#if KF_LEVEL_RANK >= 2
+#if KF_HAS_AVX512
     __m512i norms = _mm512_setzero_si512();
     for (std::size_t j = 0; j < books.m; ++j) {
       const auto* at = reinterpret_cast<const __m128i*>(part + 64 * (books.bits == 8 ? j : j / 2));
@@ -92,7 +93,7 @@ void decode_blocks(const ByteCodebooks& books, const std::uint8_t* codes, std::s
 
 void halves_to_floats(const std::uint16_t* halves, std::size_t n, float* out) {
   std::size_t i = 0;
-#if KF_LEVEL_RANK >= 1
+#if KF_HAS_AVX2
   for (; i + 8 <= n; i += 8)
     _mm256_storeu_ps(
         out + i, _mm256_cvtph_ps(_mm_loadu_si128(reinterpret_cast<const __m128i*>(halves + i))));
@@ -121,7 +122,7 @@ void halves_to_floats(const std::uint16_t* halves, std::size_t n, float* out) {
 void bytes_to_floats(const std::uint8_t* bytes, std::size_t n, float scale, const float* centre,
                      float* out) {
   std::size_t i = 0;
-#if KF_LEVEL_RANK >= 1
+#if KF_HAS_AVX2
   const __m256 unit = _mm256_set1_ps(scale);
   const __m256i middle = _mm256_set1_epi32(128);
   for (; i + 8 <= n; i += 8) {

@@ -2,7 +2,7 @@
 // distances.cpp and the decoded vector, without writing that down where its pieces fill registers.
 
 #include "kernels/distance_ops.h"
-#include "kernels/table.h"
+#include "kernels/product.h"
 
 namespace kf::KF_LEVEL {
 
@@ -27,9 +27,9 @@ struct Code {
   }
 };
 
-#if KF_LEVEL_RANK >= 1
+#if KF_HAS_AVX2
 
-#if KF_LEVEL_RANK >= 2
+#if KF_HAS_AVX512
 inline __m512 pair(const float* low, const float* high) {
   return _mm512_insertf32x8(_mm512_castps256_ps512(_mm256_loadu_ps(low)), _mm256_loadu_ps(high), 1);
 }
@@ -43,7 +43,7 @@ template <std::size_t Size>
 inline Vec32 words(const Code& c, std::size_t group) {
   const std::size_t j = group * 32 / Size;
   if constexpr (Size == 16) {
-#if KF_LEVEL_RANK >= 2
+#if KF_HAS_AVX512
     return {_mm512_loadu_ps(c.piece<16>(j)), _mm512_loadu_ps(c.piece<16>(j + 1))};
 #else
     const float *a = c.piece<16>(j), *b = c.piece<16>(j + 1);
@@ -51,7 +51,7 @@ inline Vec32 words(const Code& c, std::size_t group) {
         {_mm256_loadu_ps(a), _mm256_loadu_ps(a + 8), _mm256_loadu_ps(b), _mm256_loadu_ps(b + 8)}};
 #endif
   } else if constexpr (Size == 8) {
-#if KF_LEVEL_RANK >= 2
+#if KF_HAS_AVX512
     return {pair(c.piece<8>(j), c.piece<8>(j + 1)), pair(c.piece<8>(j + 2), c.piece<8>(j + 3))};
 #else
     return {{_mm256_loadu_ps(c.piece<8>(j)), _mm256_loadu_ps(c.piece<8>(j + 1)),
@@ -59,7 +59,7 @@ inline Vec32 words(const Code& c, std::size_t group) {
 #endif
   } else {
     static_assert(Size == 4);
-#if KF_LEVEL_RANK >= 2
+#if KF_HAS_AVX512
     const auto four = [&](std::size_t i) {
       return _mm512_insertf32x8(_mm512_castps256_ps512(pair4(c.piece<4>(i), c.piece<4>(i + 1))),
                                 pair4(c.piece<4>(i + 2), c.piece<4>(i + 3)), 1);
@@ -90,7 +90,7 @@ inline float decoded(const float* query, const float* codebooks, const std::uint
                      std::size_t stride, std::size_t m, std::size_t bits, std::size_t s,
                      float* scratch) {
   const std::size_t d = m * s;
-#if KF_LEVEL_RANK >= 1
+#if KF_HAS_AVX2
   if (d % 32 == 0) {
     const Code c{codebooks, code, stride, bits};
     if (s == 4) return direct<Op, 4>(query, c, d);

@@ -3,7 +3,7 @@
 // a vector.
 
 #include "kernels/distance_ops.h"
-#include "kernels/table.h"
+#include "kernels/vectors.h"
 
 namespace kf::KF_LEVEL {
 

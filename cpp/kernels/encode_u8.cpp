@@ -3,7 +3,7 @@
 // that of the code; and the sum of the codes. Float32 sums in Vec32's lanes: the caller rounds the
 // bounds up.
 
-#include "kernels/table.h"
+#include "kernels/filters.h"
 #include "simd/vec.h"
 
 namespace kf::KF_LEVEL {

@@ -4,12 +4,15 @@
 //
 // queries     float32, packed (ceil(nq / 16), d, 16): 16 queries side by side
 // points      float32 (n, d), as stored; each number is broadcast to 16 queries, so nothing is
-// repacked bias        float32 (n,); thresholds float32, one a query, +inf for rows that only fill
-// up; n < 65536 Bound: d fused multiply-adds a pair. 24 accumulators hide the latency of two FMA
-// ports.
+//             repacked; n < 65536
+// bias        float32 (n,)
+// thresholds  float32, one a query, +inf for rows that only fill up
+//
+// Bound: d fused multiply-adds a pair. 24 accumulators hide the latency of two FMA ports.
 
+#include "kernels/filters.h"
 #include "kernels/pair_bounds.h"
-#include "kernels/table.h"
+#include "kernels/pairs.h"
 #include "simd/vec.h"
 
 namespace kf::KF_LEVEL {

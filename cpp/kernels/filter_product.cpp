@@ -2,17 +2,19 @@
 // sum of byte tables, each a lower bound, does not exceed a threshold. Exact 16-bit integers at
 // every level.
 //
-// codes    blocks of 64 rows, 64 * width bytes each: byte j of the 64 rows side by side for j <
-// lookups; then, where
-//          width = lookups + 2, a 16-bit term of each row: the 32 even rows, the 32 odd ones
+// codes    blocks of 64 rows, 64 * width bytes each: byte j of the 64 rows side by side for
+//          j < lookups; then, where width = lookups + 2, a 16-bit term of each row: the 32 even
+//          rows, the 32 odd ones
 // tables   8-bit codes: (lookups, 256) and three readable bytes beyond; 4-bit codes: (lookups, 2,
-// 16) of at most
-//          127, the low nibble's table first
+//          16) of at most 127, the low nibble's table first
 // factor   a term counts (term * factor) >> 16; lookups * 255 + factor at most 65535, so that sums
-// fit 16 bits hits     rows counted from the first block; room for 64 * blocks Bound: width bytes a
-// code from memory; 256 entries in registers are two VPERMI2B, that is width / 16 cycles a code.
+//          fit 16 bits
+// hits     rows counted from the first block; room for 64 * blocks
+//
+// Bound: width bytes a code from memory; 256 entries in registers are two VPERMI2B, that is
+// width / 16 cycles a code.
 
-#include "kernels/table.h"
+#include "kernels/product.h"
 #include "simd/vec.h"
 
 namespace kf::KF_LEVEL {
@@ -51,7 +53,7 @@ struct Hits {
     for (; mask; mask &= mask - 1)
       out[found++] = row + static_cast<std::uint32_t>(__builtin_ctzll(mask));
   }
-#if KF_LEVEL_RANK >= 2
+#if KF_HAS_AVX512
   void take(std::uint32_t row, __m512i even, __m512i odd) {
     const __m512i limit = _mm512_set1_epi16(static_cast<short>(threshold));
     const std::uint64_t low = _mm512_cmple_epu16_mask(even, limit);
@@ -59,7 +61,7 @@ struct Hits {
     if (low | high)
       take(row, _pdep_u64(low, 0x5555555555555555ull) | _pdep_u64(high, 0xaaaaaaaaaaaaaaaaull));
   }
-#elif KF_LEVEL_RANK >= 1
+#elif KF_HAS_AVX2
   void take(std::uint32_t row, __m256i even, __m256i odd) {
     const __m256i limit = _mm256_set1_epi16(static_cast<short>(threshold));
     const auto below = [&](__m256i sum) {
@@ -77,7 +79,7 @@ struct All {
   void take(std::uint32_t row, const std::uint32_t* sums, std::uint32_t n) {
     for (std::uint32_t r = 0; r < n; ++r) out[row + r] = static_cast<std::uint16_t>(sums[r]);
   }
-#if KF_LEVEL_RANK >= 2
+#if KF_HAS_AVX512
   void take(std::uint32_t row, __m512i even, __m512i odd) {
     const __m512i low = _mm512_unpacklo_epi16(even, odd), high = _mm512_unpackhi_epi16(even, odd);
     const __m512i first = _mm512_setr_epi64(0, 1, 8, 9, 2, 3, 10, 11);
@@ -85,7 +87,7 @@ struct All {
     _mm512_storeu_si512(out + row, _mm512_permutex2var_epi64(low, first, high));
     _mm512_storeu_si512(out + row + 32, _mm512_permutex2var_epi64(low, second, high));
   }
-#elif KF_LEVEL_RANK >= 1
+#elif KF_HAS_AVX2
   void take(std::uint32_t row, __m256i even, __m256i odd) {
     const __m256i low = _mm256_unpacklo_epi16(even, odd), high = _mm256_unpackhi_epi16(even, odd);
     _mm256_storeu_si256(reinterpret_cast<__m256i*>(out + row),
@@ -96,7 +98,7 @@ struct All {
 #endif
 };
 
-#if KF_LEVEL_RANK >= 2
+#if KF_HAS_AVX512
 
 // Even and odd bytes are summed apart: `all` holds even + 256 * odd modulo 2^16, `odd` the odd
 // ones.
@@ -139,7 +141,7 @@ inline __m512i load(const Scan& scan, const std::uint8_t* codes, int block, std:
 
 #endif
 
-#if KF_LEVEL_RANK >= 3
+#if KF_HAS_AVX512ICL
 
 template <int Blocks, class Out>
 inline void scan8(const Scan& scan, const std::uint8_t* codes, std::uint32_t row, Out& out) {
@@ -158,7 +160,7 @@ inline void scan8(const Scan& scan, const std::uint8_t* codes, std::uint32_t row
   report<Blocks>(scan, sums, codes, row, out);
 }
 
-#elif KF_LEVEL_RANK >= 1
+#elif KF_HAS_AVX2
 
 // Without 128-entry look-ups in registers: gathers of four bytes, of which the first counts.
 inline __m256i look_up(const std::uint8_t* codes, const std::uint8_t* table) {
@@ -199,7 +201,7 @@ inline void scan8(const Scan& scan, const std::uint8_t* codes, std::uint32_t row
 
 #endif
 
-#if KF_LEVEL_RANK >= 2
+#if KF_HAS_AVX512
 
 template <int Blocks, class Out>
 inline void scan4(const Scan& scan, const std::uint8_t* codes, std::uint32_t row, Out& out) {
@@ -220,7 +222,7 @@ inline void scan4(const Scan& scan, const std::uint8_t* codes, std::uint32_t row
   report<Blocks>(scan, sums, codes, row, out);
 }
 
-#elif KF_LEVEL_RANK >= 1
+#elif KF_HAS_AVX2
 
 template <int Blocks, class Out>
 inline void scan4(const Scan& scan, const std::uint8_t* codes, std::uint32_t row, Out& out) {
@@ -277,8 +279,8 @@ inline void scan4(const Scan& scan, const std::uint8_t* codes, std::uint32_t row
 #endif
 
 template <class Out>
-inline void scan_all(Scan scan, std::size_t bits, const std::uint8_t* codes,
-                     std::size_t blocks, Out& out) {
+inline void scan_all(Scan scan, std::size_t bits, const std::uint8_t* codes, std::size_t blocks,
+                     Out& out) {
   std::size_t b = 0;
   const auto step = [&](std::size_t count) {
     const std::uint8_t* at = codes + 64 * scan.width * b;
@@ -288,7 +290,7 @@ inline void scan_all(Scan scan, std::size_t bits, const std::uint8_t* codes,
   };
   const auto row = [&] { return static_cast<std::uint32_t>(64 * b); };
   if (bits == 8) {
-#if KF_LEVEL_RANK >= 3
+#if KF_HAS_AVX512ICL
     while (b + 4 <= blocks) {
       const auto r = row();
       scan8<4>(scan, step(4), r, out);
@@ -304,7 +306,7 @@ inline void scan_all(Scan scan, std::size_t bits, const std::uint8_t* codes,
     }
     return;
   }
-#if KF_LEVEL_RANK >= 2
+#if KF_HAS_AVX512
   while (b + 4 <= blocks) {
     const auto r = row();
     scan4<4>(scan, step(4), r, out);

@@ -5,24 +5,25 @@
 //
 // queries      int8 (nq, d), nq a multiple of 16, rows beyond the last query zero
 // scratch      int16 (nq, d): room for levels without 8-bit products
-// codes        uint8, blocks of 16 points: (blocks, d / 4, 16, 4): four dimensions of one point
-// side by side,
-//              the operand order of VPDPBUSD and of an AMX tile
+// codes        uint8, blocks of 16 points: (blocks, d / 4, 16, 4): four dimensions of one point side
+//              by side, the operand order of VPDPBUSD and of an AMX tile
 // bias         int32 (16 * blocks); blocks even
 // d            a multiple of 4; above 64 a multiple of 4 * ceil(d / 64), so that it splits into
-// equal tiles Bound: d multiply-adds a pair; one byte a dimension and point from memory, shared by
-// all queries.
+//              equal tiles
+//
+// Bound: d multiply-adds a pair; one byte a dimension and point from memory, shared by all queries.
 
+#include "kernels/filters.h"
 #include "kernels/pair_bounds.h"
-#include "kernels/table.h"
+#include "kernels/pairs.h"
 #include "simd/vec.h"
 
-#if KF_LEVEL_RANK >= 3
+#if KF_HAS_AVX512ICL
 #include "kernels/filter_u8.avx512icl.h"
-#elif KF_LEVEL_RANK >= 1
+#elif KF_HAS_AVX2
 #include "kernels/filter_u8.avx2.h"
 #endif
-#if KF_LEVEL_RANK >= 4
+#if KF_HAS_AVX512SPR
 #include "kernels/filter_u8.avx512spr.h"
 #endif
 
@@ -37,7 +38,7 @@ inline bool reached(const PairBounds<std::int32_t>& bounds, std::int32_t sum, st
 
 }  // namespace
 
-#if KF_LEVEL_RANK == 0
+#if !KF_HAS_AVX2
 namespace {
 
 struct Hits {
@@ -116,12 +117,12 @@ template <class Sink>
 void scan(const std::int8_t* queries, std::int16_t* scratch, std::size_t used,
           const std::uint8_t* codes, const std::int32_t* bias, std::size_t blocks, std::size_t d,
           Sink& sink) {
-#if KF_LEVEL_RANK >= 3
+#if KF_HAS_AVX512ICL
   (void)scratch;
   scan_vnni(queries, used, codes, bias, blocks, d, sink);
 #else
   for (std::size_t i = 0; i < used * d; ++i) scratch[i] = queries[i];
-#if KF_LEVEL_RANK >= 1
+#if KF_HAS_AVX2
   scan_wide(scratch, used, codes, bias, blocks, d, sink);
 #else
   scan_portable(scratch, used, codes, bias, blocks, d, sink);
@@ -131,14 +132,20 @@ void scan(const std::int8_t* queries, std::int16_t* scratch, std::size_t used,
 
 }  // namespace
 
-bool products_of_bytes() { return KF_LEVEL_RANK >= 3; }
+bool products_of_bytes() {
+#if KF_HAS_AVX512ICL
+  return true;
+#else
+  return false;
+#endif
+}
 
 std::size_t filter_u8(const std::int8_t* queries, std::int16_t* scratch, std::size_t nq,
                       const std::uint8_t* codes, const std::int32_t* bias, std::size_t blocks,
                       std::size_t d, const std::int32_t* thresholds, std::uint32_t* hits) {
   std::size_t used = nq;
   while (used > 1 && thresholds[used - 1] == INT32_MAX) --used;
-#if KF_LEVEL_RANK >= 4
+#if KF_HAS_AVX512SPR
   if (used > 4) {  // below, the tiles' fixed cost exceeds the vector unit's work
     Hits sink{thresholds, hits};
     scan_tiles(queries, nq, codes, bias, blocks, d, sink);
@@ -156,7 +163,7 @@ std::size_t filter_pairs_u8(const std::int8_t* queries, std::int16_t* scratch, s
                             const std::int32_t* query_offsets, const std::int32_t* point_thresholds,
                             std::uint32_t* hits) {
   const PairBounds<std::int32_t> bounds{query_thresholds, query_offsets, point_thresholds};
-#if KF_LEVEL_RANK >= 4
+#if KF_HAS_AVX512SPR
   if (nq % 16 == 0) {
     PairHits sink{bounds, hits};
     scan_tiles(queries, nq, codes, bias, blocks, d, sink);
@@ -187,7 +194,7 @@ void best_u8(const std::int8_t* queries, std::int16_t* scratch, std::size_t nq,
              const std::uint8_t* codes, const std::int32_t* bias, std::size_t blocks, std::size_t d,
              std::int32_t* best) {
   for (std::size_t q = 0; q < nq; ++q) best[q] = INT32_MIN;
-#if KF_LEVEL_RANK >= 4
+#if KF_HAS_AVX512SPR
   if (nq > 16) {
     Best sink{best};
     scan_tiles(queries, nq, codes, bias, blocks, d, sink);
@@ -201,7 +208,7 @@ void best_u8(const std::int8_t* queries, std::int16_t* scratch, std::size_t nq,
 void sums_u8(const std::int8_t* queries, std::int16_t* scratch, std::size_t nq,
              const std::uint8_t* codes, const std::int32_t* bias, std::size_t blocks, std::size_t d,
              std::int32_t* sums, std::size_t stride) {
-#if KF_LEVEL_RANK >= 4
+#if KF_HAS_AVX512SPR
   if (nq % 16 == 0) {
     Sums sink{sums, stride};
     scan_tiles(queries, nq, codes, bias, blocks, d, sink);

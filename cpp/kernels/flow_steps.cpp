@@ -3,8 +3,8 @@
 // double, in 16 lanes by the row's place and then one tree: the same bits at every level and for
 // any width. Bound by memory.
 
+#include "kernels/graph.h"
 #include "kernels/half.h"
-#include "kernels/table.h"
 #include "simd/vec.h"
 
 namespace kf::KF_LEVEL {
@@ -14,7 +14,7 @@ constexpr std::size_t lanes = 16;
 
 // a * b + c, rounded once where the level can.
 inline float fused(float a, float b, float c) {
-#if KF_LEVEL_RANK >= 1
+#if KF_HAS_AVX2
   return __builtin_fmaf(a, b, c);
 #else
   return a * b + c;

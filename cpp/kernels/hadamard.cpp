@@ -1,7 +1,7 @@
 // The Walsh-Hadamard transform of a vector of 2^b numbers, in place, not scaled: b passes of sums
 // and differences. Each number is the sum of the same terms in the same order on every level.
 
-#include "kernels/table.h"
+#include "kernels/vectors.h"
 #include "simd/vec.h"
 
 namespace kf::KF_LEVEL {

@@ -2,7 +2,7 @@
 // Eight bytes a word; lists are short, and what follows a distance costs more than the distance.
 
 #include "kernels/bits.h"
-#include "kernels/table.h"
+#include "kernels/hamming.h"
 #include "simd/vec.h"
 
 namespace kf::KF_LEVEL {

@@ -3,16 +3,16 @@
 // count and one addition for eight words.
 
 #include "kernels/bits.h"
-#include "kernels/table.h"
+#include "kernels/hamming.h"
 #include "simd/vec.h"
 
 namespace kf::KF_LEVEL {
 namespace {
 
-#if KF_LEVEL_RANK >= 2
+#if KF_HAS_AVX512
 
 inline __m512i bits_of(__m512i v) {
-#if KF_LEVEL_RANK >= 3
+#if KF_HAS_AVX512ICL
   return _mm512_popcnt_epi64(v);
 #else
   const __m512i low = _mm512_set1_epi8(15);
@@ -80,7 +80,7 @@ std::size_t within(const std::uint64_t* query, const std::uint64_t* codes, std::
 
 #else
 
-#if KF_LEVEL_RANK >= 1
+#if KF_HAS_AVX2
 inline __m256i bits_of(__m256i v) {
   const __m256i low = _mm256_set1_epi8(15);
   const __m256i counts =
@@ -101,7 +101,7 @@ std::size_t within(const std::uint64_t* query, const std::uint64_t* codes, std::
   for (std::size_t b = 0; b < blocks; ++b) {
     const std::uint64_t* block = codes + b * m * 8;
     std::int64_t sums[8];
-#if KF_LEVEL_RANK >= 1
+#if KF_HAS_AVX2
     __m256i left = _mm256_setzero_si256(), right = left;
     for (std::size_t w = 0; w < m; ++w) {
       const __m256i q = _mm256_set1_epi64x(static_cast<long long>(query[w]));

@@ -3,14 +3,14 @@
 // one is there that differs in no bit but the `ignored` low ones. With a the list, which has p
 // smaller keys, the new one is a[i - 1] behind p: a load and a store of 8 bytes an entry.
 
-#include "kernels/table.h"
+#include "kernels/pairs.h"
 #include "simd/vec.h"
 
 namespace kf::KF_LEVEL {
 
 bool insert_sorted(std::uint64_t* keys, std::size_t n, std::uint64_t key, std::uint64_t ignored) {
   const std::uint64_t low = key & ~ignored;
-#if KF_LEVEL_RANK >= 2
+#if KF_HAS_AVX512
   const __m512i least = _mm512_set1_epi64(static_cast<long long>(low));
   std::size_t at = 0;
   for (std::size_t i = 0; i < n; i += 8)
@@ -27,7 +27,7 @@ bool insert_sorted(std::uint64_t* keys, std::size_t n, std::uint64_t key, std::u
   }
 #endif
   if (at == n || (keys[at] & ~ignored) == low) return false;
-#if KF_LEVEL_RANK >= 2
+#if KF_HAS_AVX512
   std::size_t i = n - 8;
   for (; i > at; i -= 8) _mm512_storeu_si512(keys + i, _mm512_loadu_si512(keys + i - 1));
   // The chunk of the new key: lanes behind it move up.

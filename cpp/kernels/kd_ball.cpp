@@ -2,7 +2,7 @@
 // taken without a look at its points, so that counting costs what the ball's surface costs.
 
 #include "kernels/kd_norm.h"
-#include "kernels/table.h"
+#include "kernels/tree.h"
 
 namespace kf::KF_LEVEL {
 namespace {

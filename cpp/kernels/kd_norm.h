@@ -4,7 +4,7 @@
 // rounded distances of the points in it: no allowance for rounding is needed anywhere.
 
 #include "kernels/lanes16.h"
-#include "kernels/table.h"
+#include "kernels/tree.h"
 
 namespace kf::KF_LEVEL {
 namespace {

@@ -1,7 +1,7 @@
 // The inner loop of building a k-d tree: a stable partition of 64-bit keys without branches. 16
 // bytes are moved for a key, and those that go behind a second time.
 
-#include "kernels/table.h"
+#include "kernels/tree.h"
 
 #if defined(__AVX512F__)
 #include <immintrin.h>

@@ -4,9 +4,9 @@
 // points: 8 d bytes a child, 4 d bytes a point.
 
 #include "kernels/kd_norm.h"
-#include "kernels/table.h"
+#include "kernels/tree.h"
 
-#if KF_LEVEL_RANK >= 2
+#if KF_HAS_AVX512
 #include "kernels/kd_search.avx512.h"
 #endif
 
@@ -256,7 +256,7 @@ constexpr std::size_t few = 24;
 template <class Norm, int D, class T>
 void with_keeper(const KdView<T>& tree, const KdNearest<T>& search) {
   if (search.k == 1) search_all<Norm, D, Nearest<T>>(tree, search);
-#if KF_LEVEL_RANK >= 2
+#if KF_HAS_AVX512
   else if (search.k <= lane_count)
     search_all<Norm, D, InLanes<T>>(tree, search);
 #endif

@@ -2,7 +2,7 @@
 // nearest of a row, the nearest of every column. Whole numbers and correctly rounded roots: all
 // levels agree bit for bit.
 
-#include "kernels/table.h"
+#include "kernels/geometry.h"
 #include "simd/vec.h"
 
 namespace kf::KF_LEVEL {
@@ -29,7 +29,13 @@ void root_codes(const std::uint8_t* x, std::size_t n, std::size_t d, float scale
 namespace {
 
 // Vectors of the compiler, as wide as the level's.
-constexpr std::size_t lanes = KF_LEVEL_RANK >= 2 ? 16 : KF_LEVEL_RANK >= 1 ? 8 : 4;
+#if KF_HAS_AVX512
+constexpr std::size_t lanes = 16;
+#elif KF_HAS_AVX2
+constexpr std::size_t lanes = 8;
+#else
+constexpr std::size_t lanes = 4;
+#endif
 using Ints __attribute__((vector_size(4 * lanes), aligned(4), may_alias)) = std::int32_t;
 using Words __attribute__((vector_size(4 * lanes), aligned(4), may_alias)) = std::uint64_t;
 
@@ -59,12 +65,12 @@ std::size_t first_largest(const std::int32_t* x, std::size_t n, std::int32_t* la
   for (; i < n; ++i) most = x[i] > most ? x[i] : most;
   *largest = most;
   i = 0;
-#if KF_LEVEL_RANK >= 2
+#if KF_HAS_AVX512
   const __m512i wanted = _mm512_set1_epi32(most);
   for (; i + 16 <= n; i += 16)
     if (const unsigned mask = _mm512_cmpeq_epi32_mask(_mm512_loadu_si512(x + i), wanted))
       return i + static_cast<std::size_t>(__builtin_ctz(mask));
-#elif KF_LEVEL_RANK >= 1
+#elif KF_HAS_AVX2
   const __m256i wanted = _mm256_set1_epi32(most);
   for (; i + 8 <= n; i += 8) {
     const __m256i equal =

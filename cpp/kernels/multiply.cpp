@@ -2,13 +2,13 @@
 // is a sum in the order of d by fused multiply-add, so the levels from AVX2 on agree bit for bit,
 // whatever n and p. Bound: n d p multiply-adds.
 
-#include "kernels/table.h"
+#include "kernels/vectors.h"
 #include "simd/vec.h"
 
 namespace kf::KF_LEVEL {
 namespace {
 
-#if KF_LEVEL_RANK >= 2
+#if KF_HAS_AVX512
 
 constexpr int rows_at_once = 6, columns_at_once = 64;
 
@@ -38,7 +38,7 @@ inline void tile(const float* a, std::size_t d, const float* b, std::size_t p, f
       _mm512_mask_storeu_ps(c + static_cast<std::size_t>(r) * p + 16 * v, mask[v], sums[r][v]);
 }
 
-#elif KF_LEVEL_RANK >= 1
+#elif KF_HAS_AVX2
 
 constexpr int rows_at_once = 4, columns_at_once = 16;
 

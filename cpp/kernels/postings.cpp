@@ -6,18 +6,18 @@
 // written as the next multiple of 16. Any bytes are valid: ids are masked to what can be addressed.
 // Bound: one store of a number; about two operations for decoding and five for adding up.
 
-#include "kernels/table.h"
+#include "kernels/words.h"
 #include "simd/vec.h"
 
 namespace kf::KF_LEVEL {
 namespace {
 
-#if KF_LEVEL_RANK >= 1
+#if KF_HAS_AVX2
 
 constexpr unsigned widest = 24;
 
 // Where the numbers of a group lie, for each width: byte shuffle and shifts.
-#if KF_LEVEL_RANK >= 3
+#if KF_HAS_AVX512ICL
 constexpr unsigned group = 16;
 #else
 constexpr unsigned group = 8;  // its upper four numbers are shuffled from a load of their own
@@ -30,7 +30,7 @@ constexpr Places places() {
   Places p{};
   for (unsigned b = 0; b <= widest; ++b)
     for (unsigned j = 0; j < group; ++j) {
-#if KF_LEVEL_RANK >= 3
+#if KF_HAS_AVX512ICL
       const unsigned bit = j * b;
 #else
       const unsigned bit = j < 4 ? j * b : 4 * b % 8 + (j - 4) * b;
@@ -45,7 +45,7 @@ constexpr Places at_width = places();
 
 #endif
 
-#if KF_LEVEL_RANK >= 3
+#if KF_HAS_AVX512ICL
 
 struct Group {
   __m512i order, shifts, mask;
@@ -69,7 +69,7 @@ inline __m512i sums_before(__m512i v) {
   return _mm512_add_epi32(v, _mm512_alignr_epi32(v, zero, 8));
 }
 
-#elif KF_LEVEL_RANK >= 1
+#elif KF_HAS_AVX2
 
 struct Group {
   __m256i order, shifts, mask;
@@ -111,10 +111,10 @@ inline std::uint32_t take(const std::uint8_t* bytes, std::size_t i, unsigned bit
 }  // namespace
 
 void unpack_bits(const std::uint8_t* bytes, std::size_t n, unsigned bits, std::uint32_t* out) {
-#if KF_LEVEL_RANK >= 1
+#if KF_HAS_AVX2
   const Group at(bits);
   for (std::size_t i = 0; i < n; i += group) {
-#if KF_LEVEL_RANK >= 3
+#if KF_HAS_AVX512ICL
     _mm512_storeu_si512(out + i, at.take(bytes + i / 8 * bits));
 #else
     _mm256_storeu_si256(reinterpret_cast<__m256i*>(out + i), at.take(bytes + i / 8 * bits));
@@ -127,7 +127,7 @@ void unpack_bits(const std::uint8_t* bytes, std::size_t n, unsigned bits, std::u
 
 void unpack_ids(const std::uint8_t* bytes, std::size_t n, unsigned bits, std::uint32_t before,
                 std::uint32_t mask, std::uint32_t* ids) {
-#if KF_LEVEL_RANK >= 3
+#if KF_HAS_AVX512ICL
   const Group at(bits);
   __m512i carry = _mm512_set1_epi32(static_cast<int>(before));
   const __m512i kept = _mm512_set1_epi32(static_cast<int>(mask)), last = _mm512_set1_epi32(15);
@@ -136,7 +136,7 @@ void unpack_ids(const std::uint8_t* bytes, std::size_t n, unsigned bits, std::ui
     _mm512_storeu_si512(ids + i, _mm512_and_si512(v, kept));
     carry = _mm512_permutexvar_epi32(last, v);
   }
-#elif KF_LEVEL_RANK >= 1
+#elif KF_HAS_AVX2
   const Group at(bits);
   __m256i carry = _mm256_set1_epi32(static_cast<int>(before));
   const __m256i kept = _mm256_set1_epi32(static_cast<int>(mask)), last = _mm256_set1_epi32(7);
@@ -156,7 +156,7 @@ void unpack_ids(const std::uint8_t* bytes, std::size_t n, unsigned bits, std::ui
 std::size_t products_at_least(const float* a, const float* b, std::size_t n, float least,
                               std::uint32_t* rows) {
   std::size_t found = 0, i = 0;
-#if KF_LEVEL_RANK >= 2
+#if KF_HAS_AVX512
   const __m512 bound = _mm512_set1_ps(least);
   for (; i + 16 <= n; i += 16) {
     const __m512 products = _mm512_mul_ps(_mm512_loadu_ps(a + i), _mm512_loadu_ps(b + i));
@@ -165,7 +165,7 @@ std::size_t products_at_least(const float* a, const float* b, std::size_t n, flo
       rows[found++] =
           static_cast<std::uint32_t>(i) + static_cast<std::uint32_t>(__builtin_ctz(mask));
   }
-#elif KF_LEVEL_RANK >= 1
+#elif KF_HAS_AVX2
   const __m256 bound = _mm256_set1_ps(least);
   for (; i + 8 <= n; i += 8) {
     const __m256 products = _mm256_mul_ps(_mm256_loadu_ps(a + i), _mm256_loadu_ps(b + i));

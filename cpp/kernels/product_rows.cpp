@@ -2,13 +2,13 @@
 // mostly empty. tables: one pointer to 2^bits float32 entries for each subquantizer. Bound: m
 // gathered floats a code.
 
-#include "kernels/table.h"
+#include "kernels/product.h"
 #include "simd/vec.h"
 
 namespace kf::KF_LEVEL {
 
 void product_rows(const ProductRows& set, const float* const* tables, float* sums) {
-#if KF_LEVEL_RANK >= 2
+#if KF_HAS_AVX512
   // Tables of 256 entries one after the other: 16 look-ups at once.
   bool side_by_side = set.bits == 8 && set.m >= 16;
   for (std::size_t j = 1; j < set.m && side_by_side; ++j)
@@ -20,7 +20,7 @@ void product_rows(const ProductRows& set, const float* const* tables, float* sum
     const std::uint8_t* code = set.codes + i * set.width;
     float a = 0, b = 0, c = 0, d = 0;
     std::size_t j = 0;
-#if KF_LEVEL_RANK >= 2
+#if KF_HAS_AVX512
     if (side_by_side) {
       __m512 total = _mm512_setzero_ps();
       for (; j + 16 <= set.m; j += 16) {

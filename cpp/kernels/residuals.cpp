@@ -2,7 +2,7 @@
 // 2013). Components are added in the order of the rows and none is fused, so all levels agree bit
 // for bit. Four bytes a component and row, from memory: rows and words lie scattered.
 
-#include "kernels/table.h"
+#include "kernels/words.h"
 #include "simd/vec.h"
 
 namespace kf::KF_LEVEL {

@@ -2,17 +2,17 @@
 // trees and hash tables propose. One or two cache lines a row, which the caller has fetched ahead.
 // Sums wrap around as those of vectors do: a bias may come from a file.
 
-#include "kernels/table.h"
+#include "kernels/filters.h"
 #include "simd/vec.h"
 
-#if KF_LEVEL_RANK >= 1 && KF_LEVEL_RANK < 3
+#if KF_HAS_AVX2 && !KF_HAS_AVX512ICL
 #include "kernels/lane_sum.avx2.h"
 #endif
 
 namespace kf::KF_LEVEL {
 namespace {
 
-#if KF_LEVEL_RANK >= 3
+#if KF_HAS_AVX512ICL
 inline std::int32_t product(const std::int8_t* query, const std::uint8_t* row, std::size_t d) {
   __m512i sum = _mm512_setzero_si512();
   std::size_t j = 0;
@@ -25,7 +25,7 @@ inline std::int32_t product(const std::int8_t* query, const std::uint8_t* row, s
   }
   return _mm512_reduce_add_epi32(sum);
 }
-#elif KF_LEVEL_RANK >= 1
+#elif KF_HAS_AVX2
 // 16-bit products cannot overflow as they do where bytes are multiplied and added in one step.
 inline std::int32_t product(const std::int8_t* query, const std::uint8_t* row, std::size_t d) {
   __m256i sum = _mm256_setzero_si256();

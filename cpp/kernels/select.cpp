@@ -1,6 +1,6 @@
 // Selection among 32-bit sums: where are the largest? One pass each, 4 bytes a sum.
 
-#include "kernels/table.h"
+#include "kernels/filters.h"
 #include "simd/vec.h"
 
 namespace kf::KF_LEVEL {
@@ -16,7 +16,7 @@ void group_max(const std::int32_t* sums, std::size_t n, std::size_t groups, std:
 std::size_t at_least(const std::int32_t* sums, std::size_t n, std::int32_t threshold,
                      std::uint32_t* out) {
   std::size_t found = 0, i = 0;
-#if KF_LEVEL_RANK >= 2
+#if KF_HAS_AVX512
   const __m512i limit = _mm512_set1_epi32(threshold);
   for (; i + 16 <= n; i += 16) {
     unsigned mask = _mm512_cmpge_epi32_mask(_mm512_loadu_si512(sums + i), limit);
@@ -24,7 +24,7 @@ std::size_t at_least(const std::int32_t* sums, std::size_t n, std::int32_t thres
       out[found++] =
           static_cast<std::uint32_t>(i) + static_cast<std::uint32_t>(__builtin_ctz(mask));
   }
-#elif KF_LEVEL_RANK >= 1
+#elif KF_HAS_AVX2
   const __m256i limit = _mm256_set1_epi32(threshold);
   for (; i + 8 <= n; i += 8) {
     const __m256i below =

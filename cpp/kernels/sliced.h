@@ -16,8 +16,8 @@ struct SlicedView {
   const std::uint32_t* above;  // of each step: the two bits above them, row by row from the lowest
   const void* weights;         // float, or half precision
   bool halves;
-  const std::uint16_t* rows;  // of each slice: its rows in `out`, all different; or null: one after
-                              // the other
+  // Of each slice: its rows in `out`, all different; or null: one after the other.
+  const std::uint16_t* rows;
 };
 
 }  // namespace kf

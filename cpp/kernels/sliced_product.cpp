@@ -7,8 +7,8 @@
 
 #include "kernels/sliced.h"
 
+#include "kernels/graph.h"
 #include "kernels/half.h"
-#include "kernels/table.h"
 #include "simd/vec.h"
 
 namespace kf::KF_LEVEL {
@@ -42,7 +42,7 @@ inline std::size_t row_of(const Slice<Weight>& slice, std::size_t lane) {
   return slice.rows ? slice.rows[lane] : lane;
 }
 
-#if KF_LEVEL_RANK >= 2
+#if KF_HAS_AVX512
 
 inline __m512 load16(const float* p) { return _mm512_loadu_ps(p); }
 inline __m512 load16(const std::uint16_t* p) {
@@ -84,7 +84,7 @@ inline void one(const Slice<Weight>& slice, const Number* x, float* out) {
     _mm512_storeu_ps(out, sum);
 }
 
-#elif KF_LEVEL_RANK >= 1
+#elif KF_HAS_AVX2
 
 inline __m256 load8(const float* p) { return _mm256_loadu_ps(p); }
 inline __m256 load8(const std::uint16_t* p) {
@@ -152,7 +152,7 @@ inline void one(const Slice<Weight>& slice, const Number* x, float* out) {
 template <std::size_t N>
 struct Pack;
 
-#if KF_LEVEL_RANK >= 1
+#if KF_HAS_AVX2
 template <>
 struct Pack<4> {
   __m128 v = _mm_setzero_ps();
@@ -179,7 +179,7 @@ struct Pack<8> {
   }
   void store(float* out) const { _mm256_storeu_ps(out, v); }
 };
-#if KF_LEVEL_RANK >= 2
+#if KF_HAS_AVX512
 template <>
 struct Pack<16> {
   __m512 v = _mm512_setzero_ps();

@@ -5,11 +5,15 @@
 
 namespace kf::KF_LEVEL {
 
-extern const KernelTable table;
-const KernelTable table = {
-#define KF_KERNEL(ret, name, ...) &name,
-#include "kernels/list.def"
 #undef KF_KERNEL
+#define KF_KERNEL(ret, name, ...) ret name(__VA_ARGS__);
+#include "kernels/list.def"
+
+extern const KernelTable table;
+#undef KF_KERNEL
+#define KF_KERNEL(ret, name, ...) &name,
+const KernelTable table = {
+#include "kernels/list.def"
 };
 
 }  // namespace kf::KF_LEVEL

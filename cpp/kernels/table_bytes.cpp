@@ -2,7 +2,7 @@
 // stands for never exceeds the entry but for the rounding of one product, which the caller's
 // threshold allows for.
 
-#include "kernels/table.h"
+#include "kernels/product.h"
 #include "simd/vec.h"
 
 namespace kf::KF_LEVEL {
@@ -10,7 +10,7 @@ namespace kf::KF_LEVEL {
 void table_range(const float* entries, std::size_t k, float* least, float* most) {
   float low = entries[0], high = entries[0];
   std::size_t i = 0;
-#if KF_LEVEL_RANK >= 2
+#if KF_HAS_AVX512
   if (k >= 16) {
     __m512 l = _mm512_loadu_ps(entries), h = l;
     for (i = 16; i + 16 <= k; i += 16) {
@@ -21,7 +21,7 @@ void table_range(const float* entries, std::size_t k, float* least, float* most)
     low = _mm512_reduce_min_ps(l);
     high = _mm512_reduce_max_ps(h);
   }
-#elif KF_LEVEL_RANK >= 1
+#elif KF_HAS_AVX2
   if (k >= 8) {
     __m256 l = _mm256_loadu_ps(entries), h = l;
     for (i = 8; i + 8 <= k; i += 8) {
@@ -49,7 +49,7 @@ void table_range(const float* entries, std::size_t k, float* least, float* most)
 void table_bytes(const float* entries, std::size_t k, float least, float inverse,
                  std::uint32_t limit, std::uint8_t* out) {
   std::size_t i = 0;
-#if KF_LEVEL_RANK >= 2
+#if KF_HAS_AVX512
   const __m512 low = _mm512_set1_ps(least), scale = _mm512_set1_ps(inverse);
   const __m512i most = _mm512_set1_epi32(static_cast<int>(limit));
   for (; i + 16 <= k; i += 16) {
@@ -58,7 +58,7 @@ void table_bytes(const float* entries, std::size_t k, float least, float inverse
     _mm_storeu_si128(reinterpret_cast<__m128i*>(out + i),
                      _mm512_cvtepi32_epi8(_mm512_min_epu32(x, most)));
   }
-#elif KF_LEVEL_RANK >= 1
+#elif KF_HAS_AVX2
   const __m256 low = _mm256_set1_ps(least), scale = _mm256_set1_ps(inverse);
   const __m256i most = _mm256_set1_epi32(static_cast<int>(limit));
   for (; i + 8 <= k; i += 8) {

@@ -1,7 +1,7 @@
 // Transfer errors of a map over many correspondences: the inner loops of spatial verification.
 // 5 floats a correspondence from L1; no multiply is fused, so all levels agree bit for bit.
 
-#include "kernels/table.h"
+#include "kernels/geometry.h"
 
 namespace kf::KF_LEVEL {
 namespace {

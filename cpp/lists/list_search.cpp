@@ -92,7 +92,7 @@ void ListSearch::search_some(const ListQuery& query, std::span<const std::size_t
 // The k best of a shortlist by the second look.
 void ListSearch::rescore(const ListQuery& query, std::size_t q, const std::vector<Candidate>& items,
                          std::size_t k, float* distances, std::int64_t* ids) const {
-  const KernelTable& table = kernels();
+  const VectorKernels& table = kernels<VectorKernels>();
   TopK best(k);
   constexpr std::size_t ahead = 6;
   for (std::size_t i = 0; i < items.size(); ++i) {

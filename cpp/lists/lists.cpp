@@ -61,8 +61,9 @@ void Lists::multi_cells(const float* query, std::size_t nprobe, std::size_t budg
       scratch.scaled[j] = l2 ? -2 * q : -q;
     }
     for (std::size_t c = 0; c < k; ++c) scratch.distances[c] = l2 ? norms_[side * k + c] + norm : 0;
-    kernels().multiply(scratch.scaled.data(), 1, half, transposed_.data() + side * half * k, k,
-                       scratch.distances.data());
+    kernels<VectorKernels>().multiply(scratch.scaled.data(), 1, half,
+                                      transposed_.data() + side * half * k, k,
+                                      scratch.distances.data());
     scratch.sides[side].start(scratch.distances.data(), k);
   }
   cells.clear();

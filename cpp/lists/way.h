@@ -37,7 +37,7 @@ struct StoredScorer : Scored {
   const float* queries;  // (nq, d), or rows of them
   const std::uint32_t* which;
   Metric metric;
-  const KernelTable& table = kernels();
+  const VectorKernels& table = kernels<VectorKernels>();
   float* scratch = thread_scratch<float, Stored>(stored.scratch());
 
   void prefetch(std::size_t row) const { stored.prefetch(row); }
@@ -128,18 +128,19 @@ class Way {
     auto* hits = thread_scratch<std::uint32_t, Tag>(n);
     struct Thresholds;
     auto* thresholds = thread_scratch<typename Filter::Threshold, Thresholds>(filter.padded());
+    const FilterKernels& table = kernels<FilterKernels>();
     filter.begin_chunk(rest.begin, end);
-    filter.sums(kernels(), rest.begin, end - rest.begin, sums, stride);
+    filter.sums(kernels<typename Filter::Kernels>(), rest.begin, end - rest.begin, sums, stride);
     for (std::size_t i = 0; i < count; ++i) {
       known[i] = results[i]->bound();
       if (!(known[i] < infinity))
-        known[i] = filter.most(i, scan::kth_largest(kernels(), sums + i * stride + skip, n, k));
+        known[i] = filter.most(i, scan::kth_largest(table, sums + i * stride + skip, n, k));
     }
     filter.thresholds(known, thresholds);
     const View<Result> view{results, visit.segment};
     for (std::size_t i = 0; i < count; ++i) {
       const std::size_t found =
-          kernels().at_least(sums + i * stride + skip, n, Filter::least_sum(thresholds[i]), hits);
+          table.at_least(sums + i * stride + skip, n, Filter::least_sum(thresholds[i]), hits);
       for (std::size_t h = 0; h < found; ++h) {
         const std::size_t row = visit.begin + hits[h];
         if (h + 6 < found) scorer.prefetch(visit.begin + hits[h + 6]);

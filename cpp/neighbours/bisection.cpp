@@ -8,7 +8,7 @@
 
 #include "core/random.h"
 #include "core/threads.h"
-#include "kernels/table.h"
+#include "kernels/vectors.h"
 
 namespace kf::neighbours {
 namespace {
@@ -20,7 +20,7 @@ struct Node {
 };
 
 // The difference of two means that share out a sample of the node's rows between them.
-void direction(const KernelTable& table, const float* x, std::size_t d, const std::uint32_t* rows,
+void direction(const VectorKernels& table, const float* x, std::size_t d, const std::uint32_t* rows,
                std::size_t count, Random& random, float* out) {
   const std::size_t sample = std::min(count, most_sample);
   std::vector<const float*> points(sample);
@@ -54,7 +54,7 @@ void direction(const KernelTable& table, const float* x, std::size_t d, const st
 
 std::vector<std::uint32_t> bisect(const float* x, std::size_t n, std::size_t d, std::size_t leaf,
                                   std::uint64_t seed) {
-  const KernelTable& table = kernels();
+  const VectorKernels& table = kernels<VectorKernels>();
   std::vector<std::uint32_t> order(n);
   std::iota(order.begin(), order.end(), 0u);
   std::vector<std::pair<float, std::uint32_t>> keys(n);

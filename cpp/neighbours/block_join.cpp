@@ -173,8 +173,9 @@ void BlockJoin::prepare(std::size_t b) {
     centre[j] = static_cast<float>(sum[j] / static_cast<double>((last - first)));
   float farthest = 0;
   for (std::size_t p = first; p < last; ++p) {
-    farthest = std::max(farthest, kernels().squared_l2(centre, row(p), d));
-    least_norm_[b] = std::min(least_norm_[b], kernels().inner_product(row(p), row(p), d));
+    farthest = std::max(farthest, kernels<VectorKernels>().squared_l2(centre, row(p), d));
+    least_norm_[b] =
+        std::min(least_norm_[b], kernels<VectorKernels>().inner_product(row(p), row(p), d));
   }
   radius_[b] = std::sqrt(static_cast<double>(farthest));
 }
@@ -206,7 +207,7 @@ void BlockJoin::begin_lists(Tile& tile, std::size_t b) {
   std::int32_t* sums = tile.sums();
   for (std::size_t i = 0; i < block; ++i) tile.first.bias[i] = codes.bytes.bias(first + i);
   tile.scratch.resize(block * padded);
-  const KernelTable& table = kernels();
+  const FilterKernels& table = kernels<FilterKernels>();
   table.sums_u8(codes.bytes.codes(first), tile.scratch.data(), block,
                 codes.interleaved.data() + first * padded, tile.first.bias, block / 16, padded,
                 sums, block);
@@ -242,7 +243,7 @@ float BlockJoin::value_within(double distance, std::size_t place, std::size_t b)
   double value = squared * (1 + canonical);
   if (rows_.metric == Metric::inner_product) {
     const float* x = row(place);
-    const auto own = static_cast<double>(kernels().inner_product(x, x, rows_.d));
+    const auto own = static_cast<double>(kernels<VectorKernels>().inner_product(x, x, rows_.d));
     value = (squared - (own + static_cast<double>(least_norm_[b])) * (1 - canonical)) / 2 +
             canonical * rows_.largest_norm * rows_.largest_norm;
   }
@@ -259,10 +260,10 @@ std::vector<std::uint64_t> BlockJoin::nearest_blocks() const {
         std::vector<std::pair<float, std::size_t>> others(blocks_);
         for (std::size_t a = begin; a < end; ++a) {
           for (std::size_t b = 0; b < blocks_; ++b)
-            others[b] = {
-                b == a ? infinity
-                       : kernels().squared_l2(centres_.data() + a * d, centres_.data() + b * d, d),
-                b};
+            others[b] = {b == a ? infinity
+                                : kernels<VectorKernels>().squared_l2(centres_.data() + a * d,
+                                                                      centres_.data() + b * d, d),
+                         b};
           std::partial_sort(others.begin(), others.begin() + static_cast<std::ptrdiff_t>(count),
                             others.end());
           for (std::size_t i = 0; i < count; ++i) {
@@ -309,7 +310,8 @@ void BlockJoin::choose_head() {
     std::size_t passed = 0;
     for (std::size_t i = 0; i < sample; ++i)
       for (std::size_t j = sample; j < 2 * sample; ++j) {
-        const float value = kernels().squared_l2(y.data() + i * most, y.data() + j * most, head);
+        const float value =
+            kernels<VectorKernels>().squared_l2(y.data() + i * most, y.data() + j * most, head);
         const float bound = std::max(lists_.bound(places[i]), lists_.bound(places[j]));
         passed +=
             std::sqrt(static_cast<double>(value)) - residual <= std::sqrt(reach_.squared(bound));
@@ -352,7 +354,7 @@ void BlockJoin::choose_blocks(const Centres& centres, std::size_t from, std::siz
   Buffer<std::int8_t> rows(16 * padded, 0);
   Buffer<std::int16_t> scratch(16 * padded);
   std::copy(bytes.codes(from), bytes.codes(from) + count * padded, rows.begin());
-  const KernelTable& table = kernels();
+  const FilterKernels& table = kernels<FilterKernels>();
   table.sums_u8(rows.data(), scratch.data(), 16, centres.interleaved.data(), centres.bias.data(),
                 width / 16, padded, sums.data(), width);
   std::vector<std::uint32_t> found(blocks_);
@@ -404,7 +406,7 @@ bool BlockJoin::too_far(std::size_t a, std::size_t b, float worst) const {
   if (worst == infinity || !floats_) return false;
   const std::size_t d = rows_.d;
   const double apart = std::sqrt(static_cast<double>(
-      kernels().squared_l2(centres_.data() + a * d, centres_.data() + b * d, d)));
+      kernels<VectorKernels>().squared_l2(centres_.data() + a * d, centres_.data() + b * d, d)));
   const double spread = radius_[a] + radius_[b];
   // Float32 roots and centres are good for five digits.
   return apart - spread - 1e-5 * (apart + spread + rows_.largest_norm) >
@@ -443,16 +445,16 @@ std::size_t BlockJoin::by_bytes(Tile& tile, const Places& queries, const Places&
   ByteBounds &first = tile.first, &second = tile.second;
   fill(first, codes, tile, queries, nq, points, np);
   tile.scratch.resize(nq * padded);
-  const std::size_t found =
-      kernels().filter_pairs_u8(gathered(codes.bytes, nq), tile.scratch.data(), nq,
-                                codes.interleaved.data() + points[0] * padded, first.bias, np / 16,
-                                padded, first.thresholds, first.offsets, first.points, tile.hits);
+  const std::size_t found = kernels<PairKernels>().filter_pairs_u8(
+      gathered(codes.bytes, nq), tile.scratch.data(), nq,
+      codes.interleaved.data() + points[0] * padded, first.bias, np / 16, padded, first.thresholds,
+      first.offsets, first.points, tile.hits);
   if (!head_ || found == 0) return found;
   fill(second, *bytes_, tile, queries, queries.size, points, points.size);
-  return kernels().keep_pairs_u8(gathered(bytes_->bytes, queries.size),
-                                 bytes_->bytes.codes(points[0]), bytes_->bytes.padded_d(),
-                                 second.thresholds, second.offsets, second.points, second.bias,
-                                 tile.hits, found);
+  return kernels<PairKernels>().keep_pairs_u8(
+      gathered(bytes_->bytes, queries.size), bytes_->bytes.codes(points[0]),
+      bytes_->bytes.padded_d(), second.thresholds, second.offsets, second.points, second.bias,
+      tile.hits, found);
 }
 
 // Rows behind the last ones only fill up.
@@ -506,9 +508,9 @@ std::size_t BlockJoin::by_floats(Tile& tile, const Places& queries, const Places
     // Rows that only fill up reach no point's threshold either.
     tile.offsets[i] = there ? floats_->bias(queries[i]) : -infinity;
   }
-  return kernels().filter_pairs_f32(tile.packed.data(), nq, tile.rows.data(), tile.biases,
-                                    points.size, d, tile.thresholds, tile.offsets, tile.points,
-                                    tile.hits);
+  return kernels<PairKernels>().filter_pairs_f32(tile.packed.data(), nq, tile.rows.data(),
+                                                 tile.biases, points.size, d, tile.thresholds,
+                                                 tile.offsets, tile.points, tile.hits);
 }
 
 // Canonical values first, without a lock, then the lists of one side and of the other.

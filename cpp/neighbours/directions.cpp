@@ -7,7 +7,7 @@
 
 #include "core/random.h"
 #include "core/threads.h"
-#include "kernels/table.h"
+#include "kernels/vectors.h"
 
 namespace kf::neighbours {
 namespace {
@@ -49,7 +49,7 @@ void orthonormalize(std::vector<float>& rows, std::size_t count, std::size_t d) 
 
 Directions::Directions(const float* x, std::size_t n, std::size_t d, std::size_t count)
     : d_(d), count_(count), axes_(count * d) {
-  const auto multiply = kernels().multiply;
+  const auto multiply = kernels<VectorKernels>().multiply;
   const std::size_t sample = std::min(n, most_sample), step = n / sample;
   std::vector<float> points(sample * d);
   std::vector<double> mean(d, 0.0);
@@ -99,8 +99,8 @@ Buffer<float> Directions::project(const float* x, std::size_t n, std::size_t cou
       {axes_.begin(), axes_.begin() + static_cast<std::ptrdiff_t>(count * d_)}, count, d_);
   Buffer<float> out(n * count, 0.0f);
   parallel_for(n, 1024, [&](std::size_t begin, std::size_t end) {
-    kernels().multiply(x + begin * d_, end - begin, d_, columns.data(), count,
-                       out.data() + begin * count);
+    kernels<VectorKernels>().multiply(x + begin * d_, end - begin, d_, columns.data(), count,
+                                      out.data() + begin * count);
   });
   return out;
 }

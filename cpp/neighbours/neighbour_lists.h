@@ -10,7 +10,7 @@
 #include "core/buffer.h"
 #include "core/checked.h"
 #include "core/threads.h"
-#include "kernels/table.h"
+#include "kernels/pairs.h"
 
 namespace kf::neighbours {
 
@@ -34,7 +34,7 @@ class NeighbourLists {
   NeighbourLists(std::size_t n, std::size_t k)
       : k_(k),
         stride_((k + 7) / 8 * 8),
-        insert_(kernels().insert_sorted),
+        insert_(kernels<PairKernels>().insert_sorted),
         keys_(checked_mul(n, stride_), no_key) {}
 
   std::size_t k() const { return k_; }

@@ -321,9 +321,9 @@ class Descent {
       if (there)
         interleave(bytes_->codes(points[j]), padded, j % 16, r.codes.data() + j / 16 * 16 * padded);
     }
-    return kernels().filter_pairs_u8(r.queries.data(), r.scratch.data(), rows, r.codes.data(),
-                                     r.bias, columns / 16, padded, r.thresholds, r.offsets,
-                                     r.points, r.hits);
+    return kernels<PairKernels>().filter_pairs_u8(r.queries.data(), r.scratch.data(), rows,
+                                                  r.codes.data(), r.bias, columns / 16, padded,
+                                                  r.thresholds, r.offsets, r.points, r.hits);
   }
 
   std::int32_t least(Place row, float other) const {

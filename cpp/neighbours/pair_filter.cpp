@@ -13,7 +13,7 @@ std::size_t row_at(const std::uint32_t* order, std::size_t place) {
 }  // namespace
 
 Rows rows_of(const float* x, std::size_t n, std::size_t d, Metric metric) {
-  const auto inner_product = kernels().inner_product;
+  const auto inner_product = kernels<VectorKernels>().inner_product;
   constexpr std::size_t part = 4096;
   std::vector<float> most((n + part - 1) / part, 0.0f);
   std::vector<double> sum(most.size(), 0.0);
@@ -44,7 +44,7 @@ PairBytes::PairBytes(const Rows& rows, const std::uint32_t* order, double error)
   bias_.resize(n);
   offset_.resize(n);
   residual_.resize(n);
-  const KernelTable& table = kernels();
+  const FilterKernels& table = kernels<FilterKernels>();
   parallel_for(n, 2048, [&](std::size_t begin, std::size_t end) {
     for (std::size_t p = begin; p < end; ++p) {
       std::int8_t* codes = codes_.data() + p * padded_d_;
@@ -66,7 +66,7 @@ PairBytes::PairBytes(const Rows& rows, const std::uint32_t* order, double error)
 
 std::int32_t PairBytes::encode(const float* x, std::int8_t* codes) const {
   const std::size_t d = fit_.centre().size();
-  scan::encode(kernels(), x, fit_.centre().data(), fit_.scale(), d, codes);
+  scan::encode(kernels<FilterKernels>(), x, fit_.centre().data(), fit_.scale(), d, codes);
   std::fill(codes + d, codes + padded_d_, std::int8_t{0});
   std::int32_t norm = 0;
   for (std::size_t j = 0; j < d; ++j) norm += codes[j] * codes[j];
@@ -79,7 +79,7 @@ PairFloats::PairFloats(const Rows& rows, const std::uint32_t* order)
   // the norms (Higham 2002, eq. 3.5); doubled.
   const double unit = (static_cast<double>(rows.d) + 16) * 0x1p-23;
   const double largest = rows.largest_norm;
-  const auto inner_product = kernels().inner_product;
+  const auto inner_product = kernels<VectorKernels>().inner_product;
   parallel_for(rows.n, 4096, [&](std::size_t begin, std::size_t end) {
     for (std::size_t p = begin; p < end; ++p) {
       const float* x = rows.x + row_at(order, p) * rows.d;

@@ -11,7 +11,7 @@
 
 #include "core/buffer.h"
 #include "core/threads.h"
-#include "kernels/table.h"
+#include "kernels/vectors.h"
 #include "scan/search.h"
 
 namespace kf::neighbours {
@@ -34,7 +34,8 @@ class PairScorer {
   explicit PairScorer(const Rows& rows)
       : rows_(rows),
         sign_(rows.metric == Metric::l2 ? 1.0f : -1.0f),
-        value_(rows.metric == Metric::l2 ? kernels().squared_l2 : kernels().inner_product) {}
+        value_(rows.metric == Metric::l2 ? kernels<VectorKernels>().squared_l2
+                                         : kernels<VectorKernels>().inner_product) {}
   float operator()(std::size_t a, std::size_t b) const {
     return sign_ * value_(rows_.x + a * rows_.d, rows_.x + b * rows_.d, rows_.d);
   }

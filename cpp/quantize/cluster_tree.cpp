@@ -5,7 +5,7 @@
 
 #include "core/threads.h"
 #include "core/topk.h"
-#include "kernels/table.h"
+#include "kernels/vectors.h"
 
 namespace kf::quantize {
 namespace {
@@ -22,7 +22,7 @@ struct Visit {
 };
 
 // Offers the children of one node to the points that are there.
-void offer(const KernelTable& table, const ClusterTree& tree, const float* level,
+void offer(const VectorKernels& table, const ClusterTree& tree, const float* level,
            const float* points, const Visit* begin, const Visit* end, TopK* best) {
   const std::size_t first = begin->node * tree.branch;
   for (std::size_t at = 0; at < tree.branch; at += rows_at_once) {
@@ -42,7 +42,7 @@ void offer(const KernelTable& table, const ClusterTree& tree, const float* level
 
 void descend(const ClusterTree& tree, const float* points, std::size_t n, std::size_t paths,
              std::size_t m, std::size_t threads, float* distances, std::int64_t* leaves) {
-  const KernelTable& table = kernels();
+  const VectorKernels& table = kernels<VectorKernels>();
   parallel_for(
       n, together,
       [&](std::size_t from, std::size_t to) {

@@ -7,7 +7,7 @@
 #include "core/error.h"
 #include "core/random.h"
 #include "core/threads.h"
-#include "kernels/table.h"
+#include "kernels/vectors.h"
 #include "scan/search.h"
 
 namespace kf::quantize {
@@ -56,7 +56,7 @@ void Clustering::assign(const float* centroids, std::size_t k, bool warm, std::i
   shadow_.clear();
   shadow_.append(centroids, k);
   double largest = 0;
-  const KernelTable& table = kernels();
+  const VectorKernels& table = kernels<VectorKernels>();
   for (std::size_t c = 0; c < k; ++c)
     largest = std::max(largest, static_cast<double>(table.inner_product(centroids + c * d_,
                                                                         centroids + c * d_, d_)));
@@ -76,7 +76,7 @@ void Clustering::assign(const float* centroids, std::size_t k, bool warm, std::i
                             std::sqrt(largest));
     if (!warm) {
       float bounds[scan::most_group];
-      filter.nearest_bounds(table, k, bounds);
+      filter.nearest_bounds(kernels<scan::ByteFilter::Kernels>(), k, bounds);
       for (std::size_t i = 0; i < count; ++i) nearest[i].distance = bounds[i];
     }
     // With a bound from the start there is nothing to gain from small first chunks.
@@ -129,7 +129,7 @@ void Clustering::update(const std::int64_t* labels, std::size_t k, float* centro
 std::vector<std::int64_t> Clustering::seed(std::size_t k, const double* weights,
                                            std::uint64_t seed) const {
   Random random(seed);
-  const auto distance = kernels().squared_l2;
+  const auto distance = kernels<VectorKernels>().squared_l2;
   const std::size_t blocks = (n_ + block - 1) / block;
   std::vector<double> mass(n_), sums(blocks);
   std::vector<float> nearest(n_, scan::infinity);

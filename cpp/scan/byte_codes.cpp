@@ -6,7 +6,7 @@
 #include <limits>
 
 #include "core/threads.h"
-#include "kernels/table.h"
+#include "kernels/filters.h"
 
 namespace kf::scan {
 namespace {
@@ -80,7 +80,7 @@ void ByteCodes::weigh_l2(const float* q, Shadow::Queries& out, std::size_t i) co
     return;
   }
   // Three roundings of what is weighed, of 2^-24 each, lie within what encode allows for.
-  const Encoded e = encode(kernels(), weighed, origin, shadow_.scale(), d_, codes);
+  const Encoded e = encode(kernels<FilterKernels>(), weighed, origin, shadow_.scale(), d_, codes);
   out.constant[i] = 128 * e.sum + away / 2 * out.inverse[i];
   out.residual[i] = e.residual;
 }
@@ -99,8 +99,8 @@ void ByteCodes::weigh_ip(const float* q, Shadow::Queries& out, std::size_t i) co
     length += squared(static_cast<double>(q[j]));
   }
   const float scale = largest / 127;
-  const Encoded e =
-      encode(kernels(), weighed, origin, scale, d_, out.codes.data() + i * padded_d());
+  const Encoded e = encode(kernels<FilterKernels>(), weighed, origin, scale, d_,
+                           out.codes.data() + i * padded_d());
   out.inverse[i] = 1 / (static_cast<double>(scale) * static_cast<double>(shadow_.scale()));
   out.constant[i] = 128 * e.sum - offset * out.inverse[i];
   // The residual of a tiny query would vanish in float32: then everything passes.

@@ -4,8 +4,8 @@
 //
 // Where all steps are one, this is a Shadow. Where they differ, integer products are of the codes
 // with weighted queries, w = (S / s) (q - centre) for the largest step s:
-//     ||q - x||^2 = ||q - centre||^2 + ||S k||^2 - 2 s <w, k>,   <q, x> = <q, centre> + s <(S / s)
-//     q, k>
+//     ||q - x||^2 = ||q - centre||^2 + ||S k||^2 - 2 s <w, k>
+//     <q, x> = <q, centre> + s <(S / s) q, k>
 // and what the rounding of w to bytes may change is at most ||w - w^|| s ||k||.
 
 #include <cstddef>

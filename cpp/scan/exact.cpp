@@ -8,7 +8,7 @@
 
 #include "core/error.h"
 #include "core/threads.h"
-#include "kernels/table.h"
+#include "kernels/filters.h"
 
 namespace kf::scan {
 namespace {
@@ -68,7 +68,7 @@ void ExactScan::scan(const State& state, const Base& base, const float* queries,
     // queries share.
     if (base.n <= 64)
       filter = Filter::none;
-    else if (shadow && (nq < 16 || kernels().products_of_bytes()))
+    else if (shadow && (nq < 16 || kernels<FilterKernels>().products_of_bytes()))
       filter = Filter::u8;
     else
       filter = nq >= 8 ? Filter::f32 : Filter::none;
@@ -142,7 +142,7 @@ void ExactScan::search_by_sums(const State& state, const Base& base, const float
   parallel_for((nq + group - 1) / group, 1,
                [&](std::size_t g, std::size_t) {
                  const std::size_t first = g * group, count = std::min(group, nq - first);
-                 const KernelTable& table = kernels();
+                 const FilterKernels& table = kernels<FilterKernels>();
                  const auto codes = shadow.quantize(queries + first * d_, count);
                  ByteFilter filter(shadow.view(), metric_, codes, 0, count, d_, largest_norm);
                  const FloatScorer scorer(base, metric_, queries + first * d_, d_);
@@ -182,7 +182,8 @@ void ExactScan::search(const Base& base, const float* queries, std::size_t nq, s
   const auto state = now();
   const bool usual = sound(state->largest_norm) && !base.alive;
   if (filter == Filter::automatic && state->shadow && usual && base.n >= 256 && base.n <= 16384 &&
-      base.n >= 4 * k && base.n <= state->n && (nq < 16 || kernels().products_of_bytes())) {
+      base.n >= 4 * k && base.n <= state->n &&
+      (nq < 16 || kernels<FilterKernels>().products_of_bytes())) {
     search_by_sums(*state, base, queries, nq, k, threads, distances, ids);
     return;
   }

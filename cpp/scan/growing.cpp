@@ -7,7 +7,7 @@
 
 #include "core/error.h"
 #include "core/threads.h"
-#include "kernels/table.h"
+#include "kernels/vectors.h"
 #include "scan/search.h"
 
 namespace kf::scan {
@@ -30,7 +30,7 @@ void Growing::append(const float* x, std::size_t n, std::optional<std::size_t> a
   auto next = before > 0 ? std::make_shared<State>(*now) : empty();
   next->bias.shorten(before);
   float* bias = next->bias.extend(n);
-  const auto inner_product = kernels().inner_product;
+  const auto inner_product = kernels<VectorKernels>().inner_product;
   std::vector<double> largest((n + 4095) / 4096, 0.0);
   parallel_for(n, 4096, [&](std::size_t begin, std::size_t end) {
     float norm = 0;

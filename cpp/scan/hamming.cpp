@@ -6,7 +6,8 @@
 
 #include "core/buffer.h"
 #include "core/threads.h"
-#include "kernels/table.h"
+#include "kernels/hamming.h"
+#include "kernels/vectors.h"
 
 namespace kf::scan {
 namespace {
@@ -69,7 +70,7 @@ HammingScan::HammingScan(Metric metric, std::size_t words, std::vector<HammingSe
 void HammingScan::scan(const HammingQuery& query, std::size_t q, std::size_t begin, std::size_t end,
                        Collector& into) const {
   struct Scratch;
-  const KernelTable& table = kernels();
+  const HammingKernels& table = kernels<HammingKernels>();
   std::size_t first = 0;
   for (std::uint32_t s = 0; s < segments_.size(); ++s) {
     const HammingSegment& segment = segments_[s];
@@ -142,7 +143,7 @@ std::size_t HammingScan::search(const HammingQuery& query, std::size_t k, std::s
       },
       query.threads);
   std::atomic<std::size_t> scored{0};
-  const KernelTable& table = kernels();
+  const VectorKernels& table = kernels<VectorKernels>();
   const auto distance = metric_ == Metric::l2 ? table.squared_l2 : table.inner_product;
   const float sign = metric_ == Metric::l2 ? 1.0f : -1.0f;
   parallel_for(

@@ -5,7 +5,8 @@
 
 #include "core/error.h"
 #include "core/threads.h"
-#include "kernels/table.h"
+#include "kernels/filters.h"
+#include "kernels/vectors.h"
 
 namespace kf::scan {
 namespace {
@@ -93,7 +94,7 @@ RegionScan::Task RegionScan::task_of(const Items& items, const float* query, std
 void RegionScan::score(const Task& task, const std::int64_t* chosen, std::size_t count,
                        std::size_t threads, float* out) const {
   const std::vector<Run> runs = runs_of(task.items, chosen, count);
-  const auto inner_product = kernels().inner_product;
+  const auto inner_product = kernels<VectorKernels>().inner_product;
   const auto number = [&](std::size_t place) {
     return chosen ? static_cast<std::size_t>(chosen[place]) : place;
   };
@@ -123,7 +124,7 @@ void RegionScan::score(const Task& task, const std::int64_t* chosen, std::size_t
         const std::size_t nq = std::min(most_queries, task.nq - first);
         ByteFilter filter = task.filter(first, nq, d_);
         filter.begin_chunk(begin, begin + width);
-        filter.sums(kernels(), begin, width, sums, stride);
+        filter.sums(kernels<FilterKernels>(), begin, width, sums, stride);
         for (std::size_t i = 0; i < n; ++i) {
           const std::size_t from = static_cast<std::size_t>(starts[i]) - begin,
                             to = static_cast<std::size_t>(starts[i + 1]) - begin;
@@ -167,7 +168,7 @@ void RegionScan::bounds(const Task& task, std::size_t threads, float* low, float
       const std::size_t nq = std::min(most_queries, task.nq - first);
       ByteFilter filter = task.filter(first, nq, d_);
       filter.begin_chunk(begin, begin + width);
-      filter.sums(kernels(), begin, width, sums, stride);
+      filter.sums(kernels<FilterKernels>(), begin, width, sums, stride);
       for (std::size_t q = 0; q < nq; ++q) {
         const ByteFilter::Reading reading = filter.reading(q);
         const std::int32_t* row = sums + q * stride - begin;

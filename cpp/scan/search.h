@@ -21,7 +21,8 @@
 #include "core/buffer.h"
 #include "core/threads.h"
 #include "core/topk.h"
-#include "kernels/table.h"
+#include "kernels/filters.h"
+#include "kernels/vectors.h"
 #include "scan/shadow.h"
 
 namespace kf::scan {
@@ -46,7 +47,7 @@ inline double canonical_error(std::size_t d) {
 // The largest of n norms, row(i) each, with what float32 may have hidden.
 template <class Row>
 double largest_norm(std::size_t d, std::size_t n, const Row& row) {
-  const auto product = kernels().inner_product;
+  const auto product = kernels<VectorKernels>().inner_product;
   double largest = 0;
   for (std::size_t i = 0; i < n; ++i) {
     const float* x = row(i);
@@ -59,6 +60,7 @@ double largest_norm(std::size_t d, std::size_t n, const Row& row) {
 class ByteFilter {
  public:
   static constexpr std::size_t granule = 32, most_chunk = Shadow::chunk;
+  using Kernels = FilterKernels;
   using Threshold = std::int32_t;
   static constexpr Threshold never = std::numeric_limits<Threshold>::max();
 
@@ -117,7 +119,7 @@ class ByteFilter {
     }
   }
 
-  std::size_t run(const KernelTable& table, std::size_t begin, std::size_t n,
+  std::size_t run(const Kernels& table, std::size_t begin, std::size_t n,
                   const Threshold* thresholds, std::uint32_t* hits) {
     std::int16_t* scratch = thread_scratch<std::int16_t, ByteFilter>(padded() * bytes_.padded_d);
     std::size_t found = 0;
@@ -138,7 +140,7 @@ class ByteFilter {
 
   // All integer sums of the points [begin, begin + n), begin a multiple of 32: (padded(), stride),
   // stride at least n rounded up to 32.
-  void sums(const KernelTable& table, std::size_t begin, std::size_t n, std::int32_t* out,
+  void sums(const Kernels& table, std::size_t begin, std::size_t n, std::int32_t* out,
             std::size_t stride) const {
     std::int16_t* scratch = thread_scratch<std::int16_t, ByteFilter>(padded() * bytes_.padded_d);
     // Tiles take 16 queries, used or not; a few are quicker without.
@@ -194,7 +196,7 @@ class ByteFilter {
   // For each query an upper bound on its nearest canonical squared distance among the points [0, n)
   // (l2): the largest integer sum is the least ||q^ - x^||, and the residuals bound what it stands
   // for.
-  void nearest_bounds(const KernelTable& table, std::size_t n, float* bounds) {
+  void nearest_bounds(const Kernels& table, std::size_t n, float* bounds) {
     std::vector<std::int32_t> best(padded()), part(padded());
     std::fill(best.begin(), best.end(), std::numeric_limits<std::int32_t>::min());
     std::int16_t* scratch = thread_scratch<std::int16_t, ByteFilter>(padded() * bytes_.padded_d);
@@ -226,7 +228,7 @@ class ByteFilter {
 };
 
 // The k-th largest of n numbers, k <= n.
-inline std::int32_t kth_largest(const KernelTable& table, const std::int32_t* sums, std::size_t n,
+inline std::int32_t kth_largest(const FilterKernels& table, const std::int32_t* sums, std::size_t n,
                                 std::size_t k) {
   struct Scratch;
   const std::size_t groups = (2 * k + 63) / 64 * 64;
@@ -250,6 +252,7 @@ inline std::int32_t kth_largest(const KernelTable& table, const std::int32_t* su
 class FloatFilter {
  public:
   static constexpr std::size_t granule = 6, most_chunk = 1536;
+  using Kernels = FilterKernels;
   using Threshold = float;
   static constexpr Threshold never = infinity;
 
@@ -290,7 +293,7 @@ class FloatFilter {
     }
   }
 
-  std::size_t run(const KernelTable& kernels, std::size_t begin, std::size_t n,
+  std::size_t run(const Kernels& kernels, std::size_t begin, std::size_t n,
                   const Threshold* thresholds, std::uint32_t* hits) {
     return kernels.filter_f32(packed_.data(), nq_, base_ + begin * d_, bias_ + begin, n, d_,
                               thresholds, hits);
@@ -309,13 +312,14 @@ class FloatFilter {
 class NoFilter {
  public:
   static constexpr std::size_t granule = 1, most_chunk = 1024;
+  using Kernels = FilterKernels;
   using Threshold = float;
   static constexpr Threshold never = infinity;
   explicit NoFilter(std::size_t nq) : nq_(nq) {}
   std::size_t padded() const { return nq_; }
   void begin_chunk(std::size_t, std::size_t) {}
   void thresholds(const float*, Threshold*) const {}
-  std::size_t run(const KernelTable&, std::size_t, std::size_t n, const Threshold*,
+  std::size_t run(const Kernels&, std::size_t, std::size_t n, const Threshold*,
                   std::uint32_t* hits) const {
     std::size_t found = 0;
     for (std::uint32_t q = 0; q < nq_; ++q)
@@ -352,7 +356,8 @@ class FloatScorer {
  public:
   FloatScorer(const Base& base, Metric metric, const float* queries, std::size_t d)
       : base_(base), queries_(queries), d_(d), sign_(metric == Metric::l2 ? 1.0f : -1.0f) {
-    distance_ = metric == Metric::l2 ? kernels().squared_l2 : kernels().inner_product;
+    distance_ = metric == Metric::l2 ? kernels<VectorKernels>().squared_l2
+                                     : kernels<VectorKernels>().inner_product;
   }
   // Rows beyond what is searched: filters report whole blocks.
   bool skips(std::size_t row) const { return row >= base_.n || (base_.alive && !base_.alive[row]); }
@@ -385,7 +390,7 @@ struct ScanScratch;
 template <class FilterType, class Scorer, class Results>
 std::size_t scan_range(FilterType& filter, const Scorer& scorer, std::size_t nq, const Range& range,
                        Results&& results) {
-  const KernelTable& table = kernels();
+  const auto& table = kernels<typename FilterType::Kernels>();
   using Threshold = typename FilterType::Threshold;
   const std::size_t most = FilterType::most_chunk;
   Threshold* thresholds = thread_scratch<Threshold, ScanScratch>(filter.padded());

@@ -6,7 +6,7 @@
 #include <limits>
 
 #include "core/threads.h"
-#include "kernels/table.h"
+#include "kernels/filters.h"
 
 namespace kf::scan {
 namespace {
@@ -24,7 +24,7 @@ bool all_bytes(const float* x, std::size_t count) {
 
 // Float32 sums of d terms are within (d / 32 + 8) * 2^-24, and each difference
 // was rounded once by 2^-24 of its length.
-Encoded encode(const KernelTable& table, const float* x, const float* centre, float scale,
+Encoded encode(const FilterKernels& table, const float* x, const float* centre, float scale,
                std::size_t d, std::int8_t* codes) {
   float totals[4];
   table.encode_u8(x, centre, scale, d, codes, totals);
@@ -62,7 +62,7 @@ void Shadow::fit(const float* x, std::size_t n, std::size_t together) {
   // worst vector of those that are scanned together.
   double best = std::numeric_limits<double>::infinity();
   std::vector<std::int8_t> codes(d_);
-  const KernelTable& table = kernels();
+  const FilterKernels& table = kernels<FilterKernels>();
   for (float share = 1; share > 0.1f; share *= 0.8f) {
     const float scale = std::max(widest * share, smallest);
     double total = 0, worst = 0;
@@ -107,7 +107,7 @@ void Shadow::append(const float* x, std::size_t n) {
     tail.bias.assign(group, std::numeric_limits<std::int32_t>::min() / 2);
   }
   std::vector<double> radii(groups - first, 0.0);
-  const KernelTable& table = kernels();
+  const FilterKernels& table = kernels<FilterKernels>();
   parallel_for(radii.size(), 64, [&](std::size_t begin, std::size_t end) {
     Buffer<std::int8_t> code(padded_d_);
     for (std::size_t g = begin; g < end; ++g) {
@@ -206,7 +206,7 @@ const Shadow::Queries& Shadow::Queries::some(const std::uint32_t* which, std::si
 }
 
 void Shadow::quantize(const float* queries, std::size_t n, Queries& out, std::size_t first) const {
-  const KernelTable& table = kernels();
+  const FilterKernels& table = kernels<FilterKernels>();
   float* origin = thread_scratch<float, Queries>(d_);
   std::fill(origin, origin + d_, 0.0f);
   for (std::size_t row = 0; row < n; ++row) {

@@ -15,7 +15,7 @@
 
 #include "core/buffer.h"
 #include "core/shared_rows.h"
-#include "kernels/table.h"
+#include "kernels/filters.h"
 
 namespace kf::scan {
 
@@ -65,10 +65,12 @@ struct Bytes {
 
 // One vector in 8 bits. Norms are rounded up.
 struct Encoded {
-  double residual, length, norm,
-      sum;  // ||x - x^||, ||x - centre||, ||x^||^2 in code units, sum of the codes
+  double residual;  // ||x - x^||
+  double length;    // ||x - centre||
+  double norm;      // ||x^||^2 in code units
+  double sum;       // of the codes
 };
-Encoded encode(const KernelTable& table, const float* x, const float* centre, float scale,
+Encoded encode(const FilterKernels& table, const float* x, const float* centre, float scale,
                std::size_t d, std::int8_t* codes);
 
 // Tiles of at most 64 dimensions, all equal.
@@ -125,8 +127,8 @@ class Shadow {
   struct Queries {
     std::size_t n = 0;
     Buffer<std::int8_t> codes;  // (n rounded up to 16, padded_d), zeros beyond
-    std::vector<double>
-        constant;  // l2: ||q^||^2 / 2, inner product: -<q, centre>, in code units, + 128 sum(q^)
+    // l2: ||q^||^2 / 2, inner product: -<q, centre>, in code units, + 128 sum(q^).
+    std::vector<double> constant;
     std::vector<double> inverse;   // code units of one unit of distance (l2: of its root)
     std::vector<double> residual;  // ||q - q^||
     std::vector<double> norm;      // ||q^||

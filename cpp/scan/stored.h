@@ -8,7 +8,7 @@
 #include <string>
 
 #include "core/named.h"
-#include "kernels/table.h"
+#include "kernels/vectors.h"
 
 namespace kf::scan {
 
@@ -27,7 +27,7 @@ struct Stored {
   const float* centre = nullptr;
 
   // The vector of a row: where it lies, or decoded into `scratch` (d rounded up to 4).
-  const float* row(const KernelTable& table, std::size_t i, float* scratch) const {
+  const float* row(const VectorKernels& table, std::size_t i, float* scratch) const {
     switch (format) {
       case Format::f32:
         return static_cast<const float*>(data) + i * d;
@@ -46,7 +46,7 @@ struct Stored {
     decode(table, bytes, scratch);
     return scratch;
   }
-  void decode(const KernelTable& table, const std::uint8_t* bytes, float* out) const {
+  void decode(const VectorKernels& table, const std::uint8_t* bytes, float* out) const {
     if (!steps) return table.bytes_to_floats(bytes, d, scale, centre, out);
     // Products are exact in float64: rounded once, alike at every level.
     for (std::size_t j = 0; j < d; ++j)

@@ -1,7 +1,10 @@
 #include "simd/dispatch.h"
 
+#include <algorithm>
 #include <atomic>
 #include <cstdlib>
+#include <iterator>
+#include <sstream>
 
 #include "core/error.h"
 #include "kernels/table.h"
@@ -15,6 +18,14 @@
 #endif
 
 namespace kf {
+
+#define KF_LEVEL_ENTRY(name, ...) \
+  namespace name {                \
+  extern const KernelTable table; \
+  }
+#include "simd/levels.def"
+#undef KF_LEVEL_ENTRY
+
 namespace {
 
 #if defined(__x86_64__)
@@ -45,41 +56,48 @@ bool request_tile_permission() {
 }
 #endif
 
-CpuFeatures detect() {
-  CpuFeatures f;
+std::vector<std::string> detect() {
+  std::vector<std::string> names;
 #if defined(__x86_64__)
   const auto bit = [](unsigned word, int i) { return ((word >> i) & 1u) != 0; };
   const Registers one = cpuid(1, 0);
-  if (!bit(one.c, 27)) return f;  // the operating system saves no extended state
+  if (!bit(one.c, 27)) return names;  // the operating system saves no extended state
   const std::uint64_t state = enabled_state();
   const bool ymm = (state & 0x6) == 0x6;
   const bool zmm = ymm && (state & 0xe0) == 0xe0;
-  const bool tiles = zmm && (state & 0x60000) == 0x60000;
   const Registers seven = cpuid(7, 0), seven1 = cpuid(7, 1), extended = cpuid(0x80000001, 0);
-  f.popcnt = bit(one.c, 23);
-  f.lzcnt = bit(extended.c, 5);
-  f.bmi2 = bit(seven.b, 8);
-  f.fma = ymm && bit(one.c, 12);
-  f.f16c = ymm && bit(one.c, 29);
-  f.avx2 = ymm && bit(seven.b, 5);
-  f.avx512f = zmm && bit(seven.b, 16);
-  f.avx512dq = zmm && bit(seven.b, 17);
-  f.avx512cd = zmm && bit(seven.b, 28);
-  f.avx512bw = zmm && bit(seven.b, 30);
-  f.avx512vl = zmm && bit(seven.b, 31);
-  f.avx512vbmi = zmm && bit(seven.c, 1);
-  f.avx512vbmi2 = zmm && bit(seven.c, 6);
-  f.avx512vnni = zmm && bit(seven.c, 11);
-  f.avx512bitalg = zmm && bit(seven.c, 12);
-  f.avx512vpopcntdq = zmm && bit(seven.c, 14);
-  f.avx512fp16 = zmm && bit(seven.d, 23);
-  f.avx512bf16 = zmm && bit(seven1.a, 5);
-  f.amx_bf16 = tiles && bit(seven.d, 22);
-  f.amx_tile = tiles && bit(seven.d, 24);
-  f.amx_int8 = tiles && bit(seven.d, 25);
-  if (f.amx_tile && !request_tile_permission()) f.amx_tile = f.amx_int8 = f.amx_bf16 = false;
+  const bool tiles =
+      zmm && (state & 0x60000) == 0x60000 && bit(seven.d, 24) && request_tile_permission();
+  const struct {
+    const char* name;
+    bool there;
+  } features[] = {
+      {"popcnt", bit(one.c, 23)},
+      {"lzcnt", bit(extended.c, 5)},
+      {"bmi2", bit(seven.b, 8)},
+      {"f16c", ymm && bit(one.c, 29)},
+      {"fma", ymm && bit(one.c, 12)},
+      {"avx2", ymm && bit(seven.b, 5)},
+      {"avx512f", zmm && bit(seven.b, 16)},
+      {"avx512bw", zmm && bit(seven.b, 30)},
+      {"avx512vl", zmm && bit(seven.b, 31)},
+      {"avx512dq", zmm && bit(seven.b, 17)},
+      {"avx512cd", zmm && bit(seven.b, 28)},
+      {"avx512vbmi", zmm && bit(seven.c, 1)},
+      {"avx512vbmi2", zmm && bit(seven.c, 6)},
+      {"avx512vnni", zmm && bit(seven.c, 11)},
+      {"avx512bitalg", zmm && bit(seven.c, 12)},
+      {"avx512vpopcntdq", zmm && bit(seven.c, 14)},
+      {"avx512bf16", zmm && bit(seven1.a, 5)},
+      {"avx512fp16", zmm && bit(seven.d, 23)},
+      {"amx_tile", tiles},
+      {"amx_int8", tiles && bit(seven.d, 25)},
+      {"amx_bf16", tiles && bit(seven.d, 22)},
+  };
+  for (const auto& feature : features)
+    if (feature.there) names.emplace_back(feature.name);
 #endif
-  return f;
+  return names;
 }
 
 // CMake says of each level whether the compiler could build it: KF_BUILT_<level> is 1 or 0.
@@ -93,15 +111,24 @@ struct Level {
   const KernelTable* table;
 };
 
+bool contains(const std::vector<std::string>& names, const std::string& name) {
+  return std::find(names.begin(), names.end(), name) != names.end();
+}
+
+bool has_features(const std::string& names) {
+  std::istringstream words(names);
+  return std::all_of(std::istream_iterator<std::string>(words), {},
+                     [](const std::string& name) { return contains(cpu_features(), name); });
+}
+
 std::vector<Level> usable_levels() {
-  const CpuFeatures& cpu = cpu_features();
-  (void)cpu;
+  std::vector<std::string> possible{""};  // what the processor can run, built or not
   std::vector<Level> levels;
-  bool usable = true;  // a level needs all levels below it
-#define KF_LEVEL_ENTRY(name, test)                                              \
-  if (const KernelTable* built = KF_CONCAT(KF_TABLE_, KF_BUILT_##name)(name)) { \
-    usable = usable && (test);                                                  \
-    if (usable) levels.push_back({#name, built});                               \
+#define KF_LEVEL_ENTRY(name, needs, processor, features, flags)             \
+  if (contains(possible, #needs) && has_features(features)) {               \
+    possible.push_back(#name);                                              \
+    const KernelTable* built = KF_CONCAT(KF_TABLE_, KF_BUILT_##name)(name); \
+    if (built) levels.push_back({#name, built});                            \
   }
 #include "simd/levels.def"
 #undef KF_LEVEL_ENTRY
@@ -132,24 +159,9 @@ std::atomic<const Level*>& current() {
 
 }  // namespace
 
-const CpuFeatures& cpu_features() {
-  static const CpuFeatures features = detect();
+const std::vector<std::string>& cpu_features() {
+  static const std::vector<std::string> features = detect();
   return features;
-}
-
-std::vector<std::string> cpu_feature_names() {
-  const CpuFeatures& f = cpu_features();
-  std::vector<std::string> names;
-#define KF_NAME(feature) \
-  if (f.feature) names.emplace_back(#feature);
-  KF_NAME(popcnt)
-  KF_NAME(lzcnt) KF_NAME(bmi2) KF_NAME(f16c) KF_NAME(fma) KF_NAME(avx2) KF_NAME(avx512f)
-      KF_NAME(avx512bw) KF_NAME(avx512vl) KF_NAME(avx512dq) KF_NAME(avx512cd) KF_NAME(avx512vbmi)
-          KF_NAME(avx512vbmi2) KF_NAME(avx512vnni) KF_NAME(avx512bitalg) KF_NAME(avx512vpopcntdq)
-              KF_NAME(avx512bf16) KF_NAME(avx512fp16) KF_NAME(amx_tile) KF_NAME(amx_int8)
-                  KF_NAME(amx_bf16)
-#undef KF_NAME
-                      return names;
 }
 
 const std::vector<std::string>& available_levels() {
@@ -165,6 +177,19 @@ const std::string& current_level() { return current().load()->name; }
 
 void set_level(const std::string& name) { current().store(&find_level(name, "level")); }
 
-const KernelTable& kernels() { return *current().load(std::memory_order_relaxed)->table; }
+template <class Family>
+const Family& kernels() {
+  return *current().load(std::memory_order_relaxed)->table;
+}
+template const KernelTable& kernels<KernelTable>();
+template const VectorKernels& kernels<VectorKernels>();
+template const FilterKernels& kernels<FilterKernels>();
+template const PairKernels& kernels<PairKernels>();
+template const ProductKernels& kernels<ProductKernels>();
+template const GeometryKernels& kernels<GeometryKernels>();
+template const HammingKernels& kernels<HammingKernels>();
+template const TreeKernels& kernels<TreeKernels>();
+template const WordKernels& kernels<WordKernels>();
+template const GraphKernels& kernels<GraphKernels>();
 
 }  // namespace kf

@@ -12,7 +12,7 @@
 
 #include "core/buffer.h"
 #include "core/threads.h"
-#include "kernels/table.h"
+#include "kernels/tree.h"
 
 namespace kf::tree {
 namespace {
@@ -36,7 +36,7 @@ std::uint32_t ordered(float x) {
 }
 
 // Puts the `rank` smallest of n distinct numbers first.
-void select(const KernelTable& table, Key* keys, std::size_t n, std::size_t rank, Key* spare) {
+void select(const TreeKernels& table, Key* keys, std::size_t n, std::size_t rank, Key* spare) {
   // Samples that mislead again and again must not cost quadratic time.
   for (int round = 0; round < 40 && n > 24 && rank > 0 && rank < n; ++round) {
     // Two pivots on both sides of where the rank should lie; a wrong guess costs a round.
@@ -124,7 +124,7 @@ class Splitter {
     return *middle;
   }
 
-  const KernelTable& table_ = kernels();
+  const TreeKernels& table_ = kernels<TreeKernels>();
   const T* data_;
   std::size_t d_;
   std::vector<T> least_, most_, values_;

@@ -183,7 +183,7 @@ void KdTree<T>::nearest(const T* queries, std::size_t nq, const NearestOptions& 
   if (options.k == 0) throw InvalidArgument("k: expected at least 1");
   if (nq >= std::numeric_limits<std::uint32_t>::max())
     throw InvalidArgument("queries: expected fewer than 2**32");
-  const KernelTable& table = kernels();
+  const TreeKernels& table = kernels<TreeKernels>();
   const std::vector<std::uint32_t> order = visiting_order(queries, nq);
   const T bound = rounded_up<T>(raised(options.bound, options.norm));
   const T shrink = std::max(static_cast<T>(raised(1 / (1 + options.eps), options.norm)),
@@ -218,7 +218,7 @@ void KdTree<T>::nearest(const T* queries, std::size_t nq, const NearestOptions& 
 }
 
 template <class T>
-std::size_t KdTree<T>::ball(const KernelTable& table, const KdBall<T>& search) const {
+std::size_t KdTree<T>::ball(const TreeKernels& table, const KdBall<T>& search) const {
   if constexpr (sizeof(T) == sizeof(float))
     return table.kd_ball_f32(view_, search);
   else
@@ -252,7 +252,7 @@ template <class T>
 void KdTree<T>::balls(const T* queries, const double* radii, std::size_t nq,
                       const BallOptions& options, std::vector<std::int64_t>& starts,
                       std::vector<std::int64_t>& ids) const {
-  const KernelTable& table = kernels();
+  const TreeKernels& table = kernels<TreeKernels>();
   const std::vector<std::uint32_t> order = visiting_order(queries, nq);
   std::vector<Found> blocks((nq + query_block - 1) / query_block);
   parallel_for(
@@ -304,7 +304,7 @@ void KdTree<T>::balls(const T* queries, const double* radii, std::size_t nq,
 template <class T>
 void KdTree<T>::count_balls(const T* queries, const double* radii, std::size_t nq,
                             const BallOptions& options, std::int64_t* counts) const {
-  const KernelTable& table = kernels();
+  const TreeKernels& table = kernels<TreeKernels>();
   const std::vector<std::uint32_t> order = visiting_order(queries, nq);
   parallel_for(
       nq, query_block,
@@ -321,7 +321,7 @@ void KdTree<T>::count_balls(const T* queries, const double* radii, std::size_t n
 
 template <class T>
 std::vector<std::int64_t> KdTree<T>::pairs(double radius, const BallOptions& options) const {
-  const KernelTable& table = kernels();
+  const TreeKernels& table = kernels<TreeKernels>();
   using Pair = std::pair<std::uint32_t, std::uint32_t>;
   std::vector<std::vector<Pair>> blocks((view_.n + query_block - 1) / query_block);
   parallel_for(

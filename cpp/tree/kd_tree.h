@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "core/buffer.h"
-#include "kernels/table.h"
+#include "kernels/tree.h"
 
 namespace kf::tree {
 
@@ -58,7 +58,7 @@ class KdTree {
   void pack(const T* data);
   // Rows of queries such that neighbours are visited one after another.
   std::vector<std::uint32_t> visiting_order(const T* queries, std::size_t nq) const;
-  std::size_t ball(const KernelTable& table, const KdBall<T>& search) const;
+  std::size_t ball(const TreeKernels& table, const KdBall<T>& search) const;
 
   std::vector<std::uint32_t> order_;
   Buffer<T> boxes_, points_;

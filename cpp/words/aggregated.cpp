@@ -8,7 +8,8 @@
 
 #include "core/prefetch.h"
 #include "core/threads.h"
-#include "kernels/table.h"
+#include "kernels/vectors.h"
+#include "kernels/words.h"
 #include "words/best_products.h"
 
 namespace kf::words {
@@ -48,7 +49,8 @@ std::size_t aggregate_one(const Assigned& given, std::size_t photo, PartShape sh
   struct Keys;
   struct Sum;
   struct Rows;
-  const KernelTable& table = kernels();
+  const WordKernels& table = kernels<WordKernels>();
+  const auto inner_product = kernels<VectorKernels>().inner_product;
   const std::size_t d = given.d;
   const auto first = static_cast<std::size_t>(given.starts[photo]);
   const std::size_t rows = static_cast<std::size_t>(given.starts[photo + 1]) - first;
@@ -72,7 +74,7 @@ std::size_t aggregate_one(const Assigned& given, std::size_t photo, PartShape sh
       const float* limit = given.limits ? given.limits + word * d : nullptr;
       table.sign_bits(sum, limit, d, reinterpret_cast<std::uint64_t*>(parts) + found * shape.width);
     } else {
-      const float norm = std::sqrt(table.inner_product(sum, sum, d));
+      const float norm = std::sqrt(inner_product(sum, sum, d));
       if (!(norm > 0)) continue;
       float* out = reinterpret_cast<float*>(parts) + found * d;
       for (std::size_t j = 0; j < d; ++j) out[j] = sum[j] / norm;
@@ -235,7 +237,7 @@ void total_weights(const ByWord& lists, const float* weights, double* totals) {
 namespace {
 
 // What n postings, with their photos, add for one part of the query.
-void add(const KernelTable& table, PartShape shape, const void* part, const void* parts,
+void add(const WordKernels& table, PartShape shape, const void* part, const void* parts,
          std::size_t at, const std::uint32_t* photos, std::size_t n, float weight,
          const Selectivity& by, float* scores) {
   if (shape.width) {
@@ -243,9 +245,10 @@ void add(const KernelTable& table, PartShape shape, const void* part, const void
                     shape.width, by.table, by.limit, weight, scores);
     return;
   }
+  const auto inner_product = kernels<VectorKernels>().inner_product;
   for (std::size_t j = 0; j < n; ++j) {
-    const float u = table.inner_product(static_cast<const float*>(part),
-                                        vector_of(parts, at + j, shape), shape.d);
+    const float u =
+        inner_product(static_cast<const float*>(part), vector_of(parts, at + j, shape), shape.d);
     if (!(u > by.tau)) continue;
     scores[photos[j]] += weight * std::copysign(std::pow(std::abs(u), by.alpha), u);
   }
@@ -322,7 +325,7 @@ const void* part_of(const ByPhoto& queries, std::size_t i) {
 template <class Sink>
 void score_alone(const Scored& asked, std::size_t query, Sink&& sink) {
   struct Sums;
-  const KernelTable& table = kernels();
+  const WordKernels& table = kernels<WordKernels>();
   const ByWord& lists = asked.lists;
   auto* sums = thread_scratch<float, Sums>(lists.photos);
   std::fill_n(sums, lists.photos, 0.0f);
@@ -347,7 +350,7 @@ void score_together(const Scored& asked, std::size_t first, std::size_t last, Si
   struct Columns;
   struct Rows;
   struct Sums;
-  const KernelTable& table = kernels();
+  const WordKernels& table = kernels<WordKernels>();
   const ByWord& lists = asked.lists;
   const ByPhoto& queries = asked.queries;
   const std::size_t width = lists.shape.width;
@@ -415,7 +418,7 @@ void score_recent(const Scored& asked, std::size_t query, Sink&& sink) {
   struct Places;
   struct Sums;
   constexpr auto none = ~std::uint32_t{0};
-  const KernelTable& table = kernels();
+  const WordKernels& table = kernels<WordKernels>();
   const auto first = static_cast<std::size_t>(queries.starts[query]),
              last = static_cast<std::size_t>(queries.starts[query + 1]);
   auto* place = thread_scratch<std::uint32_t, Places>(asked.lists.words);

@@ -6,7 +6,7 @@
 #include <cstdint>
 
 #include "core/topk.h"
-#include "kernels/table.h"
+#include "kernels/words.h"
 
 namespace kf::words {
 
@@ -15,7 +15,7 @@ namespace kf::words {
 inline void keep_best_products(const float* sums, const float* factor, std::size_t n,
                                const std::int64_t* ids, const std::uint8_t* admitted, TopK& best) {
   constexpr std::size_t looked_at = 1024;
-  const KernelTable& table = kernels();
+  const WordKernels& table = kernels<WordKernels>();
   std::uint32_t rows[looked_at];
   for (std::size_t at = 0; at < n; at += looked_at) {
     const std::size_t found = table.products_at_least(

@@ -9,7 +9,8 @@
 #include "core/prefetch.h"
 #include "core/threads.h"
 #include "core/topk.h"
-#include "kernels/table.h"
+#include "kernels/hamming.h"
+#include "kernels/words.h"
 #include "words/best_products.h"
 
 namespace kf::words {
@@ -40,7 +41,7 @@ void pack(const std::uint32_t* values, std::size_t n, unsigned bits,
 class Blocks {
  public:
   Blocks(const Postings& lists, std::size_t list)
-      : table_(kernels()),
+      : table_(kernels<WordKernels>()),
         at_(lists.bytes + lists.offsets[list]),
         end_(lists.bytes + lists.offsets[list + 1]),
         left_(lists.starts[list + 1] - lists.starts[list]),
@@ -79,7 +80,7 @@ class Blocks {
   std::size_t first() const { return first_; }  // number of the first posting
 
  private:
-  const KernelTable& table_;
+  const WordKernels& table_;
   const std::uint8_t *at_, *end_, *gaps_ = nullptr, *counts_at_ = nullptr;
   std::size_t left_, first_, n_ = 0;
   std::uint32_t last_ = 0;
@@ -159,7 +160,7 @@ void score_least(Blocks& blocks, float weight, float photo_weight, const Terms& 
 void score_signatures(const Postings& lists, std::size_t list, float weight,
                       std::uint64_t signature, const PostingRule& rule, const Terms& terms,
                       double* sums) {
-  const KernelTable& table = kernels();
+  const HammingKernels& table = kernels<HammingKernels>();
   std::uint32_t near[posting_block];
   std::int32_t distances[posting_block];
   const std::size_t end = lists.starts[list + 1];
@@ -346,7 +347,7 @@ void count_holders(const Postings& lists, const std::uint8_t* alive, std::int64_
 
 void own_sums(const Postings& lists, const PostingRule& rule, const float* weights, double* sums) {
   const Terms terms(rule.term, lists.signatures != nullptr);
-  const KernelTable& table = kernels();
+  const HammingKernels& table = kernels<HammingKernels>();
   std::vector<std::uint64_t> run;
   std::vector<std::int32_t> differing;
   for (std::size_t list = 0; list < lists.lists; ++list) {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 from concurrent.futures import ThreadPoolExecutor
@@ -19,8 +20,8 @@ SCANS = [
     "cpp/simd/dispatch.cpp",
     *sorted(str(p.relative_to(ROOT)) for p in (ROOT / "cpp/kernels").glob("*.cpp")),
 ]
-LEVEL = ["-DKF_LEVEL=baseline", "-DKF_LEVEL_RANK=0", "-DKF_BUILT_baseline=1"]
-LEVEL += [f"-DKF_BUILT_{name}=0" for name in ("avx2", "avx512", "avx512icl", "avx512spr")]
+LEVELS = re.findall(r"^KF_LEVEL_ENTRY\((\w+)", (ROOT / "cpp/simd/levels.def").read_text(), re.M)
+BUILT = [f"-DKF_BUILT_{name}={int(name == 'baseline')}" for name in LEVELS]
 
 
 def run(driver: str, sources: list[str], sanitizer: str, folder: Path) -> None:
@@ -39,7 +40,7 @@ def run(driver: str, sources: list[str], sanitizer: str, folder: Path) -> None:
     def compiled(source: str) -> str:
         made = folder / (source.replace("/", "_") + ".o")
         # Kernels and the dispatcher are told the level; whoever includes the table must not be.
-        level = LEVEL if "kernels" in source else [f for f in LEVEL if "BUILT" in f]
+        level = ["-DKF_LEVEL=baseline"] if "kernels" in source else BUILT
         done = call(*level, "-c", str(ROOT / source), "-o", str(made))
         assert done.returncode == 0, done.stderr
         return str(made)
