@@ -1,0 +1,36 @@
+"""Arguments as they are typed."""
+
+from __future__ import annotations
+
+import argparse
+
+import pytest
+
+from kinfold.cli import options
+
+
+@pytest.mark.parametrize(
+    ("parse", "text", "value"),
+    [
+        ("rerank", "none", ()),
+        ("rerank", "expansion, spatial", ("expansion", "spatial")),
+        ("box", "1,2.5,30,40", (1.0, 2.5, 30.0, 40.0)),
+        ("count", "12", 12),
+        ("share", "0.5", 0.5),
+        ("share", "1", 1.0),
+    ],
+)
+def test_understood(parse: str, text: str, value) -> None:
+    assert getattr(options, parse)(text) == value
+
+
+@pytest.mark.parametrize(
+    ("parse", "text"),
+    [
+        ("rerank", "spatial,nothing"), ("rerank", "spatial,spatial"), ("box", "1,2,3"), ("box", "a,b,c,d"),
+        ("count", "0"), ("count", "-3"), ("count", "two"), ("share", "0"), ("share", "1.1"), ("share", "x"),
+    ],
+)  # fmt: skip
+def test_refused(parse: str, text: str) -> None:
+    with pytest.raises(argparse.ArgumentTypeError, match="expected"):
+        getattr(options, parse)(text)
