@@ -146,6 +146,47 @@ def test_optional_packages_are_imported_at_first_use() -> None:
             assert module.split(".")[0] not in OPTIONAL, f"{name_of(path)}:{line} imports {module}"
 
 
+def imported_modules(path: Path) -> set[str]:
+    """Modules of the package that a file imports, wherever in the file: in functions and for type checkers too."""
+    wanted = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            wanted |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            wanted |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
+    return wanted
+
+
+ROOMS = sorted(path.parent.name for path in PACKAGE.glob("*/__init__.py"))
+# A method that offers, for convenience, what stands on its class.
+OFFERED_FROM_BELOW = {"kinfold.index.base": {"kinfold.index.tune"}}
+
+
+@pytest.mark.parametrize("room", ROOMS)
+def test_no_imports_in_a_circle_inside_a_room(room) -> None:
+    """What stands in a circle cannot be read, or tested, alone. A room's ``__init__`` offers what lies below it: only
+    what it imports when it is loaded counts."""
+    names = {
+        "kinfold."
+        + ".".join(path.relative_to(PACKAGE).with_suffix("").parts).removesuffix(".__init__"): path
+        for path in (PACKAGE / room).rglob("*.py")
+    }
+    below = {
+        name: (
+            {module for _, module in imports_at_load(ast.parse(path.read_text()))}
+            if path.name == "__init__.py"
+            else imported_modules(path)
+        )
+        & names.keys() - {name} - OFFERED_FROM_BELOW.get(name, set())
+        for name, path in names.items()
+    }
+    while free := [name for name, others in below.items() if not others & below.keys()]:
+        for name in free:
+            del below[name]
+    circle = {name: sorted(others & below.keys()) for name, others in below.items()}
+    assert not circle, f"these import each other, or stand above such: {circle}"
+
+
 def test_library_code_neither_prints_nor_exits() -> None:
     speaks = {PACKAGE / "base" / "config.py", PACKAGE / "__main__.py"}
     for path in MODULES:
@@ -323,8 +364,11 @@ MIRRORED_ELSEWHERE = {
     "index/segmented.py": "properties/test_dictionary.py",
     "report/answer.py": "report/test_page.py",
     "report/match_view.py": "report/test_page.py",
+    "report/pictures.py": "report/test_content.py",
     "report/plot.py": "report/test_curves.py",
     "report/seen.py": "report/test_page.py",
+    "rerank/along_graph.py": "rerank/test_pipeline.py",
+    "rerank/stage.py": "rerank/test_pipeline.py",
     "store/buffer.py": "store/test_segments.py",
     "store/packing.py": "store/test_segments.py",
     "store/table.py": "properties/test_dictionary.py",

@@ -24,7 +24,7 @@ import numpy as np
 import data
 import kinfold as kf
 from kinfold.evaluate import GroundTruth
-from kinfold.gallery.groups import candidates
+from kinfold.gallery.views.groups import candidates
 from kinfold.landmarks.groups import find_groups
 from kinfold.report.groups import write_groups
 from measure import heading, row
@@ -84,7 +84,7 @@ def main() -> None:
     place = {id: at for at, id in enumerate(ids)}
     ends = np.array([(place[pair.first], place[pair.second]) for pair in confirmed])
     inliers = np.array([pair.inliers for pair in confirmed])
-    count = len(candidates(gallery.state.graph))
+    count = len(candidates(gallery.parts.graph))
     print(
         f"{len(gallery)} photos, {count:,} candidate pairs, {len(confirmed):,} with {LEAST} inliers"
     )

@@ -41,18 +41,20 @@ from kinfold import Gallery
 from kinfold.evaluate import GroundTruth
 from kinfold.gallery.describe import Describer
 from kinfold.gallery.fused import Fused
+from kinfold.gallery.manifest import WEIGHTS, Manifest
 from kinfold.gallery.model import Model
+from kinfold.gallery.parts import read_parts
 from kinfold.gallery.query import Query, describe_query
+from kinfold.gallery.segments import read_segment
 from kinfold.gallery.settings import Settings, engines_of
-from kinfold.gallery.state import State, read_segment
-from kinfold.gallery.store import MANIFEST, PHOTOS as TABLE, WEIGHTS, Manifest, Store
+from kinfold.gallery.store import MANIFEST, PHOTOS as TABLE, Store
 from kinfold.images.decode import decode
 from kinfold.images.resize import fit
 from kinfold.index.flat import FlatIndex
 from kinfold.io import kin
 from kinfold.local.colour import colours
 from kinfold.local.sift import SIFT
-from kinfold.rerank.pipeline import Answer
+from kinfold.report.content import Answer
 from measure import heading, row
 
 PHOTOS = SHARED / "photos"
@@ -173,7 +175,7 @@ def together(source: Path, name: str, seed: int) -> Path:
     other(source, name, seed)
     names = engines_of(parsed(name)[0])
     states = {
-        engine: State(Store(beside(source, part, seed)))
+        engine: read_parts(Store(beside(source, part, seed)))
         for engine, part in zip(names, parts_of(name))
     }
     weights = {engine: s.model.engines[engine].weight for engine, s in states.items()}
@@ -213,8 +215,7 @@ def together(source: Path, name: str, seed: int) -> Path:
 
 def size(path: Path) -> float:
     """Bytes that the engines hold of a photo."""
-    state = State(Store(path))
-    fused = state.fused
+    fused = read_parts(Store(path)).fused
     total = 0 if fused.index is None else 4 * fused.index.dim
     return total + sum(lists.stats()["bytes_per_photo"] for lists in fused.lists.values())
 
@@ -234,7 +235,7 @@ class Remembering(Gallery):
 
     def describe(self, query: Any, *, box: Any = None) -> Query:
         known = self._queries[Path(query).name]
-        vector = self.state.model.describe(known.features, known.vector[: self._n])
+        vector = self.parts.model.describe(known.features, known.vector[: self._n])
         return replace(known, vector=vector)
 
     def rerank(self, query: Query, answer: Answer, stage_name: str, **options: Any) -> Answer:
@@ -243,12 +244,13 @@ class Remembering(Gallery):
         known = self._verified[query.name]
         asked = answer.ids[: options["verify_top"]].tolist()
         held = {i: known[i] for i in asked if i in known}
-        answer = replace(answer, verified={**answer.verified, **held})
-        answer = super().rerank(query, answer, stage_name, **options)
+        ranked = replace(answer.ranked, verified={**answer.verified, **held})
+        answer = super().rerank(query, replace(answer, ranked=ranked), stage_name, **options)
         known.update(answer.verified)
         # By inliers, as a stage that knew nothing leaves them: diffusion starts from the first.
         found = sorted(asked, key=lambda i: -answer.verified[i].inliers)
-        return replace(answer, verified={i: answer.verified[i] for i in found})
+        ranked = replace(answer.ranked, verified={i: answer.verified[i] for i in found})
+        return replace(answer, ranked=ranked)
 
 
 class _Raw:
@@ -264,7 +266,7 @@ def queries_of(source: Path, truth: GroundTruth) -> dict[str, Query]:
     kept = source.with_name("queries.pickle")
     if not kept.exists():
         with Gallery.open(source) as gallery:
-            describer = gallery._describer_of_queries()
+            describer = gallery._reader.describer_of_queries()
         found = {}
         for name, known in zip(truth.qimlist, truth.gnd):
             photo = PHOTOS / "jpg" / f"{name}.jpg"

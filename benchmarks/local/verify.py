@@ -28,14 +28,16 @@ import kinfold as kf
 from data import CACHE, SHARED
 from kinfold import _core
 from kinfold.base.local_features import LocalFeatures
-from kinfold.base.ranking import Ranking
+from kinfold.base.ranking import Neighbours
 from kinfold.evaluate import GroundTruth, evaluate
 from kinfold.images.decode import decode
 from kinfold.images.resize import fit
 from kinfold.local.match import match_many, match_words, prepare
 from kinfold.local.sift import SIFT, root_sift
 from kinfold.local.verify import project, verify_many
-from kinfold.rerank.pipeline import EXPANSIONS, Answer, Expansion, Spatial
+from kinfold.rerank.pipeline import rerank_by
+from kinfold.rerank.spatial_expansion import KINDS
+from kinfold.rerank.stage import Asked, Ranked, RankedList
 from kinfold.words.asmk import ASMK
 from kinfold.words.words import VisualWords
 from measure import heading, row
@@ -401,25 +403,26 @@ def table_expansion(_: int) -> None:
     model = ASMK(VisualWords(4096, sample=25, iterations=3, verbose=False))
     model.fit(np.concatenate(roots[::9])).add(roots)
 
-    def search(features: LocalFeatures) -> tuple[np.ndarray, np.ndarray]:
-        found = model.search(root_sift(features.descriptors), len(photos))
-        return found.ids, found.distances
+    def search(features: LocalFeatures) -> Neighbours:
+        return model.search(root_sift(features.descriptors), len(photos))
 
-    def show(name: str, answers: list[Answer], spent: float) -> None:
-        ranking = Ranking.from_ids(np.stack([answer.ids for answer in answers]))
-        judged = evaluate(ranking, truth, protocol="oxford")
+    def show(name: str, ranked: Ranked, spent: float) -> None:
+        judged = evaluate(ranked, truth, protocol="oxford")
         cost = f"{spent / len(queries) * 1e3:.0f}" if spent else ""
         print(row([name, f"{judged.map:.4f}", cost]), flush=True)
 
     print(heading(["ASMK, 4,096 words", "mAP", "ms a query"]))
-    spatial = Spatial(photos.__getitem__, top=30)
-    first = [Answer.first(*search(query)) for query in queries]
+    asked = Asked(
+        local=queries, features=photos.__getitem__, search=lambda _, features: search(features)
+    )
+    first = Ranked.joined([RankedList.first(*search(query)) for query in queries])
     show("search", first, 0.0)
-    spent, second = timed(1, lambda: [spatial(q, answer) for q, answer in zip(queries, first)])
+    top = {"top": 30}
+    spent, second = timed(1, lambda: rerank_by(["spatial"], asked, first, {"spatial": top}))
     show("+ spatial", second, spent)
-    for kind in EXPANSIONS:
-        expand = Expansion(search, spatial, photos.__getitem__, kind=kind)
-        spent, third = timed(1, lambda e=expand: [e(q, a) for q, a in zip(queries, second)])
+    for kind in KINDS:
+        options = {"expansion": {"kind": kind, **top}}
+        spent, third = timed(1, lambda o=options: rerank_by(["expansion"], asked, second, o))
         show(f"+ spatial, {kind} expansion", third, spent)
 
 

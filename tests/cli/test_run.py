@@ -68,9 +68,9 @@ def test_missing_packages_are_named(photos, tmp_path) -> None:
 
 def test_interruption(photos, tmp_path) -> None:
     code = (
-        "import os, signal, sys; import kinfold.gallery.update as update; from kinfold.cli import main\n"
+        "import os, signal, sys; import kinfold.gallery.write.keep as keep; from kinfold.cli import main\n"
         "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
-        "update.describe.__globals__['_keep'] = lambda *a: os.kill(os.getpid(), signal.SIGINT)\n"
+        "keep._keep = lambda *a: os.kill(os.getpid(), signal.SIGINT)\n"
         f"sys.exit(main(['index', {str(photos)!r}, '-o', {str(tmp_path / 'g.kin')!r}]))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)

@@ -246,7 +246,7 @@ def test_names_that_look_alike_mean_the_same(tmp_path, written, listed) -> None:
             tmp_path / "photos", files=[given, whole, f"./{given}", "./2.jpg"], verbose=False
         )
         assert changes.failed == [] and len(gallery) == 2
-        ids = {photo.path: photo.id for photo in gallery._table.described()}
+        ids = {photo.path: photo.id for photo in gallery._reader.table.described()}
         names = [
             given,
             whole,
@@ -266,7 +266,7 @@ def test_names_written_both_ways_are_told_apart(tmp_path) -> None:
         pytest.skip("this file system takes both for one")
     with Gallery.create(tmp_path / "g.kin", **SMALL) as gallery:
         gallery.update(tmp_path / "photos", files=forms, verbose=False)
-        ids = {photo.path: photo.id for photo in gallery._table.described()}
+        ids = {photo.path: photo.id for photo in gallery._reader.table.described()}
         assert gallery.ids_of(forms) == [ids[name] for name in forms]
 
 

@@ -73,7 +73,7 @@ def test_all_copies_are_one_group(
         assert len(copies) >= 30
         for pair in group.pairs:
             assert pair.inliers == len(pair.matches) >= 12
-        state = gallery.state
+        state = gallery.parts
         names = {photo.id: photo.path for photo in group.photos}
         labels = connected_components(state.graph)
         own = [

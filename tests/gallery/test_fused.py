@@ -14,7 +14,7 @@ from kinfold.gallery.engines.base import all_described
 from kinfold.gallery.fused import Fused
 from kinfold.gallery.model import Model
 from kinfold.gallery.query import Query
-from kinfold.gallery.segment import Segment
+from kinfold.gallery.segment import PhotoSegment
 from kinfold.gallery.settings import Settings, engines_of
 from kinfold.index.flat import FlatIndex
 
@@ -23,7 +23,7 @@ COMBINATIONS = ["+".join(names) for n in (1, 2, 3) for names in itertools.combin
 
 
 @pytest.fixture
-def segment(rng) -> Segment:
+def segment(rng) -> PhotoSegment:
     """Nine photos of three things: each feature of a thing a little changed. Ids out of order."""
     things = rng.integers(0, 120, (3, 60, 128))
     photos = []
@@ -37,10 +37,10 @@ def segment(rng) -> Segment:
                 descriptors.astype(np.uint8),
             )
         )  # fmt: skip
-    return Segment.of([8, 3, 5, 11, 2, 9, 4, 20, 7], [(9, 9, 9, 9)] * 9, photos)
+    return PhotoSegment.of([8, 3, 5, 11, 2, 9, 4, 20, 7], [(9, 9, 9, 9)] * 9, photos)
 
 
-def fused_of(engine: str, segment: Segment) -> tuple[Fused, Model]:
+def fused_of(engine: str, segment: PhotoSegment) -> tuple[Fused, Model]:
     names = engines_of(engine)
     settings = Settings(
         engine=engine, shares=tuple(SHARES[name] for name in names), visual_words=16, codewords=4,
@@ -57,7 +57,7 @@ def fused_of(engine: str, segment: Segment) -> tuple[Fused, Model]:
     return Fused(model, index, lists), model
 
 
-def by_hand(model: Model, segment: Segment, fused: Fused, local: list) -> np.ndarray:
+def by_hand(model: Model, segment: PhotoSegment, fused: Fused, local: list) -> np.ndarray:
     """The weighed sum for queries that are photos of the segment, (9, 9)."""
     total = np.zeros((9, 9))
     weight = sum(SHARES[name] for name in model.engines)

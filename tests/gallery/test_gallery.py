@@ -13,7 +13,6 @@ import pytest
 
 from kinfold import Gallery
 from kinfold.base.errors import FileFormatError, GalleryError, ImageError
-from kinfold.evaluate import GroundTruth
 from kinfold.gallery.settings import Settings
 
 from .conftest import SCENES, VIEWS, view, write_photo
@@ -102,7 +101,7 @@ def test_a_box_in_a_large_photo(indexed, tmp_path) -> None:
 
 
 def test_threads_that_search_first_set_up_one_describer(indexed, rendered, monkeypatch) -> None:
-    from kinfold.gallery import gallery as module
+    from kinfold.gallery import reader as module
 
     made = []
 
@@ -151,34 +150,6 @@ def test_bad_arguments(indexed, rendered, tmp_path) -> None:
             gallery.search(np.zeros((10, 10, 3)))
         with pytest.raises(ValueError, match="boxes: expected 1"):
             gallery.search_many([photo], boxes=[None, None])
-
-
-def test_evaluate_by_hand(indexed, rendered) -> None:
-    names = [f"scene{s}/view{v}" for s in range(SCENES) for v in range(VIEWS)]
-    gnd = [
-        {"ok": [s * VIEWS + v for v in range(1, VIEWS)], "junk": [s * VIEWS], "bbx": None}
-        for s in range(SCENES)
-    ]
-    truth = GroundTruth.from_dict(
-        {"imlist": names, "qimlist": [f"scene{s}/view0" for s in range(SCENES)], "gnd": gnd}
-    )
-    with Gallery.open(indexed) as gallery:
-        assert gallery.evaluate(truth).map == pytest.approx(1.0)
-        fewer = GroundTruth.from_dict(
-            {
-                "imlist": names[:8],
-                "qimlist": ["scene0/view0"],
-                "gnd": [{"ok": [1, 2, 3], "junk": [0]}],
-            }
-        )
-        judged = gallery.evaluate(fewer, rerank=())
-        assert judged.depth == 8
-        strange = GroundTruth.from_dict({"imlist": ["a"], "qimlist": ["b"], "gnd": [{"ok": [0]}]})
-        with pytest.raises(GalleryError, match="no photo of the ground truth"):
-            gallery.evaluate(strange)
-        lost = GroundTruth.from_dict({"imlist": names[:1], "qimlist": ["b"], "gnd": [{"ok": [0]}]})
-        with pytest.raises(GalleryError, match="no photo for the query 'b'"):
-            gallery.evaluate(lost)
 
 
 def test_chain_ends_at_the_result(indexed, rendered) -> None:

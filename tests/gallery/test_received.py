@@ -17,7 +17,8 @@ import pytest
 
 from kinfold import Gallery
 from kinfold.base.errors import FileFormatError, GalleryError, KinfoldError
-from kinfold.gallery.photos import PhotoTable, known_file
+from kinfold.gallery.photo import known_file
+from kinfold.gallery.photos import PhotoTable
 
 from .conftest import noise, small_photos, write_photo
 
@@ -398,7 +399,7 @@ def test_only_the_photos_that_were_indexed_are_shown(small, tmp_path) -> None:
 
 
 def test_a_manifest_that_points_elsewhere_shows_nothing_of_it(small, tmp_path, monkeypatch) -> None:
-    import kinfold.gallery.page as page
+    import kinfold.gallery.views.page as page
 
     secret = tmp_path / "secret"
     for number in range(6):

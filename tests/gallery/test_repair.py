@@ -24,9 +24,9 @@ def sound(gallery: Gallery, photos: Path) -> None:
     """Every photo of the folder is there once, and found."""
     gallery.info(verify=True)
     files = sorted(path.name for path in photos.glob("*.jpg"))
-    described = gallery._table.described()
+    described = gallery._reader.table.described()
     assert sorted(photo.path for photo in described) == files
-    assert sorted(gallery.state.ids.tolist()) == [photo.id for photo in described]
+    assert sorted(gallery.parts.ids.tolist()) == [photo.id for photo in described]
     for name in files:
         assert gallery.search(noise(int(Path(name).stem)), top=1)[0].path == name
 
@@ -338,7 +338,7 @@ def test_a_gallery_that_cannot_be_written_to_is_searched(small, as_nobody, log, 
 
 
 def test_a_search_before_the_index_is_made_says_so(small, monkeypatch) -> None:
-    from kinfold.gallery import build
+    from kinfold.gallery.write import build
 
     def stop(*_: object, **__: object) -> None:
         with (

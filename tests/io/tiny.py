@@ -74,7 +74,7 @@ def lists() -> Any:
 
 
 def segment() -> Any:
-    from kinfold.gallery.segment import Segment
+    from kinfold.gallery.segment import PhotoSegment
 
     random = _random()
     features = [
@@ -86,7 +86,7 @@ def segment() -> Any:
         for n in (2, 0)
     ]  # fmt: skip
     networks = [random.random((2, 3), np.float32), random.random((2, 2), np.float32)]
-    return Segment.of([1, 2], [(4, 3, 4, 3), (5, 5, 5, 5)], features, networks)
+    return PhotoSegment.of([1, 2], [(4, 3, 4, 3), (5, 5, 5, 5)], features, networks)
 
 
 def model() -> Any:

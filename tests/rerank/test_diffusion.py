@@ -27,24 +27,24 @@ def arcs() -> tuple[KNNGraph, Any]:
 def first_answer(x: Any, query: Any, k: int) -> tuple[Any, Any]:
     similarities = np.atleast_2d(query) @ x.T
     ids = np.argsort(-similarities, axis=1, kind="stable")[:, :k]
-    return ids, np.take_along_axis(similarities, ids, axis=1)
+    return np.take_along_axis(similarities, ids, axis=1), ids
 
 
 def test_follows_the_manifold(arcs: tuple[KNNGraph, Any]) -> None:
     """The far end of the query's own arc resembles it less than the other arc does."""
     graph, x = arcs
     query = x[0] + [0, 0, 0.05, 0.1, 0]
-    ids, similarities = first_answer(x, query, 60)
+    similarities, ids = first_answer(x, query, 60)
     assert 29 not in ids[0, :30]
-    ranking = diffusion_rerank(graph, ids, similarities, k_query=3, iterations=200)
+    ranking = diffusion_rerank(graph, similarities, ids, k_query=3, iterations=200)
     assert set(ranking.ids[0, :30].tolist()) == set(range(30))
     assert set(ranking.ids[0].tolist()) == set(range(60))
 
 
 def test_scores_are_those_of_diffusion(arcs: tuple[KNNGraph, Any]) -> None:
     graph, x = arcs
-    ids, similarities = first_answer(x, x[[3, 40]], 20)
-    ranking = diffusion_rerank(graph, ids, similarities, alpha=0.9, k_query=5, k=10)
+    similarities, ids = first_answer(x, x[[3, 40]], 20)
+    ranking = diffusion_rerank(graph, similarities, ids, alpha=0.9, k_query=5, k=10)
     scores, nodes = Diffusion(graph, alpha=0.9).rank(ids[:, :5], similarities[:, :5], k=10)
     assert np.array_equal(ranking.ids, nodes)
     assert np.array_equal(ranking.scores, scores)
@@ -52,7 +52,7 @@ def test_scores_are_those_of_diffusion(arcs: tuple[KNNGraph, Any]) -> None:
 
 def test_what_is_not_reached_keeps_its_order(islands_answer: tuple[KNNGraph, Any, Any]) -> None:
     graph, ids, similarities = islands_answer
-    ranking = diffusion_rerank(graph, ids, similarities, k_query=1)
+    ranking = diffusion_rerank(graph, similarities, ids, k_query=1)
     reached = ranking.scores[0] > 0
     count = int(reached.sum())
     assert not reached[count:].any()
@@ -73,17 +73,17 @@ def islands_answer() -> tuple[KNNGraph, Any, Any]:
 
 def test_short_answers_and_one_query(islands_answer: tuple[KNNGraph, Any, Any]) -> None:
     graph, ids, similarities = islands_answer
-    ranking = diffusion_rerank(graph, ids[0], similarities[0], k_query=1, k=4)
+    ranking = diffusion_rerank(graph, similarities[0], ids[0], k_query=1, k=4)
     assert ranking.ids.shape == (1, 4)
     assert (ranking.scores > 0).all()
-    empty = diffusion_rerank(graph, [[-1, -1]], [[0.0, 0.0]])
+    empty = diffusion_rerank(graph, [[0.0, 0.0]], [[-1, -1]])
     assert (empty.ids == -1).all()
 
 
 @pytest.mark.parametrize("k", [1, 3, 8, 20])
 def test_each_id_stands_once(islands_answer: tuple[KNNGraph, Any, Any], k: int) -> None:
     graph, ids, similarities = islands_answer
-    ranking = diffusion_rerank(graph, ids, similarities, k_query=2, k=k)
+    ranking = diffusion_rerank(graph, similarities, ids, k_query=2, k=k)
     found = ranking.valid(0)
     assert len(np.unique(found)) == len(found) == min(k, 8)
     assert (ranking.scores[0][:-1] >= ranking.scores[0][1:]).all()
@@ -91,8 +91,8 @@ def test_each_id_stands_once(islands_answer: tuple[KNNGraph, Any, Any], k: int) 
 
 def test_explains_by_a_chain_of_photos(arcs: tuple[KNNGraph, Any]) -> None:
     graph, x = arcs
-    ids, similarities = first_answer(x, x[2], 60)
-    chain = explain(graph, ids[0], similarities[0], 20, k_query=3)
+    similarities, ids = first_answer(x, x[2], 60)
+    chain = explain(graph, similarities[0], ids[0], 20, k_query=3)
     assert chain.ids[0] in ids[0, :3]
     assert chain.ids[-1] == 20
     assert len(chain.similarities) == len(chain.ids)
@@ -104,8 +104,8 @@ def test_explains_by_a_chain_of_photos(arcs: tuple[KNNGraph, Any]) -> None:
 
 def test_explains_nothing_across_islands(islands_answer: tuple[KNNGraph, Any, Any]) -> None:
     graph, ids, similarities = islands_answer
-    assert len(explain(graph, ids, similarities, 5, k_query=1).ids) == 0
-    assert explain(graph, ids, similarities, 5, kind="geodesic").ids.tolist() == [6, 5]
+    assert len(explain(graph, similarities, ids, 5, k_query=1).ids) == 0
+    assert explain(graph, similarities, ids, 5, kind="geodesic").ids.tolist() == [6, 5]
 
 
 @pytest.mark.parametrize(
@@ -130,9 +130,18 @@ def test_refuses(
     message: str,
 ) -> None:
     with pytest.raises(ValueError, match=message):
-        diffusion_rerank(islands_answer[0], ids, similarities, **options)
+        diffusion_rerank(islands_answer[0], similarities, ids, **options)
 
 
 def test_explain_refuses_several_queries(islands_answer: tuple[KNNGraph, Any, Any]) -> None:
     with pytest.raises(ValueError, match="ids: expected the answer of one query"):
-        explain(islands_answer[0], [[0], [1]], [[1.0], [1.0]], 2)
+        explain(islands_answer[0], [[1.0], [1.0]], [[0], [1]], 2)
+
+
+def test_the_order_of_earlier_versions_is_understood(arcs: tuple[KNNGraph, Any]) -> None:
+    graph, x = arcs
+    similarities, ids = first_answer(x, x[[3, 40]], 20)
+    new, old = (
+        diffusion_rerank(graph, *pair) for pair in ((similarities, ids), (ids, similarities))
+    )
+    assert np.array_equal(new.ids, old.ids) and np.array_equal(new.scores, old.scores)

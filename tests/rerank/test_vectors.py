@@ -42,10 +42,10 @@ def test_each_is_its_function(case: Any) -> None:
     queries, base, first = case
     graph = KNNGraph.build(base, 12)
     a = rerank(first.distances, first.ids, "diffusion", base=base, graph=graph, k_query=5)
-    b = diffusion_rerank(graph, first.ids, first.distances, k_query=5)
+    b = diffusion_rerank(graph, first.distances, first.ids, k_query=5)
     assert np.array_equal(a.ids, b.ids)
     a = rerank(first.distances, first.ids, "random-walk", base=base, graph=graph, iterations=2000)
-    b = diffusion_rerank(graph, first.ids, first.distances, iterations=200, tolerance=1e-9)
+    b = diffusion_rerank(graph, first.distances, first.ids, iterations=200, tolerance=1e-9)
     assert (a.ids[:, :5] == b.ids[:, :5]).mean() > 0.9
     a = rerank(first.distances, first.ids, "alpha-qe", queries=queries, base=base, top=4, alpha=2)
     expanded = alpha_query_expansion(queries, base, first.ids, top=4, alpha=2)

@@ -56,7 +56,7 @@ def run(options: argparse.Namespace) -> int:
             verbose=not options.quiet,
         )
         remark(f"searching with {len(truth)} queries")
-        found = dict(zip(_WAYS, gallery.evaluate_ways(truth, list(_WAYS.values()))))
+        evaluations = dict(zip(_WAYS, gallery.evaluate_ways(truth, list(_WAYS.values()))))
         report = folder / "report.html"
         facts = {
             "Photos": str(len(gallery)),
@@ -64,16 +64,16 @@ def run(options: argparse.Namespace) -> int:
             "Engine": gallery.settings.engine,
         }
         facts |= {"Average precision": "trapezoid rule, junk left out (Oxford's protocol)"}
-        _write_report(gallery, truth, folder, report, found, facts)
+        _write_report(gallery, truth, folder, report, evaluations, facts)
     seconds = time.perf_counter() - began
     if options.json:
-        figures = {name: judged.to_dict() for name, judged in found.items()}
+        figures = {name: judged.to_dict() for name, judged in evaluations.items()}
         write_json(
             options.json, {"report": str(report), "seconds": seconds, "evaluations": figures}
         )
     if options.json != "-":
         lines = [["", "mAP", "P@1", "P@5"]]
-        for name, judged in found.items():
+        for name, judged in evaluations.items():
             means = [judged.map, judged.mp_at_k[1], judged.mp_at_k[5]]
             lines.append([name, *(f"{value:.3f}" for value in means)])
         show(table(lines))
@@ -101,7 +101,7 @@ def _write_report(
     truth: Any,
     folder: Path,
     report: Path,
-    found: dict[str, Any],
+    evaluations: dict[str, Any],
     facts: dict[str, str],
 ) -> None:
     """Figures of each way, every query, and three answers before and after the second look."""
@@ -111,21 +111,23 @@ def _write_report(
 
     rows = [
         Row(
-            name, judged.map, judged.mp_at_k,
+            name,
+            judged.map,
+            judged.mp_at_k,
             average_precision=dict(zip(judged.queries, judged.average_precision.tolist())),
         )
-        for name, judged in found.items()
-    ]  # fmt: skip
-    first, last = next(iter(found)), list(found)[-1]
+        for name, judged in evaluations.items()
+    ]
+    first, last = next(iter(evaluations)), list(evaluations)[-1]
     # What the second look gains most on, and what stays hardest.
-    before, after = (np.nan_to_num(found[way].average_precision) for way in (first, last))
+    before, after = (np.nan_to_num(evaluations[way].average_precision) for way in (first, last))
     chosen = [*np.argsort(before - after, kind="stable")[:2].tolist(), int(after.argmin())]
     answers = []
     for i in dict.fromkeys(chosen):
         photo = folder / "jpg" / f"{truth.qimlist[i]}.jpg"
         query = gallery.describe(photo, box=truth.gnd[i].get("bbx"))
         answers += [
-            _answer(gallery, truth, query, i, way, float(found[way].average_precision[i]))
+            _answer(gallery, truth, query, i, way, float(evaluations[way].average_precision[i]))
             for way in (first, last)
         ]
     write_evaluation(report, "Every photo of the same thing", rows, answers, facts)
@@ -135,7 +137,7 @@ def _answer(gallery: Any, truth: Any, query: Any, i: int, way: str, precision: f
     """What the page shows of one query under one way of searching."""
     from dataclasses import replace
 
-    from kinfold.gallery.page import Truth
+    from kinfold.gallery.views.page import Truth
 
     ranked = gallery.rank(query, rerank=_WAYS[way])
     ids, entry = gallery.ids_of(truth.imlist), truth.gnd[i]

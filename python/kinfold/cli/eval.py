@@ -49,8 +49,12 @@ def run(options: argparse.Namespace) -> int:
     truth = read_ground_truth(Path(options.ground_truth))
     with opened(options.gallery) as gallery:
         judged = gallery.evaluate(
-            truth, options.protocol, rerank=options.rerank, verify_top=options.verify_top, queries=options.queries,
-        )  # fmt: skip
+            truth,
+            options.protocol,
+            rerank=options.rerank,
+            verify_top=options.verify_top,
+            queries=options.queries,
+        )
         engine = gallery.settings.engine
     if options.json:
         value = {

@@ -17,9 +17,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("gallery", help="the gallery's folder")
     parser.add_argument("--html", metavar="FILE", help="write the groups as a page to look at")
     parser.add_argument(
-        "--least-inliers", type=count, metavar="N",
+        "--least-inliers",
+        type=count,
+        metavar="N",
         help="correspondences that two photos of the same thing have at least (default: 12)",
-    )  # fmt: skip
+    )
 
 
 def run(options: argparse.Namespace) -> int:
@@ -37,8 +39,10 @@ def run(options: argparse.Namespace) -> int:
             write_groups(options.html, *gallery.groups_content(groups))
     if options.json:
         value = {
-            "gallery": options.gallery, "root": str(root), "groups": [g.to_dict() for g in groups],
-        }  # fmt: skip
+            "gallery": options.gallery,
+            "root": str(root),
+            "groups": [g.to_dict() for g in groups],
+        }
         write_json(options.json, value)
     if options.json != "-":
         if groups:

@@ -124,9 +124,13 @@ def run(options: argparse.Namespace) -> int:
     with gallery:
         try:
             changes = gallery.update(
-                photos, files=files, relearn=options.relearn, prune=options.prune, verify=options.verify,
+                photos,
+                files=files,
+                relearn=options.relearn,
+                prune=options.prune,
+                verify=options.verify,
                 verbose=not options.quiet,
-            )  # fmt: skip
+            )
         except BaseException:
             with suppress(GalleryError):  # which holds photos: they are kept
                 if fresh:
@@ -158,7 +162,7 @@ def _listed(path: Path) -> list[str]:
 
 def _opened(gallery: Any, target: Path, options: argparse.Namespace) -> tuple[Any, bool]:
     """The gallery, and whether it was made just now."""
-    given = {
+    chosen = {
         name: getattr(options, name)
         for name in (*_NUMBERS, "shares", "pooling")
         if getattr(options, name) is not None
@@ -173,13 +177,13 @@ def _opened(gallery: Any, target: Path, options: argparse.Namespace) -> tuple[An
             weights=options.weights,
             model=options.model,
             remake=options.remake,
-            **given,
+            **chosen,
             **({"engine": engine} if engine else {}),
         )
         return made, True
-    found = gallery.open(target, repair=True)
-    for name, value in {**given, **({"engine": engine} if engine else {})}.items():
-        made_with = getattr(found.settings, name)
+    opened = gallery.open(target, repair=True)
+    for name, value in {**chosen, **({"engine": engine} if engine else {})}.items():
+        made_with = getattr(opened.settings, name)
         if made_with != value:
             raise ValueError(
                 f"{target}: was made with {name} {made_with}, not {value}; choose another gallery"
@@ -187,19 +191,23 @@ def _opened(gallery: Any, target: Path, options: argparse.Namespace) -> tuple[An
     if options.model:
         raise ValueError(f"{target}: has a model already; --model is for a new gallery")
     if options.weights:
-        found.restore_weights(options.weights)
-    return found, False
+        opened.restore_weights(options.weights)
+    return opened, False
 
 
 def _tell(changes: Any, target: Path, total: int) -> None:
     done = [
         f"{number} {what}"
         for what, number in (
-            ("added", changes.added), ("changed", changes.changed), ("moved", changes.moved),
-            ("removed", changes.removed), ("missing", changes.kept), ("unreadable", len(changes.failed)),
+            ("added", changes.added),
+            ("changed", changes.changed),
+            ("moved", changes.moved),
+            ("removed", changes.removed),
+            ("missing", changes.kept),
+            ("unreadable", len(changes.failed)),
         )
         if number
-    ]  # fmt: skip
+    ]
     show(
         f"{shown(str(target))}: {total} photos ({', '.join(done) or 'nothing changed'}), {changes.total_seconds:.1f} s"
     )

@@ -5,23 +5,19 @@ from __future__ import annotations
 import argparse
 import re
 
-STAGES = ("spatial", "diffusion")
-ALL_STAGES = (*STAGES, "expansion")
+from kinfold.gallery.stages import STAGES, all_stages, checked_stages
+from kinfold.rerank.pipeline import line_of
 
 
 def rerank(text: str) -> tuple[str, ...]:
-    """ "spatial,diffusion,expansion" or some of them, in any order, or "none"."""
+    """ "spatial,diffusion" or other second looks of a gallery, in any order, or "none"."""
     if text.strip() in ("", "none"):
         return ()
-    names = tuple(part.strip() for part in text.split(","))
-    for name in names:
-        if name not in ALL_STAGES:
-            raise argparse.ArgumentTypeError(
-                f"expected none, or of {', '.join(ALL_STAGES)}, got {text!r}"
-            )
-    if len(set(names)) < len(names):
-        raise argparse.ArgumentTypeError(f"expected each stage once, got {text!r}")
-    return names
+    try:
+        return checked_stages([part.strip() for part in text.split(",")])
+    except ValueError as error:
+        # argparse names the argument itself.
+        raise argparse.ArgumentTypeError(str(error).removeprefix("rerank: ")) from None
 
 
 def engine(text: str) -> str:
@@ -104,12 +100,21 @@ def memory(text: str) -> tuple[float, bool]:
 
 def add_rerank(parser: argparse.ArgumentParser) -> None:
     """--rerank and what belongs to it."""
-    parser.add_argument(
-        "--rerank", type=rerank, default=STAGES, metavar="STAGES",
-        help="second looks in order, with commas: spatial, diffusion, expansion (search again with what verified "
-        "photos show of the query), or none (default: spatial,diffusion)",
-    )  # fmt: skip
-    parser.add_argument(
-        "--verify-top", type=count, default=100, metavar="N",
+    stages = parser.add_argument_group(
+        "second looks, for --rerank",
+        "\n".join(f"- {name}: {line_of(name)}" for name in all_stages()),
+    )
+    stages.add_argument(
+        "--rerank",
+        type=rerank,
+        default=STAGES,
+        metavar="STAGES",
+        help=f"in order, with commas, or none (default: {','.join(STAGES)})",
+    )
+    stages.add_argument(
+        "--verify-top",
+        type=count,
+        default=100,
+        metavar="N",
         help="photos of the first answer that are spatially verified (default: 100)",
-    )  # fmt: skip
+    )

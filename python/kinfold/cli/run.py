@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import importlib
 import os
+import re
 import sys
 import traceback
 import warnings
@@ -22,11 +23,26 @@ INTERRUPTED = 130
 EXIT_CODES = "exit codes: 0 done; 1 nothing was found, or a check failed; 2 wrong use or bad input; 130 interrupted"
 
 
+class _Formatter(argparse.HelpFormatter):
+    """Items of a list begin on lines of their own."""
+
+    def _fill_text(self, text: str, width: int, indent: str) -> str:
+        fill = super()._fill_text
+        return "\n".join(fill(item, width, indent) for item in re.split(r"\n(?=- )", text))
+
+
 class _Parser(argparse.ArgumentParser):
     """Errors are one line, like all others; options are written out: a new one never changes what others mean."""
 
     def __init__(self, **options: Any) -> None:
-        super().__init__(**{"allow_abbrev": False, "epilog": EXIT_CODES, **options})
+        super().__init__(
+            **{
+                "allow_abbrev": False,
+                "epilog": EXIT_CODES,
+                "formatter_class": _Formatter,
+                **options,
+            }
+        )
 
     def error(self, message: str) -> NoReturn:
         say(f"kinfold: error: {' '.join(message.split())} (see {self.prog} --help)")

@@ -28,9 +28,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--html", metavar="FILE", help="write the answer as a page to look at")
     add_rerank(parser)
     parser.add_argument(
-        "--verify-seconds", type=seconds, metavar="S",
+        "--verify-seconds",
+        type=seconds,
+        metavar="S",
         help="start no further verifications after this time (default: verify all of --verify-top)",
-    )  # fmt: skip
+    )
 
 
 def run(options: argparse.Namespace) -> int:
@@ -41,9 +43,12 @@ def run(options: argparse.Namespace) -> int:
     with opened(options.gallery, options.query) as gallery:
         query = gallery.describe(options.query, box=options.box)
         answer = gallery.rank(
-            query, rerank=options.rerank, verify_top=options.verify_top,
-            verify_seconds=options.verify_seconds, top=options.top,
-        )  # fmt: skip
+            query,
+            rerank=options.rerank,
+            verify_top=options.verify_top,
+            verify_seconds=options.verify_seconds,
+            top=options.top,
+        )
         hits = gallery.hits(query, answer, options.top)
         root = gallery.root
         if options.html:
@@ -55,10 +60,15 @@ def run(options: argparse.Namespace) -> int:
             write_answer(options.html, gallery.answer(query, answer, hits, facts=facts))
     if options.json:
         value = {
-            "gallery": options.gallery, "query": options.query, "box": options.box,
-            "rerank": list(options.rerank), "verified": len(answer.verified), "features": len(query.features),
-            "root": str(root), "hits": [hit.to_dict() for hit in hits],
-        }  # fmt: skip
+            "gallery": options.gallery,
+            "query": options.query,
+            "box": options.box,
+            "rerank": list(options.rerank),
+            "verified": len(answer.verified),
+            "features": len(query.features),
+            "root": str(root),
+            "hits": [hit.to_dict() for hit in hits],
+        }
         write_json(options.json, value)
     if query.is_empty:
         say(f"{shown(options.query)}: has nothing to compare: no feature was found in it")

@@ -1,4 +1,18 @@
-"""A folder of photos made searchable: the whole chain in one object."""
+"""A folder of photos made searchable: the whole chain in one object.
+
+    gallery     Gallery: open, create, close, and one line to each of the parts below
+      write/      create  update = compare > keep (describe) > build (learn, index, graph)      changes files
+      views/      judge  groups  page  explain                                         looks at a snapshot
+      search      describe > rank > second looks > hits                                looks at a snapshot
+        reader      Snapshot: parts, table, segments of one moment; Reader opens them
+          parts       model + fused (index, inverted files) + graph, of one manifest
+          segments    local features and networks' descriptors of a few dozen photos a file
+          photos      the table: which files were seen, and where their features lie
+            store       the folder: parts under the digest of their content, the manifest last; lock, own
+
+What a photo becomes is for ``engines/`` to say, one file each; they are learnt together as a ``model`` and compared as
+``fused``. Imports go down this page; nothing below ``gallery`` knows the class.
+"""
 
 from __future__ import annotations
 
@@ -20,12 +34,8 @@ METHODS: dict[str, str] = {
 # What of a gallery is saved.
 SAVED: dict[str, str] = {
     "Model": "kinfold.gallery.model:Model",
-    "Segment": "kinfold.gallery.segment:Segment",
+    "Segment": "kinfold.gallery.segment:PhotoSegment",
 }
-# Networks that a gallery may describe photos by.
-MOST_NETWORKS = 4
-# The way back from a gallery that this version cannot go on with.
-REMAKE = "kinfold index PHOTOS -o GALLERY --remake makes it anew from the photos"
 
 __all__ = ["METHODS", "Gallery"]
 

@@ -4,17 +4,14 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from kinfold.base.arrays import Ids
 from kinfold.base.local_features import LocalFeatures
-from kinfold.gallery.photos import Photo
-from kinfold.gallery.segment import Segment
-
-if TYPE_CHECKING:
-    from kinfold.gallery.state import Segments
+from kinfold.gallery.photo import Photo
+from kinfold.gallery.segment import PhotoSegment
+from kinfold.gallery.segments import Segments
 
 
 def first_photos(photos: Sequence[Photo], segments: Segments) -> Ids:
@@ -46,7 +43,7 @@ def first_photos(photos: Sequence[Photo], segments: Segments) -> Ids:
     return first[first]
 
 
-def _key(segment: Segment, row: int) -> tuple[object, ...] | None:
+def _key(segment: PhotoSegment, row: int) -> tuple[object, ...] | None:
     """What tells photos apart at a glance; None for one without features."""
     start, end = (int(bound) for bound in segment.starts[row : row + 2])
     if row >= len(segment) or start == end:
@@ -55,7 +52,7 @@ def _key(segment: Segment, row: int) -> tuple[object, ...] | None:
     return end - start, segment.frames[row].tobytes(), *(part.tobytes() for part in _arrays(held))
 
 
-def _same(a: Segment, row: int, b: Segment, other: int) -> bool:
+def _same(a: PhotoSegment, row: int, b: PhotoSegment, other: int) -> bool:
     found = zip(_arrays(a.features(row)), _arrays(b.features(other)))
     networks = zip(a.networks, b.networks)
     return all(np.array_equal(x, y) for x, y in found) and all(

@@ -30,10 +30,10 @@ class Fused:
 
     def __init__(self, model: Model, index: FlatIndex | None, lists: Mapping[str, Lists]) -> None:
         self.model, self.index, self.lists = model, index, dict(lists)
-        self.ids: Ids = np.asarray(self.held[0].ids)
+        self.ids: Ids = np.asarray(self.indexes[0].ids)
 
     @property
-    def held(self) -> list[Any]:
+    def indexes(self) -> list[Any]:
         """Index and inverted files, whichever there are."""
         return [part for part in (self.index, *self.lists.values()) if part is not None]
 
@@ -80,13 +80,13 @@ class Fused:
         return KNNGraph.from_neighbours(found.ids, np.maximum(known, 0), k=neighbours)
 
     def _only(self, kept: NDArray[np.bool_]) -> Fused:
-        """Some of the photos; what is held stays as it is."""
+        """Some of the photos; these stay as they are."""
         index, lists = None, {}
         if self.index is not None:
             index = FlatIndex(self.index.dim, metric="ip")
             index.add(self.index.reconstruct(self.ids[kept]), ids=self.ids[kept])
-        for name, held in self.lists.items():
-            lists[name] = type(held).from_state(held.params(), held.arrays())
+        for name, inverted in self.lists.items():
+            lists[name] = type(inverted).from_state(inverted.params(), inverted.arrays())
             lists[name].remove(self.ids[~kept])
         return Fused(self.model, index, lists)
 

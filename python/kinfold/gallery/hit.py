@@ -9,11 +9,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from kinfold.gallery.photos import Photo
+from kinfold.gallery.photo import Photo
 from kinfold.gallery.query import Query
-from kinfold.gallery.state import Segments
+from kinfold.gallery.segments import Segments
 from kinfold.local.verify import outline, project
-from kinfold.rerank import pipeline
+from kinfold.rerank.spatial import LEAST_INLIERS
+from kinfold.rerank.stage import RankedList
 
 
 @dataclass(frozen=True)
@@ -65,34 +66,34 @@ def hit_of(
     photo: Photo,
     score: float,
     query: Query,
-    answer: pipeline.Answer,
+    ranked: RankedList,
     segments: Segments,
     root: Path,
 ) -> Hit:
     """A photo of an answer; its geometry in pixels of the upright originals."""
-    found = answer.verified.get(photo.id)
+    verification = ranked.verified.get(photo.id)
     hit = Hit(rank, photo.id, photo.path, float(score), root=root)
-    if found is None:
+    if verification is None:
         return hit
-    if found.inliers < pipeline.LEAST_INLIERS:
-        return replace(hit, inliers=found.inliers)
+    if verification.inliers < LEAST_INLIERS:
+        return replace(hit, inliers=verification.inliers)
     width, height, described_width, described_height = segments.frame(photo)
     grow = np.diag([width / described_width, height / described_height, 1.0])
-    matrix = grow @ found.matrix @ np.linalg.inv(query.to_photo)
+    matrix = grow @ verification.matrix @ np.linalg.inv(query.to_photo)
     theirs = segments.features(photo).positions
 
     def placed(pairs: NDArray[np.int64]) -> NDArray[np.float64]:
         ours = project(query.features.positions[pairs[:, 0]], query.to_photo)
         return np.hstack([ours, project(theirs[pairs[:, 1]], grow)])
 
-    matches, rejected = placed(found.pairs), placed(found.rejected)
+    matches, rejected = placed(verification.pairs), placed(verification.rejected)
     # A place with several orientations counts once: its other matches fit as well.
     fitting = set(map(tuple, matches.tolist()))
     others = [row not in fitting for row in map(tuple, rejected.tolist())]
     frame = query.box or (0.0, 0.0, float(query.size[0]), float(query.size[1]))
     return replace(
         hit,
-        inliers=found.inliers,
+        inliers=verification.inliers,
         matrix=matrix,
         box=outline(frame, matrix),
         matches=matches,

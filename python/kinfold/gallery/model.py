@@ -24,7 +24,7 @@ from kinfold.base.state import (
 from kinfold.gallery import METHODS
 from kinfold.gallery.engines.base import Engine, Lists
 from kinfold.gallery.engines.inverted import ListsEngine
-from kinfold.gallery.segment import Segment
+from kinfold.gallery.segment import PhotoSegment
 from kinfold.gallery.settings import Settings
 
 
@@ -59,16 +59,16 @@ class Model(Restorable):
 
     @classmethod
     def learn(
-        cls, segments: Iterable[Segment], settings: Settings, fingerprint: str, photos: int
+        cls, segments: Iterable[PhotoSegment], settings: Settings, fingerprint: str, photos: int
     ) -> Model:
         """All engines of the settings, on all photos."""
-        held = list(segments)
-        engines = {name: resolve(METHODS[name]).learn(held, settings) for name in settings.engines}
+        every = list(segments)
+        engines = {name: resolve(METHODS[name]).learn(every, settings) for name in settings.engines}
         weights = settings.shares or tuple(engine.weight for engine in engines.values())
         shares = {name: weight / sum(weights) for name, weight in zip(engines, weights)}
         return cls(engines, shares, fingerprint, photos)
 
-    def vectors(self, segment: Segment) -> Vectors | None:
+    def vectors(self, segment: PhotoSegment) -> Vectors | None:
         """A vector for each photo of a segment, (n, dim); None where no engine gives any."""
         return self._joined({name: e.vectors(segment) for name, e in self._vectors.items()})
 

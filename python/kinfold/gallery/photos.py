@@ -2,99 +2,20 @@
 
 from __future__ import annotations
 
-import math
-import os
 import shutil
 import sqlite3
-import stat
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import closing, contextmanager, suppress
-from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
 
 from kinfold.base.errors import FileFormatError
-from kinfold.gallery.own import is_inside, is_name, own_file
-from kinfold.images.digest import content_digest
+from kinfold.gallery import table_file
+from kinfold.gallery.own import is_name
+from kinfold.gallery.photo import COLUMNS, MOST_ID, DamagedTableError, Photo
 
-_TABLE = """
-CREATE TABLE photos (
-    id INTEGER PRIMARY KEY AUTOINCREMENT,
-    path TEXT NOT NULL UNIQUE,
-    size INTEGER NOT NULL,
-    mtime_ns INTEGER NOT NULL,
-    digest TEXT,
-    reason TEXT,
-    width INTEGER, height INTEGER,
-    taken TEXT, latitude REAL, longitude REAL, camera TEXT,
-    segment TEXT, row INTEGER
-);
-CREATE INDEX photos_digest ON photos (digest);
-CREATE INDEX photos_segment ON photos (segment);
-"""
-# What makes each version from the one before.
-_STEPS = (_TABLE, "ALTER TABLE photos ADD COLUMN cause TEXT;")
-_VERSION = len(_STEPS)
-# SQLite's own files beside the table; a journal is of another mode than ours, and may name any file to be deleted.
-_BESIDE, _JOURNAL = ("-wal", "-shm"), "-journal"
-_MOST_ID = 1 << 60
-# Longest value in bytes, and how many steps of SQLite's machine a statement may take: a sound table needs less than one
-# for each byte.
-_MOST_VALUE = 1 << 20
 _MOST_COPIED = 1 << 33
-_STEPS_AT_ONCE, _LEAST_STEPS, _STEPS_PER_BYTE = 100_000, 1_000_000, 4
-# Why a photo could not be described: see ``ImageError``.
-CAUSES = ("file", "access", "decoder", "memory")
-
-
-@dataclass(frozen=True)
-class Photo:
-    """One file.
-
-    reason : why it could not be read; None for a photo that was described
-    segment, row : where its features lie; None for one that could not be read
-    cause : one of CAUSES where it could not be read, None where that was not noted
-    """
-
-    id: int
-    path: str
-    size: int
-    mtime_ns: int
-    digest: str | None = None
-    reason: str | None = None
-    width: int | None = None
-    height: int | None = None
-    taken: str | None = None
-    latitude: float | None = None
-    longitude: float | None = None
-    camera: str | None = None
-    segment: str | None = None
-    row: int | None = None
-    cause: str | None = None
-
-
-_COLUMNS = tuple(Photo.__dataclass_fields__)
-
-
-class DamagedTableError(FileFormatError):
-    """The table is not what was written: it is made anew from the photos."""
-
-
-def known_file(root: Path, photo: Photo) -> Path | None:
-    """A photo's file, if it is the one that was described; None if it is gone or holds anything else.
-
-    The folder is the gallery's word, and a gallery may come from anybody: what it does not know is not shown.
-    """
-    path = root / photo.path
-    try:
-        status = path.stat()
-        if stat.S_ISREG(status.st_mode) and status.st_size == photo.size:
-            return path if content_digest(path) == photo.digest else None
-    except (OSError, ValueError):
-        pass
-    return None
+_INSERT = f"INSERT INTO photos ({','.join(COLUMNS)}) VALUES ({','.join('?' * len(COLUMNS))})"
 
 
 class PhotoTable:
@@ -107,7 +28,7 @@ class PhotoTable:
     def __init__(self, path: Path, *, write: bool = False) -> None:
         self._path = path
         self._copy: TemporaryDirectory[str] | None = None
-        shared = check_files(path, written=write)
+        shared = table_file.check_files(path, written=write)
         if not path.exists():
             raise DamagedTableError(f"{path}: is missing")
         try:
@@ -117,63 +38,19 @@ class PhotoTable:
             else:
                 self._open(path, "mode=rw", write)
         except sqlite3.OperationalError as error:
-            if write or not _is_of_the_place(error):
-                raise _named(path, error) from error
+            if write or not table_file.is_of_the_place(error):
+                raise table_file.named(path, error) from error
             self._open_unwritable(path)
         except sqlite3.DatabaseError as error:
-            raise _named(path, error) from error
+            raise table_file.named(path, error) from error
 
     @classmethod
     def create(cls, path: Path, photos: Iterable[Photo] = ()) -> None:
-        """Make a table that holds these photos; it takes the place of one that is there."""
-        fresh = path.with_name(path.name + ".new")
-        for ending in ("", *_BESIDE, _JOURNAL):
-            fresh.with_name(fresh.name + ending).unlink(missing_ok=True)
-        try:
-            with closing(sqlite3.connect(fresh, isolation_level=None)) as db:
-                db.execute("PRAGMA journal_mode = WAL")
-                db.execute("PRAGMA synchronous = FULL")
-                db.executescript(
-                    f"BEGIN; {''.join(_STEPS)} PRAGMA user_version = {_VERSION}; COMMIT;"
-                )
-                db.execute("BEGIN")
-                db.executemany(_INSERT, map(_values, photos))
-                db.execute("COMMIT")
-        except sqlite3.OperationalError as error:
-            raise OSError(f"{path}: {error}") from error
-        for ending in (*_BESIDE, _JOURNAL):
-            path.with_name(path.name + ending).unlink(missing_ok=True)
-        os.replace(fresh, path)
+        """Make a table that holds these photos; it takes the place of one that is there. Raises OSError."""
+        table_file.create(path, _INSERT, (photo.to_row() for photo in photos))
 
     def _open(self, path: Path, how: str, write: bool) -> None:
-        """Connect, and make sure that this is a table of photos and nothing else."""
-        # Searches run in threads; each statement runs alone under the connection's own lock.
-        self._db = sqlite3.connect(
-            f"{path.absolute().as_uri()}?{how}",
-            uri=True, timeout=30, isolation_level=None, check_same_thread=False,
-        )  # fmt: skip
-        try:
-            self._guard = _Guard(path)
-            self._db.set_progress_handler(self._guard, _STEPS_AT_ONCE)
-            if hasattr(self._db, "setlimit"):  # Python 3.11
-                self._db.setlimit(getattr(sqlite3, "SQLITE_LIMIT_LENGTH"), _MOST_VALUE)  # noqa: B009
-            self._db.execute("PRAGMA trusted_schema = OFF")
-            self._db.execute("PRAGMA cell_size_check = ON")
-            self._version = _checked_version(self._db, path)
-            if write:
-                self._db.execute("PRAGMA journal_mode = WAL")
-                self._db.execute("PRAGMA synchronous = FULL")
-                if self._version < _VERSION:
-                    steps = "".join(_STEPS[self._version :])
-                    self._db.executescript(
-                        f"BEGIN; {steps} PRAGMA user_version = {_VERSION}; COMMIT;"
-                    )
-                    self._version = _VERSION
-            else:
-                self._db.execute("PRAGMA query_only = ON")
-        except BaseException:
-            self._db.close()
-            raise
+        self._db, self._guard, self._version = table_file.connect(path, how, write=write)
 
     def _open_unwritable(self, path: Path) -> None:
         """Read where nothing can be written: SQLite needs files beside a table that may change."""
@@ -195,7 +72,7 @@ class PhotoTable:
             self._open(there, "mode=rw", False)
         except sqlite3.DatabaseError as error:
             self._forget_copy()
-            raise _named(path, error) from error
+            raise table_file.named(path, error) from error
         except BaseException:
             self._forget_copy()
             raise
@@ -264,7 +141,7 @@ class PhotoTable:
                 "SELECT max(coalesce((SELECT max(seq) FROM sqlite_sequence), 0), "
                 "coalesce((SELECT max(id) FROM photos), 0))"
             ).fetchone()
-        if type(last) is not int or not 0 <= last < _MOST_ID:
+        if type(last) is not int or not 0 <= last < MOST_ID:
             raise DamagedTableError(f"{self._path}: the last id is {last!r:.40}")
         return last + 1
 
@@ -283,7 +160,7 @@ class PhotoTable:
     def insert(self, photo: Photo) -> None:
         """Add a photo under its id."""
         with self._named():
-            self._db.execute(_INSERT, _values(photo))
+            self._db.execute(_INSERT, photo.to_row())
 
     def update(self, id: int, changes: Mapping[str, object]) -> None:
         """Change some columns of a photo."""
@@ -308,7 +185,7 @@ class PhotoTable:
     def _select(self, rest: str, values: Iterable[object] = ()) -> list[Photo]:
         with self._named():
             rows = self._db.execute(f"{_select(self._version)} {rest}", list(values))
-            return [_photo(row, self._path) for row in rows]
+            return [Photo.from_row(row, self._path) for row in rows]
 
     @contextmanager
     def _named(self) -> Iterator[None]:
@@ -318,153 +195,22 @@ class PhotoTable:
         except sqlite3.DatabaseError as error:
             if self._guard.interrupted:
                 raise KeyboardInterrupt from None
-            raise _named(self._path, error) from error
+            raise table_file.named(self._path, error) from error
 
 
 def salvage(path: Path) -> list[Photo]:
     """What a damaged table still tells: its sound rows, up to where it cannot be read."""
     kept: dict[str, Photo] = {}
-    uri = f"{path.absolute().as_uri()}?mode=rw"
-    with (
-        suppress(sqlite3.DatabaseError, FileFormatError),
-        closing(sqlite3.connect(uri, uri=True, isolation_level=None)) as db,
-    ):
-        db.set_progress_handler(_Guard(path), _STEPS_AT_ONCE)
-        version = _checked_version(db, path)
-        for row in db.execute(f"{_select(version)} ORDER BY id"):
-            with suppress(FileFormatError):
-                photo = _photo(row, path)
-                kept[photo.path] = photo
+    with suppress(sqlite3.DatabaseError, FileFormatError):
+        db, version = table_file.connect_damaged(path)
+        with closing(db):
+            for row in db.execute(f"{_select(version)} ORDER BY id"):
+                with suppress(FileFormatError):
+                    photo = Photo.from_row(row, path)
+                    kept[photo.path] = photo
     return list({photo.id: photo for photo in kept.values()}.values())
 
 
-class _Guard:
-    """Ends a statement that takes longer than a table of this size can be worth; called by SQLite now and then."""
-
-    def __init__(self, path: Path) -> None:
-        self._path, self._steps, self.interrupted = path, 0, False
-
-    def begin(self) -> None:
-        """A statement begins."""
-        self._steps, self.interrupted = 0, False
-
-    def __call__(self) -> bool:
-        try:
-            self._steps += _STEPS_AT_ONCE
-            if self._steps <= _LEAST_STEPS:
-                return False
-            beside = self._path.with_name(self._path.name + "-wal")
-            size = sum(file.stat().st_size for file in (self._path, beside) if file.exists())
-            return self._steps > _LEAST_STEPS + _STEPS_PER_BYTE * size
-        except KeyboardInterrupt:
-            # An exception does not come through SQLite.
-            self.interrupted = True
-            return True
-
-
 def _select(version: int) -> str:
-    columns = [name if name != "cause" or version > 1 else "NULL" for name in _COLUMNS]
+    columns = [name if name != "cause" or version > 1 else "NULL" for name in COLUMNS]
     return f"SELECT {','.join(columns)} FROM photos"
-
-
-_INSERT = f"INSERT INTO photos ({','.join(_COLUMNS)}) VALUES ({','.join('?' * len(_COLUMNS))})"
-
-
-def _values(photo: Photo) -> list[object]:
-    return [getattr(photo, name) for name in _COLUMNS]
-
-
-def _photo(row: tuple[Any, ...], path: Path) -> Photo:
-    """A row, every column of which is what was written there."""
-    (
-        id, name, size, mtime_ns, digest, reason, width, height, taken, latitude, longitude, camera, segment, place,
-        cause,
-    ) = row  # fmt: skip
-    if segment is not None:
-        sound = reason is None and is_name(segment) and _is_count(place)
-        sound = sound and _is_count(width, 1) and _is_count(height, 1)
-    else:
-        sound = type(reason) is str and place is None
-    sound = (
-        sound
-        and _is_count(id, 1, _MOST_ID)
-        and is_inside(name)
-        and _is_count(size)
-        and type(mtime_ns) is int
-        and _is_text(digest)
-        and _is_text(taken)
-        and _is_text(camera)
-        and _is_finite(latitude)
-        and _is_finite(longitude)
-        and (cause is None or cause in CAUSES)
-    )
-    if not sound:
-        raise DamagedTableError(f"{path}: the row of photo {id!r:.40} is damaged")
-    return Photo(*row)
-
-
-def _is_text(value: object) -> bool:
-    return value is None or type(value) is str
-
-
-def _is_finite(value: object) -> bool:
-    return value is None or (type(value) is float and math.isfinite(value))
-
-
-def _is_count(value: object, least: int = 0, most: int = 1 << 62) -> bool:
-    return type(value) is int and least <= value <= most
-
-
-def check_files(path: Path, *, written: bool) -> bool:
-    """SQLite would follow links, and do what a journal says before anything can be checked. Raises FileFormatError.
-
-    Returns whether one of the files has another name elsewhere.
-    """
-    files = [
-        own_file(path.with_name(path.name + ending), written=written) for ending in ("", *_BESIDE)
-    ]
-    journal = path.with_name(path.name + _JOURNAL)
-    if os.path.lexists(journal):
-        raise FileFormatError(f"{journal}: does not belong to a gallery; remove it")
-    return any(file is not None and file.st_nlink > 1 for file in files)
-
-
-def _checked_version(db: sqlite3.Connection, path: Path) -> int:
-    """The version of a table of photos. Raises FileFormatError for anything else."""
-    version: int = db.execute("PRAGMA user_version").fetchone()[0]
-    if version > _VERSION:
-        raise FileFormatError(f"{path}: is of version {version}; this kinfold reads {_VERSION}")
-    # Views, triggers, generated columns and virtual tables run what somebody else has written.
-    if version < 1 or _schema(db) != _own_schema(version):
-        raise DamagedTableError(f"{path}: is not a table of photos")
-    return version
-
-
-@cache
-def _own_schema(version: int) -> list[tuple[object, ...]]:
-    with closing(sqlite3.connect(":memory:")) as db:
-        db.executescript("".join(_STEPS[:version]))
-        return _schema(db)
-
-
-def _schema(db: sqlite3.Connection) -> list[tuple[object, ...]]:
-    """All that a database consists of; only white space is left out of how it was made."""
-    rows = db.execute(
-        "SELECT type, name, tbl_name, sql FROM sqlite_master ORDER BY name, type LIMIT 20"
-    )
-    return [(*names, "".join(str(sql).split())) for *names, sql in rows]
-
-
-def _is_of_the_place(error: sqlite3.OperationalError) -> bool:
-    """Whether nothing can be written there, rather than that the table is bad or another process has it."""
-    return not any(word in str(error) for word in ("malformed", "locked", "decode", "interrupted"))
-
-
-def _named(path: Path, error: sqlite3.DatabaseError) -> Exception:
-    text = str(error)
-    if isinstance(error, sqlite3.OperationalError):
-        if "interrupted" in text:
-            return DamagedTableError(f"{path}: is damaged: it has no end")
-        if "malformed" not in text and "decode" not in text:
-            return OSError(f"{path}: {text}")
-    return DamagedTableError(f"{path}: {text}")

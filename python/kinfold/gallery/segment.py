@@ -12,14 +12,14 @@ from kinfold.base.arrays import Ids, Vectors
 from kinfold.base.errors import FileFormatError
 from kinfold.base.local_features import LocalFeatures
 from kinfold.base.state import JSON, Arrays, Restorable, check_only, check_starts, take
-from kinfold.gallery import MOST_NETWORKS
+from kinfold.gallery.settings import MOST_NETWORKS
 from kinfold.local.colour import WIDTH
 
 # What files call the descriptors of the networks.
 _NETWORKS = tuple(f"network{i}" if i else "network" for i in range(MOST_NETWORKS))
 
 
-class Segment(Restorable):
+class PhotoSegment(Restorable):
     """Photos with their local features, one behind the other.
 
     ids : int64 (n,)            the photos' ids
@@ -50,7 +50,7 @@ class Segment(Restorable):
         frames: Sequence[tuple[int, int, int, int]],
         features: Sequence[LocalFeatures],
         networks: Sequence[Vectors] = (),
-    ) -> Segment:
+    ) -> PhotoSegment:
         """From photos one by one; at least one."""
         starts = np.concatenate([[0], np.cumsum([len(f) for f in features])]).astype(np.int64)
         joined = LocalFeatures.joined(features)
@@ -77,7 +77,7 @@ class Segment(Restorable):
         """The local features of one photo."""
         return self._all.select(slice(int(self.starts[row]), int(self.starts[row + 1])))
 
-    def select(self, keep: NDArray[np.bool_]) -> Segment:
+    def select(self, keep: NDArray[np.bool_]) -> PhotoSegment:
         """Some of the photos."""
         if keep.all():
             return self
@@ -85,7 +85,7 @@ class Segment(Restorable):
         networks = [held[rows] for held in self.networks]
         starts = np.concatenate([[0], np.cumsum(np.diff(self.starts)[rows])]).astype(np.int64)
         chosen = np.repeat(keep, np.diff(self.starts))
-        return Segment(
+        return PhotoSegment(
             self.ids[rows], self.frames[rows], starts, self._all.select(chosen), networks
         )
 
@@ -107,11 +107,21 @@ class Segment(Restorable):
         return arrays | dict(zip(_NETWORKS, self.networks))
 
     @classmethod
-    def from_state(cls, params: Mapping[str, JSON], arrays: Mapping[str, NDArray[Any]]) -> Segment:
+    def from_state(
+        cls, params: Mapping[str, JSON], arrays: Mapping[str, NDArray[Any]]
+    ) -> PhotoSegment:
         check_only(params, set(), "parameters")
         known = {
-            "ids", "frames", "starts", "positions", "scales", "angles", "descriptors", "colours", *_NETWORKS,
-        }  # fmt: skip
+            "ids",
+            "frames",
+            "starts",
+            "positions",
+            "scales",
+            "angles",
+            "descriptors",
+            "colours",
+            *_NETWORKS,
+        }
         check_only(arrays, known, "arrays")
         ids = take(arrays, "ids", np.int64, (None,))
         starts = take(arrays, "starts", np.int64, (len(ids) + 1,))

@@ -8,8 +8,12 @@ from typing import Any
 
 from kinfold.base.arrays import as_choice, as_count, as_number
 from kinfold.base.errors import FileFormatError
-from kinfold.gallery import METHODS, REMAKE
+from kinfold.gallery import METHODS
 
+# Networks that a gallery may describe photos by.
+MOST_NETWORKS = 4
+# The way back from a gallery that this version cannot go on with.
+REMAKE = "kinfold index PHOTOS -o GALLERY --remake makes it anew from the photos"
 # Names for several engines together.
 ALIASES = {"both": "vlad+cnn"}
 # A photo is looked at once for each.

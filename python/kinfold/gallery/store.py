@@ -6,30 +6,22 @@ import json
 import os
 import re
 import secrets
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from kinfold.base.errors import FileFormatError, GalleryError
-from kinfold.gallery import METHODS, MOST_NETWORKS, REMAKE
-from kinfold.gallery.own import is_name, open_own, own_file, own_folder
+from kinfold.gallery.manifest import Manifest
+from kinfold.gallery.own import open_own, own_file, own_folder
 from kinfold.gallery.settings import Settings
 from kinfold.images.digest import content_digest
 from kinfold.io import atomic
 
-FORMAT = 3
 MANIFEST = "MANIFEST.json"
 LOCK = "LOCK"
 PHOTOS = "photos.sqlite"
 _PARTS = ("segments", "parts")
-_FIELDS = {"format", "library", "settings", "photos", "parts", "segments", "own_model"}
-# What a manifest calls the weights of each network.
-WEIGHTS = tuple(f"weights{i}" if i else "weights" for i in range(MOST_NETWORKS))
-# The parts of a gallery that may be named in its manifest.
-# An engine's name stands for its inverted file.
-NAMES = ("model", "index", "graph", *WEIGHTS, *METHODS)
 _MOST_MANIFEST = 1 << 26
 # What a gallery writes into its folders; a NAS and a desktop put other things there, which are nobody's business.
 _OURS = re.compile(r"([a-z0-9]+-)?[0-9a-f]{40}(\..*)?|\.?new-[0-9a-f]+(\..*)?", re.DOTALL)
@@ -38,37 +30,6 @@ _OTHERS = re.compile(
     r"desktop\.ini|lost\+found|\$RECYCLE\.BIN|System Volume Information",
     re.IGNORECASE | re.DOTALL,
 )
-
-
-@dataclass(frozen=True)
-class Manifest:
-    """What a gallery consists of.
-
-    photos : the folder of photos
-    parts : name -> file in ``parts``; a gallery that holds no photo has none but weights and a given model
-    segments : files in ``segments`` that the index was made from
-    own_model : whether the model was learnt on this gallery, so that it is learnt anew as it grows
-    """
-
-    settings: Settings
-    photos: str | None = None
-    parts: dict[str, str] = field(default_factory=dict)
-    segments: tuple[str, ...] = ()
-    own_model: bool = True
-
-    @property
-    def weights(self) -> list[str]:
-        """The file of each network's weights, in ``parts``."""
-        return [self.parts[name] for name in WEIGHTS if name in self.parts]
-
-    def without_index(self) -> Manifest:
-        """What is left where no photo is: weights and model."""
-        parts = {name: file for name, file in self.parts.items() if name in ("model", *WEIGHTS)}
-        return replace(self, parts=parts, segments=())
-
-    def with_parts(self, **parts: str) -> Manifest:
-        """The same with other parts."""
-        return replace(self, parts={**self.parts, **parts})
 
 
 class Store:
@@ -119,14 +80,17 @@ class Store:
             ):
                 path.unlink(missing_ok=True)
 
-    def discard(self) -> None:
-        """Remove all of a gallery, and the folders that ``create`` made if nothing else is in them."""
+    def discard(self, made: Sequence[Path] | None = None) -> None:
+        """Remove all of a gallery, and the folders that ``create`` made if nothing else is in them.
+
+        made : those, where another store did
+        """
         self.clear()
         (self.folder / LOCK).unlink(missing_ok=True)
         with suppress(OSError):
             for name in _PARTS:
                 (self.folder / name).rmdir()
-            for folder in reversed(self.made):
+            for folder in reversed(self.made if made is None else made):
                 folder.rmdir()
 
     def _foreign(self) -> bool:
@@ -160,25 +124,14 @@ class Store:
         if len(text) > _MOST_MANIFEST:
             raise FileFormatError(f"{path}: is longer than {_MOST_MANIFEST:,} bytes")
         try:
-            return _manifest(json.loads(text))
+            return Manifest.from_dict(json.loads(text))
         except (FileFormatError, ValueError, RecursionError) as error:
             raise FileFormatError(f"{path}: {error}") from error
 
     def write(self, manifest: Manifest) -> None:
         """Replace the manifest: from here on, readers see the new state."""
-        from kinfold import __version__
-
-        data = {
-            "format": FORMAT,
-            "library": __version__,
-            "settings": manifest.settings.to_dict(),
-            "photos": manifest.photos,
-            "parts": manifest.parts,
-            "segments": list(manifest.segments),
-            "own_model": manifest.own_model,
-        }
         # Names that are no text are kept by escapes.
-        text = json.dumps(data, indent=2) + "\n"
+        text = json.dumps(manifest.to_dict(), indent=2) + "\n"
         with atomic.replace_file(self.folder / MANIFEST, size=len(text), follow=False) as file:
             file.write(text.encode("ascii"))
 
@@ -256,41 +209,3 @@ class Store:
                 files = [entry for entry in entries if entry.is_file(follow_symlinks=False)]
                 total += sum(entry.stat(follow_symlinks=False).st_size for entry in files)
         return total
-
-
-def _manifest(data: Any) -> Manifest:
-    if not isinstance(data, dict):
-        raise FileFormatError("expected a dictionary")
-    version = data.get("format")
-    if type(version) is not int:
-        raise FileFormatError("expected a format version")
-    if version > FORMAT:
-        raise FileFormatError(
-            f"is of format {version}; this kinfold reads {FORMAT}: a newer one is needed"
-        )
-    if version < FORMAT:
-        raise FileFormatError(f"is of format {version}, this kinfold reads {FORMAT}; {REMAKE}")
-    if set(data) != _FIELDS:
-        raise FileFormatError("expected other fields")
-    parts, segments, photos = data["parts"], data["segments"], data["photos"]
-    if not isinstance(parts, dict) or not set(parts) <= set(NAMES):
-        raise FileFormatError("parts: expected names of files")
-    if not isinstance(segments, list):
-        raise FileFormatError("segments: expected a list of files")
-    for name in [*parts.values(), *segments]:
-        # A name is no path: a hostile manifest must not lead out of the folder.
-        if not is_name(name):
-            raise FileFormatError(f"expected the name of a file, got {name!r:.80}")
-    if photos is not None and not (
-        isinstance(photos, str) and os.path.isabs(photos) and "\0" not in photos
-    ):
-        raise FileFormatError("photos: expected a folder by its whole path")
-    if not isinstance(data["own_model"], bool):
-        raise FileFormatError("own_model: expected true or false")
-    return Manifest(
-        Settings.from_dict(data["settings"]),
-        photos,
-        dict(parts),
-        tuple(segments),
-        data["own_model"],
-    )

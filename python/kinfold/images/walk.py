@@ -16,10 +16,13 @@ EXTENSIONS = (
     ".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".tif", ".tiff", ".bmp", ".gif",
     ".ppm", ".pgm", ".pnm", ".avif", ".heic", ".heif",
 )  # fmt: skip
-# What a camera makes besides, and decode does not read.
+# What a camera makes besides, and decode does not read: the sensor's own data, and other pictures and films.
+RAW = (
+    ".3fr", ".arw", ".cr2", ".cr3", ".dng", ".iiq", ".nef", ".nrw", ".orf", ".pef", ".raf", ".raw", ".rw2", ".rwl",
+    ".sr2", ".srf", ".srw", ".x3f",
+)  # fmt: skip
 OTHERS = (
-    ".3fr", ".arw", ".cr2", ".cr3", ".dng", ".iiq", ".jp2", ".jxl", ".nef", ".nrw", ".orf", ".pef", ".psd", ".raf",
-    ".raw", ".rw2", ".rwl", ".sr2", ".srf", ".srw", ".x3f",
+    *RAW, ".jp2", ".jxl", ".psd",
     ".3gp", ".avi", ".m2ts", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".mts", ".webm", ".wmv",
 )  # fmt: skip
 # A link that leads nowhere: what it led to may be back another day.

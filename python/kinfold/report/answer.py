@@ -27,8 +27,8 @@ def answer_page(answer: Answer) -> str:
     album = Album()
     head = (
         '<header class="ask"><figure>'
-        f"{album.figure(answer.query, f'Query: {answer.query.name}', box=answer.box)}"
-        f"<figcaption>Query {name(answer.query.name)}</figcaption></figure>"
+        f"{album.figure(answer.picture, f'Query: {answer.picture.name}', box=answer.box)}"
+        f"<figcaption>Query {name(answer.picture.name)}</figcaption></figure>"
         f"<div><h1>{text(answer.title)}</h1>{_precision(answer)}{facts_list(answer.facts)}</div>"
         f"{attention_view(album, answer)}</header>"
     )

@@ -70,8 +70,12 @@ def write_embeddings(
             axes.margins(0.04)
             if classes and at == len(points):
                 axes.legend(
-                    *shown.legend_elements(), fontsize=7, frameon=False, loc="center left", bbox_to_anchor=(1, 0.5)
-                )  # fmt: skip
+                    *shown.legend_elements(),
+                    fontsize=7,
+                    frameon=False,
+                    loc="center left",
+                    bbox_to_anchor=(1, 0.5),
+                )
     if title:
         figure.suptitle(title, fontsize=11)
     picture = io.BytesIO()

@@ -11,8 +11,8 @@ from itertools import groupby
 from kinfold.base.arrays import as_number
 from kinfold.io.atomic import write_text
 from kinfold.report.answer import HINT
-from kinfold.report.content import Answer
-from kinfold.report.match_view import SIGNS, outline_in, views_of
+from kinfold.report.content import MARKS, Answer
+from kinfold.report.match_view import outline_in, views_of
 from kinfold.report.page import Album, facts_list, name, number, sheet, text
 
 # Answers are compared by their first results: as many as fit beside each other.
@@ -57,14 +57,14 @@ def evaluation_page(
     )
     sections: list[str] = []
     views: list[str] = []
-    for key, group in groupby(answers, key=lambda answer: (answer.query.name, answer.box)):
+    for key, group in groupby(answers, key=lambda answer: (answer.picture.name, answer.box)):
         strips = []
         for answer in group:
             prefix = f"a{len(views)}-"
             strips.append(_strip(album, answer, prefix))
             views.append(views_of(album, answer, prefix, SHOWN))
             query = answer
-        figure = album.figure(query.query, f"Query: {key[0]}", box=query.box)
+        figure = album.figure(query.picture, f"Query: {key[0]}", box=query.box)
         sections.append(
             f'<section class="example"><figure>{figure}<figcaption>Query {name(key[0])}</figcaption>'
             f"</figure><div>{''.join(strips)}</div></section>"
@@ -159,7 +159,7 @@ def _strip(album: Album, answer: Answer, prefix: str) -> str:
     for i, result in enumerate(answer.results[:SHOWN]):
         sign = ""
         if result.mark is not None:
-            mark, word = SIGNS[result.mark]
+            mark, word = MARKS[result.mark]
             sign = f'<span class="badge {result.mark}" title="{word}">{mark}<span class="hidden"> {word}</span></span>'
         outline = outline_in(result)
         figure = album.figure(result.picture, result.picture.name, outline=outline)

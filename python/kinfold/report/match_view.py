@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from kinfold.report.content import Answer, Match, Picture, Points, Result
+from kinfold.report.content import MARKS, Answer, Result
 from kinfold.report.network_view import components_view
 from kinfold.report.page import Album, name, number, path_of, polygon, text, within
+from kinfold.report.pictures import Match, Picture, Points
 
-SIGNS = {"ok": ("✓", "match"), "junk": ("~", "junk"), "wrong": ("✕", "wrong")}
 # More lines than these hide the photos. Every shade takes its share of them.
 MOST_LINES = 64
 MOST_REJECTED = 32
@@ -19,7 +19,7 @@ def badge(result: Result) -> str:
     """What the ground truth says of a result: a sign, a word and a colour."""
     if result.mark is None:
         return ""
-    sign, word = SIGNS[result.mark]
+    sign, word = MARKS[result.mark]
     return f'<span class="badge {result.mark}"><span aria-hidden="true">{sign}</span> {word}</span>'
 
 
@@ -91,7 +91,7 @@ def chain(album: Album, answer: Answer, result: Result) -> str:
     """The photos along the graph that lead from the query to a result."""
     if not result.chain:
         return ""
-    steps = f"<li>{album.figure(answer.query, 'Query', box=answer.box)}<span>query</span></li>"
+    steps = f"<li>{album.figure(answer.picture, 'Query', box=answer.box)}<span>query</span></li>"
     for link in result.chain:
         picture = album.figure(link.picture, link.picture.name)
         steps += (
@@ -104,7 +104,7 @@ def chain(album: Album, answer: Answer, result: Result) -> str:
 
 def _side_by_side(album: Album, answer: Answer, result: Result, *, stacked: bool) -> str:
     """One drawing of both photos at one height, or above each other at one width, with lines between."""
-    query, photo = answer.query, result.picture
+    query, photo = answer.picture, result.picture
     if stacked:
         scales = 1000 / query.width, 1000 / photo.width
         offset = np.array([0.0, query.height * scales[0] + 16])

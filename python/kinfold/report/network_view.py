@@ -27,7 +27,7 @@ def components_view(album: Album, answer: Answer, result: Result) -> str:
         f'<figure style="flex:{picture.width / picture.height:.3f} 1 0">'
         f"{_figure(album, picture, _numbered(picture, boxes[: len(shown)]), label)}</figure>"
         for picture, boxes, label in (
-            (answer.query, seen.query_boxes, "Query, components"),
+            (answer.picture, seen.query_boxes, "Query, components"),
             (result.picture, seen.photo_boxes, "Photo, components"),
         )
     )
@@ -50,7 +50,7 @@ def attention_view(album: Album, answer: Answer) -> str:
     seen = answer.attention
     if seen is None:
         return ""
-    picture = answer.query
+    picture = answer.picture
     heat = _figure(album, picture, _heat(seen), "Query, spatial weights")
     channels = "".join(
         f"<figure>{_figure(album, picture, _places(boxes), f'Query, channel {int(channel)}')}"

@@ -12,7 +12,7 @@ from string import Template
 
 import numpy as np
 
-from kinfold.report.content import Box, Picture, Points
+from kinfold.report.pictures import Box, Picture, Points
 
 # Control characters, which HTML forbids, become their pictures; half surrogates, which stand for bytes of
 # file names that are not UTF-8, become the replacement character, as UTF-8 has no bytes for them; so do marks that

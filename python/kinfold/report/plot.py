@@ -10,8 +10,16 @@ from kinfold.io.atomic import replace_file
 from kinfold.report.curves import Comparison, rate, rate_ticks, recall_ticks, stretched
 
 _COLOURS = (
-    "#1f5f8b", "#c2571a", "#17693a", "#8e3b8a", "#a3301f", "#8a7414", "#0f8a8a", "#d0408a", "#7a4a2b",
-)  # fmt: skip
+    "#1f5f8b",
+    "#c2571a",
+    "#17693a",
+    "#8e3b8a",
+    "#a3301f",
+    "#8a7414",
+    "#0f8a8a",
+    "#d0408a",
+    "#7a4a2b",
+)
 
 
 def write_plot(path: str | os.PathLike[str], comparison: Comparison) -> None:
@@ -22,9 +30,14 @@ def write_plot(path: str | os.PathLike[str], comparison: Comparison) -> None:
     spots = [spot for curve in comparison.curves for spot in curve.spots]
     for i, curve in enumerate(comparison.curves):
         axes.plot(
-            [stretched(spot.recall) for spot in curve.spots], [spot.qps for spot in curve.spots],
-            "o-", ms=3.5, lw=1.6, color=_COLOURS[i] if i < len(_COLOURS) else "#777777", label=curve.name,
-        )  # fmt: skip
+            [stretched(spot.recall) for spot in curve.spots],
+            [spot.qps for spot in curve.spots],
+            "o-",
+            ms=3.5,
+            lw=1.6,
+            color=_COLOURS[i] if i < len(_COLOURS) else "#777777",
+            label=curve.name,
+        )
     if comparison.best is not None:
         chosen = comparison.curves[comparison.best].chosen
         axes.plot(stretched(chosen.recall), chosen.qps, "o", ms=11, mfc="none", mec="#22231f")

@@ -15,8 +15,8 @@ from kinfold.graph.knn import GraphPath, KNNGraph
 
 def diffusion_rerank(
     graph: KNNGraph,
-    ids: Any,
     similarities: Any,
+    ids: Any,
     *,
     alpha: float = 0.99,
     k_query: int = 10,
@@ -27,9 +27,9 @@ def diffusion_rerank(
     """Rank by diffusion from the first neighbours of each query.
 
     graph : KNNGraph of the database
-    ids : int64 (q, m), or (m,) for one query     first answer: nodes of the graph, best first; -1
-        past the end
-    similarities : float32, the same shape        of the query to these nodes, in the graph's metric
+    similarities : float32 (q, m), or (m,) for one query    of the query to the nodes of its first
+        answer, in the graph's metric, best first
+    ids : int64, the same shape    these nodes; -1 past the end
     k_query : how many of the first answer the diffusion starts from
     k : length of the answer; m if not given
     Returns a Ranking (q, k). Nodes that the diffusion reaches come first, whether or not they were in
@@ -37,34 +37,34 @@ def diffusion_rerank(
     Iscen et al., CVPR 2017 (k_query = 10, alpha = 0.99, at most 20 iterations).
     """
     diffusion = Diffusion(graph, alpha=alpha, iterations=iterations, tolerance=tolerance)
-    return flow_rerank(diffusion, ids, similarities, k_query=k_query, k=k)
+    return flow_rerank(diffusion, similarities, ids, k_query=k_query, k=k)
 
 
 def flow_rerank(
-    flow: Flow, ids: Any, similarities: Any, *, k_query: int = 10, k: int | None = None
+    flow: Flow, similarities: Any, ids: Any, *, k_query: int = 10, k: int | None = None
 ) -> Ranking:
     """The same with any flow on a graph: a Diffusion or a RandomWalk with its own settings."""
-    lists, values = _lists(ids, similarities)
+    values, lists = _lists(similarities, ids)
     k_query = as_count(k_query, "k_query")
     k = lists.shape[1] if k is None else as_count(k, "k")
-    scores, nodes = flow.rank(lists[:, :k_query], values[:, :k_query], k)
+    scores, nodes = flow.rank(similarities=values[:, :k_query], ids=lists[:, :k_query], k=k)
     reached = (nodes >= 0) & (scores > 0)
     for row, (kept, first) in enumerate(zip(reached, lists)):
-        found = nodes[row, kept]
-        rest = first[(first >= 0) & ~np.isin(first, found)][: k - len(found)]
-        filled = len(found) + len(rest)
-        scores[row, : len(found)] = scores[row, kept]
-        scores[row, len(found) :] = -np.inf
-        scores[row, len(found) : filled] = 0
+        near = nodes[row, kept]
+        rest = first[(first >= 0) & ~np.isin(first, near)][: k - len(near)]
+        filled = len(near) + len(rest)
+        scores[row, : len(near)] = scores[row, kept]
+        scores[row, len(near) :] = -np.inf
+        scores[row, len(near) : filled] = 0
         nodes[row] = -1
-        nodes[row, : len(found)], nodes[row, len(found) : filled] = found, rest
-    return Ranking(nodes, scores)
+        nodes[row, : len(near)], nodes[row, len(near) : filled] = near, rest
+    return Ranking(scores=scores, ids=nodes)
 
 
 def explain(
     graph: KNNGraph,
-    ids: Any,
     similarities: Any,
+    ids: Any,
     target: int,
     *,
     k_query: int = 10,
@@ -72,12 +72,12 @@ def explain(
 ) -> GraphPath:
     """The chain of photos along the graph that leads from a query to one of its results.
 
-    ids, similarities : (m,)    the first answer of one query, as for diffusion_rerank
+    similarities, ids : (m,)    the first answer of one query, as for diffusion_rerank
     kind : "bottleneck", "geodesic" or "geodesic-linear", see KNNGraph.path
     Returns the nodes, the target last, and the similarity of the step to each: the first is that of
     the query to the first node. Empty where no chain leads there.
     """
-    lists, values = _lists(ids, similarities)
+    values, lists = _lists(similarities, ids)
     if len(lists) != 1:
         raise ValueError(f"ids: expected the answer of one query, got shape {lists.shape}")
     near, near_values = lists[0, : as_count(k_query, "k_query")], values[0, :k_query]
@@ -85,13 +85,15 @@ def explain(
     return graph.path(near[present], target, kind, source_similarities=near_values[present])
 
 
-def _lists(ids: Any, similarities: Any) -> tuple[Ids, Vectors]:
+def _lists(similarities: Any, ids: Any) -> tuple[Vectors, Ids]:
     lists = np.atleast_2d(as_array(ids, "ids"))
     values = np.atleast_2d(as_array(similarities, "similarities"))
+    if values.dtype.kind in "iu" and lists.dtype.kind == "f":
+        lists, values = values, lists  # the order of earlier versions: whole numbers are ids
     if lists.ndim != 2 or lists.shape[1] == 0 or lists.dtype.kind not in "iu":
         raise ValueError(f"ids: expected ids (q, k), got {lists.dtype} of shape {np.shape(ids)}")
     if lists.shape != values.shape:
         raise ValueError(
             f"similarities: expected the shape of ids {np.shape(ids)}, got {np.shape(similarities)}"
         )
-    return lists.astype(np.int64), values.astype(np.float32)
+    return values.astype(np.float32), lists.astype(np.int64)

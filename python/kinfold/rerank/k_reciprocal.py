@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,7 +12,7 @@ from kinfold.base.copies import first_copies
 from kinfold.base.neighbours import exact_neighbours, self_neighbours
 from kinfold.base.ranking import Ranking
 from kinfold.index.base import unit_rows
-from kinfold.rerank.vectors import first_answer
+from kinfold.rerank.stage import Asked, again, first_answer
 
 # Rows handled at once: bounds the comparisons of lists with lists.
 _BLOCK = 128
@@ -55,7 +55,7 @@ def k_reciprocal_rerank(
     """
     points = as_vectors(base, "base")
     asked = as_vectors(queries, "queries", dim=points.shape[1])
-    lists, _ = first_answer(scores, ids, len(asked), len(points))
+    _, lists = first_answer(scores, ids, len(asked), len(points))
     k1, k2 = as_count(k1, "k1"), as_count(k2, "k2")
     share = as_number(lambda_, "lambda_", least=0, most=1)
     k = lists.shape[1] if k is None else as_count(k, "k")
@@ -88,7 +88,22 @@ def k_reciprocal_rerank(
         order = np.lexsort((rows, blend))[:k]
         out_ids[row, : len(order)] = rows[order]
         out_scores[row, : len(order)] = 1 - blend[order]
-    return Ranking(out_ids, out_scores)
+    return Ranking(scores=out_scores, ids=out_ids)
+
+
+class KReciprocalStage:
+    """By neighbours that are each other's, shared with the query."""
+
+    needs: ClassVar = frozenset({"queries", "base"})
+
+    def __init__(self, **options: Any) -> None:
+        self._options = options
+
+    def __call__(self, asked: Asked, ranking: Ranking) -> Ranking:
+        rows = asked.rows(ranking.ids)
+        vectors = {name: asked.need(name) for name in self.needs}
+        better = k_reciprocal_rerank(ranking.scores, rows, **vectors, **self._options)
+        return again(ranking, Ranking(scores=better.scores, ids=asked.named(better.ids)))
 
 
 def _squared(a: Vectors, b: Vectors) -> _Weights:

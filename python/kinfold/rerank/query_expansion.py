@@ -5,13 +5,15 @@ All functions scale vectors to length one first and last, so that similarities a
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
 from kinfold.base.arrays import Ids, Vectors, as_array, as_count, as_number, as_vectors
-from kinfold.base.neighbours import self_neighbours
+from kinfold.base.neighbours import exact_neighbours, self_neighbours
+from kinfold.base.ranking import Ranking
 from kinfold.index.base import unit_rows
+from kinfold.rerank.stage import Asked, again
 
 
 def average_query_expansion(queries: Any, base: Any, ids: Any, *, top: int = 10) -> Vectors:
@@ -67,3 +69,47 @@ def _expand(queries: Vectors, points: Vectors, lists: Ids, alpha: float) -> Vect
         weights = np.maximum(near @ queries[row], 0) ** np.float32(alpha)
         expanded[row] += weights @ near
     return unit_rows(expanded)
+
+
+class _SearchAgain:
+    """Stages that search again: for as many as there were, or k."""
+
+    needs: ClassVar = frozenset({"queries", "base"})
+
+    def __init__(self, *, k: int | None = None, **options: Any) -> None:
+        self._k, self._options = k, options
+
+    def __call__(self, asked: Asked, ranking: Ranking) -> Ranking:
+        k = ranking.ids.shape[1] if self._k is None else as_count(self._k, "k")
+        queries, base = self._vectors(asked, asked.rows(ranking.ids))
+        near = exact_neighbours(queries, base, k, metric="ip")
+        better = Ranking.from_neighbours(near, metric="ip")
+        return again(ranking, Ranking(scores=better.scores, ids=asked.named(better.ids)))
+
+    def _vectors(self, asked: Asked, ids: Ids) -> tuple[Vectors, Vectors]:
+        """Queries and base to search with, of length one; ids are those of the answer, as rows of base."""
+        raise NotImplementedError
+
+
+class AverageExpansionStage(_SearchAgain):
+    """Search again with each query and its first answers averaged."""
+
+    expand: ClassVar = staticmethod(average_query_expansion)
+
+    def _vectors(self, asked: Asked, ids: Ids) -> tuple[Vectors, Vectors]:
+        queries, base = asked.need("queries"), asked.need("base")
+        return self.expand(queries, base, ids, **self._options), unit_rows(base)
+
+
+class AlphaExpansionStage(AverageExpansionStage):
+    """Search again with each query and its first answers, weighed by a power of their similarity."""
+
+    expand = staticmethod(alpha_query_expansion)
+
+
+class AugmentationStage(_SearchAgain):
+    """Search again among vectors that are averaged with their neighbours."""
+
+    def _vectors(self, asked: Asked, ids: Ids) -> tuple[Vectors, Vectors]:
+        base = database_augmentation(asked.need("base"), **self._options)
+        return unit_rows(asked.need("queries")), base

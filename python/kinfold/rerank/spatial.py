@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from typing import Any
+from dataclasses import replace
+from typing import Any, ClassVar
 
 import numpy as np
 
 from kinfold.base.arrays import Ids, as_count, as_ids, as_number
 from kinfold.base.local_features import LocalFeatures
+from kinfold.base.ranking import Ranking
 from kinfold.local.match import match_many, prepare
 from kinfold.local.verify import Verification, verify_many
+from kinfold.rerank.stage import Asked, Ranked, RankedList
 
+# Fewer inliers prove nothing.
+LEAST_INLIERS = 6
 # Photos between two looks at the clock.
 _BATCH = 16
 
@@ -22,7 +27,7 @@ def spatial_rerank(
     ids: Any,
     get_features: Callable[[int], LocalFeatures],
     *,
-    least_inliers: int = 6,
+    least_inliers: int = LEAST_INLIERS,
     top: int = 100,
     seconds: float | None = None,
     match_options: dict[str, Any] | None = None,
@@ -55,3 +60,52 @@ def spatial_rerank(
     rows = np.concatenate([first, rest])
     verified: list[Verification | None] = [found[r] if r < len(found) else None for r in rows]
     return order[rows], verified
+
+
+class SpatialStage:
+    """Verified photos first, by their inliers.
+
+    The score of the others stays. What an earlier stage verified is known.
+
+    top : how many of the answer are verified
+    seconds : start no further photos after this time; None for all of ``top``
+    least_inliers : fewer prove nothing
+    """
+
+    needs: ClassVar = frozenset({"local", "features"})
+
+    def __init__(
+        self,
+        *,
+        top: int = 100,
+        seconds: float | None = None,
+        least_inliers: int = LEAST_INLIERS,
+    ) -> None:
+        self._top = as_count(top, "top")
+        self._seconds = seconds
+        self._least = as_count(least_inliers, "least_inliers", least=1)
+
+    def __call__(self, asked: Asked, ranking: Ranking) -> Ranked:
+        lists = Ranked.of(ranking).lists
+        return Ranked.joined([self.verified(asked, i, one) for i, one in enumerate(lists)])
+
+    def verified(self, asked: Asked, query: int, ranked: RankedList) -> RankedList:
+        """The list of one query, its first photos verified."""
+        fresh = np.array([i for i in ranked.ids[: self._top] if int(i) not in ranked.verified], int)
+        order, looked = spatial_rerank(
+            asked.need("local")[query],
+            fresh,
+            asked.need("features"),
+            top=self._top,
+            seconds=self._seconds,
+        )
+        new = {int(i): v for i, v in zip(order, looked) if v is not None}
+        ranked = replace(ranked, verified={**ranked.verified, **new})
+        # Behind the verified ones scores go on as they were; the inliers come on top of the largest.
+        best = float(ranked.scores.max(initial=0))
+        inliers = ranked.inliers(ranked.ids)
+        passed = np.flatnonzero(inliers >= self._least)
+        first = passed[np.argsort(-inliers[passed], kind="stable")]
+        rows = np.concatenate([first, np.setdiff1d(np.arange(len(ranked.ids)), first)])
+        scores = np.where(inliers >= self._least, best + inliers, ranked.scores)
+        return replace(ranked, ids=ranked.ids[rows], scores=scores[rows].astype(np.float32))

@@ -4,11 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import ClassVar
 
 import numpy as np
 
+from kinfold.base.arrays import as_choice, as_count
 from kinfold.base.local_features import LocalFeatures
+from kinfold.base.ranking import Ranking
 from kinfold.local.verify import Verification, project
+from kinfold.rerank.spatial import LEAST_INLIERS, SpatialStage
+from kinfold.rerank.stage import Asked, Ranked, RankedList
+
+# From so many inliers on, a photo may speak for others.
+SURE_INLIERS = 8
+KINDS = ("transformed", "average", "recursive")
+# Photos that lend their features at most, and searches.
+_MOST = {"transformed": 10, "average": 10, "recursive": 30}
+_ROUNDS = {"transformed": 1, "average": 1, "recursive": 5}
 
 
 def expand_features(
@@ -61,3 +73,54 @@ def expand_features(
             )
         )
     return LocalFeatures.joined(parts)
+
+
+class ExpansionStage:
+    """Search again with what verified photos show.
+
+    kind : "transformed": features that fall into the region, brought back by the verified map; "average": all
+        features of the verified photos; "recursive": transformed, again and again while more photos are verified
+    most : photos that lend their features; 10 if not given, 30 for "recursive"
+    top, seconds, least_inliers : of the verification, see ``SpatialStage``; before the search, where no stage did, and
+        of what the search brings up
+    Chum, Philbin, Sivic, Isard & Zisserman, ICCV 2007, section 4.
+    """
+
+    needs: ClassVar = frozenset({"local", "features", "search"})
+
+    def __init__(
+        self,
+        *,
+        kind: str = "transformed",
+        most: int | None = None,
+        top: int = 100,
+        seconds: float | None = None,
+        least_inliers: int = LEAST_INLIERS,
+    ) -> None:
+        self._kind = as_choice(kind, "kind", KINDS)
+        self._most = _MOST[kind] if most is None else as_count(most, "most")
+        self._spatial = SpatialStage(top=top, seconds=seconds, least_inliers=least_inliers)
+
+    def __call__(self, asked: Asked, ranking: Ranking) -> Ranked:
+        lists = Ranked.of(ranking).lists
+        return Ranked.joined([self._expanded(asked, i, one) for i, one in enumerate(lists)])
+
+    def _expanded(self, asked: Asked, query: int, ranked: RankedList) -> RankedList:
+        if not ranked.verified:
+            ranked = self._spatial.verified(asked, query, ranked)
+        lent: set[int] = set()
+        for _ in range(_ROUNDS[self._kind]):
+            sure = ranked.ids[ranked.inliers(ranked.ids) >= SURE_INLIERS][: self._most].tolist()
+            if lent.issuperset(sure):
+                break
+            lent.update(sure)
+            expanded = expand_features(
+                asked.need("local")[query],
+                [asked.need("features")(i) for i in sure],
+                [ranked.verified[i] for i in sure],
+                region=None if asked.regions is None else asked.regions[query],
+                whole=self._kind == "average",
+            )
+            scores, ids = asked.need("search")(query, expanded)
+            ranked = self._spatial.verified(asked, query, replace(ranked, ids=ids, scores=scores))
+        return ranked

@@ -13,9 +13,9 @@ def segment() -> Callable[..., object]:
     """segment(rng, counts, first): photos with these numbers of features."""
     pytest.importorskip("cv2")
     from kinfold.base.local_features import LocalFeatures
-    from kinfold.gallery.segment import Segment
+    from kinfold.gallery.segment import PhotoSegment
 
-    def made(rng: np.random.Generator, counts: list[int], first: int = 1) -> Segment:
+    def made(rng: np.random.Generator, counts: list[int], first: int = 1) -> PhotoSegment:
         photos = [
             LocalFeatures(
                 rng.random((n, 2), np.float32), np.ones(n, np.float32), np.zeros(n, np.float32),
@@ -25,6 +25,6 @@ def segment() -> Callable[..., object]:
             for n in counts
         ]  # fmt: skip
         ids = list(range(first, first + len(counts)))
-        return Segment.of(ids, [(10, 10, 10, 10)] * len(counts), photos)
+        return PhotoSegment.of(ids, [(10, 10, 10, 10)] * len(counts), photos)
 
     return made

@@ -12,12 +12,12 @@ from kinfold import Gallery
 from kinfold.base.errors import FileFormatError, GalleryError
 from kinfold.base.local_features import LocalFeatures
 from kinfold.gallery.engines.cnn import CNNEngine
-from kinfold.gallery.segment import Segment
+from kinfold.gallery.segment import PhotoSegment
 from kinfold.gallery.settings import Settings
 from kinfold.images.decode import decode
 
 
-def segment(rng: np.random.Generator, n: int, *, dims: tuple[int, ...] = (12,)) -> Segment:
+def segment(rng: np.random.Generator, n: int, *, dims: tuple[int, ...] = (12,)) -> PhotoSegment:
     empty = LocalFeatures(
         np.empty((0, 2), np.float32),
         np.empty(0, np.float32),
@@ -25,7 +25,7 @@ def segment(rng: np.random.Generator, n: int, *, dims: tuple[int, ...] = (12,)) 
         np.empty((0, 128), np.uint8),
     )
     raw = [rng.random((n, dim), np.float32) for dim in dims]
-    return Segment.of(list(range(1, n + 1)), [(9, 9, 9, 9)] * n, [empty] * n, raw)
+    return PhotoSegment.of(list(range(1, n + 1)), [(9, 9, 9, 9)] * n, [empty] * n, raw)
 
 
 def test_alone_and_together_agree(rng) -> None:
@@ -63,7 +63,7 @@ def test_similarity_is_the_mean_over_networks(rng) -> None:
     engine = CNNEngine.learn([part.select(np.arange(20) < 9), part], settings)
     alone = []
     for raw in part.networks:
-        one = Segment(part.ids, part.frames, part.starts, part.features(0), [raw])
+        one = PhotoSegment(part.ids, part.frames, part.starts, part.features(0), [raw])
         few = one.select(np.arange(20) < 9)
         alone.append(CNNEngine.learn([few, one], settings).vectors(one))
     vectors = engine.vectors(part)

@@ -12,7 +12,7 @@ pytest.importorskip("cv2")
 from kinfold.aggregate.vlad import VLAD
 from kinfold.base.errors import GalleryError
 from kinfold.gallery.engines.colour import ColourEngine
-from kinfold.gallery.segment import Segment
+from kinfold.gallery.segment import PhotoSegment
 from kinfold.gallery.settings import Settings
 from kinfold.local.colour import colour_vectors
 
@@ -42,7 +42,7 @@ def test_descriptors_do_not_matter(rng, segment) -> None:
 def test_photos_without_colours(rng, segment) -> None:
     part = segment(rng, [40, 30, 20])
     grey = [replace(part.features(row), colours=None) for row in range(3)]
-    bare = Segment.of([1, 2, 3], [(9, 9, 9, 9)] * 3, grey)
+    bare = PhotoSegment.of([1, 2, 3], [(9, 9, 9, 9)] * 3, grey)
     with pytest.raises(GalleryError, match="without colours"):
         ColourEngine.learn([bare], Settings(engine="colour"))
     engine = ColourEngine.learn([part], Settings(engine="colour", colour_codewords=3))

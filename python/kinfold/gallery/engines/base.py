@@ -13,7 +13,7 @@ from kinfold.base.errors import GalleryError
 from kinfold.base.local_features import LocalFeatures
 from kinfold.base.ranking import Neighbours
 from kinfold.base.state import JSON, Arrays
-from kinfold.gallery.segment import Segment
+from kinfold.gallery.segment import PhotoSegment
 from kinfold.gallery.settings import Settings
 from kinfold.local.sift import root_sift
 from kinfold.transform.normalize import l2_normalize
@@ -36,7 +36,7 @@ class Engine(Protocol):
     weight: ClassVar[float]
 
     @classmethod
-    def learn(cls, segments: Iterable[Segment], settings: Settings) -> Engine:
+    def learn(cls, segments: Iterable[PhotoSegment], settings: Settings) -> Engine:
         """Learn from all photos of a collection, segment by segment; ``segments`` may be gone through twice."""
         ...
 
@@ -53,7 +53,7 @@ class Engine(Protocol):
 class VectorEngine(Engine, Protocol):
     """Gives each photo a vector of length one; similarity is their inner product."""
 
-    def vectors(self, segment: Segment) -> Vectors:
+    def vectors(self, segment: PhotoSegment) -> Vectors:
         """A vector for each photo of a segment, (n, dim), of length one."""
         ...
 
@@ -113,7 +113,7 @@ def described(features: LocalFeatures) -> Vectors:
     return root_sift(features.descriptors)
 
 
-def all_described(segment: Segment) -> list[Vectors]:
+def all_described(segment: PhotoSegment) -> list[Vectors]:
     """RootSIFT of each photo of a segment."""
     return [described(segment.features(row)) for row in range(len(segment))]
 
@@ -157,14 +157,14 @@ def sample_rows(
 
 
 def sample_descriptors(
-    segments: Sequence[Segment], count: int, random: np.random.Generator
+    segments: Sequence[PhotoSegment], count: int, random: np.random.Generator
 ) -> NDArray[np.uint8]:
     """SIFT descriptors of all photos; see sample_rows."""
     return sample_rows([segment.descriptors for segment in segments], count, random)
 
 
 def sample_photos(
-    segments: Sequence[Segment],
+    segments: Sequence[PhotoSegment],
     count: int,
     random: np.random.Generator,
     describe: Callable[[LocalFeatures], Vectors] = described,

@@ -12,10 +12,9 @@ from kinfold.base.arrays import Vectors
 from kinfold.base.errors import FileFormatError, GalleryError
 from kinfold.base.local_features import LocalFeatures
 from kinfold.base.state import JSON, Arrays, add_prefix, check_only, strip_prefix, take_param
-from kinfold.gallery import MOST_NETWORKS
 from kinfold.gallery.engines.base import MOST_LEARNT, learn_whitening, whitened
-from kinfold.gallery.segment import Segment
-from kinfold.gallery.settings import Settings
+from kinfold.gallery.segment import PhotoSegment
+from kinfold.gallery.settings import MOST_NETWORKS, Settings
 from kinfold.transform.pca import PCA
 
 
@@ -37,7 +36,7 @@ class CNNEngine:
         return self._whitenings[0]
 
     @classmethod
-    def learn(cls, segments: Iterable[Segment], settings: Settings) -> CNNEngine:
+    def learn(cls, segments: Iterable[PhotoSegment], settings: Settings) -> CNNEngine:
         """The whitenings, on a sample of photos."""
         whitenings = []
         for parts in zip(*(_networks(segment) for segment in segments)):
@@ -48,7 +47,7 @@ class CNNEngine:
             )
         return cls(whitenings)
 
-    def vectors(self, segment: Segment) -> Vectors:
+    def vectors(self, segment: PhotoSegment) -> Vectors:
         return self._joined(_networks(segment))
 
     def describe(self, features: LocalFeatures, networks: Sequence[Vectors]) -> Vectors:
@@ -89,7 +88,7 @@ class CNNEngine:
         return cls(whitenings)
 
 
-def _networks(segment: Segment) -> tuple[Vectors, ...]:
+def _networks(segment: PhotoSegment) -> tuple[Vectors, ...]:
     if not segment.networks:
         raise GalleryError("a segment holds no network descriptors")
     return segment.networks

@@ -13,7 +13,7 @@ from kinfold.base.errors import GalleryError
 from kinfold.base.local_features import LocalFeatures
 from kinfold.gallery.engines.base import most_words, sample_rows
 from kinfold.gallery.engines.pooled import PooledEngine
-from kinfold.gallery.segment import Segment
+from kinfold.gallery.segment import PhotoSegment
 from kinfold.gallery.settings import Settings
 from kinfold.local.colour import colour_vectors
 
@@ -37,7 +37,7 @@ class ColourEngine(PooledEngine):
 
     @classmethod
     def fitted(
-        cls, segments: list[Segment], settings: Settings, random: np.random.Generator
+        cls, segments: list[PhotoSegment], settings: Settings, random: np.random.Generator
     ) -> VLAD:
         stored = [_known(segment.colours) for segment in segments]
         sample = sample_rows(stored, settings.colour_codewords * _PER_CODEWORD, random)

@@ -13,7 +13,7 @@ from kinfold.base.errors import FileFormatError
 from kinfold.base.random import generator
 from kinfold.base.state import JSON, Arrays, check_only, take_param
 from kinfold.gallery.engines.base import Lists, most_words, sample_descriptors, sample_photos
-from kinfold.gallery.segment import Segment
+from kinfold.gallery.segment import PhotoSegment
 from kinfold.gallery.settings import Settings
 from kinfold.local.sift import root_sift
 from kinfold.words.words import VisualWords
@@ -47,14 +47,14 @@ class ListsEngine:
         return made
 
     @classmethod
-    def learn(cls, segments: Iterable[Segment], settings: Settings) -> ListsEngine:
+    def learn(cls, segments: Iterable[PhotoSegment], settings: Settings) -> ListsEngine:
         """Words, and what else is learnt, on a sample of descriptors."""
-        held, random = list(segments), generator(settings.seed)
-        sample = sample_descriptors(held, settings.visual_words * _PER_WORD, random)
+        every, random = list(segments), generator(settings.seed)
+        sample = sample_descriptors(every, settings.visual_words * _PER_WORD, random)
         k = most_words(settings.visual_words, sample)
         words = VisualWords(k, sample=None, seed=settings.seed, verbose=False)
         engine = cls(cls.made(words).fit(root_sift(sample)), 1.0)
-        engine.half = engine._half(sample_photos(held, _COMPARED, random))
+        engine.half = engine._half(sample_photos(every, _COMPARED, random))
         return engine
 
     def _half(self, photos: list[Vectors]) -> float:

@@ -19,7 +19,7 @@ from kinfold.gallery.engines.base import (
     sample_photos,
     whitened,
 )
-from kinfold.gallery.segment import Segment
+from kinfold.gallery.segment import PhotoSegment
 from kinfold.gallery.settings import Settings
 from kinfold.transform.pca import PCA
 
@@ -57,20 +57,20 @@ class PooledEngine:
 
     @classmethod
     def fitted(
-        cls, segments: list[Segment], settings: Settings, random: np.random.Generator
+        cls, segments: list[PhotoSegment], settings: Settings, random: np.random.Generator
     ) -> Pooling:
         """The pooling, learnt on a sample of descriptors. Raises GalleryError where there are none."""
         raise NotImplementedError
 
     @classmethod
-    def learn(cls, segments: Iterable[Segment], settings: Settings) -> PooledEngine:
+    def learn(cls, segments: Iterable[PhotoSegment], settings: Settings) -> PooledEngine:
         """The pooling first, then the whitening on a sample of photos."""
-        held, random = list(segments), generator(settings.seed)
-        learnt = cls.fitted(held, settings, random)
-        raw = learnt.transform(sample_photos(held, MOST_LEARNT, random, cls.local))
+        every, random = list(segments), generator(settings.seed)
+        learnt = cls.fitted(every, settings, random)
+        raw = learnt.transform(sample_photos(every, MOST_LEARNT, random, cls.local))
         return cls(learnt, learn_whitening(raw, settings.dim, settings.whitening))
 
-    def vectors(self, segment: Segment) -> Vectors:
+    def vectors(self, segment: PhotoSegment) -> Vectors:
         photos = [self.local(segment.features(row)) for row in range(len(segment))]
         return whitened(self._learnt.transform(photos), self._whitening)
 

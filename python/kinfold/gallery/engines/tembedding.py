@@ -10,7 +10,7 @@ from kinfold.aggregate.t_embedding import TEmbedding
 from kinfold.base.errors import GalleryError
 from kinfold.gallery.engines.base import sample_descriptors
 from kinfold.gallery.engines.pooled import PooledEngine
-from kinfold.gallery.segment import Segment
+from kinfold.gallery.segment import PhotoSegment
 from kinfold.gallery.settings import Settings
 from kinfold.local.sift import root_sift
 
@@ -28,7 +28,7 @@ class TEmbeddingEngine(PooledEngine):
 
     @classmethod
     def fitted(
-        cls, segments: list[Segment], settings: Settings, random: np.random.Generator
+        cls, segments: list[PhotoSegment], settings: Settings, random: np.random.Generator
     ) -> TEmbedding:
         sample = sample_descriptors(segments, _LEARNT, random)
         distinct = len(np.unique(sample, axis=0))

@@ -9,7 +9,7 @@ import numpy as np
 from kinfold.aggregate.vlad import VLAD
 from kinfold.gallery.engines.base import most_words, sample_descriptors
 from kinfold.gallery.engines.pooled import PooledEngine
-from kinfold.gallery.segment import Segment
+from kinfold.gallery.segment import PhotoSegment
 from kinfold.gallery.settings import Settings
 from kinfold.local.sift import root_sift
 
@@ -26,7 +26,7 @@ class VLADEngine(PooledEngine):
 
     @classmethod
     def fitted(
-        cls, segments: list[Segment], settings: Settings, random: np.random.Generator
+        cls, segments: list[PhotoSegment], settings: Settings, random: np.random.Generator
     ) -> VLAD:
         sample = sample_descriptors(segments, settings.codewords * _PER_CODEWORD, random)
         k = most_words(settings.codewords, sample)

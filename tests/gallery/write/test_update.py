@@ -15,7 +15,7 @@ import pytest
 
 from kinfold.base.errors import GalleryError
 
-from .conftest import SCENES, VIEWS, view, write_photo
+from ..conftest import SCENES, VIEWS, view, write_photo
 
 from kinfold import Gallery  # isort: skip
 
@@ -27,17 +27,17 @@ def counts(changes) -> tuple[int, ...]:
 
 
 def paths(gallery: Gallery) -> list[str]:
-    return sorted(photo.path for photo in gallery._table.described())
+    return sorted(photo.path for photo in gallery._reader.table.described())
 
 
 def check_whole(gallery: Gallery, folder: Path) -> None:
     """Each photo once in table, index and graph, and nothing else on disk."""
     files = sorted(p.relative_to(folder).as_posix() for p in folder.rglob("*.jpg"))
     assert paths(gallery) == files
-    described = gallery._table.described()
-    assert sorted(gallery.state.ids.tolist()) == [photo.id for photo in described]
-    assert len(gallery.state.graph) == len(files)
-    manifest = gallery._store.read()
+    described = gallery._reader.table.described()
+    assert sorted(gallery.parts.ids.tolist()) == [photo.id for photo in described]
+    assert len(gallery.parts.graph) == len(files)
+    manifest = gallery._reader.store.read()
     assert {f.name for f in (gallery.path / "parts").iterdir()} == set(manifest.parts.values())
     assert {f.name for f in (gallery.path / "segments").iterdir()} == {p.segment for p in described}
     gallery.info(verify=True)
@@ -62,7 +62,7 @@ def test_unchanged_runs_write_nothing(gallery, photos) -> None:
 
 
 def test_added_changed_moved_and_removed(gallery, photos) -> None:
-    ids = {photo.path: photo.id for photo in gallery._table.described()}
+    ids = {photo.path: photo.id for photo in gallery._reader.table.described()}
     write_photo(photos / "new.jpg", view(7, 0))
     write_photo(photos / "scene0" / "view1.jpg", view(8, 0))
     (photos / "scene1" / "view0.jpg").rename(photos / "scene2" / "moved.jpg")
@@ -70,7 +70,7 @@ def test_added_changed_moved_and_removed(gallery, photos) -> None:
     changes = gallery.update(photos, verbose=False)
     assert counts(changes) == (1, 1, 1, 1, N - 3) and not changes.relearnt
     check_whole(gallery, photos)
-    now = {photo.path: photo.id for photo in gallery._table.described()}
+    now = {photo.path: photo.id for photo in gallery._reader.table.described()}
     assert now["scene2/moved.jpg"] == ids["scene1/view0.jpg"]
     assert now["scene0/view1.jpg"] not in ids.values()
     assert all(now[path] == ids[path] for path in set(ids) & set(now) - {"scene0/view1.jpg"})
@@ -248,11 +248,11 @@ def test_a_reader_beside_a_writer(gallery, photos) -> None:
 
 KILL = """
 import os, sys
-import kinfold.gallery.update, kinfold.gallery.store, kinfold.gallery.build, kinfold.io.atomic
+import kinfold.gallery.write.keep, kinfold.gallery.store, kinfold.io.atomic
 from kinfold import Gallery
 from kinfold.gallery.photos import PhotoTable
 from kinfold.gallery.store import Store
-kinfold.gallery.update.SEGMENT = 6
+kinfold.gallery.write.keep.SEGMENT = 6
 path, photos, point, count = sys.argv[1], sys.argv[2], sys.argv[3], int(sys.argv[4])
 seen = 0
 def hit():

@@ -14,11 +14,13 @@ from kinfold.gallery.copies import first_photos
 from kinfold.gallery.describe import Seconds
 from kinfold.gallery.engines.base import all_described
 from kinfold.gallery.fused import Fused
+from kinfold.gallery.manifest import Manifest
 from kinfold.gallery.model import Model
-from kinfold.gallery.photos import Photo
-from kinfold.gallery.segment import Segment
-from kinfold.gallery.state import Segments, model_of, read_fused, read_graph, read_segment
-from kinfold.gallery.store import Manifest, Store
+from kinfold.gallery.parts import model_of, read_fused, read_graph
+from kinfold.gallery.photo import Photo
+from kinfold.gallery.segment import PhotoSegment
+from kinfold.gallery.segments import Segments, read_segment
+from kinfold.gallery.store import Store
 from kinfold.index.flat import FlatIndex
 from kinfold.io import kin
 
@@ -52,8 +54,8 @@ def finish(
     fused = None
     if model is None or learn:
         with seconds.of("learn"):
-            held = _segments(store, photos)
-            model = Model.learn(held, manifest.settings, fingerprint(), len(photos))
+            segments = _segments(store, photos)
+            model = Model.learn(segments, manifest.settings, fingerprint(), len(photos))
             manifest = replace(_saved(store, manifest, "model", model), own_model=True)
     else:
         fused = _sound(
@@ -110,8 +112,8 @@ def _indexed(
     gone = np.setdiff1d(present, wanted)
     index = None if fused is None else fused.index
     lists = model.empty() if fused is None else fused.lists
-    for held in [] if fused is None else fused.held:
-        held.remove(gone)
+    for part in [] if fused is None else fused.indexes:
+        part.remove(gone)
     for segment in _segments(store, [photo for photo in photos if photo.id in new]):
         vectors = model.vectors(segment)
         if vectors is not None:
@@ -127,16 +129,16 @@ def _indexed(
     return Fused(model, index, lists), bool(len(gone) or new)
 
 
-def _segments(store: Store, photos: Sequence[Photo]) -> list[Segment]:
+def _segments(store: Store, photos: Sequence[Photo]) -> list[PhotoSegment]:
     """The segments that hold these photos, cut to them, by id. Mapped: memory holds what is being read."""
     rows: dict[str, set[int]] = {}
     for photo in photos:
         rows.setdefault(photo.segment or "", set()).add(photo.id)
-    held = []
+    segments = []
     for name, ids in rows.items():
         segment = read_segment(store.segment(name))
-        held.append(segment.select(np.isin(segment.ids, list(ids))))
-    return held
+        segments.append(segment.select(np.isin(segment.ids, list(ids))))
+    return segments
 
 
 def _saved(store: Store, manifest: Manifest, name: str, part: Any) -> Manifest:

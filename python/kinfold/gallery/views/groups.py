@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from heapq import heapify, heappop, heappush
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,8 +16,10 @@ from kinfold.base.arrays import Ids
 from kinfold.base.local_features import LocalFeatures
 from kinfold.base.progress import progress
 from kinfold.gallery.copies import first_photos
-from kinfold.gallery.photos import Photo
-from kinfold.gallery.state import Segments, State
+from kinfold.gallery.photo import Photo
+from kinfold.gallery.reader import Snapshot
+from kinfold.gallery.segments import Segments
+from kinfold.gallery.threads import in_threads
 from kinfold.graph.knn import KNNGraph
 from kinfold.landmarks.groups import Group, find_groups
 from kinfold.local.match import Prepared, match, prepare
@@ -48,6 +50,7 @@ class Pair:
     sizes: NDArray[np.float64]
     matches: NDArray[np.float64]
     near_duplicate: bool
+    rejected: ClassVar[None] = None
 
     @property
     def box(self) -> NDArray[np.float64]:
@@ -57,9 +60,13 @@ class Pair:
     def turned(self) -> Pair:
         """The same from the second photo to the first."""
         return replace(
-            self, first=self.second, second=self.first, sizes=self.sizes[::-1],
-            matrix=np.linalg.inv(self.matrix).astype(np.float64), matches=self.matches[:, [2, 3, 0, 1]],
-        )  # fmt: skip
+            self,
+            first=self.second,
+            second=self.first,
+            sizes=self.sizes[::-1],
+            matrix=np.linalg.inv(self.matrix).astype(np.float64),
+            matches=self.matches[:, [2, 3, 0, 1]],
+        )
 
 
 @dataclass(frozen=True)
@@ -89,12 +96,15 @@ class PhotoGroup:
             "links": [[path[link.first], path[link.second]] for link in self.links],
             "pairs": [
                 {
-                    "first": path[pair.first], "second": path[pair.second], "inliers": pair.inliers,
-                    "near_duplicate": pair.near_duplicate, "matrix": pair.matrix.tolist(),
+                    "first": path[pair.first],
+                    "second": path[pair.second],
+                    "inliers": pair.inliers,
+                    "near_duplicate": pair.near_duplicate,
+                    "matrix": pair.matrix.tolist(),
                 }
                 for pair in self.pairs
             ],
-        }  # fmt: skip
+        }
 
 
 class _Verified(NamedTuple):
@@ -102,7 +112,7 @@ class _Verified(NamedTuple):
 
     first: int
     second: int
-    found: Verification
+    verification: Verification
     matches: int
 
 
@@ -128,25 +138,37 @@ def _wanted(graph: KNNGraph, first: Ids, present: Ids) -> Ids:
 
 
 def groups_of(
-    state: State,
-    segments: Segments,
-    photos: Mapping[int, Photo],
-    run: Callable[[Callable[[int], list[_Verified]], list[int]], list[list[_Verified]]],
-    *,
-    least_inliers: int,
-    bridge: float,
-    verbose: bool,
+    snapshot: Snapshot, *, least_inliers: int, bridge: float, verbose: bool
 ) -> list[PhotoGroup]:
-    """The groups of a gallery's photos; see ``Gallery.groups``. ``run`` maps a function over items, in threads."""
-    ids = [int(id) for id in state.ids]
+    """The groups of a gallery's photos; see ``Gallery.groups``."""
+    photos = {photo.id: photo for photo in snapshot.table.described()}
+    segments, graph = snapshot.segments, snapshot.parts.graph
+    ids = [int(id) for id in snapshot.ids]
+
+    def photo(position: int) -> Photo:
+        return photos[ids[position]]
+
     present = np.flatnonzero([id in photos for id in ids])
     first = np.arange(len(ids))
-    first[present] = present[first_photos([photos[ids[at]] for at in present], segments)]
-    wanted = _wanted(state.graph, first, present)
+    first[present] = present[first_photos([photo(at) for at in present.tolist()], segments)]
+    confirmed = _confirmed(
+        _wanted(graph, first, present),
+        lambda position: segments.features(photo(position)),
+        least_inliers,
+        verbose,
+    )
+    copies = [(int(first[at]), int(at)) for at in np.flatnonzero(first != np.arange(len(ids)))]
+    ends = np.array([(one.first, one.second) for one in confirmed] + copies, np.int64)
+    pairs = [_pair(photo(one.first), photo(one.second), one, segments) for one in confirmed]
+    pairs += _copies([(photo(a), photo(b)) for a, b in copies], segments)
+    return _grouped(photo, first, ends.reshape(-1, 2), pairs, bridge)
 
-    @lru_cache(_KEPT)
-    def features(position: int) -> LocalFeatures:
-        return segments.features(photos[ids[position]])
+
+def _confirmed(
+    wanted: Ids, get_features: Callable[[int], LocalFeatures], least_inliers: int, verbose: bool
+) -> list[_Verified]:
+    """Those of the wanted pairs of positions, sorted by their first, that geometry confirms."""
+    features = lru_cache(_KEPT)(get_features)
 
     @lru_cache(_KEPT)
     def prepared(position: int) -> Prepared:
@@ -155,61 +177,55 @@ def groups_of(
     def verified(first: int) -> list[_Verified]:
         begin, end = np.searchsorted(wanted[:, 0], [first, first + 1])
         seconds = wanted[begin:end, 1].tolist()
-        tried = [match(prepared(first), prepared(second)) for second in seconds]
-        found = verify_many(features(first), [features(second) for second in seconds], tried)
+        matches = [match(prepared(first), prepared(second)) for second in seconds]
+        verifications = verify_many(features(first), [features(s) for s in seconds], matches)
         return [
-            _Verified(first, second, one, len(matches))
-            for second, one, matches in zip(seconds, found, tried)
-            if one.inliers >= least_inliers
+            _Verified(first, second, verification, len(matched))
+            for second, verification, matched in zip(seconds, verifications, matches)
+            if verification.inliers >= least_inliers
         ]
 
-    kept: list[_Verified] = []
+    confirmed: list[_Verified] = []
     firsts = np.unique(wanted[:, 0]).tolist()
     with progress((), "verify", verbose=verbose, total=len(firsts)) as bar:
         for at in range(0, len(firsts), _KEPT):
-            for several in run(verified, firsts[at : at + _KEPT]):
-                kept += several
+            for several in in_threads(verified, firsts[at : at + _KEPT]):
+                confirmed += several
             bar.update(min(_KEPT, len(firsts) - at))
+    return confirmed
 
-    pairs = [_pair(photos[ids[one.first]], photos[ids[one.second]], one, segments) for one in kept]
-    ends = [(one.first, one.second) for one in kept]
-    copies = np.flatnonzero(first != np.arange(len(ids)))
-    ends += zip(first[copies].tolist(), copies.tolist())
-    pairs += _copies([(photos[ids[a]], photos[ids[b]]) for a, b in ends[len(kept) :]], segments)
-    positions = np.array(ends, np.int64).reshape(-1, 2)
+
+def _grouped(
+    photo: Callable[[int], Photo], first: Ids, ends: Ids, pairs: Sequence[Pair], bridge: float
+) -> list[PhotoGroup]:
+    """The groups that confirmed pairs make; ``ends`` are the pairs' positions (m, 2)."""
     # A photo without any feature has none in common with its copy, and is the same.
     weights = np.array([max(pair.inliers, 1) for pair in pairs], np.float64)
-    found = find_groups(len(ids), positions, weights, bridge=bridge, copies=first)
-    owner = np.full(len(ids), -1)
-    for number, group in enumerate(found):
+    groups = find_groups(len(first), ends, weights, bridge=bridge, copies=first)
+    owner = np.full(len(first), -1)
+    for number, group in enumerate(groups):
         owner[group.members] = number
-    inside: list[list[Pair]] = [[] for _ in found]
-    for (a, b), pair in zip(positions.tolist(), pairs):
+    inside: list[list[Pair]] = [[] for _ in groups]
+    for (a, b), pair in zip(ends.tolist(), pairs):
         if owner[a] == owner[b] >= 0:
             inside[owner[a]].append(pair)
-    groups = []
-    for number, group in enumerate(found):
-        order, links = _walk(group, positions)
-        groups.append(
-            PhotoGroup(
-                tuple(photos[ids[position]] for position in order),
-                tuple(pairs[row] for row in links),
-                tuple(inside[number]),
-            )
-        )
-    return groups
+    walks = [_walk(group, ends) for group in groups]
+    return [
+        PhotoGroup(tuple(map(photo, order)), tuple(pairs[row] for row in links), tuple(within))
+        for (order, links), within in zip(walks, inside)
+    ]
 
 
 def _copies(photos: Sequence[tuple[Photo, Photo]], segments: Segments) -> list[Pair]:
     """Photos that are the same, the first and its copy: all that is found in one is in the other, at its place."""
-    found: dict[int, tuple[NDArray[np.float64], NDArray[np.float64]]] = {}
+    frames: dict[int, tuple[NDArray[np.float64], NDArray[np.float64]]] = {}
     for photo, _ in photos:
-        if photo.id not in found:
+        if photo.id not in frames:
             size, grow = _frame(photo, segments)
             places = project(segments.features(photo).positions, grow)
-            found[photo.id] = np.stack([size, size]), np.hstack([places, places])
+            frames[photo.id] = np.stack([size, size]), np.hstack([places, places])
     return [
-        Pair(photo.id, copy.id, len(found[photo.id][1]), np.eye(3), *found[photo.id], True)
+        Pair(photo.id, copy.id, len(frames[photo.id][1]), np.eye(3), *frames[photo.id], True)
         for photo, copy in photos
     ]
 
@@ -225,15 +241,17 @@ def _pair(first: Photo, second: Photo, one: _Verified, segments: Segments) -> Pa
     """A confirmed pair in pixels of the upright originals."""
     sizes, scales = zip(*(_frame(photo, segments) for photo in (first, second)))
     size = np.stack(sizes)
-    matrix = scales[1] @ one.found.matrix @ np.linalg.inv(scales[0])
+    matrix = scales[1] @ one.verification.matrix @ np.linalg.inv(scales[0])
     points = [
-        project(segments.features(photo).positions[one.found.pairs[:, side]], scales[side])
+        project(segments.features(photo).positions[one.verification.pairs[:, side]], scales[side])
         for side, photo in enumerate((first, second))
     ]
     box = outline((0.0, 0.0, *size[0]), matrix)
     moved = np.abs(box / size[1] - [[0, 0], [1, 0], [1, 1], [0, 1]]).max()
-    same = moved <= _NEARLY_STILL and one.found.inliers >= _NEARLY_ALL * one.matches
-    return Pair(first.id, second.id, one.found.inliers, matrix, size, np.hstack(points), bool(same))
+    same = moved <= _NEARLY_STILL and one.verification.inliers >= _NEARLY_ALL * one.matches
+    return Pair(
+        first.id, second.id, one.verification.inliers, matrix, size, np.hstack(points), bool(same)
+    )
 
 
 def _walk(group: Group, ends: Ids) -> tuple[list[int], list[int]]:

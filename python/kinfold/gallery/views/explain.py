@@ -4,19 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from kinfold.base.errors import ImageError
+from kinfold.gallery.describe import Describer
 from kinfold.gallery.engines.cnn import CNNEngine
+from kinfold.gallery.model import Model
+from kinfold.gallery.query import Query
 from kinfold.report.seen import Attention, Components
-
-if TYPE_CHECKING:
-    from kinfold.gallery.describe import Describer
-    from kinfold.gallery.model import Model
-    from kinfold.gallery.query import Query
 
 # Components of a pair, channels of the query, and places of each, that a page shows.
 _COMPONENTS, _CHANNELS, _PLACES = 6, 10, 12
@@ -50,11 +48,15 @@ class Explainer:
         """Where the network looks in the query."""
         from kinfold.features.explain import sparse_channels, spatial_weights
 
-        found = sparse_channels(self._extractor, self._seen, count=_CHANNELS, places=_PLACES)
+        rare = sparse_channels(self._extractor, self._seen, count=_CHANNELS, places=_PLACES)
         return Attention(
-            spatial_weights(self._extractor, self._seen), self._query.area, found.channels, found.weights,
-            [self._placed(boxes) for boxes in found.boxes], found.effective,
-        )  # fmt: skip
+            spatial_weights(self._extractor, self._seen),
+            self._query.area,
+            rare.channels,
+            rare.weights,
+            [self._placed(boxes) for boxes in rare.boxes],
+            rare.effective,
+        )
 
     def components(self, photos: Iterable[Path | None]) -> list[Components | None]:
         """What each photo has in common with the query; None for one that is not there or cannot be read."""
@@ -64,13 +66,17 @@ class Explainer:
         from kinfold.features.explain import explain_match
 
         try:
-            found = explain_match(self._extractor, self._seen, photo, components=_COMPONENTS)
+            shared = explain_match(self._extractor, self._seen, photo, components=_COMPONENTS)
         except (ImageError, OSError):
             return None
         return Components(
-            found.similarity, found.components, found.contributions, self._placed(found.left), found.right,
-            found.effective,
-        )  # fmt: skip
+            shared.similarity,
+            shared.components,
+            shared.contributions,
+            self._placed(shared.left),
+            shared.right,
+            shared.effective,
+        )
 
     def _placed(self, boxes: NDArray[np.float64]) -> NDArray[np.float64]:
         """Boxes of the query's pixels as they were described, in those of the upright original."""

@@ -1,72 +1,22 @@
-"""Brings a gallery in line with its folder of photos: what is new, changed, moved, gone."""
+"""What of a folder of photos is new, changed, moved or gone since the table was written."""
 
 from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
-from typing import Any
 
-import numpy as np
-
-from kinfold.base.progress import progress
-from kinfold.gallery.describe import Described, Describer, Found, Seconds
 from kinfold.gallery.names import by_form, listed_path
-from kinfold.gallery.photos import Photo, PhotoTable
-from kinfold.gallery.segment import Segment
-from kinfold.gallery.store import Store
+from kinfold.gallery.photo import Photo
+from kinfold.gallery.photos import PhotoTable
+from kinfold.gallery.write.changes import Changes, photos
 from kinfold.images.digest import content_digest
 from kinfold.images.walk import Listing, PhotoFile, survey
-from kinfold.io import kin
 
-# Photos of a segment: what is lost when a run is killed, and what one file holds.
-SEGMENT = 32
 # More than this share of the photos is not taken for deleted unless that is asked for. A few are, if they are not most;
 # and some where the folder holds as many photos as before: a drive that is not mounted brings no new ones.
 _LARGE, _FEW, _SOME = 0.1, 3, 12
-
-
-@dataclass
-class Changes:
-    """What an update did.
-
-    kept : photos whose files were not seen, and that stay as they were
-    failed : path and reason of each file that cannot be read, from this run or an earlier one
-    notes : what else people should know: what was kept or repaired and why, and what to do, a line each
-    seconds : spent in each stage, summed over threads
-    """
-
-    added: int = 0
-    changed: int = 0
-    moved: int = 0
-    removed: int = 0
-    unchanged: int = 0
-    kept: int = 0
-    failed: list[tuple[str, str]] = field(default_factory=list)
-    notes: list[str] = field(default_factory=list)
-    relearnt: bool = False
-    seconds: dict[str, float] = field(default_factory=dict)
-    total_seconds: float = 0.0
-
-    def to_dict(self) -> dict[str, Any]:
-        """As JSON takes it."""
-        described = self.added + self.changed
-        rate = described / self.total_seconds if self.total_seconds else 0.0
-        return {
-            "added": self.added,
-            "changed": self.changed,
-            "moved": self.moved,
-            "removed": self.removed,
-            "unchanged": self.unchanged,
-            "kept": self.kept,
-            "failed": [{"path": path, "reason": reason} for path, reason in self.failed],
-            "notes": self.notes,
-            "relearnt": self.relearnt,
-            "seconds": self.seconds,
-            "total_seconds": round(self.total_seconds, 4),
-            "photos_per_second": round(rate, 2),
-        }
 
 
 @dataclass
@@ -195,11 +145,11 @@ def _gone(
         name = place or "the folder"
         if count and place in closed:
             changes.notes.append(
-                f"{name}: cannot be read now; {_photos(count)} in it stay as they were"
+                f"{name}: cannot be read now; {photos(count)} in it stay as they were"
             )
         elif count:
             changes.notes.append(
-                f"{name}: holds nothing now; is a drive not mounted? {_photos(count)} of it stay in the gallery "
+                f"{name}: holds nothing now; is a drive not mounted? {photos(count)} of it stay in the gallery "
                 "(--prune removes them)"
             )
     return gone
@@ -225,7 +175,7 @@ def _removed(
     spoilt = sum(photo.segment in lost for photo in gone)
     if spoilt:
         changes.notes.append(
-            f"the features of {_photos(spoilt)} were damaged, and the files are not there to be described anew: "
+            f"the features of {photos(spoilt)} were damaged, and the files are not there to be described anew: "
             "they have left the gallery"
         )
     mourned = [photo for photo in gone if photo.segment is not None and photo.segment not in lost]
@@ -246,118 +196,12 @@ def _removed(
     return rest
 
 
-def _photos(count: int) -> str:
-    return f"{count} photo{'s' * (count != 1)}"
-
-
 def _may_be_better(old: Photo, file: PhotoFile) -> bool:
     """Whether describing a file may give something else than the table holds."""
     if (old.size, old.mtime_ns) != (file.size, file.mtime_ns):
         return True
     # What stood in the way outside of the file may be gone.
     return old.segment is None and old.cause != "file"
-
-
-def describe(
-    table: PhotoTable,
-    store: Store,
-    root: Path,
-    plan: Plan,
-    describer: Describer,
-    changes: Changes,
-    seconds: Seconds,
-    *,
-    verbose: bool,
-) -> None:
-    """Describe files and keep what was found, a segment at a time: a kill loses one segment's work at most."""
-    restored = 0
-    with progress((), "describe", verbose=verbose, total=len(plan.fresh)) as bar:
-        for batch in describer.files(root, plan.fresh, SEGMENT, seconds):
-            with seconds.of("write"):
-                restored += _keep(table, store, batch, plan, changes)
-            bar.update(len(batch))
-    if restored:
-        changes.notes.append(f"{_photos(restored)} whose features were damaged: described anew")
-
-
-def _keep(
-    table: PhotoTable, store: Store, batch: list[Described], plan: Plan, changes: Changes
-) -> int:
-    """Put a batch into the table in place of what was there; how many photos of lost segments are back."""
-    first = table.next_id()
-    photos: list[Photo] = []
-    good: list[tuple[int, Found]] = []
-    replaced: list[int] = []
-    restored = 0
-    for item in batch:
-        file, old = item.file, plan.old.get(item.file.path)
-        same = old is not None and (old.size, old.mtime_ns) == (file.size, file.mtime_ns)
-        if item.found is None:
-            changes.failed.append((file.path, item.reason or ""))
-            if old is not None and _stays(old, item, same, plan):
-                changes.unchanged += same
-                continue
-        elif old is None or (old.segment is None and same):
-            changes.added += 1
-        elif old.segment in plan.lost:
-            restored += 1
-        else:
-            changes.changed += 1
-        if old is not None:
-            replaced.append(old.id)
-        id = first + len(photos)
-        photo = Photo(
-            id, file.path, file.size, file.mtime_ns, item.digest, item.reason, cause=item.cause
-        )
-        if item.found is not None:
-            info, (width, height, _, _) = item.found.info, item.found.frame
-            photo = replace(
-                photo,
-                width=width,
-                height=height,
-                taken=info.taken,
-                latitude=info.latitude,
-                longitude=info.longitude,
-                camera=info.camera,
-                row=len(good),
-            )
-            good.append((id, item.found))
-            if item.found.note:
-                changes.notes.append(f"{file.path}: {item.found.note}")
-        photos.append(photo)
-    name = None
-    if good:
-        segment = _segment(good)
-        name = store.add(
-            "segments",
-            ".kin",
-            lambda path: kin.write(
-                path, segment.kind, segment.params(), segment.arrays(), follow=False
-            ),
-        )
-    if photos:
-        with table.transaction():
-            table.delete(replaced)
-            for photo in photos:
-                table.insert(photo if photo.row is None else replace(photo, segment=name))
-    return restored
-
-
-def _stays(old: Photo, item: Described, same: bool, plan: Plan) -> bool:
-    """Whether a file that cannot be described leaves the table as it is."""
-    if old.segment is None:
-        return same and (old.reason, old.cause) == (item.reason, item.cause)
-    # It was described, and may be as it was behind what stands in the way now.
-    return old.segment not in plan.lost and item.cause != "file"
-
-
-def _segment(good: list[tuple[int, Found]]) -> Segment:
-    return Segment.of(
-        [id for id, _ in good],
-        [found.frame for _, found in good],
-        [found.features for _, found in good],
-        [np.stack(vectors) for vectors in zip(*(found.networks for _, found in good))],
-    )
 
 
 def _same_content(root: Path, file: PhotoFile, old: Photo) -> bool:

@@ -10,11 +10,11 @@ import pytest
 
 from kinfold import Gallery, KNNGraph
 from kinfold.base.errors import GalleryError
-from kinfold.gallery.groups import candidates
+from kinfold.gallery.views.groups import candidates
 from kinfold.graph.communities import communities, connected_components, members
 from kinfold.report.groups import groups_page
 
-from .conftest import SCENES, VIEWS, texture, view, write_photo
+from ..conftest import SCENES, VIEWS, texture, view, write_photo
 
 
 def test_every_scene_is_a_group(indexed: Path) -> None:
@@ -52,7 +52,7 @@ def test_every_scene_is_a_group(indexed: Path) -> None:
 
 def test_groups_are_components_of_the_reciprocal_graph_confirmed(indexed: Path) -> None:
     with Gallery.open(indexed) as gallery:
-        state = gallery.state
+        state = gallery.parts
         place = {int(id): at for at, id in enumerate(state.ids)}
         graph = state.graph
         assert graph.reciprocal

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from kinfold import Gallery
-from kinfold.gallery.page import Truth
+from kinfold.gallery.views.page import Truth
 from kinfold.report.answer import answer_page
 
 
@@ -43,7 +43,7 @@ def test_the_way_of_a_diffusion_is_shown_photo_by_photo(indexed, rendered) -> No
         hits = gallery.hits(query, ranked, 20)
         content = gallery.answer(query, ranked, hits)
         chains = [gallery.chain(query, ranked, hit.id) for hit in hits]
-        graph, ids = gallery.state.graph, gallery.state.ids.tolist()
+        graph, ids = gallery.parts.graph, gallery.parts.ids.tolist()
         names = {id: gallery.photo(id).path for chain, _ in chains for id in chain}
     assert max(len(chain) for chain, _ in chains) >= 2
     for (chain, similarities), hit in zip(chains, hits):
@@ -74,3 +74,18 @@ def test_photos_that_are_gone_are_grey(gallery_path, rendered, tmp_path) -> None
         ranked = gallery.rank(query)
         content = gallery.answer(query, ranked, gallery.hits(query, ranked, 3))
     assert len(content.results) == 3 and content.results[0].mark is None
+
+
+def test_an_answer_of_a_photo_is_that_of_its_parts(indexed, rendered) -> None:
+    photo = rendered / "scene1" / "view0.jpg"
+    with Gallery.open(indexed) as gallery:
+        query = gallery.describe(photo)
+        ranked = gallery.rank(query, top=5)
+        by_hand = gallery.answer(query, ranked, gallery.hits(query, ranked, 5))
+        answer = gallery.answer(photo, top=5)
+        hits = gallery.search(photo, top=5)
+    assert type(ranked) is type(answer)
+    assert answer.ids.tolist() == by_hand.ids.tolist() == ranked.ids.tolist()
+    assert [r.picture.name for r in answer.results] == [hit.path for hit in hits]
+    assert answer_page(answer) == answer_page(by_hand)
+    assert answer._repr_html_().count("<tr>") == 6

@@ -41,7 +41,7 @@ def test_components_and_attention_of_a_query(network_gallery, rendered) -> None:
     assert first.similarity == pytest.approx(1, abs=1e-4), "the query is in the gallery"
     np.testing.assert_allclose(first.query_boxes, first.photo_boxes, atol=1e-6)
     # The same as of the function, with the gallery's whitening.
-    whitening = gallery.state.model.engines["cnn"].whitening
+    whitening = gallery.parts.model.engines["cnn"].whitening
     extractor = Extractor(weights, scales=[1.0], max_side=224, whitening=whitening)
     second = content.results[1]
     expected = explain_match(extractor, file, rendered / second.picture.name, components=6)
@@ -80,11 +80,11 @@ def test_galleries_without_a_network_explain_nothing(indexed, rendered) -> None:
 
 
 def test_photos_that_are_gone_are_not_explained(network_gallery, rendered, tmp_path) -> None:
-    from kinfold.gallery.explain import explainer_of
+    from kinfold.gallery.views.explain import explainer_of
 
     gallery, _ = network_gallery
     query = gallery.describe(rendered / "scene1" / "view0.jpg")
-    explainer = explainer_of(gallery.state.model, gallery._describer_of_queries(), query)
+    explainer = explainer_of(gallery.parts.model, gallery._reader.describer_of_queries(), query)
     (tmp_path / "torn.jpg").write_bytes(b"\xff\xd8\xff")
     found = explainer.components([tmp_path / "gone.jpg", tmp_path / "torn.jpg"])
     assert found == [None, None]

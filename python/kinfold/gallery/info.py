@@ -1,0 +1,70 @@
+"""What is in a gallery and how it was made, and whether it is sound."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from kinfold.base.errors import FileFormatError
+from kinfold.gallery.manifest import WEIGHTS, Manifest
+from kinfold.gallery.parts import model_of, read_parts
+from kinfold.gallery.reader import Reader
+from kinfold.gallery.segments import read_segment
+from kinfold.gallery.store import Store
+from kinfold.io import kin
+
+
+def info(reader: Reader, *, verify: bool) -> dict[str, Any]:
+    """The facts; with ``verify``, every file is read and checked. See ``Gallery.info``."""
+    store, table = reader.store, reader.table
+    manifest = store.read()
+    described, failed = table.described(), table.failed()
+    facts: dict[str, Any] = {
+        "gallery": str(store.folder),
+        "photos_folder": manifest.photos,
+        "photos": len(described),
+        "failed": [{"path": photo.path, "reason": photo.reason} for photo in failed],
+        "with_position": sum(photo.latitude is not None for photo in described),
+        "segments": len(table.segments()),
+        "bytes": store.size(),
+        "own_model": manifest.own_model,
+        "settings": manifest.settings.to_dict(),
+    }
+    if "graph" in manifest.parts:
+        facts |= _headers(store, manifest)
+    if verify:
+        _verify(reader, manifest)
+        facts["verified"] = True
+    return facts
+
+
+def _headers(store: Store, manifest: Manifest) -> dict[str, Any]:
+    """What the headers of the parts tell."""
+    facts: dict[str, Any] = {}
+    headers = {
+        name: kin.header(store.part(file))
+        for name, file in manifest.parts.items()
+        if name not in WEIGHTS
+    }
+    try:
+        graph = headers["graph"].tensors
+        facts["indexed"] = graph["starts"][1][0] - 1
+        if "index" in headers:
+            facts["dim"] = headers["index"].params["dim"]
+        facts["model_learnt_on"] = headers["model"].params["photos"]
+        facts["graph_edges"] = graph["neighbours"][1][0] // 2
+    except (LookupError, TypeError) as error:
+        raise FileFormatError(f"{store.folder}: a part lacks {error}") from None
+    return facts
+
+
+def _verify(reader: Reader, manifest: Manifest) -> None:
+    store, table = reader.store, reader.table
+    table.check()
+    for name in sorted({*table.segments(), *manifest.segments}):
+        read_segment(store.segment(name), verify=True)
+    if "graph" in manifest.parts:
+        read_parts(store)
+    elif "model" in manifest.parts:
+        model_of(store, manifest)
+    for photo in table.described():
+        reader.segments.features(photo)

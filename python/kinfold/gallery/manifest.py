@@ -1,0 +1,103 @@
+"""What a gallery consists of, and how its manifest says so."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from kinfold.base.errors import FileFormatError
+from kinfold.gallery import METHODS
+from kinfold.gallery.own import is_name
+from kinfold.gallery.settings import MOST_NETWORKS, REMAKE, Settings
+
+FORMAT = 3
+_FIELDS = {"format", "library", "settings", "photos", "parts", "segments", "own_model"}
+# What a manifest calls the weights of each network.
+WEIGHTS = tuple(f"weights{i}" if i else "weights" for i in range(MOST_NETWORKS))
+# The parts that may be named; an engine's name stands for its inverted file.
+_NAMES = ("model", "index", "graph", *WEIGHTS, *METHODS)
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """What a gallery consists of.
+
+    photos : the folder of photos
+    parts : name -> file in ``parts``; a gallery that holds no photo has none but weights and a given model
+    segments : files in ``segments`` that the index was made from
+    own_model : whether the model was learnt on this gallery, so that it is learnt anew as it grows
+    """
+
+    settings: Settings
+    photos: str | None = None
+    parts: dict[str, str] = field(default_factory=dict)
+    segments: tuple[str, ...] = ()
+    own_model: bool = True
+
+    @property
+    def weights(self) -> list[str]:
+        """The file of each network's weights, in ``parts``."""
+        return [self.parts[name] for name in WEIGHTS if name in self.parts]
+
+    def without_index(self) -> Manifest:
+        """What is left where no photo is: weights and model."""
+        parts = {name: file for name, file in self.parts.items() if name in ("model", *WEIGHTS)}
+        return replace(self, parts=parts, segments=())
+
+    def with_parts(self, **parts: str) -> Manifest:
+        """The same with other parts."""
+        return replace(self, parts={**self.parts, **parts})
+
+    def to_dict(self) -> dict[str, Any]:
+        """As JSON takes it."""
+        from kinfold import __version__
+
+        return {
+            "format": FORMAT,
+            "library": __version__,
+            "settings": self.settings.to_dict(),
+            "photos": self.photos,
+            "parts": self.parts,
+            "segments": list(self.segments),
+            "own_model": self.own_model,
+        }
+
+    @classmethod
+    def from_dict(cls, data: Any) -> Manifest:
+        """From JSON that somebody else may have written. Raises FileFormatError."""
+        if not isinstance(data, dict):
+            raise FileFormatError("expected a dictionary")
+        version = data.get("format")
+        if type(version) is not int:
+            raise FileFormatError("expected a format version")
+        if version > FORMAT:
+            raise FileFormatError(
+                f"is of format {version}; this kinfold reads {FORMAT}: a newer one is needed"
+            )
+        if version < FORMAT:
+            raise FileFormatError(f"is of format {version}, this kinfold reads {FORMAT}; {REMAKE}")
+        if set(data) != _FIELDS:
+            raise FileFormatError("expected other fields")
+        parts, segments, photos = data["parts"], data["segments"], data["photos"]
+        if not isinstance(parts, dict) or not set(parts) <= set(_NAMES):
+            raise FileFormatError("parts: expected names of files")
+        if not isinstance(segments, list):
+            raise FileFormatError("segments: expected a list of files")
+        for name in [*parts.values(), *segments]:
+            # A name is no path: a hostile manifest must not lead out of the folder.
+            if not is_name(name):
+                raise FileFormatError(f"expected the name of a file, got {name!r:.80}")
+        if photos is not None and not (
+            isinstance(photos, str) and os.path.isabs(photos) and "\0" not in photos
+        ):
+            raise FileFormatError("photos: expected a folder by its whole path")
+        if not isinstance(data["own_model"], bool):
+            raise FileFormatError("own_model: expected true or false")
+        return cls(
+            Settings.from_dict(data["settings"]),
+            photos,
+            dict(parts),
+            tuple(segments),
+            data["own_model"],
+        )

@@ -1,0 +1,99 @@
+"""The parts of a gallery that searches read: model, index, inverted files, graph, all of one manifest."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from kinfold.base.arrays import Ids
+from kinfold.base.errors import FileFormatError, GalleryError
+from kinfold.gallery.fused import Fused
+from kinfold.gallery.manifest import Manifest
+from kinfold.gallery.model import Model
+from kinfold.gallery.store import Store
+from kinfold.graph.knn import KNNGraph
+from kinfold.index.flat import FlatIndex
+from kinfold.io import kin
+
+
+def read_model(path: Path) -> Model:
+    """The model in a file."""
+    return kin.restore(Model, path, *kin.read(path))
+
+
+def model_of(store: Store, manifest: Manifest) -> Model:
+    """The model of a gallery. Raises KeyError where the manifest names none."""
+    path = store.part(manifest.parts["model"])
+    model = read_model(path)
+    if set(model.engines) != set(manifest.settings.engines):
+        raise FileFormatError(f"{path}: was learnt for other engines")
+    return model
+
+
+def read_fused(store: Store, manifest: Manifest, model: Model) -> Fused:
+    """Index and inverted files of the manifest. Raises KeyError where it names no such part."""
+    index = None
+    if len(model.lists) < len(model.engines):
+        index = _expect(FlatIndex, store.part(manifest.parts["index"]))
+    lists = {
+        name: _expect(engine.lists, store.part(manifest.parts[name]))
+        for name, engine in model.lists.items()
+    }
+    fused = Fused(model, index, lists)
+    for name, inverted in lists.items():
+        if not np.array_equal(inverted.ids, fused.ids):
+            raise FileFormatError(f"{store.folder}: {name} holds other photos than the rest")
+    return fused
+
+
+def read_graph(store: Store, manifest: Manifest, fused: Fused) -> KNNGraph:
+    """The graph of the photos in the index. Raises KeyError where the manifest names none."""
+    graph: KNNGraph = _expect(KNNGraph, store.part(manifest.parts["graph"]))
+    if len(graph) != len(fused):
+        raise FileFormatError(f"{store.folder}: graph and index hold different numbers of photos")
+    return graph
+
+
+@dataclass(frozen=True)
+class Parts:
+    """What one manifest names. Node i of the graph is the photo ``ids[i]``."""
+
+    manifest: Manifest
+    model: Model
+    fused: Fused
+    graph: KNNGraph
+
+    @property
+    def ids(self) -> Ids:
+        """The photos in the index, int64 (n,)."""
+        return self.fused.ids
+
+
+def read_parts(store: Store) -> Parts:
+    """The parts of the newest manifest. Raises GalleryError where it has no index yet, FileFormatError for bad ones."""
+    for last in (False, False, True):
+        manifest = store.read()
+        if "graph" not in manifest.parts:
+            raise GalleryError(f"{store.folder}: holds no photos yet")
+        try:
+            model = model_of(store, manifest)
+            fused = read_fused(store, manifest, model)
+            return Parts(manifest, model, fused, read_graph(store, manifest, fused))
+        except KeyError as error:
+            raise FileFormatError(f"{store.folder}: the part {error} is missing") from None
+        except FileNotFoundError as error:
+            # A writer replaced the manifest and swept: what it names now is there.
+            if last:
+                raise FileFormatError(f"{error.filename or error}: is missing") from None
+    raise AssertionError("the last attempt returns or raises")
+
+
+def _expect(cls: Any, path: Path) -> Any:
+    """The object of that class in a file."""
+    part = kin.load(path)
+    if not isinstance(part, cls):
+        raise FileFormatError(f"{path}: expected a {cls.kind}, got {type(part).__name__}")
+    return part

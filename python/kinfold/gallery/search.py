@@ -1,0 +1,120 @@
+"""From a query to hits: describe, rank, second looks, hits, each a function of a snapshot and a query."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kinfold.base.arrays import Ids, as_count
+from kinfold.base.local_features import LocalFeatures
+from kinfold.base.ranking import Neighbours
+from kinfold.gallery.hit import Hit, hit_of
+from kinfold.gallery.photo import Photo
+from kinfold.gallery.query import Query, with_features
+from kinfold.gallery.reader import Snapshot
+from kinfold.gallery.stages import STAGES, checked_stages, options_of
+from kinfold.rerank.pipeline import stage_named
+from kinfold.rerank.stage import Asked, Ranked, RankedList
+
+# Photos of the first answer that second looks have at least to work with.
+_LEAST_DEPTH = 200
+
+
+def rank(
+    snapshot: Snapshot,
+    query: Query,
+    *,
+    rerank: Sequence[str] = STAGES,
+    verify_top: int = 100,
+    verify_seconds: float | None = None,
+    top: int | None = None,
+) -> RankedList:
+    """Rank photos for a described query; see ``Gallery.rank``."""
+    names = checked_stages(rerank)
+    verify_top = as_count(verify_top, "verify_top")
+    if query.is_empty:
+        return RankedList.first(np.empty(0, np.float32), np.empty(0, np.int64))
+    fused = snapshot.parts.fused
+    depth = len(fused)
+    if top is not None:
+        depth = min(depth, max(as_count(top, "top"), verify_top, _LEAST_DEPTH))
+    similarities, ids = fused.search(query, depth)
+    # Photos that were deleted since are in the index until its next update is done.
+    live = _isin(ids, snapshot.by_ids(ids[ids >= 0]))
+    ranked = RankedList.first(similarities[live], ids[live])
+    for name in names:
+        ranked = second_look(
+            snapshot, query, ranked, name, verify_top=verify_top, verify_seconds=verify_seconds
+        )
+    return ranked
+
+
+def second_look(
+    snapshot: Snapshot,
+    query: Query,
+    ranked: RankedList,
+    name: str,
+    *,
+    verify_top: int = 100,
+    verify_seconds: float | None = None,
+) -> RankedList:
+    """One more stage on top of a ranking."""
+    stage = stage_named(name, options_of(name, verify_top, verify_seconds))
+    parts, photos = snapshot.parts, {}
+    if "features" in stage.needs:
+        # What diffusion reached may be gone from the table since; of what is verified, all is there.
+        photos = snapshot.by_ids(parts.ids if "search" in stage.needs else ranked.ids)
+        live = _isin(ranked.ids, photos)
+        ranked = replace(ranked, ids=ranked.ids[live], scores=ranked.scores[live])
+
+    def features(id: int) -> LocalFeatures:
+        return snapshot.segments.features(photos[id])
+
+    def search(_: int, local: LocalFeatures) -> Neighbours:
+        expanded = with_features(query, local, parts.model)
+        similarities, ids = parts.fused.search(expanded, len(parts.fused))
+        live = _isin(ids, photos)
+        return Neighbours(similarities[live], ids[live])
+
+    asked = Asked(
+        graph=parts.graph,
+        ids=parts.ids,
+        local=[query.features],
+        regions=[query.region],
+        features=features,
+        search=search,
+    )
+    return Ranked.of(stage(asked, Ranked.joined([ranked]))).lists[0]
+
+
+def _isin(ids: Ids, photos: Mapping[int, Photo]) -> NDArray[np.bool_]:
+    return np.array([id in photos for id in ids.tolist()], bool)
+
+
+def hits(snapshot: Snapshot, query: Query, ranked: RankedList, top: int) -> list[Hit]:
+    """The first photos of a ranking with paths and geometry in pixels of the upright originals."""
+    ids = ranked.ids[: as_count(top, "top") + 50]
+    photos = snapshot.by_ids(ids)
+    listed = [(int(i), s) for i, s in zip(ids, ranked.scores.tolist()) if int(i) in photos][:top]
+    root = snapshot.root
+    return [
+        hit_of(rank, photos[i], score, query, ranked, snapshot.segments, root)
+        for rank, (i, score) in enumerate(listed, 1)
+    ]
+
+
+def chain(snapshot: Snapshot, ranked: RankedList, id: int) -> tuple[list[int], list[float]]:
+    """The photos that lead along the graph from the query to a result; see ``Gallery.chain``."""
+    if not len(ranked.sources):
+        return [], []
+    ids, graph = snapshot.ids, snapshot.parts.graph
+    node = {int(i): n for n, i in enumerate(ids)}
+    sources = np.array([node[int(i)] for i in ranked.sources], np.int64)
+    similarity = dict(zip(ranked.first_ids.tolist(), ranked.first_scores.tolist()))
+    near = [similarity.get(i, 0.0) for i in ranked.sources.tolist()]
+    near_similarities = np.clip(np.array(near, np.float32), 1e-3, 1.0)
+    path = graph.path(sources, node[id], source_similarities=near_similarities)
+    return [int(ids[n]) for n in path.ids], [float(s) for s in path.similarities]

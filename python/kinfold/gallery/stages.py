@@ -1,0 +1,30 @@
+"""The second looks of a gallery: those of the catalogue that photos, local features and the graph suffice for."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from kinfold.rerank.pipeline import checked, stages_for
+
+# What a gallery has at hand, see ``rerank.stage.Asked``.
+OFFERS = frozenset({"local", "features", "search", "graph"})
+# What a search does unless told otherwise.
+STAGES = ("spatial", "diffusion")
+
+
+def all_stages() -> tuple[str, ...]:
+    """The names of all of them."""
+    return stages_for(OFFERS)
+
+
+def checked_stages(rerank: Sequence[str]) -> tuple[str, ...]:
+    """Names of second looks, each once. Raises ValueError for others."""
+    return checked(rerank, OFFERS)
+
+
+def options_of(name: str, verify_top: int, verify_seconds: float | None) -> dict[str, Any]:
+    """A stage's options in a gallery."""
+    if name in ("spatial", "expansion"):
+        return {"top": verify_top, "seconds": verify_seconds}
+    return {"k_query": 1, "alpha": 0.9, "blend": True}

@@ -1,0 +1,146 @@
+"""What pages show of an answer and of groups."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import cache
+from itertools import zip_longest
+from pathlib import Path
+
+import numpy as np
+
+from kinfold.base.errors import ImageError
+from kinfold.gallery import search
+from kinfold.gallery.describe import Describer
+from kinfold.gallery.hit import Hit
+from kinfold.gallery.photo import Photo, known_file
+from kinfold.gallery.query import Query
+from kinfold.gallery.reader import Snapshot
+from kinfold.gallery.views.explain import explainer_of
+from kinfold.gallery.views.groups import Pair, PhotoGroup
+from kinfold.images.decode import decode, thumbnail_jpeg
+from kinfold.report.content import Answer, Link, Mark, Match, Picture, Result
+from kinfold.report.groups import Member
+from kinfold.rerank.stage import RankedList
+
+# Long enough to see what matched.
+_SIDE = 480
+# Lines that are drawn between two photos; more are a blur and make the page heavy.
+_MOST_LINES = 80
+# Results that the network explains: each takes a pass through it.
+_EXPLAINED = 12
+
+
+@dataclass(frozen=True)
+class Truth:
+    """What a ground truth says of one query: ids that should be found, and ids that do not count."""
+
+    positives: Collection[int]
+    junk: Collection[int]
+    average_precision: float | None = None
+
+    def mark(self, id: int) -> Mark:
+        """What a hit is."""
+        return "ok" if id in self.positives else "junk" if id in self.junk else "wrong"
+
+
+def answer_content(
+    snapshot: Snapshot,
+    describer: Describer,
+    query: Query,
+    ranked: RankedList,
+    hits: Sequence[Hit],
+    facts: Mapping[str, str],
+    truth: Truth | None,
+) -> Answer:
+    """What a page shows of an answer; photos whose files are gone or changed are grey areas.
+
+    A network of the gallery explains the query and the first results.
+    """
+    chains = [search.chain(snapshot, ranked, hit.id) for hit in hits]
+    photos = snapshot.by_ids({hit.id for hit in hits} | {id for ids, _ in chains for id in ids})
+    # A photo on the way that was deleted meanwhile cannot be shown.
+    chains = [(ids, s) if photos.keys() >= set(ids) else ([], []) for ids, s in chains]
+    root = snapshot.root
+    picture = _pictures(photos, root)
+    explainer = explainer_of(snapshot.parts.model, describer, query)
+    explained = [photos[hit.id] for hit in hits[:_EXPLAINED]] if explainer else []
+    components = explainer.components(known_file(root, p) for p in explained) if explainer else []
+    results = []
+    for hit, (ids, similarities), common in zip_longest(hits, chains, components):
+        links = tuple(Link(picture(id), s) for id, s in zip(ids, similarities))
+        mark = None if truth is None else truth.mark(hit.id)
+        results.append(
+            Result(hit.rank, picture(hit.id), hit.score, _match(hit), links, mark, common)
+        )
+    width, height = query.size
+    return Answer(
+        Picture(query.name, thumbnail_jpeg(query.pixels, _SIDE), width, height),
+        query.box,
+        tuple(results),
+        f"Photos like {query.name}",
+        {**_facts(snapshot), "Engine": snapshot.parts.manifest.settings.engine, **facts},
+        None if truth is None else truth.average_precision,
+        None if explainer is None else explainer.attention(),
+        ranked,
+    )
+
+
+def groups_content(
+    snapshot: Snapshot, groups: Sequence[PhotoGroup], facts: Mapping[str, str]
+) -> tuple[str, list[list[Member]], dict[str, str]]:
+    """What a page shows of groups: title, groups, the representative of each first, and facts."""
+    grouped = sum(len(group.photos) for group in groups)
+    return (
+        "Photos of the same thing",
+        [_members(group, snapshot.root) for group in groups],
+        {**_facts(snapshot), "In groups": str(grouped), **facts},
+    )
+
+
+def _facts(snapshot: Snapshot) -> dict[str, str]:
+    return {"Gallery": str(snapshot.store.folder), "Photos": str(snapshot.table.count())}
+
+
+def _pictures(photos: Mapping[int, Photo], root: Path) -> Callable[[int], Picture]:
+    """The picture of a photo by id, made once."""
+    return cache(lambda id: _picture(photos[id], root))
+
+
+def _members(group: PhotoGroup, root: Path) -> list[Member]:
+    picture = _pictures({photo.id: photo for photo in group.photos}, root)
+    members = [Member(picture(group.representative.id))]
+    for photo, link in zip(group.photos[1:], group.links):
+        match = link if link.second == photo.id else link.turned()
+        members.append(
+            Member(picture(photo.id), picture(match.first), _match(match), link.near_duplicate)
+        )
+    return members
+
+
+def _match(confirmed: Hit | Pair) -> Match | None:
+    matches, box, rejected = confirmed.matches, confirmed.box, confirmed.rejected
+    if matches is None or not np.isfinite(matches).all():
+        return None
+    step = max(1, len(matches) // _MOST_LINES)
+    return Match(
+        matches[::step, :2],
+        matches[::step, 2:],
+        box if box is not None and np.isfinite(box).all() else None,
+        len(matches),
+        None if rejected is None else rejected[:: max(1, len(rejected) // _MOST_LINES)],
+    )
+
+
+def _picture(photo: Photo, root: Path) -> Picture:
+    width, height = photo.width or 1, photo.height or 1
+    path, pixels = known_file(root, photo), None
+    if path is not None:
+        with suppress(ImageError):
+            pixels = decode(path, max_side=_SIDE).pixels
+    if pixels is None:
+        size = [max(1, _SIDE * side // max(width, height)) for side in (height, width)]
+        pixels = np.full((*size, 3), 160, np.uint8)
+    return Picture(photo.path, thumbnail_jpeg(pixels, _SIDE), width, height)

@@ -1,0 +1,141 @@
+"""Makes an empty gallery, puts back its weights, and takes away one that holds nothing."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from kinfold.base.errors import FileFormatError, GalleryError
+from kinfold.gallery.describe import Describer
+from kinfold.gallery.lock import writer_lock
+from kinfold.gallery.manifest import WEIGHTS
+from kinfold.gallery.parts import read_model
+from kinfold.gallery.photos import PhotoTable
+from kinfold.gallery.settings import MOST_NETWORKS, Settings
+from kinfold.gallery.store import PHOTOS, Store
+from kinfold.images.digest import content_digest
+from kinfold.io.atomic import replace_file
+
+AnyPath = str | os.PathLike[str]
+
+
+def create(
+    folder: Path,
+    weights: AnyPath | Sequence[AnyPath],
+    model: AnyPath | None,
+    remake: bool,
+    settings: Mapping[str, Any],
+) -> Store:
+    """The store of a new gallery; see ``Gallery.create``. What may be wrong is found before anything is written."""
+    chosen = _checked(settings)
+    files = [weights] if isinstance(weights, (str, os.PathLike)) else list(weights or ())
+    _check_weights(chosen, len(files))
+    store = Store(folder)
+    old = store.exists()
+    if old and not remake:
+        raise GalleryError(f"{folder}: is a gallery already")
+    for needed in [*files, *([] if model is None else [model])]:
+        if old and Path(needed).resolve().is_relative_to(folder.resolve()):
+            raise ValueError(
+                f"remake: {needed} lies in the gallery that is to be made anew; copy it first"
+            )
+    describer = Describer(chosen, files)
+    learnt = None if model is None else _learnt_alike(Path(model), describer)
+    try:
+        if old:
+            with writer_lock(folder):
+                store.clear()
+        manifest = store.create(chosen, beside=old)
+        with writer_lock(folder), _undone(store):
+            PhotoTable.create(folder / PHOTOS)
+            for part, source in zip(WEIGHTS, map(Path, files)):
+                name = store.add("parts", source.suffix, partial(_copy, source), label="weights-")
+                manifest = manifest.with_parts(**{part: name})
+            if learnt is not None:
+                name = store.add("parts", ".kin", partial(_copy, learnt), label="model-")
+                manifest = replace(manifest.with_parts(model=name), own_model=False)
+            store.write(manifest)
+    except OSError as error:
+        raise GalleryError(f"{folder}: cannot be written: {error.strerror or error}") from error
+    return store
+
+
+def restore_weights(store: Store, weights: Sequence[AnyPath]) -> None:
+    """Put back weights that are missing or damaged; see ``Gallery.restore_weights``."""
+    parts = store.read().weights
+    for source in map(Path, weights):
+        label = f"weights-{content_digest(source)}"
+        name = next((part for part in parts if part.split(".")[0] == label), None)
+        if name is None:
+            raise ValueError(
+                f"weights: {store.folder} was made with others than {source}; choose another gallery"
+            )
+        part = store.part(name)
+        if not part.exists() or content_digest(part) != content_digest(source):
+            with writer_lock(store.folder):
+                _copy(source, part)
+
+
+def _checked(settings: Mapping[str, Any]) -> Settings:
+    unknown = sorted(set(settings) - set(Settings.__dataclass_fields__))
+    if unknown:
+        raise ValueError(f"settings: expected those of Settings, got {', '.join(unknown)}")
+    return Settings(**settings)
+
+
+def _check_weights(settings: Settings, count: int) -> None:
+    needs = "cnn" in settings.engines
+    if needs and not 0 < count <= MOST_NETWORKS:
+        raise ValueError(
+            f"weights: the engine '{settings.engine}' needs a file of trained weights, "
+            f"or up to {MOST_NETWORKS}, got {count}"
+        )
+    if not needs and count:
+        engine = settings.engine
+        raise ValueError(
+            f"weights: the engine '{engine}' uses none; choose 'cnn' or '{engine}+cnn'"
+        )
+
+
+def _learnt_alike(path: Path, describer: Describer) -> Path:
+    """The file of a model, itself or as a gallery, that was learnt for photos described like this."""
+    file = _model_file(path)
+    model = read_model(file)
+    engines = set(describer.settings.engines)
+    if model.fingerprint != describer.fingerprint or set(model.engines) != engines:
+        raise GalleryError(f"{path}: was learnt for other settings, weights or engines")
+    return file
+
+
+def _model_file(path: Path) -> Path:
+    if not path.is_dir():
+        if not path.is_file():
+            raise GalleryError(f"{path}: there is no such model or gallery")
+        return path
+    store = Store(path)
+    manifest = store.read()
+    if "model" not in manifest.parts:
+        raise GalleryError(f"{path}: has no model yet")
+    return store.part(manifest.parts["model"])
+
+
+@contextmanager
+def _undone(store: Store) -> Iterator[None]:
+    """What fails in the block leaves nothing behind."""
+    try:
+        yield
+    except BaseException:
+        with suppress(OSError, FileFormatError):
+            store.discard()
+        raise
+
+
+def _copy(source: Path, target: Path) -> None:
+    with source.open("rb") as file, replace_file(target, follow=False) as copy:
+        shutil.copyfileobj(file, copy)

@@ -1,0 +1,123 @@
+"""Describes what is new and keeps what was found, a segment at a time."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from kinfold.base.progress import progress
+from kinfold.gallery.describe import Described, Describer, Found, Seconds
+from kinfold.gallery.photo import Photo
+from kinfold.gallery.photos import PhotoTable
+from kinfold.gallery.segment import PhotoSegment
+from kinfold.gallery.store import Store
+from kinfold.gallery.write.changes import Changes, photos
+from kinfold.gallery.write.compare import Plan
+from kinfold.io import kin
+
+# Photos of a segment: what is lost when a run is killed, and what one file holds.
+SEGMENT = 32
+
+
+def describe(
+    table: PhotoTable,
+    store: Store,
+    root: Path,
+    plan: Plan,
+    describer: Describer,
+    changes: Changes,
+    seconds: Seconds,
+    *,
+    verbose: bool,
+) -> None:
+    """Describe files and keep what was found, a segment at a time: a kill loses one segment's work at most."""
+    restored = 0
+    with progress((), "describe", verbose=verbose, total=len(plan.fresh)) as bar:
+        for batch in describer.files(root, plan.fresh, SEGMENT, seconds):
+            with seconds.of("write"):
+                restored += _keep(table, store, batch, plan, changes)
+            bar.update(len(batch))
+    if restored:
+        changes.notes.append(f"{photos(restored)} whose features were damaged: described anew")
+
+
+def _keep(
+    table: PhotoTable, store: Store, batch: list[Described], plan: Plan, changes: Changes
+) -> int:
+    """Put a batch into the table in place of what was there; how many photos of lost segments are back."""
+    first = table.next_id()
+    photos: list[Photo] = []
+    good: list[tuple[int, Found]] = []
+    replaced: list[int] = []
+    restored = 0
+    for item in batch:
+        file, old = item.file, plan.old.get(item.file.path)
+        same = old is not None and (old.size, old.mtime_ns) == (file.size, file.mtime_ns)
+        if item.found is None:
+            changes.failed.append((file.path, item.reason or ""))
+            if old is not None and _stays(old, item, same, plan):
+                changes.unchanged += same
+                continue
+        elif old is None or (old.segment is None and same):
+            changes.added += 1
+        elif old.segment in plan.lost:
+            restored += 1
+        else:
+            changes.changed += 1
+        if old is not None:
+            replaced.append(old.id)
+        id = first + len(photos)
+        photo = Photo(
+            id, file.path, file.size, file.mtime_ns, item.digest, item.reason, cause=item.cause
+        )
+        if item.found is not None:
+            info, (width, height, _, _) = item.found.info, item.found.frame
+            photo = replace(
+                photo,
+                width=width,
+                height=height,
+                taken=info.taken,
+                latitude=info.latitude,
+                longitude=info.longitude,
+                camera=info.camera,
+                row=len(good),
+            )
+            good.append((id, item.found))
+            if item.found.note:
+                changes.notes.append(f"{file.path}: {item.found.note}")
+        photos.append(photo)
+    name = None
+    if good:
+        segment = _segment(good)
+        name = store.add(
+            "segments",
+            ".kin",
+            lambda path: kin.write(
+                path, segment.kind, segment.params(), segment.arrays(), follow=False
+            ),
+        )
+    if photos:
+        with table.transaction():
+            table.delete(replaced)
+            for photo in photos:
+                table.insert(photo if photo.row is None else replace(photo, segment=name))
+    return restored
+
+
+def _stays(old: Photo, item: Described, same: bool, plan: Plan) -> bool:
+    """Whether a file that cannot be described leaves the table as it is."""
+    if old.segment is None:
+        return same and (old.reason, old.cause) == (item.reason, item.cause)
+    # It was described, and may be as it was behind what stands in the way now.
+    return old.segment not in plan.lost and item.cause != "file"
+
+
+def _segment(good: list[tuple[int, Found]]) -> PhotoSegment:
+    return PhotoSegment.of(
+        [id for id, _ in good],
+        [found.frame for _, found in good],
+        [found.features for _, found in good],
+        [np.stack(vectors) for vectors in zip(*(found.networks for _, found in good))],
+    )

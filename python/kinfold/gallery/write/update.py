@@ -1,0 +1,190 @@
+"""Brings a gallery in line with its folder of photos: list, compare, describe, index, and the manifest last."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+
+from kinfold.base.errors import FileFormatError, GalleryError
+from kinfold.gallery.describe import Describer, Seconds
+from kinfold.gallery.lock import writer_lock
+from kinfold.gallery.manifest import Manifest
+from kinfold.gallery.parts import model_of
+from kinfold.gallery.photo import DamagedTableError, Photo
+from kinfold.gallery.photos import PhotoTable, salvage
+from kinfold.gallery.reader import Reader, other_version
+from kinfold.gallery.segments import damaged_segments
+from kinfold.gallery.store import PHOTOS, Store
+from kinfold.gallery.table_file import check_files
+from kinfold.gallery.write import build
+from kinfold.gallery.write.changes import Changes
+from kinfold.gallery.write.compare import compare, list_files
+from kinfold.gallery.write.keep import describe
+from kinfold.images.walk import RAW, Listing
+
+
+def update(
+    reader: Reader,
+    photos: str | os.PathLike[str] | None,
+    *,
+    files: Sequence[str] | None,
+    relearn: bool,
+    prune: bool,
+    verify: bool,
+    verbose: bool,
+) -> Changes:
+    """Do what is to be done, under the lock of writers; see ``Gallery.update``."""
+    began = time.perf_counter()
+    folder = reader.store.folder
+    try:
+        with writer_lock(folder):
+            changes = _update(reader, photos, files, relearn, prune, verify, verbose)
+    except PermissionError as error:
+        raise GalleryError(f"{folder}: cannot be written: {error.strerror}") from error
+    except KeyboardInterrupt as stop:
+        with suppress(Exception):
+            if count := reader.table.count():
+                kept = f"{folder} keeps the {count} photos described so far; run it again to go on"
+                stop.kept = kept  # type: ignore[attr-defined]
+        raise
+    finally:
+        reader.forget()
+    changes.total_seconds = time.perf_counter() - began
+    return changes
+
+
+def _update(
+    reader: Reader,
+    photos: str | os.PathLike[str] | None,
+    files: Sequence[str] | None,
+    relearn: bool,
+    prune: bool,
+    verify: bool,
+    verbose: bool,
+) -> Changes:
+    store = reader.store
+    manifest = store.read()
+    root = _root(manifest, photos)
+    changes, seconds = Changes(), Seconds()
+    with seconds.of("list files"):
+        listing = list_files(root, files, store.folder)
+    manifest, table, known = _writable(reader, manifest, changes)
+    with table:
+        _check_root(store, manifest, root, known, listing, prune)
+        if manifest.photos != str(root):
+            manifest = replace(manifest, photos=str(root))
+            store.write(manifest)
+        with seconds.of("compare"):
+            lost = damaged_segments(store, known, verify=verify)
+            plan = compare(table, known, root, listing, changes, lost=lost, prune=prune)
+        if plan.fresh:
+            describer = reader.describer(manifest)
+            _check_fingerprint(store, manifest, describer)
+            describe(table, store, root, plan, describer, changes, seconds, verbose=verbose)
+        unread = [(photo.path, photo.reason or "") for photo in table.failed()]
+        changes.failed = sorted(dict(unread + changes.failed + listing.skipped).items())
+        described = table.described()
+        if described:
+            manifest, changes.relearnt = build.finish(
+                store,
+                manifest,
+                described,
+                lambda: reader.describer(manifest).fingerprint,
+                seconds,
+                relearn=relearn,
+                notes=changes.notes,
+            )
+        elif manifest.segments:
+            manifest = manifest.without_index()
+            store.write(manifest)
+        store.sweep(manifest, {photo.segment or "" for photo in described})
+    if not described and not changes.removed:
+        reasons = "; ".join(f"{path}: {reason}" for path, reason in changes.failed[:3])
+        raise GalleryError(
+            f"{root}: no photo that can be read" + (f" ({reasons})" if reasons else "")
+        )
+    if listing.others:
+        kinds = ", ".join(f"{n} {ending}" for ending, n in sorted(listing.others.items()))
+        advice = "; develop raw files into JPEG or TIFF first" * (
+            not listing.others.keys().isdisjoint(RAW)
+        )
+        changes.notes.append(f"not read: files of other kinds ({kinds}){advice}")
+    changes.seconds = seconds.to_dict()
+    return changes
+
+
+def _writable(
+    reader: Reader, manifest: Manifest, changes: Changes
+) -> tuple[Manifest, PhotoTable, list[Photo]]:
+    """The table of photos, to be changed, and all that it holds; made anew where it is damaged."""
+    path = reader.store.folder / PHOTOS
+    check_files(path, written=True)
+    try:
+        table = PhotoTable(path, write=True)
+        try:
+            table.check()
+            table.next_id()
+            return manifest, table, table.all()
+        except BaseException:
+            table.close()
+            raise
+    except DamagedTableError as error:
+        # Ids may be given again: nothing that knows the old ones may be left.
+        manifest = manifest.without_index()
+        reader.store.write(manifest)
+        kept = salvage(path)
+        reader.close()
+        PhotoTable.create(path, kept)
+        changes.notes.append(
+            f"the table of photos was damaged ({error}): {len(kept)} of its photos were kept"
+        )
+        return manifest, PhotoTable(path, write=True), kept
+
+
+def _root(manifest: Manifest, photos: str | os.PathLike[str] | None) -> Path:
+    if photos is None and manifest.photos is None:
+        raise ValueError("photos: expected a folder of photos")
+    root = Path(photos if photos is not None else manifest.photos or "")
+    if not root.exists():
+        raise FileNotFoundError(f"{root}: there is no such folder")
+    if not root.is_dir():
+        raise NotADirectoryError(f"{root}: is not a folder")
+    return root.resolve()
+
+
+def _check_root(
+    store: Store,
+    manifest: Manifest,
+    root: Path,
+    known: Sequence[Photo],
+    listing: Listing,
+    prune: bool,
+) -> None:
+    """A folder given by mistake, or whose drive is not mounted, must not empty the gallery."""
+    described = {(photo.path, photo.size) for photo in known if photo.segment is not None}
+    if not described:
+        return
+    if manifest.photos not in (None, str(root)):
+        if not any((file.path, file.size) in described for file in listing.photos):
+            raise GalleryError(
+                f"{store.folder}: holds the photos of {manifest.photos}, and {root} has none of them; "
+                "choose another gallery"
+            )
+    elif not listing.photos and not listing.closed and not prune:
+        raise GalleryError(
+            f"{root}: holds no photo now; is a drive not mounted? The {len(described)} photos of {store.folder} "
+            "stay in it (--prune removes them)"
+        )
+
+
+def _check_fingerprint(store: Store, manifest: Manifest, describer: Describer) -> None:
+    """Photos are described as the others were."""
+    with suppress(FileFormatError, FileNotFoundError):  # that is mended later
+        if "model" in manifest.parts and (
+            model_of(store, manifest).fingerprint != describer.fingerprint
+        ):
+            raise GalleryError(other_version(store.folder))
