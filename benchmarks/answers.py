@@ -92,7 +92,7 @@ def graph() -> Any:
 def ask_graph(made: Any, q: np.ndarray) -> Any:
     return [
         made.normalised(),
-        kf.Diffusion(made).rank([[0, 1], [7, 9]], [[0.9, 0.8], [0.7, 0.6]], k=20),
+        kf.Diffusion(made).rank([[0.9, 0.8], [0.7, 0.6]], [[0, 1], [7, 9]], k=20),
     ]
 
 

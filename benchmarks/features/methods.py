@@ -140,7 +140,7 @@ def diffused(unit: Array, n: int) -> Array:
     near = np.argsort(-similarities, axis=1, kind="stable")[:, :1]
     graph = KNNGraph.build(unit[:n], 10, gamma=3)
     values = np.maximum(np.take_along_axis(similarities, near, axis=1), 0)
-    scores = Diffusion(graph, alpha=0.9).scores(near, values)
+    scores = Diffusion(graph, alpha=0.9).scores(values, near)
     # What is not reached keeps the order of the plain search.
     return np.asarray(scores + 1e-9 * similarities, np.float32)
 
@@ -164,7 +164,7 @@ def diffused_regions(regions: list[Array], n: int) -> Array:
     diffusion, rows = Diffusion(graph, alpha=0.9), []
     for query in regions[n:]:
         near = flat.search(query, 2)
-        scores = diffusion.scores(near.ids[None], np.maximum(near.distances, 0)[None])[0]
+        scores = diffusion.scores(np.maximum(near.distances, 0)[None], near.ids[None])[0]
         rows.append(np.add.reduceat(scores, starts))
     # What is not reached keeps the order of the plain search.
     return np.asarray(np.stack(rows) + 1e-9 * matched(regions, n), np.float32)

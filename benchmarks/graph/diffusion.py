@@ -50,7 +50,7 @@ def graph_of(n: int) -> kf.KNNGraph:
                 index.search(base[at : at + 20_000], K + 1, nprobe=8) for at in range(0, n, 20_000)
             ]
             ids, near = (np.concatenate([part[i] for part in parts]) for i in (1, 0))
-            graph = kf.KNNGraph.from_neighbours(ids, near, k=K)
+            graph = kf.KNNGraph.from_neighbours(near, ids, k=K)
         kf.save(graph, path)
     return kf.load(path)
 
@@ -65,7 +65,7 @@ def random_graph(n: int) -> kf.KNNGraph:
     matrix.setdiag(0)
     matrix.eliminate_zeros()
     matrix.sort_indices()
-    return kf.KNNGraph(matrix.indptr, matrix.indices, matrix.data, gamma=1, k=21)
+    return kf.KNNGraph.from_rows(matrix.indptr, matrix.indices, matrix.data, gamma=1, k=21)
 
 
 def queries(n: int, count: int) -> tuple[NDArray[Any], NDArray[Any]]:
@@ -190,7 +190,7 @@ def main() -> None:
                 for name, storage in (("kinfold", "float32"), ("kinfold, halves", "float16"))
             }
             calls = {
-                name: (lambda flow=flow, ids=ids, s=similarities: flow.scores(ids, s).T)
+                name: (lambda flow=flow, ids=ids, s=similarities: flow.scores(s, ids).T)
                 for name, flow in flows.items()
             }
             for level in arguments.levels:

@@ -43,7 +43,7 @@ def forms(graph: kf.KNNGraph, near: Any, arguments: argparse.Namespace) -> Any:
     first = near.ids[:, :K_QUERY], near.distances[:, :K_QUERY]
 
     def ranker(flow: Any) -> Callable[[slice], Any]:
-        return lambda rows: flow.rank(first[0][rows], first[1][rows], TOP)
+        return lambda rows: flow.rank(first[1][rows], first[0][rows], TOP)
 
     for name, make in (
         ("conjugate gradients, 20", lambda: kf.Diffusion(graph, alpha=ALPHA)),
@@ -59,7 +59,7 @@ def forms(graph: kf.KNNGraph, near: Any, arguments: argparse.Namespace) -> Any:
             f"truncated to {size}",
             0.0,
             None,
-            lambda rows, cut=cut, flow=truncated: flow.rank(cut[0][rows], cut[1][rows], TOP),
+            lambda rows, cut=cut, flow=truncated: flow.rank(cut[1][rows], cut[0][rows], TOP),
         )
     nodes = np.unique(first[0])
     for keep in (1000, 5000):
@@ -73,7 +73,7 @@ def forms(graph: kf.KNNGraph, near: Any, arguments: argparse.Namespace) -> Any:
         if n * rank > arguments.most:
             continue
         seconds, spectral = timed(
-            lambda rank=rank: kf.SpectralRanking.fit(graph, rank, alpha=ALPHA)
+            lambda rank=rank: kf.SpectralRanking(rank, alpha=ALPHA).fit(graph)
         )
         yield f"spectral, rank {rank}", seconds, spectral, ranker(spectral)
 
@@ -106,7 +106,7 @@ def main() -> None:
         near = index.search(queries, min(5000, n))
         del index, base, parts
         limit = kf.Diffusion(graph, alpha=ALPHA, iterations=300, tolerance=1e-6).scores(
-            near.ids[:, :K_QUERY], near.distances[:, :K_QUERY]
+            near.distances[:, :K_QUERY], near.ids[:, :K_QUERY]
         )
         best = [set(np.argsort(-row, kind="stable")[:TOP].tolist()) for row in limit]
         for name, prepared, flow, rank in forms(graph, near, arguments):
@@ -116,7 +116,7 @@ def main() -> None:
             together, found = timed(lambda rank=rank: rank(slice(0, arguments.queries)))
             error = ""
             if flow is not None:
-                scores = flow.scores(near.ids[:, :K_QUERY], near.distances[:, :K_QUERY])
+                scores = flow.scores(near.distances[:, :K_QUERY], near.ids[:, :K_QUERY])
                 relative = np.linalg.norm(scores - limit, axis=1) / np.linalg.norm(limit, axis=1)
                 error = f"{relative.mean():.1e}"
             kept = np.mean([len(b & set(ids.tolist())) / TOP for b, ids in zip(best, found.ids)])

@@ -73,9 +73,9 @@ def main() -> None:
     graph = KNNGraph.build(vectors, 50, gamma=3)
     built = time.perf_counter() - began
     for k_query in (1, 5, 10, 20):
-        near = plain.ids[:, :k_query], plain.distances[:, :k_query]
+        near = plain.distances[:, :k_query], plain.ids[:, :k_query]
         judge(f"diffusion, {k_query} neighbours", Diffusion(graph).rank(*near, k=n).ids)
-    near = plain.ids[:, :10], plain.distances[:, :10]
+    near = plain.distances[:, :10], plain.ids[:, :10]
     began = time.perf_counter()
     Diffusion(graph).rank(*near, k=100)
     ranked = time.perf_counter() - began
@@ -83,7 +83,7 @@ def main() -> None:
 
     exact = Diffusion(graph, iterations=300).scores(*near)
     for name, make in (
-        *((f"spectral, rank {r}", lambda r=r: SpectralRanking.fit(graph, r)) for r in RANKS),
+        *((f"spectral, rank {r}", lambda r=r: SpectralRanking(r).fit(graph)) for r in RANKS),
         *(
             (f"offline, keeping {k}", lambda k=k: OfflineDiffusion.build(graph, keep=k))
             for k in KEPT
@@ -98,7 +98,7 @@ def main() -> None:
         error = np.linalg.norm(flow.scores(*near) - exact) / np.linalg.norm(exact)
         print(f"{name}: made in {made:.1f} s, relative error {error:.3f}")
     for size in SIZES:
-        cut = plain.ids[:, :size], plain.distances[:, :size]
+        cut = plain.distances[:, :size], plain.ids[:, :size]
         judge(
             f"truncated to {size}",
             completed(TruncatedDiffusion(graph).rank(*cut, k=n).ids, plain.ids),

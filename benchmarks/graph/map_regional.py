@@ -100,16 +100,16 @@ def main() -> None:
         )
         judge(f"global, {name}", found.ids, began)
     for k_query in (5, 10):
-        first = near.ids[:, :k_query], near.distances[:, :k_query]
+        first = near.distances[:, :k_query], near.ids[:, :k_query]
         began = time.process_time()
         judge(
             f"global, diffusion, {k_query} neighbours",
             then_rest(kf.Diffusion(graph, alpha=alpha).rank(*first, k=n), near.ids),
             began,
         )
-    first = near.ids[:, :5], near.distances[:, :5]
+    first = near.distances[:, :5], near.ids[:, :5]
     for size in (100, 300):
-        cut = near.ids[:, :size], near.distances[:, :size]
+        cut = near.distances[:, :size], near.ids[:, :size]
         began = time.process_time()
         truncated = kf.TruncatedDiffusion(graph, k_query=5, alpha=alpha)
         judge(f"global, truncated to {size}", then_rest(truncated.rank(*cut, k=n), near.ids), began)
@@ -127,7 +127,7 @@ def main() -> None:
         began = time.process_time()
         judge(name, then_rest(offline.rank(*first, k=n), near.ids), began)
     for r in (50, 100, 200):
-        spectral = kf.SpectralRanking.fit(graph, r, alpha=alpha)
+        spectral = kf.SpectralRanking(r, alpha=alpha).fit(graph)
         began = time.process_time()
         judge(f"global, spectral, rank {r}", then_rest(spectral.rank(*first, k=n), near.ids), began)
 
@@ -168,15 +168,15 @@ def main() -> None:
     gmp = gmp_weights(base, images)
     for pooling, given in (("sum", None), ("generalised max pooling", gmp)):
         for wide in (arguments.k_query, k_query):
-            part = ids[..., :wide], values[..., :wide]
+            part = values[..., :wide], ids[..., :wide]
             began = time.process_time()
             regional = kf.RegionalDiffusion(kf.Diffusion(graph, alpha=alpha), images, given)
             ranked = then_rest(regional.rank(*part, k=n), plain)
             judge(f"regional, diffusion, {pooling}, {wide} neighbours", ranked, began)
-    few = ids[..., : arguments.k_query], values[..., : arguments.k_query]
+    few = values[..., : arguments.k_query], ids[..., : arguments.k_query]
     for name, make in (
         ("offline, keeping 1,000", lambda: kf.OfflineDiffusion.build(graph, alpha=alpha)),
-        ("spectral, rank 500", lambda: kf.SpectralRanking.fit(graph, 500, alpha=alpha)),
+        ("spectral, rank 500", lambda: kf.SpectralRanking(500, alpha=alpha).fit(graph)),
     ):
         began = time.process_time()
         regional = kf.RegionalDiffusion(make(), images, gmp)

@@ -31,8 +31,8 @@ def main() -> None:
     make = two_moons if arguments.data == "moons" else two_spirals
     points = make(arguments.n).points
     found = kf.KDTree(points).query(points, arguments.k + 1)[1]
-    graph = kf.KNNGraph.from_neighbours(found, np.ones(found.shape), k=arguments.k)
-    query = [arguments.query], [1.0]
+    graph = kf.KNNGraph.from_neighbours(np.ones(found.shape), found, k=arguments.k)
+    query = [1.0], [arguments.query]
     limit = kf.Diffusion(graph, iterations=2000, tolerance=1e-9).scores(*query)
     rankings = []
     for flow, word, steps in (

@@ -37,9 +37,9 @@ def test_from_scores_puts_the_smaller_id_first_in_ties() -> None:
 
 def test_shapes_must_agree() -> None:
     with pytest.raises(ValueError, match="ranking: expected ids and scores of one shape"):
-        Ranking(np.zeros((2, 3), np.int64), np.zeros((2, 4), np.float32))
+        Ranking(np.zeros((2, 4), np.float32), np.zeros((2, 3), np.int64))
     with pytest.raises(ValueError, match="ranking"):
-        Ranking(np.zeros(3, np.int64), np.zeros(3, np.float32))
+        Ranking(np.zeros(3, np.float32), np.zeros(3, np.int64))
 
 
 def test_neighbours_unpack_as_distances_then_ids() -> None:

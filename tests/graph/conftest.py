@@ -69,7 +69,7 @@ def oracle() -> type[Oracle]:
 @pytest.fixture(scope="session")
 def path_graph() -> KNNGraph:
     """Four nodes in a row, weights 1, 1/2, 1."""
-    return KNNGraph(
+    return KNNGraph.from_rows(
         [0, 1, 3, 5, 6], [1, 0, 2, 1, 3, 2], [1, 1, 0.5, 0.5, 1, 1], gamma=1, k=2
     )  # fmt: skip
 
@@ -81,7 +81,7 @@ def moons() -> KNNGraph:
     squared = ((x[:, None] - x) ** 2).sum(-1)
     np.fill_diagonal(squared, np.inf)
     nearest = np.argsort(squared, axis=1, kind="stable")[:, :20]
-    return KNNGraph.from_neighbours(nearest, np.ones(nearest.shape))
+    return KNNGraph.from_neighbours(np.ones(nearest.shape), nearest)
 
 
 @pytest.fixture(scope="session")

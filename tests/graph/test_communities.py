@@ -29,7 +29,7 @@ def from_edges(n: int, edges: Any, gamma: float = 1.0) -> KNNGraph:
     ids, values = np.full((n, width), -1), np.zeros((n, width))
     for i, row in enumerate(lists):
         ids[i, : len(row)], values[i, : len(row)] = list(row), list(row.values())
-    return KNNGraph.from_neighbours(ids, values, gamma=gamma)
+    return KNNGraph.from_neighbours(values, ids, gamma=gamma)
 
 
 def planted(rng: np.random.Generator, groups: int, size: int, inside: float, outside: float) -> Any:
@@ -122,7 +122,7 @@ def test_the_seed_alone_decides(moons: KNNGraph, threads: int) -> None:
 def test_nodes_without_edges_are_alone() -> None:
     graph = from_edges(5, [(1, 3, 0.5)])
     assert communities(graph).tolist() == connected_components(graph).tolist() == [0, 1, 2, 1, 3]
-    empty = KNNGraph(np.zeros(1, int), np.zeros(0, int), np.zeros(0))
+    empty = KNNGraph.from_rows(np.zeros(1, int), np.zeros(0, int), np.zeros(0))
     assert communities(empty).shape == connected_components(empty).shape == (0,)
     alone = from_edges(4, [])
     assert communities(alone).tolist() == [0, 1, 2, 3]

@@ -56,7 +56,7 @@ def test_copies_hang_together_and_crowd_nothing_out(
     counts = np.bincount(rows[same], minlength=len(x))
     assert counts.max() <= max(k, 2)
     starts = np.concatenate([[0], np.cumsum(counts)])
-    inner = KNNGraph(starts, graph.neighbours[same], graph.weights[same], gamma=1)
+    inner = KNNGraph.from_rows(starts, graph.neighbours[same], graph.weights[same], gamma=1)
     labels = connected_components(inner)
     assert all(len(set(labels[which == one])) == 1 for one in range(DISTINCT))
     assert len(graph.neighbours) <= 4 * k * len(x)
@@ -99,24 +99,24 @@ def test_flows_go_over_items(
     # Ten copies among the nearest are one source.
     sources = len(set(which[near.ids[0]]))
     for flow in (Diffusion, RandomWalk):
-        found = flow(graph).solve(near.ids, near.distances)
+        found = flow(graph).solve(near.distances, near.ids)
         expected = flow(plain).scores(
-            expected_near.ids[:, :sources], expected_near.distances[:, :sources]
+            expected_near.distances[:, :sources], expected_near.ids[:, :sources]
         )
         assert np.array_equal(found.scores[0], expected[0][item])
-        again = flow(graph).solve(near.ids, near.distances, start=found.scores)
+        again = flow(graph).solve(near.distances, near.ids, start=found.scores)
         onwards = flow(plain).solve(
-            expected_near.ids[:, :sources], expected_near.distances[:, :sources], start=expected
+            expected_near.distances[:, :sources], expected_near.ids[:, :sources], start=expected
         )
         assert np.array_equal(again.scores, onwards.scores[:, item])
-        assert set(flow(graph).rank(near.ids, near.distances, len(copies)).ids[0]) == set(copies)
+        assert set(flow(graph).rank(near.distances, near.ids, len(copies)).ids[0]) == set(copies)
     everything = np.argsort(-(unit_rows(x) @ unit_rows(x[copies[0]][None])[0]))[None]
     values = (unit_rows(x) @ unit_rows(x[copies[0]][None])[0])[everything]
     for part in (
-        TruncatedDiffusion(graph).rank(everything, values, len(copies)),
-        OfflineDiffusion.build(graph, keep=len(x)).rank(near.ids, near.distances, len(copies)),
+        TruncatedDiffusion(graph).rank(values, everything, len(copies)),
+        OfflineDiffusion.build(graph, keep=len(x)).rank(near.distances, near.ids, len(copies)),
         OfflineDiffusion.build(graph, np.tile(np.arange(len(x)), (len(x), 1)), keep=len(x)).rank(
-            near.ids, near.distances, len(copies)
+            near.distances, near.ids, len(copies)
         ),
     ):
         assert set(part.ids[0]) == set(copies)

@@ -31,7 +31,7 @@ def dense_y(ids: Any, weights: Any, n: int) -> Any:
 
 
 def one(node: int = 0) -> tuple[Any, Any]:
-    return np.array([[node]]), np.array([[1.0]])
+    return np.array([[1.0]]), np.array([[node]])
 
 
 def test_iterates_on_the_path_graph(path_graph: KNNGraph) -> None:
@@ -60,7 +60,7 @@ def test_closed_form_on_the_path_graph(path_graph: KNNGraph) -> None:
 def test_is_the_dense_solution(rng: np.random.Generator, oracle: Any, alpha: float) -> None:
     graph = random_graph(rng)
     ids, similarities = queries(rng, len(graph), 7)
-    found = Diffusion(graph, alpha=alpha, iterations=500, tolerance=1e-9).solve(ids, similarities)
+    found = Diffusion(graph, alpha=alpha, iterations=500, tolerance=1e-9).solve(similarities, ids)
     exact = oracle.diffuse(graph, dense_y(ids, similarities**3.0, len(graph)), alpha)
     assert np.abs(found.scores - exact).max() < 1e-6
     assert (found.residuals <= 1e-9).all()
@@ -91,7 +91,7 @@ def test_mass_stays_on_its_moon(moons: KNNGraph) -> None:
 
 
 def test_islands_never_receive_mass(islands: KNNGraph) -> None:
-    scores = Diffusion(islands, iterations=300).scores([[0, 3], [45, 50]], [[1, 0.5], [1, 0.5]])
+    scores = Diffusion(islands, iterations=300).scores([[1, 0.5], [1, 0.5]], [[0, 3], [45, 50]])
     assert (scores[0, 40:] == 0).all()
     assert (scores[1, :40] == 0).all()
     assert (scores[1, 80:] == 0).all()
@@ -107,7 +107,7 @@ def test_isolated_query_node_keeps_its_own(islands: KNNGraph) -> None:
 def test_alpha_zero_is_the_query_vector(rng: np.random.Generator) -> None:
     graph = random_graph(rng)
     ids, similarities = queries(rng, len(graph), 3)
-    scores = Diffusion(graph, alpha=0).scores(ids, similarities)
+    scores = Diffusion(graph, alpha=0).scores(similarities, ids)
     assert np.allclose(scores, dense_y(ids, similarities**3.0, len(graph)), rtol=1e-6)
 
 
@@ -123,8 +123,8 @@ def test_is_linear(rng: np.random.Generator) -> None:
     graph = random_graph(rng)
     (a, b), s = np.argsort(rng.random((2, 200)), axis=1)[:, :4], rng.random((2, 4))
     diffusion = Diffusion(graph, iterations=500, tolerance=1e-9)
-    apart = diffusion.scores([a, b], s)
-    together = diffusion.scores([[a, b]], s[None])
+    apart = diffusion.scores(s, [a, b])
+    together = diffusion.scores(s[None], [[a, b]])
     assert together.shape == (1, 200)
     assert np.allclose(together[0], apart.sum(0), atol=1e-6)
 
@@ -134,9 +134,9 @@ def test_alone_or_among_others_the_bits_are_the_same(count: int) -> None:
     rng = np.random.default_rng(count)
     graph = random_graph(rng, 2500, 8)
     ids, similarities = queries(rng, len(graph), count)
-    together = Diffusion(graph).solve(ids, similarities)
+    together = Diffusion(graph).solve(similarities, ids)
     for row in {0, count // 2, count - 1}:
-        alone = Diffusion(graph).solve(ids[row : row + 1], similarities[row : row + 1])
+        alone = Diffusion(graph).solve(similarities[row : row + 1], ids[row : row + 1])
         assert np.array_equal(alone.scores[0], together.scores[row])
         assert alone.iterations[0] == together.iterations[row]
         assert alone.residuals[0] == together.residuals[row]
@@ -145,18 +145,18 @@ def test_alone_or_among_others_the_bits_are_the_same(count: int) -> None:
 def test_threads_do_not_matter(threads: int) -> None:
     rng = np.random.default_rng(11)
     nearest = (np.arange(30_000)[:, None] + rng.integers(1, 400, (30_000, 6)).cumsum(1)) % 30_000
-    graph = KNNGraph.from_neighbours(nearest, rng.random(nearest.shape), reciprocal=False)
+    graph = KNNGraph.from_neighbours(rng.random(nearest.shape), nearest, reciprocal=False)
     ids, similarities = queries(rng, len(graph), 3)
-    many = Diffusion(graph).solve(ids, similarities)
+    many = Diffusion(graph).solve(similarities, ids)
     with use_threads(1):
-        single = Diffusion(graph).solve(ids, similarities)
+        single = Diffusion(graph).solve(similarities, ids)
     assert np.array_equal(many.scores, single.scores)
     assert np.array_equal(many.history, single.history, equal_nan=True)
 
 
 def test_each_query_stops_by_itself(path_graph: KNNGraph, islands: KNNGraph) -> None:
     found = Diffusion(islands, tolerance=1e-4, iterations=300).solve(
-        [[80, -1], [0, -1], [-1, -1]], np.ones((3, 2))
+        np.ones((3, 2)), [[80, -1], [0, -1], [-1, -1]]
     )
     assert found.iterations[0] == 1
     assert found.iterations[2] == 0
@@ -174,7 +174,7 @@ def test_each_query_stops_by_itself(path_graph: KNNGraph, islands: KNNGraph) -> 
 def test_residual_is_the_true_one(rng: np.random.Generator, oracle: Any) -> None:
     graph = random_graph(rng)
     ids, similarities = queries(rng, len(graph), 4)
-    found = Diffusion(graph, iterations=15, tolerance=0).solve(ids, similarities)
+    found = Diffusion(graph, iterations=15, tolerance=0).solve(similarities, ids)
     y = dense_y(ids, similarities**3.0, len(graph))
     system = (np.eye(len(graph)) - 0.99 * oracle.normalised(graph)) / 0.01
     residual = np.linalg.norm(y - found.scores @ system, axis=1) / np.linalg.norm(y, axis=1)
@@ -186,22 +186,22 @@ def test_a_warm_start_needs_fewer_iterations(rng: np.random.Generator) -> None:
     graph = random_graph(rng)
     ids, similarities = queries(rng, len(graph), 6)
     diffusion = Diffusion(graph, iterations=300, tolerance=1e-4)
-    cold = diffusion.solve(ids, similarities)
-    warm = diffusion.solve(ids, similarities * 1.01, start=cold.scores * 1.03)
+    cold = diffusion.solve(similarities, ids)
+    warm = diffusion.solve(similarities * 1.01, ids, start=cold.scores * 1.03)
     assert (warm.iterations < cold.iterations).all()
-    reference = diffusion.solve(ids, similarities * 1.01).scores
+    reference = diffusion.solve(similarities * 1.01, ids).scores
     assert np.allclose(warm.scores, reference, atol=2e-4 * reference.max())
 
 
 def test_damaged_weights_end_in_numbers(path_graph: KNNGraph) -> None:
     """An asymmetric graph is no valid system; it must stop, not hang or crash."""
-    lopsided = KNNGraph([0, 1, 1], [1], [1.0], gamma=1)
-    found = Diffusion(lopsided, iterations=50).solve([[0]], [[1.0]])
+    lopsided = KNNGraph.from_rows([0, 1, 1], [1], [1.0], gamma=1)
+    found = Diffusion(lopsided, iterations=50).solve([[1.0]], [[0]])
     assert np.isfinite(found.scores).all()
 
 
 def test_arrays_damaged_after_the_check_harm_nobody(path_graph: KNNGraph) -> None:
-    graph = KNNGraph(*path_graph.arrays().values(), gamma=1)
+    graph = KNNGraph.from_rows(*path_graph.arrays().values(), gamma=1)
     diffusion = Diffusion(graph)
     graph.neighbours = np.array([1, 0, 2, 1, 3, 2**30], np.int32)
     assert np.array_equal(diffusion.scores(*one()), Diffusion(path_graph).scores(*one()))
@@ -213,12 +213,12 @@ def test_several_threads_may_share_one(rng: np.random.Generator) -> None:
     graph = random_graph(rng, 1500)
     diffusion = Diffusion(graph)
     ids, similarities = queries(rng, len(graph), 8)
-    expected = diffusion.scores(ids, similarities)
+    expected = diffusion.scores(similarities, ids)
     wrong: list[int] = []
 
     def work() -> None:
         for _ in range(5):
-            if not np.array_equal(diffusion.scores(ids, similarities), expected):
+            if not np.array_equal(diffusion.scores(similarities, ids), expected):
                 wrong.append(1)
 
     workers = [threading.Thread(target=work) for _ in range(4)]
@@ -243,10 +243,10 @@ from kinfold.graph.random_walk import RandomWalk
 signal.signal(signal.SIGINT, signal.default_int_handler)
 n = 100_000
 ids = (np.arange(n)[:, None] + [1, n - 1]) % n
-walk = RandomWalk(KNNGraph.from_neighbours(ids, np.ones(ids.shape)), iterations=100_000, tolerance=0)
+walk = RandomWalk(KNNGraph.from_neighbours(np.ones(ids.shape), ids), iterations=100_000, tolerance=0)
 try:
     threading.Timer(0.2, os.kill, (os.getpid(), signal.SIGINT)).start()
-    walk.scores([[0]], [[1.0]])
+    walk.scores([[1.0]], [[0]])
 except KeyboardInterrupt:
     print("stopped")
 """
@@ -263,11 +263,11 @@ def test_levels_agree(level: str) -> None:
     rng = np.random.default_rng(7)
     graph = random_graph(rng, 1500, 9)
     ids, similarities = queries(rng, len(graph), 19)
-    here = [Diffusion(graph).scores(ids[:count], similarities[:count]) for count in (1, 3, 7, 19)]
+    here = [Diffusion(graph).scores(similarities[:count], ids[:count]) for count in (1, 3, 7, 19)]
     _core.set_level("avx2" if level != "baseline" and "avx2" in _core.levels() else level)
-    there = Diffusion(graph).scores(ids, similarities)
+    there = Diffusion(graph).scores(similarities, ids)
     _core.set_level("baseline")
-    plain = Diffusion(graph).scores(ids, similarities)
+    plain = Diffusion(graph).scores(similarities, ids)
     for scores in here:
         assert np.array_equal(scores, there[: len(scores)])
     assert np.allclose(plain, there, rtol=1e-3, atol=1e-7)
@@ -278,11 +278,11 @@ def test_half_weights_keep_their_bound(rng: np.random.Generator, oracle: Any, le
     ids, similarities = queries(rng, len(graph), 5)
     exact = oracle.diffuse(graph, dense_y(ids, similarities**3.0, len(graph)), 0.99)
     options = {"iterations": 500, "tolerance": 1e-8}
-    halves = Diffusion(graph, storage="float16", **options).scores(ids, similarities)
+    halves = Diffusion(graph, storage="float16", **options).scores(similarities, ids)
     error = np.linalg.norm(halves - exact, axis=1) / np.linalg.norm(exact, axis=1)
     assert (error < 99 * 2**-11).all()
     assert (error > 0).all()
-    alone = Diffusion(graph, storage="float16", **options).scores(ids[2], similarities[2])
+    alone = Diffusion(graph, storage="float16", **options).scores(similarities[2], ids[2])
     assert np.array_equal(alone, halves[2])
 
 
@@ -299,7 +299,7 @@ def scattered(n: int, edges: int, seed: int = 0) -> KNNGraph:
     matrix.setdiag(0)
     matrix.eliminate_zeros()
     matrix.sort_indices()
-    return KNNGraph(matrix.indptr, matrix.indices, matrix.data, gamma=3)
+    return KNNGraph.from_rows(matrix.indptr, matrix.indices, matrix.data, gamma=3)
 
 
 def sparse(graph: KNNGraph) -> Any:
@@ -321,7 +321,7 @@ def test_rounded_directions_reach_the_exact_answer(n: int, count: int) -> None:
     graph = scattered(n, 3)
     ids, similarities = queries(np.random.default_rng(1), n, count)
     system = identity(n) - 0.99 * sparse(graph)
-    found = Diffusion(graph, iterations=300, tolerance=1e-6).solve(ids, similarities)
+    found = Diffusion(graph, iterations=300, tolerance=1e-6).solve(similarities, ids)
     y = dense_y(ids, similarities**3.0, n)
     for row in range(count):
         steps: list[int] = []
@@ -345,10 +345,10 @@ def test_columns_of_a_large_matrix_come_in_blocks() -> None:
     assert np.array_equal(flow_graph(graph).multiply(x[2:3])[0], found[2])
     assert np.allclose(flow_graph(graph, "float16").multiply(x[:1])[0], expected[:, 0], atol=2e-3)
     ids, similarities = queries(np.random.default_rng(5), n, 2)
-    together = Diffusion(graph, iterations=4).scores(ids, similarities)
+    together = Diffusion(graph, iterations=4).scores(similarities, ids)
     with use_threads(1):
         assert np.array_equal(
-            Diffusion(graph, iterations=4).scores(ids[1], similarities[1]), together[1]
+            Diffusion(graph, iterations=4).scores(similarities[1], ids[1]), together[1]
         )
 
 
@@ -361,10 +361,10 @@ def test_levels_agree_on_rounded_directions(level: str) -> None:
     for other in (level, "avx2" if level != "baseline" and "avx2" in _core.levels() else level):
         _core.set_level(other)
         for count in (1, 3):
-            scores.append(Diffusion(graph).scores(ids[:count], similarities[:count])[0])
+            scores.append(Diffusion(graph).scores(similarities[:count], ids[:count])[0])
     assert all(np.array_equal(scores[0], others) for others in scores)
     _core.set_level("baseline")
-    assert np.allclose(Diffusion(graph).scores(ids[:1], similarities[:1]), scores[0], atol=1e-7)
+    assert np.allclose(Diffusion(graph).scores(similarities[:1], ids[:1]), scores[0], atol=1e-7)
 
 
 def test_order_of_nodes_does_not_matter() -> None:
@@ -373,20 +373,20 @@ def test_order_of_nodes_does_not_matter() -> None:
     n = 9000
     nearest = (np.arange(n)[:, None] + rng.integers(1, 60, (n, 6)).cumsum(1)) % n
     values = rng.random(nearest.shape).astype(np.float32)
-    graph = KNNGraph.from_neighbours(nearest, values, reciprocal=False)
+    graph = KNNGraph.from_neighbours(values, nearest, reciprocal=False)
     turn = rng.permutation(n)
     back = np.argsort(turn)
-    other = KNNGraph.from_neighbours(back[nearest[turn]], values[turn], reciprocal=False)
+    other = KNNGraph.from_neighbours(values[turn], back[nearest[turn]], reciprocal=False)
     ids, similarities = queries(rng, n, 4)
     exact = {"iterations": 300, "tolerance": 1e-8}
-    scores = Diffusion(graph, **exact).scores(ids, similarities)
-    turned = Diffusion(other, **exact).scores(back[ids], similarities)
+    scores = Diffusion(graph, **exact).scores(similarities, ids)
+    turned = Diffusion(other, **exact).scores(similarities, back[ids])
     assert np.allclose(turned[:, back], scores, rtol=1e-4, atol=1e-8)
 
 
 def test_parallel_edges_add_up() -> None:
-    twice = KNNGraph([0, 2, 4], [1, 1, 0, 0], [0.25, 0.5, 0.25, 0.5], gamma=1)
-    once = KNNGraph([0, 1, 2], [1, 0], [0.75, 0.75], gamma=1)
+    twice = KNNGraph.from_rows([0, 2, 4], [1, 1, 0, 0], [0.25, 0.5, 0.25, 0.5], gamma=1)
+    once = KNNGraph.from_rows([0, 1, 2], [1, 0], [0.75, 0.75], gamma=1)
     assert np.allclose(Diffusion(twice).scores(*one()), Diffusion(once).scores(*one()), rtol=1e-5)
 
 

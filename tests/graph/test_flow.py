@@ -13,7 +13,7 @@ from kinfold.graph.random_walk import RandomWalk
 
 
 def one(node: int = 0) -> tuple[Any, Any]:
-    return np.array([[node]]), np.array([[1.0]])
+    return np.array([[1.0]]), np.array([[node]])
 
 
 @pytest.mark.parametrize("flow", [Diffusion, RandomWalk])
@@ -23,18 +23,18 @@ def test_takes_what_a_search_returns(flow: Any, rng: np.random.Generator) -> Non
     graph = KNNGraph.build(x, 6)
     found = exact_neighbours(rng.normal(size=(3, 5)) / 4, x, 4, metric="ip")
     told = flow(graph).rank(found, k=7)
-    apart = flow(graph).rank(found.ids, found.distances, k=7)
+    apart = flow(graph).rank(found.distances, found.ids, k=7)
     assert np.array_equal(told.ids, apart.ids)
     assert np.array_equal(flow(graph).scores(found), flow(graph).solve(found).scores)
-    with pytest.raises(ValueError, match="similarities: expected one for each id, got none"):
+    with pytest.raises(ValueError, match="ids: expected one for each similarity, got none"):
         flow(graph).rank(found.ids)
 
 
 def test_rank_agrees_with_scores_and_breaks_ties_by_id(islands: KNNGraph) -> None:
     diffusion = Diffusion(islands)
-    scores = diffusion.scores([[0, 1]], [[1, 0.5]])[0]
+    scores = diffusion.scores([[1, 0.5]], [[0, 1]])[0]
     for k in (1, 5, 60, 81, 100):
-        best, ids = diffusion.rank([[0, 1]], [[1, 0.5]], k=k)
+        best, ids = diffusion.rank([[1, 0.5]], [[0, 1]], k=k)
         order = sorted(range(81), key=lambda i: (-scores[i], i))[:k]
         assert ids[0, : len(order)].tolist() == order
         assert best[0, : len(order)].tolist() == scores[order].tolist()
@@ -47,8 +47,8 @@ def test_many_queries_are_ranked_in_blocks(rng: np.random.Generator) -> None:
     ids = np.argsort(rng.random((70, 200)), axis=1)[:, :5]
     similarities = rng.random(ids.shape)
     diffusion = Diffusion(graph)
-    best, nodes = diffusion.rank(ids, similarities, k=9)
-    scores = diffusion.scores(ids, similarities)
+    best, nodes = diffusion.rank(similarities, ids, k=9)
+    scores = diffusion.scores(similarities, ids)
     assert nodes.shape == (70, 9)
     assert np.array_equal(best, -np.sort(-scores, axis=1)[:, :9])
     assert np.array_equal(np.take_along_axis(scores, nodes, axis=1), best)
@@ -56,8 +56,8 @@ def test_many_queries_are_ranked_in_blocks(rng: np.random.Generator) -> None:
 
 def test_one_query_answers_one_row(path_graph: KNNGraph) -> None:
     diffusion = Diffusion(path_graph)
-    assert diffusion.scores([0], [1.0]).shape == (4,)
-    scores, ids = diffusion.rank([0], [1.0], k=2)
+    assert diffusion.scores([1.0], [0]).shape == (4,)
+    scores, ids = diffusion.rank([1.0], [0], k=2)
     assert scores.shape == ids.shape == (2,)
 
 
@@ -98,9 +98,9 @@ def test_refuses_what_is_no_graph() -> None:
 )
 def test_refuses_queries(path_graph: KNNGraph, ids: Any, similarities: Any, message: str) -> None:
     with pytest.raises(ValueError, match=message):
-        Diffusion(path_graph).scores(ids, similarities)
+        Diffusion(path_graph).scores(similarities, ids)
     with pytest.raises(ValueError, match=message):
-        Diffusion(path_graph).rank(ids, similarities)
+        Diffusion(path_graph).rank(similarities, ids)
 
 
 @pytest.mark.parametrize(("start", "rows"), [(np.zeros((2, 4)), 1), (np.zeros((1, 3)), 1)])

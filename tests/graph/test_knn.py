@@ -57,7 +57,7 @@ def test_normalised_is_symmetric_with_spectrum_within_one(
     rng: np.random.Generator, oracle: Any
 ) -> None:
     graph = KNNGraph.build(rng.normal(size=(150, 8)), 10)
-    plain = KNNGraph(graph.starts, graph.neighbours, graph.normalised())
+    plain = KNNGraph.from_rows(graph.starts, graph.neighbours, graph.normalised())
     dense = oracle.weights(plain)
     assert (dense == dense.T).all()
     assert np.allclose(dense, oracle.normalised(graph), atol=1e-7)
@@ -74,10 +74,10 @@ def test_path_graph_spectrum(path_graph: KNNGraph, oracle: Any) -> None:
 def test_self_is_taken_out_before_the_cut() -> None:
     """The item stands first, first, last, nowhere in its list: two neighbours remain each time."""
     lists = [[0, 1, 2, 3], [1, 0, 2, 3], [0, 1, 3, 2], [1, 2, 0, -1]]
-    graph = KNNGraph.from_neighbours(lists, [[0.9] * 4] * 4, k=2, reciprocal=False)
+    graph = KNNGraph.from_neighbours([[0.9] * 4] * 4, lists, k=2, reciprocal=False)
     assert graph.starts.tolist() == [0, 2, 5, 8, 10]
     assert graph.neighbours.tolist() == [1, 2, 0, 2, 3, 0, 1, 3, 1, 2]
-    reciprocal = KNNGraph.from_neighbours(lists, [[0.9] * 4] * 4, k=2)
+    reciprocal = KNNGraph.from_neighbours([[0.9] * 4] * 4, lists, k=2)
     assert reciprocal.neighbours.tolist() == [1, 2, 0, 2, 0, 1]
 
 
@@ -94,20 +94,20 @@ def test_fill_zero_vectors_and_negative_similarities_make_no_edges() -> None:
     x = np.array([[1, 0], [0.9, 0.1], [-1, 0], [0, 0]], np.float32)
     graph = KNNGraph.build(x, 10)
     assert graph.starts.tolist() == [0, 1, 2, 2, 2]
-    filled = KNNGraph.from_neighbours([[1, -1], [0, -1], [-1, -1]], [[0.5, np.nan]] * 3)
+    filled = KNNGraph.from_neighbours([[0.5, np.nan]] * 3, [[1, -1], [0, -1], [-1, -1]])
     assert filled.starts.tolist() == [0, 1, 2, 2]
     assert filled.degrees().tolist() == [0.125, 0.125, 0]
     assert np.isfinite(filled.normalised()).all()
 
 
 def test_lists_that_disagree_take_the_larger() -> None:
-    graph = KNNGraph.from_neighbours([[1], [0]], [[0.5], [0.75]], gamma=1)
+    graph = KNNGraph.from_neighbours([[0.5], [0.75]], [[1], [0]], gamma=1)
     assert graph.weights.tolist() == [0.75, 0.75]
 
 
 def test_cosines_above_one_are_rounding() -> None:
-    assert KNNGraph.from_neighbours([[1], [0]], [[1.0001]] * 2).weights.tolist() == [1, 1]
-    big = KNNGraph.from_neighbours([[1], [0]], [[2.0]] * 2, metric="ip")
+    assert KNNGraph.from_neighbours([[1.0001]] * 2, [[1], [0]]).weights.tolist() == [1, 1]
+    big = KNNGraph.from_neighbours([[2.0]] * 2, [[1], [0]], metric="ip")
     assert big.weights.tolist() == [8, 8]
 
 
@@ -121,9 +121,9 @@ def test_threads_do_not_matter(rng: np.random.Generator, threads: int) -> None:
         np.arange(9000)[:, None] + rng.permuted(np.tile(np.arange(40), (9000, 1)), axis=1)
     ) % 9000
     similarities = rng.random(ids.shape)
-    many = KNNGraph.from_neighbours(ids, similarities, k=12, reciprocal=False)
+    many = KNNGraph.from_neighbours(similarities, ids, k=12, reciprocal=False)
     with use_threads(1):
-        one = KNNGraph.from_neighbours(ids, similarities, k=12, reciprocal=False)
+        one = KNNGraph.from_neighbours(similarities, ids, k=12, reciprocal=False)
     for name, array in one.arrays().items():
         assert np.array_equal(array, many.arrays()[name])
     assert len(one.neighbours) > 9000 * 12
@@ -195,7 +195,7 @@ def test_from_neighbours_refuses(
     ids: Any, similarities: Any, options: dict[str, Any], message: str
 ) -> None:
     with pytest.raises(ValueError, match=message):
-        KNNGraph.from_neighbours(ids, similarities, **options)
+        KNNGraph.from_neighbours(similarities, ids, **options)
 
 
 @pytest.mark.parametrize(
@@ -227,7 +227,7 @@ def test_build_refuses(x: Any, options: dict[str, Any], message: str) -> None:
 )
 def test_arrays_are_checked(arguments: Any, message: str) -> None:
     with pytest.raises(ValueError, match=message):
-        KNNGraph(*arguments)
+        KNNGraph.from_rows(*arguments)
 
 
 def steps(graph: KNNGraph, ids: Any) -> list[float]:
@@ -331,7 +331,7 @@ def test_row_sums(rng: np.random.Generator, islands: KNNGraph, oracle: Any) -> N
     for graph in (KNNGraph.build(rng.normal(size=(200, 8)), 12, reciprocal=False), islands):
         degrees = graph.degrees()
         assert np.allclose(oracle.weights(graph).sum(1), degrees, rtol=1e-6)
-        plain = KNNGraph(graph.starts, graph.neighbours, graph.normalised())
+        plain = KNNGraph.from_rows(graph.starts, graph.neighbours, graph.normalised())
         root = np.sqrt(degrees)
         assert np.allclose(oracle.weights(plain) @ root, root, atol=1e-5)
     assert degrees[80] == 0
@@ -339,7 +339,9 @@ def test_row_sums(rng: np.random.Generator, islands: KNNGraph, oracle: Any) -> N
 
 def test_parallel_edges_add_up() -> None:
     """A graph given in rows may hold an edge twice: it weighs both, and takes no part in a path twice."""
-    graph = KNNGraph([0, 2, 5, 6], [1, 1, 0, 0, 2, 1], [0.2, 0.3, 0.2, 0.3, 0.5, 0.5], gamma=1)
+    graph = KNNGraph.from_rows(
+        [0, 2, 5, 6], [1, 1, 0, 0, 2, 1], [0.2, 0.3, 0.2, 0.3, 0.5, 0.5], gamma=1
+    )
     assert graph.degrees() == pytest.approx([0.5, 1.0, 0.5])
     assert graph.path([0], 2).ids.tolist() == [0, 1, 2]
     assert graph.path([0], 2).similarities == pytest.approx([0.3, 0.5])

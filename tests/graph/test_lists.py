@@ -176,7 +176,7 @@ def test_bad_arguments(rng: np.random.Generator) -> None:
     with pytest.raises(ValueError, match="rows: expected items below 30, got 30"):
         lists.remove(x, [30])
     with pytest.raises(ValueError, match="similarities: expected finite"):
-        KNNLists([[1], [0]], [[np.nan], [1]])
+        KNNLists.from_neighbours([[np.nan], [1]], [[1], [0]])
 
 
 def test_descent_finds_nearly_all(rng: np.random.Generator) -> None:

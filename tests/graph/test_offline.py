@@ -43,7 +43,7 @@ def test_untruncated_it_is_diffusion(graph: KNNGraph, near: Any) -> None:
 
 def test_untruncated_rows_are_symmetric(graph: KNNGraph) -> None:
     offline = OfflineDiffusion.build(graph, keep=len(graph), **EXACT)
-    rows = offline.scores(np.arange(len(graph))[:, None], np.ones((len(graph), 1)))
+    rows = offline.scores(np.ones((len(graph), 1)), np.arange(len(graph))[:, None])
     assert np.allclose(rows, rows.T, rtol=1e-3, atol=1e-7)
 
 
@@ -55,7 +55,7 @@ def test_a_row_is_diffusion_within_its_neighbourhood(x: Any, graph: KNNGraph, or
         y = (nodes == node).astype(float)[None]
         exact = np.zeros(len(graph))
         exact[nodes] = oracle.diffuse(subgraph(graph, nodes), y, 0.99)[0]
-        scores = offline.scores([node], [1.0])
+        scores = offline.scores([1.0], [node])
         kept = np.argsort(-exact)[:40]
         assert np.allclose(scores[kept], exact[kept], atol=1e-6)
 
@@ -79,7 +79,7 @@ def test_rows_follow_a_graph_that_grows(x: Any, near: Any) -> None:
     fresh = OfflineDiffusion.build(after, lists)
     assert len(grown) == 160
     for node in touched:
-        assert np.array_equal(grown.scores([node], [1.0]), fresh.scores([node], [1.0]))
+        assert np.array_equal(grown.scores([1.0], [node]), fresh.scores([1.0], [node]))
     all_of_them = grown.updated(after, np.arange(160), lists)
     for name, array in fresh.arrays().items():
         assert np.array_equal(all_of_them.arrays()[name], array)
@@ -87,7 +87,7 @@ def test_rows_follow_a_graph_that_grows(x: Any, near: Any) -> None:
 
 def test_answers_without_neighbours_and_past_the_end(graph: KNNGraph) -> None:
     offline = OfflineDiffusion.build(graph, keep=3)
-    best, ids = offline.rank([[4], [-1]], [[1.0], [1.0]], k=5)
+    best, ids = offline.rank([[1.0], [1.0]], [[4], [-1]], k=5)
     assert (ids[0, :3] >= 0).all()
     assert (ids[0, 3:] == -1).all()
     assert (ids[1] == -1).all()
@@ -107,7 +107,7 @@ def test_refuses(graph: KNNGraph, path_graph: KNNGraph) -> None:
     with pytest.raises(ValueError, match="graph: expected gamma=1"):
         offline.updated(graph, [0])
     with pytest.raises(ValueError, match="graph: expected at least 160 nodes, got 2"):
-        OfflineDiffusion.build(graph).updated(KNNGraph([0, 1, 2], [1, 0], [1, 1]), [0])
+        OfflineDiffusion.build(graph).updated(KNNGraph.from_rows([0, 1, 2], [1, 0], [1, 1]), [0])
 
 
 @pytest.mark.parametrize(

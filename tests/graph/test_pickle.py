@@ -33,7 +33,7 @@ def test_copies_rank_the_same(
     name: str, way: Callable[[Any], Any], rng: np.random.Generator
 ) -> None:
     made = MAKERS[name](kf.KNNGraph.build(rng.standard_normal((40, 6)), 5))
-    question = [[3, 8, 1], [7, 0, 2]], [[0.9, 0.8, 0.1], [0.7, 0.6, 0.5]]
+    question = [[0.9, 0.8, 0.1], [0.7, 0.6, 0.5]], [[3, 8, 1], [7, 0, 2]]
     answer, other = made.rank(*question, k=5), way(made).rank(*question, k=5)
     assert np.array_equal(answer.ids, other.ids)
     assert np.array_equal(answer.distances, other.distances)

@@ -27,7 +27,7 @@ def test_weights_of_each_image_are_its_own(rng: np.random.Generator) -> None:
         assert np.allclose(weights[images == image], b, rtol=1e-4)
 
 
-@pytest.mark.parametrize("make", [Diffusion, lambda graph: SpectralRanking.fit(graph, 60)])
+@pytest.mark.parametrize("make", [Diffusion, lambda graph: SpectralRanking(60).fit(graph)])
 def test_scores_are_weighted_sums(rng: np.random.Generator, make: Any) -> None:
     graph = KNNGraph.build(rng.normal(size=(60, 4)), 8)
     images = rng.permutation(np.repeat(np.arange(15), 4))
@@ -35,9 +35,9 @@ def test_scores_are_weighted_sums(rng: np.random.Generator, make: Any) -> None:
     ids = np.argsort(rng.random((3, 2, 60)), axis=2)[..., :5]
     values = rng.random(ids.shape)
     nodes = make(graph)
-    alone = nodes.scores(ids, values)
+    alone = nodes.scores(values, ids)
     for given in (None, weights):
-        found = RegionalDiffusion(nodes, images, given).scores(ids, values)
+        found = RegionalDiffusion(nodes, images, given).scores(values, ids)
         expected = np.zeros((3, 15))
         for region, image in enumerate(images):
             expected[:, image] += alone[:, region] * (1 if given is None else given[region])
@@ -48,7 +48,7 @@ def test_ranks_images(rng: np.random.Generator) -> None:
     graph = KNNGraph.build(rng.normal(size=(40, 4)), 8)
     regional = RegionalDiffusion(Diffusion(graph), np.arange(40) // 4)
     assert len(regional) == 10
-    scores, ids = regional.rank([0, 5], [1.0, 0.5], k=12)
+    scores, ids = regional.rank([1.0, 0.5], [0, 5], k=12)
     assert sorted(ids[:10]) == list(range(10))
     assert (ids[10:] == -1).all()
     assert (np.diff(scores[:10]) <= 0).all()
@@ -66,7 +66,7 @@ def test_ranks_images(rng: np.random.Generator) -> None:
 )
 def test_refuses(path_graph: KNNGraph, images: Any, weights: Any, message: str) -> None:
     with pytest.raises(ValueError, match=message):
-        RegionalDiffusion(Diffusion(path_graph), images, weights).scores([0], [1.0])
+        RegionalDiffusion(Diffusion(path_graph), images, weights).scores([1.0], [0])
 
 
 def test_refuses_what_does_not_diffuse(path_graph: KNNGraph) -> None:

@@ -16,13 +16,13 @@ def everything(oracle: Any, graph: KNNGraph, alpha: float = 0.99) -> Any:
 
 def all_rows(ranking: SpectralRanking) -> Any:
     n = len(ranking)
-    return ranking.scores(np.arange(n)[:, None], np.ones((n, 1))).astype(float)
+    return ranking.scores(np.ones((n, 1)), np.arange(n)[:, None]).astype(float)
 
 
 @pytest.mark.parametrize("shift", [True, False])
 def test_all_eigenvectors_are_diffusion(rng: np.random.Generator, oracle: Any, shift: bool) -> None:
     graph = KNNGraph.build(rng.normal(size=(90, 4)), 8)
-    ranking = SpectralRanking.fit(graph, 90, shift=shift)
+    ranking = SpectralRanking(90, shift=shift).fit(graph)
     assert np.abs(all_rows(ranking) - everything(oracle, graph)).max() < 1e-5
     assert ranking.error_bound() == 0
 
@@ -33,7 +33,7 @@ def test_golden_errors_on_two_moons(moons: KNNGraph, oracle: Any) -> None:
     golden = {20: (0.175, 0.108), 50: (0.125, 0.033), 100: (0.112, 0.014), 200: (0.102, 0.012)}
     for r, (plain, shifted) in golden.items():
         for shift, expected in ((False, plain), (True, shifted)):
-            found = all_rows(SpectralRanking.fit(moons, r, shift=shift))
+            found = all_rows(SpectralRanking(r, shift=shift).fit(moons))
             error = np.linalg.norm(found - exact) / np.linalg.norm(exact)
             assert error == pytest.approx(expected, abs=0.012)
 
@@ -45,7 +45,7 @@ def test_errors_fall_with_the_rank_and_keep_the_bound(
     exact = everything(oracle, moons)
     errors = []
     for r in (5, 20, 80, 300):
-        ranking = SpectralRanking.fit(moons, r, shift=shift)
+        ranking = SpectralRanking(r, shift=shift).fit(moons)
         difference = all_rows(ranking) - exact
         errors.append(np.linalg.norm(difference))
         assert np.linalg.norm(difference, 2) <= ranking.error_bound() + 1e-5
@@ -53,26 +53,28 @@ def test_errors_fall_with_the_rank_and_keep_the_bound(
 
 
 def test_inner_products_of_the_embedding_are_plain_scores(moons: KNNGraph) -> None:
-    ranking = SpectralRanking.fit(moons, 30, shift=False)
+    ranking = SpectralRanking(30, shift=False).fit(moons)
     embedding = ranking.embedding()
     assert embedding.shape == (1000, 30)
-    scores = ranking.scores([[3, 8]], [[1.0, 1.0]])[0]
+    scores = ranking.scores([[1.0, 1.0]], [[3, 8]])[0]
     assert np.allclose(embedding @ (embedding[3] + embedding[8]), scores, atol=1e-5)
 
 
 def test_ranks_like_diffusion(moons: KNNGraph, oracle: Any) -> None:
-    found = SpectralRanking.fit(moons, 100).rank([0], [1.0], k=50)
+    found = SpectralRanking(100).fit(moons).rank([1.0], [0], k=50)
     exact = everything(oracle, moons)[0]
     assert len(np.intersect1d(found.ids, np.argsort(-exact)[:50])) >= 47
 
 
 def test_refuses(path_graph: KNNGraph) -> None:
     with pytest.raises(ValueError, match="graph: expected a KNNGraph"):
-        SpectralRanking.fit([], 2)  # type: ignore[arg-type]
-    with pytest.raises(ValueError, match="r: expected a whole number from 1 to 4, got 5"):
-        SpectralRanking.fit(path_graph, 5)
+        SpectralRanking(2).fit([])  # type: ignore[arg-type]
+    with pytest.raises(
+        ValueError, match="n_components: expected a whole number from 1 to 4, got 5"
+    ):
+        SpectralRanking(5).fit(path_graph)
     with pytest.raises(ValueError, match="ids: expected nodes from 0 to 3"):
-        SpectralRanking.fit(path_graph, 2).scores([4], [1.0])
+        SpectralRanking(2).fit(path_graph).scores([1.0], [4])
 
 
 @pytest.mark.parametrize(
@@ -85,7 +87,7 @@ def test_refuses(path_graph: KNNGraph) -> None:
     ],
 )
 def test_damaged_state_is_refused(path_graph: KNNGraph, part: str, value: Any) -> None:
-    ranking = SpectralRanking.fit(path_graph, 2)
+    ranking = SpectralRanking(2).fit(path_graph)
     params, arrays = ranking.params(), ranking.arrays()
     (params if part in params else arrays)[part] = value
     with pytest.raises(FileFormatError):

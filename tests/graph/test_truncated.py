@@ -30,7 +30,7 @@ def test_a_whole_neighbourhood_is_diffusion(rng: np.random.Generator) -> None:
     graph = KNNGraph.build(x, 10)
     near = exact_neighbours(queries, x, 150, metric="ip")
     found = TruncatedDiffusion(graph, k_query=5).rank(near, k=20)
-    whole = Diffusion(graph).rank(near.ids[:, :5], near.distances[:, :5], k=20)
+    whole = Diffusion(graph).rank(near.distances[:, :5], near.ids[:, :5], k=20)
     assert np.array_equal(found.ids, whole.ids)
     assert np.allclose(found.distances, whole.distances, rtol=1e-5)
 
@@ -57,15 +57,15 @@ def test_several_points_one_query_and_short_lists(rng: np.random.Generator) -> N
     graph = KNNGraph.build(x, 8)
     near = exact_neighbours(unit(rng, 2, 5), x, 40, metric="ip")
     ranking = TruncatedDiffusion(graph, k_query=3)
-    both = ranking.rank(near.ids[None], near.distances[None], k=90)
+    both = ranking.rank(near.distances[None], near.ids[None], k=90)
     union = np.union1d(*near.ids)
     assert sorted(both.ids[0, : len(union)]) == union.tolist()
-    alone = ranking.rank(near.ids[0], near.distances[0], k=5)
+    alone = ranking.rank(near.distances[0], near.ids[0], k=5)
     assert alone.ids.shape == (5,)
     cut = near.ids[:1].copy()
     cut[0, 2:] = -1
-    assert set(ranking.rank(cut, near.distances[:1], k=4).ids[0]) == {*near.ids[0, :2], -1}
-    assert (ranking.rank([[-1, -1]], [[1.0, 1.0]], k=2).ids == -1).all()
+    assert set(ranking.rank(near.distances[:1], cut, k=4).ids[0]) == {*near.ids[0, :2], -1}
+    assert (ranking.rank([[1.0, 1.0]], [[-1, -1]], k=2).ids == -1).all()
 
 
 def test_refuses(path_graph: KNNGraph) -> None:
@@ -75,6 +75,6 @@ def test_refuses(path_graph: KNNGraph) -> None:
         TruncatedDiffusion(path_graph, alpha=1)
     ranking = TruncatedDiffusion(path_graph, k_query=1)
     with pytest.raises(ValueError, match="ids: expected nodes from 0 to 3 or -1, got 4"):
-        ranking.rank([[0, 4]], [[1.0, 1.0]])
+        ranking.rank([[1.0, 1.0]], [[0, 4]])
     with pytest.raises(ValueError, match="similarities: expected finite"):
-        ranking.rank([[0]], [[np.nan]])
+        ranking.rank([[np.nan]], [[0]])

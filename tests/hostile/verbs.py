@@ -145,11 +145,11 @@ def _graph(kind: str, graph: Any) -> Iterator[Verb]:
         yield "normalised", graph.normalised
         yield "path", lambda: graph.path([0], 1)
         yield "path widest", lambda: graph.path([0, 2], 3, "geodesic")
-        yield "diffusion", lambda: kf.Diffusion(graph).rank([[0, 1]], [[0.9, 0.8]], k=3)
-        yield "walk", lambda: kf.RandomWalk(graph).rank([[0, 1]], [[0.9, 0.8]], k=3)
+        yield "diffusion", lambda: kf.Diffusion(graph).rank([[0.9, 0.8]], [[0, 1]], k=3)
+        yield "walk", lambda: kf.RandomWalk(graph).rank([[0.9, 0.8]], [[0, 1]], k=3)
         yield "communities", lambda: communities(graph)
-        yield "spectral", lambda: kf.SpectralRanking.fit(graph, 2).embedding()
-        yield "offline", lambda: kf.OfflineDiffusion.build(graph).scores([0], [1.0])
+        yield "spectral", lambda: kf.SpectralRanking(2).fit(graph).embedding()
+        yield "offline", lambda: kf.OfflineDiffusion.build(graph).scores([1.0], [0])
         return
     if kind == "graph.KNNLists":
         x = np.random.default_rng(7).random((len(graph), 3))
@@ -158,9 +158,9 @@ def _graph(kind: str, graph: Any) -> Iterator[Verb]:
         yield "remove", lambda: graph.remove(x, [0])
         yield "graph", lambda: kf.KNNGraph.from_lists(graph).normalised()
         return
-    yield "scores", lambda: graph.scores([0, 1], [0.9, 0.8])
-    yield "rank one", lambda: graph.rank([0], [1.0], k=3)
-    yield "rank none", lambda: graph.rank([-1], [0.0], k=3)
+    yield "scores", lambda: graph.scores([0.9, 0.8], [0, 1])
+    yield "rank one", lambda: graph.rank([1.0], [0], k=3)
+    yield "rank none", lambda: graph.rank([0.0], [-1], k=3)
     if kind == "graph.Spectral":
         yield "embedding", graph.embedding
         yield "transfer", graph.transfer

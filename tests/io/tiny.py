@@ -214,7 +214,7 @@ FACTORIES: dict[str, Callable[[], Any]] = {
     "manifold.LLE": lambda: manifold("LocallyLinearEmbedding", n_neighbors=4),
     "manifold.LocalPCA": lambda: manifold("LocalPCA", n_cells=2),
     "graph.Offline": offline,
-    "graph.Spectral": lambda: kf.SpectralRanking.fit(graph(), 2),
+    "graph.Spectral": lambda: kf.SpectralRanking(2).fit(graph()),
     "graph.KNNLists": lists,
     "gallery.Segment": segment,
     "gallery.Model": model,
@@ -298,9 +298,9 @@ def use(kind: str, thing: Any) -> Any:
     if kind.startswith("manifold."):
         return thing.transform(np.eye(2))
     if kind == "graph.KNN":
-        return kf.Diffusion(thing, iterations=3).scores([[0, 1]], [[0.9, 0.8]])
+        return kf.Diffusion(thing, iterations=3).scores([[0.9, 0.8]], [[0, 1]])
     if kind in ("graph.Offline", "graph.Spectral"):
-        return thing.scores([[0, 1]], [[0.9, 0.8]]), *thing.rank([[2, 4]], [[0.7, 0.6]], k=4)
+        return thing.scores([[0.9, 0.8]], [[0, 1]]), *thing.rank([[0.7, 0.6]], [[2, 4]], k=4)
     if kind == "graph.KNNLists":
         more = thing.insert(_random().random((6, 3)), np.eye(3))
         return more.ids, more.similarities

@@ -43,7 +43,7 @@ def graph_of(x: Any, _: Any) -> Any:
 def regraphed(x: Any, _: Any) -> Any:
     made = kf.KNNGraph.build(x, 5)
     given = [np.array(made.starts), np.array(made.neighbours), np.array(made.weights)]
-    graph = kf.KNNGraph(
+    graph = kf.KNNGraph.from_rows(
         *given, gamma=made.gamma, metric=made.metric, k=made.k, reciprocal=made.reciprocal
     )
     for array in given:
@@ -54,7 +54,7 @@ def regraphed(x: Any, _: Any) -> Any:
 def relisted(x: Any, _: Any) -> Any:
     made = kf.KNNLists.build(x, 5)
     given = [np.array(made.ids), np.array(made.similarities)]
-    lists = kf.KNNLists(*given)
+    lists = kf.KNNLists.from_neighbours(*given)
     for array in given:
         array[:] = 0
     return lists

@@ -12,6 +12,9 @@ from kinfold.base.errors import FileFormatError
 from kinfold.base.metrics import METRICS, as_metric
 from kinfold.base.state import JSON, take_param
 
+if TYPE_CHECKING:
+    from typing_extensions import Self
+
 T = TypeVar("T")
 
 
@@ -29,6 +32,11 @@ class Parameter(Generic[T]):
         self, check: Callable[[Any, str], T], json: type | tuple[type, ...], expected: str
     ) -> None:
         self.check, self.json, self.expected = check, json, expected
+
+    def unsaved(self) -> Self:
+        """The same, but not of files: it has no influence on answers, or follows from arrays."""
+        self.saved = False
+        return self
 
     def __set_name__(self, owner: type, name: str) -> None:
         self.name = name
@@ -106,9 +114,8 @@ class Metric(Parameter[str]):
 class Flag(Parameter[bool]):
     """True or False."""
 
-    def __init__(self, *, saved: bool = True) -> None:
+    def __init__(self) -> None:
         super().__init__(as_flag, bool, "True, False")
-        self.saved = saved
 
 
 class Maybe(Parameter["T | None"]):

@@ -27,12 +27,12 @@ class Neighbours(NamedTuple):
 class Ranking:
     """Ranked lists, best first.
 
-    ids : int64 (q, k); -1 past the end of a list.
     scores : float32 (q, k); larger is better; -inf past the end of a list.
+    ids : int64 (q, k); -1 past the end of a list.
     """
 
-    ids: Ids
     scores: Vectors
+    ids: Ids
 
     def __post_init__(self) -> None:
         if self.ids.ndim != 2 or self.ids.shape != self.scores.shape:
@@ -48,21 +48,21 @@ class Ranking:
         """Ranked ids (q, k), or one list (k,), without scores: the score falls by one a rank."""
         array = np.atleast_2d(np.asarray(ids, dtype=np.int64))
         scores = np.broadcast_to(-np.arange(array.shape[1], dtype=np.float32), array.shape)
-        return cls(array, np.where(array >= 0, scores, -np.inf).astype(np.float32))
+        return cls(np.where(array >= 0, scores, -np.inf).astype(np.float32), array)
 
     @classmethod
     def from_neighbours(cls, neighbours: Neighbours, *, metric: str = "l2") -> Ranking:
         """The result of a search; squared distances are negated so that larger is better."""
         distances, ids = np.atleast_2d(neighbours[0]), np.atleast_2d(neighbours[1])
         scores = -distances if metric == "l2" else distances
-        return cls(ids, np.where(ids >= 0, scores, -np.inf).astype(np.float32))
+        return cls(np.where(ids >= 0, scores, -np.inf).astype(np.float32), ids)
 
     @classmethod
     def from_scores(cls, scores: Any, k: int | None = None) -> Ranking:
         """Rank all items by a dense score matrix (q, n), best first, ties by ascending id."""
         matrix = np.atleast_2d(np.asarray(scores, dtype=np.float32))
         order = np.argsort(-matrix, axis=1, kind="stable")[:, :k].astype(np.int64)
-        return cls(order, np.take_along_axis(matrix, order, axis=1))
+        return cls(np.take_along_axis(matrix, order, axis=1), order)
 
     def valid(self, query: int) -> NDArray[np.int64]:
         """The ids of one list without the fill at its end."""

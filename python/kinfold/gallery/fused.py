@@ -77,7 +77,7 @@ class Fused:
             return KNNGraph.build(self.index.reconstruct(self.ids), neighbours)
         found = self.neighbours(neighbours)
         known = np.where(found.ids >= 0, found.distances, 0)
-        return KNNGraph.from_neighbours(found.ids, np.maximum(known, 0), k=neighbours)
+        return KNNGraph.from_neighbours(np.maximum(known, 0), found.ids, k=neighbours)
 
     def _only(self, kept: NDArray[np.bool_]) -> Fused:
         """Some of the photos; these stay as they are."""

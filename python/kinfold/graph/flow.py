@@ -11,10 +11,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kinfold import _core
-from kinfold.base.arrays import Vectors, as_array, as_choice, as_count, as_number, as_vectors
+from kinfold.base.arrays import Vectors, as_count, as_number, as_vectors
+from kinfold.base.declared import Declared
+from kinfold.base.parameters import Choice, Count, Number, Parameter
 from kinfold.base.ranking import Neighbours
-from kinfold.base.state import Restorable
 from kinfold.graph.knn import KNNGraph
+from kinfold.graph.lists import as_lists
 from kinfold.graph.query_vector import RULES, QueryVectors, query_vectors
 
 # Queries that are scored at once when only a ranking is wanted: bounds the memory, fills the registers.
@@ -43,25 +45,25 @@ class Solution:
     history: NDArray[np.float64]
 
 
-class Scorer(Restorable, ABC):
+class Scorer(Declared, ABC):
     """Scores of all nodes from the neighbours of a query, and the ranking by them."""
 
     @abstractmethod
-    def _scores(self, lists: NDArray[Any], values: NDArray[Any]) -> Vectors:
-        """float32 (q, n), of lists and values that have a row a query."""
+    def _scores(self, values: NDArray[Any], lists: NDArray[Any]) -> Vectors:
+        """float32 (q, n), of similarities and lists that have a row a query."""
 
-    def scores(self, ids: Any, similarities: Any = None) -> Vectors:
+    def scores(self, similarities: Any, ids: Any = None) -> Vectors:
         """Scores of all nodes, float32 (q, n), or (n,) for one query.
 
-        ids : int (q, k), or (q, points, k) for queries of several points; -1 past the end of a list.
-            Or the Neighbours of a search by "ip" or "cosine", which hold the similarities too
-        similarities : float32, the same shape    of the query to these nodes, before the power gamma
+        similarities : float32 (q, k), of the queries to their neighbours, before the power gamma; or (q, points, k) for
+            queries of several points. Or the Neighbours of a search by "ip" or "cosine", which hold the ids too
+        ids : int, the same shape    of the neighbours; -1 past the end of a list
         """
-        lists, values, one = as_batch(ids, similarities)
-        scores = self._scores(lists, values)
+        values, lists, one = as_batch(similarities, ids)
+        scores = self._scores(values, lists)
         return scores[0] if one else scores
 
-    def rank(self, ids: Any, similarities: Any = None, k: int = 100) -> Neighbours:
+    def rank(self, similarities: Any, ids: Any = None, k: int = 100) -> Neighbours:
         """The k nodes of the largest scores: scores (q, k), descending, and ids; one query gives (k,).
 
         Arguments as of scores.
@@ -69,21 +71,42 @@ class Scorer(Restorable, ABC):
         Ties go to the smaller id. Nodes that the flow does not reach have score 0; past the number
         of nodes the ids are -1 and the scores -inf.
         """
-        lists, values, one = as_batch(ids, similarities)
+        values, lists, one = as_batch(similarities, ids)
         k = as_count(k, "k")
         best = np.full((len(lists), k), -np.inf, np.float32)
         nodes = np.full((len(lists), k), -1, np.int64)
         for first in range(0, len(lists), _BLOCK):
             block = slice(first, first + _BLOCK)
-            for row, scores in enumerate(self._scores(lists[block], values[block]), first):
+            for row, scores in enumerate(self._scores(values[block], lists[block]), first):
                 order = largest(scores, k)
                 nodes[row, : len(order)] = order
                 best[row, : len(order)] = scores[order]
         return Neighbours(best[0], nodes[0]) if one else Neighbours(best, nodes)
 
 
+def as_alpha(alpha: Any, name: str = "alpha") -> float:
+    """A number in [0, 1)."""
+    value = as_number(alpha, name, least=0, most=1)
+    if value == 1:
+        raise ValueError("alpha: expected a number in [0, 1), got 1: the system is singular")
+    return value
+
+
+class Alpha(Parameter[float]):
+    """A number in [0, 1)."""
+
+    def __init__(self) -> None:
+        super().__init__(as_alpha, (int, float), "number from 0 to below 1")
+
+
 class Flow(Scorer):
     """Scores flow from the neighbours of a query over the normalised graph; of an item, all copies have its score."""
+
+    alpha = Alpha()
+    iterations = Count(most=100_000)
+    tolerance = Number(least=0)
+    query_vector = Choice(*RULES)
+    storage = Choice(*STORAGES)
 
     def __init__(
         self,
@@ -96,11 +119,8 @@ class Flow(Scorer):
         storage: str = "float32",
     ) -> None:
         self.graph = as_graph(graph)
-        self.alpha = as_alpha(alpha)
-        self.iterations = as_count(iterations, "iterations", most=100_000)
-        self.tolerance = as_number(tolerance, "tolerance", least=0)
-        self.query_vector = as_choice(query_vector, "query_vector", RULES)
-        self.storage = as_choice(storage, "storage", STORAGES)
+        self.alpha, self.iterations, self.tolerance = alpha, iterations, tolerance
+        self.query_vector, self.storage = query_vector, storage
         items, self._item = self.graph.items()
         self._system = flow_graph(items, self.storage)
 
@@ -115,14 +135,14 @@ class Flow(Scorer):
     def _run(self, sides: QueryVectors, start: Vectors | None) -> Any:
         """Scores, iterations, residuals, history."""
 
-    def solve(self, ids: Any, similarities: Any = None, *, start: Any = None) -> Solution:
+    def solve(self, similarities: Any, ids: Any = None, *, start: Any = None) -> Solution:
         """Scores of all nodes, and the convergence.
 
-        ids, similarities : as of scores
+        similarities, ids : as of scores
         start : float32 (q, n)                    a first guess of the scores
         """
-        lists, values = as_lists(ids, similarities)
-        sides = query_vectors(self.graph, lists, values, rule=self.query_vector, items=self._item)
+        values, lists = as_lists(similarities, ids)
+        sides = query_vectors(self.graph, values, lists, rule=self.query_vector, items=self._item)
         if start is not None:
             start = as_vectors(start, "start", dim=len(self.graph))
             if len(start) != len(lists):
@@ -136,8 +156,8 @@ class Flow(Scorer):
         scores, *rest = self._run(sides, start)
         return Solution(scores[:, self._item], *rest)
 
-    def _scores(self, lists: NDArray[Any], values: NDArray[Any]) -> Vectors:
-        return self.solve(lists, values).scores
+    def _scores(self, values: NDArray[Any], lists: NDArray[Any]) -> Vectors:
+        return self.solve(values, lists).scores
 
 
 def as_graph(graph: Any) -> KNNGraph:
@@ -145,14 +165,6 @@ def as_graph(graph: Any) -> KNNGraph:
     if not isinstance(graph, KNNGraph):
         raise ValueError(f"graph: expected a KNNGraph, got {type(graph).__name__}")
     return graph
-
-
-def as_alpha(alpha: Any) -> float:
-    """A number in [0, 1)."""
-    value = as_number(alpha, "alpha", least=0, most=1)
-    if value == 1:
-        raise ValueError("alpha: expected a number in [0, 1), got 1: the system is singular")
-    return value
 
 
 def flow_graph(graph: KNNGraph, storage: str = "float32") -> _core.graph.FlowGraph:
@@ -167,24 +179,10 @@ def flow_graph(graph: KNNGraph, storage: str = "float32") -> _core.graph.FlowGra
     return kept[storage][1]
 
 
-def as_lists(ids: Any, similarities: Any) -> tuple[NDArray[Any], NDArray[Any]]:
-    """Lists and similarities of one shape, from two arrays or from a search."""
-    if similarities is None:
-        if not isinstance(ids, Neighbours):
-            raise ValueError("similarities: expected one for each id, got none")
-        similarities, ids = ids
-    lists, values = as_array(ids, "ids"), as_array(similarities, "similarities")
-    if lists.shape != values.shape:
-        raise ValueError(
-            f"similarities: expected the shape of ids {lists.shape}, got {values.shape}"
-        )
-    return lists, values
-
-
-def as_batch(ids: Any, similarities: Any) -> tuple[NDArray[Any], NDArray[Any], bool]:
+def as_batch(similarities: Any, ids: Any) -> tuple[NDArray[Any], NDArray[Any], bool]:
     """Lists of one query (k,) become (1, k)."""
-    lists, values = as_lists(ids, similarities)
-    return (lists[None], values[None], True) if lists.ndim == 1 else (lists, values, False)
+    values, lists = as_lists(similarities, ids)
+    return (values[None], lists[None], True) if lists.ndim == 1 else (values, lists, False)
 
 
 def largest(scores: Vectors, k: int) -> NDArray[np.int64]:

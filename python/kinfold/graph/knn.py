@@ -20,20 +20,14 @@ from kinfold.base.arrays import (
     as_vectors,
 )
 from kinfold.base.copies import first_copies
+from kinfold.base.declared import Declared
 from kinfold.base.errors import FileFormatError
+from kinfold.base.learnt import Extra, Learnt
 from kinfold.base.metrics import as_metric
-from kinfold.base.state import (
-    JSON,
-    Arrays,
-    Restorable,
-    check_only,
-    check_range,
-    check_starts,
-    take,
-    take_param,
-)
+from kinfold.base.parameters import Count, Flag, Metric, Number
+from kinfold.base.state import check_range, check_starts
 from kinfold.graph.copies import join_copies
-from kinfold.graph.lists import METRICS, KNNLists, own_similarities
+from kinfold.graph.lists import METRICS, KNNLists, as_lists, own_similarities
 
 _MOST_NODES = np.iinfo(np.int32).max
 
@@ -53,39 +47,60 @@ class GraphPath(NamedTuple):
     similarities: Vectors
 
 
-class KNNGraph(Restorable):
+class KNNGraph(Declared):
     """Symmetric graph of similarities s = max(x . y, 0) ** gamma, without loops, in compressed rows.
 
     Row i holds neighbours[starts[i]:starts[i + 1]], ascending, with their weights. An isolated node
-    has an empty row. Made by ``build`` from vectors or ``from_neighbours`` from any index's answers.
+    has an empty row. Made by ``fit`` from vectors or ``from_neighbours`` from any index's answers.
 
+    Parameters
+    ----------
+    k : length of the neighbour lists, the vector itself not counted; n_neighbors
+    gamma : the power that turns similarities into weights
+    metric : "cosine" or "ip" (inner product)
+    reciprocal : keep an edge only where each end is among the k nearest of the other; else where either is
+
+    Attributes
+    ----------
     starts : int64 (n + 1,)
     neighbours : int32 (entries,)
-    weights : float32 (entries,)    similarities to the power gamma, > 0
-    copies : int64 (n,) or None     the first copy of each node, itself where there is none before: copies are one item,
-                                    joined by edges, and flows go over the items
+    weights : float32 (entries,), similarities to the power gamma, > 0
+    copies : int64 (n,) or None, the first copy of each node, itself where there is none before: copies are one item,
+        joined by edges, and flows go over the items
 
     Iscen, Tolias, Avrithis, Furon & Chum, CVPR 2017, section 3.
     """
 
     kind: ClassVar[str] = "graph.KNN"
 
+    gamma = Number(least=0, open=True)
+    k = Count()
+    metric = Metric(METRICS)
+    reciprocal = Flag()
+    starts = Learnt(np.int64, ("n+1",))
+    neighbours = Learnt(np.int32, ("entries",), empty=True)
+    weights = Learnt(np.float32, ("entries",), empty=True)
+    copies = Extra(np.int64, ("n",), empty=True)
+
     def __init__(
-        self,
-        starts: Ids,
-        neighbours: NDArray[np.int32],
-        weights: Vectors,
-        *,
-        gamma: float = 3.0,
-        metric: str = "cosine",
-        k: int = 50,
-        reciprocal: bool = True,
-        copies: Any = None,
+        self, k: int = 50, *, gamma: float = 3.0, metric: str = "cosine", reciprocal: bool = True
     ) -> None:
-        self.gamma = as_number(gamma, "gamma", least=0, open=True)
-        self.metric = as_metric(metric, known=METRICS)
-        self.k = as_count(k, "k")
-        self.reciprocal = bool(reciprocal)
+        self.k, self.gamma, self.metric, self.reciprocal = k, gamma, metric, reciprocal
+
+    @classmethod
+    def from_rows(
+        cls, starts: Any, neighbours: Any, weights: Any, *, copies: Any = None, **options: Any
+    ) -> KNNGraph:
+        """A graph that was made elsewhere, symmetric, in compressed rows.
+
+        starts int (n + 1,), neighbours int (entries,), weights (entries,), copies int (n,) : see the attributes
+        options : parameters of the graph
+        """
+        return cls(**options)._hold(starts, neighbours, weights, copies)
+
+    def _hold(self, starts: Any, neighbours: Any, weights: Any, copies: Any) -> KNNGraph:
+        """The rows, once they are sound."""
+        self.starts = as_ids(starts, "starts")
         self.starts = as_ids(starts, "starts")
         neighbours, weights = as_array(neighbours, "neighbours"), as_array(weights, "weights")
         if neighbours.ndim != 1 or neighbours.dtype.kind not in "iu":
@@ -105,7 +120,7 @@ class KNNGraph(Restorable):
         self.weights = np.ascontiguousarray(weights, np.float32)
         if not (self.weights.min(initial=0) >= 0 and self.weights.max(initial=0) < np.inf):
             raise ValueError("weights: expected finite numbers >= 0")
-        self.copies: Ids | None = None
+        self.copies = None
         if copies is not None:
             self.copies = as_ids(copies, "copies", n=len(self))
             nodes = np.arange(len(self))
@@ -113,6 +128,7 @@ class KNNGraph(Restorable):
                 raise ValueError("copies: expected the first copy of each node")
         self._normalised: Vectors | None = None
         self._items: tuple[KNNGraph, Ids] | None = None
+        return self
 
     @classmethod
     def build(
@@ -123,45 +139,47 @@ class KNNGraph(Restorable):
         gamma: float = 3.0,
         metric: str = "cosine",
         reciprocal: bool = True,
-        method: str = "exact",
-        index: Any = None,
-        seed: int = 0,
-        **search: Any,
+        **options: Any,
     ) -> KNNGraph:
+        """``KNNGraph(k, ...).fit(x, **options)``."""
+        return cls(k, gamma=gamma, metric=metric, reciprocal=reciprocal).fit(x, **options)
+
+    def fit(self, x: Any, *, index: Any = None, **options: Any) -> KNNGraph:
         """The graph of the nearest neighbours of each vector among the others.
 
         x : float32 (n, d)
-        k : length of the neighbour lists, the vector itself not counted
-        metric : "cosine" or "ip" (inner product)
-        reciprocal : keep an edge only where each end is among the k nearest of the other; else
-            where either is
-        method, index, seed, search : how neighbours are found, see KNNLists.build, which takes `recall` too
+        index, options : how neighbours are found, see KNNLists.fit
 
         Equal vectors are one item while neighbours are looked for, so that copies neither crowd out what else is near
         nor lose each other; then each is joined with the neighbours and with up to k copies, so that all are connected.
         An index that is given holds the copies too: it is asked for more neighbours, four times as many at most.
         """
-        x, k = as_vectors(x, "x"), as_count(k, "k")
-        own = own_similarities(x, metric)
+        x, k = as_vectors(x, "x"), self.k
+        own = own_similarities(x, self.metric)
         first = first_copies(own.vectors)
         kept = np.flatnonzero(first == np.arange(len(x)))
-        found: dict[str, Any] = {"metric": metric, "method": method, "seed": seed, **search}
         if len(kept) == len(x):
-            lists = KNNLists.build(x, k, index=index, **found)
-            return cls.from_lists(lists, gamma=gamma, reciprocal=reciprocal)
+            lists = KNNLists(k, metric=self.metric).fit(x, index=index, **options)
+            return self._take(self._of_lists(lists))
         if index is None or isinstance(index, str):
-            lists = KNNLists.build(x[kept], k, index=index, **found)
+            lists = KNNLists(k, metric=self.metric).fit(x[kept], index=index, **options)
         else:
             most = int(np.bincount(first).max())
             wide = min(k + most - 1, 4 * k, len(x) - 1)
-            lists = KNNLists.build(x, wide, index=index, **found).of(first, k)
-        graph = cls.from_lists(lists, gamma=gamma, reciprocal=reciprocal)
-        if reciprocal:
-            return graph.with_copies(first, own.values[kept])
+            lists = KNNLists(wide, metric=self.metric).fit(x, index=index, **options).of(first, k)
+        graph = self._of_lists(lists)
+        if self.reciprocal:
+            return self._take(graph.with_copies(first, own.values[kept]))
         # Rows of a graph of either's lists may be long: it is the lists that are handed on.
         weights = np.where(lists.ids >= 0, graph.weigh(lists.similarities), 0)
         joined = join_copies(lists.ids, weights, first, graph.weigh(own.values[kept]), k)
-        return cls(*joined, gamma=gamma, metric=metric, k=graph.k, reciprocal=False, copies=first)
+        return self._hold(*joined, first)
+
+    def _of_lists(self, lists: KNNLists) -> KNNGraph:
+        return KNNGraph.from_lists(lists, gamma=self.gamma, reciprocal=self.reciprocal)
+
+    def _take(self, other: KNNGraph) -> KNNGraph:
+        return self._hold(other.starts, other.neighbours, other.weights, other.copies)
 
     def with_copies(self, first: Any, own: Any) -> KNNGraph:
         """The graph of all items, from that of those without copies before them. Of reciprocal graphs alone.
@@ -189,7 +207,7 @@ class KNNGraph(Restorable):
         ids = np.full((len(self), int(lengths.max(initial=1))), -1, np.int64)
         weights = np.zeros(ids.shape, np.float32)
         ids[self._rows(), at], weights[self._rows(), at] = self.neighbours, self.weights
-        return KNNGraph(
+        return KNNGraph.from_rows(
             *join_copies(ids, weights, first, self.weigh(own), self.k),
             gamma=self.gamma, metric=self.metric, k=self.k, reciprocal=True, copies=first,
         )  # fmt: skip
@@ -209,7 +227,7 @@ class KNNGraph(Restorable):
             keys, at = np.unique((rows * n + columns)[between], return_index=True)
             rows, columns = np.divmod(keys, max(n, 1))
             starts = np.concatenate([[0], np.cumsum(np.bincount(rows, minlength=n))])
-            graph = KNNGraph(
+            graph = KNNGraph.from_rows(
                 starts, columns, self.weights[between][at],
                 gamma=self.gamma, metric=self.metric, k=self.k, reciprocal=self.reciprocal,
             )  # fmt: skip
@@ -222,14 +240,14 @@ class KNNGraph(Restorable):
     ) -> KNNGraph:
         """The graph of neighbour lists that are kept up to date."""
         return cls.from_neighbours(
-            lists.ids, lists.similarities, gamma=gamma, metric=lists.metric, reciprocal=reciprocal
+            lists.similarities, lists.ids, gamma=gamma, metric=lists.metric, reciprocal=reciprocal
         )
 
     @classmethod
     def from_neighbours(
         cls,
-        ids: Any,
         similarities: Any,
+        ids: Any = None,
         n: int | None = None,
         *,
         k: int | None = None,
@@ -239,16 +257,17 @@ class KNNGraph(Restorable):
     ) -> KNNGraph:
         """The graph of given neighbour lists, exact or approximate.
 
+        similarities : float32 (n, width)   inner products, before the power gamma; or the Neighbours of a search,
+            which hold the ids too
         ids : int64 (n, width)              neighbours of each item, nearest first; -1 past the end.
             The item itself is passed over wherever it stands.
-        similarities : float32 (n, width)   inner products, before the power gamma
         n : the number of items, len(ids)
         k : the lists are cut to k, after the item itself is taken out; the whole width if not given
         metric : "cosine": similarities above 1 are rounding and become 1; or "ip"
         Where two lists disagree on a similarity, as those of compressed indexes do, the larger counts.
         Raises ValueError for ids outside [0, n), an id twice in a list, or similarities not finite.
         """
-        lists = as_array(ids, "ids")
+        values, lists = as_lists(similarities, ids)
         if lists.ndim != 2 or lists.dtype.kind not in "iu" or lists.size == 0:
             raise ValueError(f"ids: expected ids (n, k), got {lists.dtype} of shape {lists.shape}")
         lists = np.ascontiguousarray(lists, np.int32 if lists.dtype == np.int32 else np.int64)
@@ -257,14 +276,9 @@ class KNNGraph(Restorable):
         k = lists.shape[1] if k is None else as_count(k, "k")
         gamma = as_number(gamma, "gamma", least=0, open=True)
         metric = as_metric(metric, known=METRICS)
-        values = as_array(similarities, "similarities").astype(np.float32)
-        if values.shape != lists.shape:
-            raise ValueError(
-                f"similarities: expected the shape of ids {lists.shape}, got {values.shape}"
-            )
         weights = weigh(np.where(lists >= 0, values, 0), gamma, metric)
         starts, neighbours, merged = _core.graph.symmetrize(lists, weights, k, bool(reciprocal))
-        return cls(
+        return cls.from_rows(
             starts, neighbours, merged, gamma=gamma, metric=metric, k=k, reciprocal=reciprocal
         )
 
@@ -334,43 +348,8 @@ class KNNGraph(Restorable):
         similarities = np.power(weights, np.float32(1 / self.gamma))
         return GraphPath(ids, similarities if source_similarities is not None else similarities[1:])
 
-    def params(self) -> dict[str, JSON]:
-        return {
-            "gamma": self.gamma,
-            "k": self.k,
-            "metric": self.metric,
-            "reciprocal": self.reciprocal,
-        }
-
-    def arrays(self) -> Arrays:
-        arrays: Arrays = {
-            "starts": self.starts, "neighbours": self.neighbours, "weights": self.weights,
-        }  # fmt: skip
-        return arrays if self.copies is None else {**arrays, "copies": self.copies}
-
-    @classmethod
-    def from_state(cls, params: Mapping[str, JSON], arrays: Mapping[str, NDArray[Any]]) -> KNNGraph:
-        check_only(params, {"gamma", "k", "metric", "reciprocal"}, "parameter")
-        check_only(arrays, {"starts", "neighbours", "weights", "copies"}, "array")
-        neighbours = take(arrays, "neighbours", np.int32, (None,))
-        weights = take(arrays, "weights", np.float32, (len(neighbours),))
-        starts = take(arrays, "starts", np.int64, (None,))
-        copies = take(arrays, "copies", np.int64, (None,)) if "copies" in arrays else None
-        try:
-            return cls(
-                starts,
-                neighbours,
-                weights,
-                copies=copies,
-                gamma=take_param(params, "gamma", (int, float)),
-                k=take_param(params, "k", int),
-                metric=take_param(params, "metric", str),
-                reciprocal=take_param(params, "reciprocal", bool),
-            )
-        except FileFormatError:
-            raise
-        except ValueError as error:
-            raise FileFormatError(str(error)) from error
+    def _settle(self, sides: Mapping[str, Any]) -> None:
+        self._take(self)
 
     def _rows(self) -> Ids:
         """The row of each entry."""

@@ -19,10 +19,11 @@ from kinfold.base.arrays import (
     as_number,
     as_vectors,
 )
-from kinfold.base.errors import FileFormatError
-from kinfold.base.metrics import as_metric
+from kinfold.base.declared import Declared
+from kinfold.base.learnt import Learnt
 from kinfold.base.neighbours import exact_neighbours, other_neighbours
-from kinfold.base.state import JSON, Arrays, Restorable, check_only, take, take_param
+from kinfold.base.parameters import Count, Metric
+from kinfold.base.ranking import Neighbours
 from kinfold.index.base import unit_rows
 from kinfold.index.factory import index_factory
 
@@ -32,53 +33,82 @@ METHODS = ("exact", "nn-descent")
 _Int32 = NDArray[np.int32]
 
 
-class KNNLists(Restorable):
+class KNNLists(Declared):
     """The k most similar others of each item, best first; ties by the smaller id.
 
-    ids : int32 (n, k)             -1 where there are fewer than k others
-    similarities : float32 (n, k)  cosines or inner products, canonical to the bit; 0 where there are fewer
+    Parameters
+    ----------
+    k : length of the lists; n_neighbors
+    metric : "cosine" or "ip" (inner product)
+
+    Attributes
+    ----------
+    similarities : float32 (n, k), cosines or inner products, canonical to the bit; 0 where there are fewer than k
+    ids : int32 (n, k), -1 where there are fewer
+
     Vectors are not kept: ``insert`` and ``remove`` are given them again. Lists never change; what these
     return are new lists, equal to those of a rebuild where the old lists were exact.
     """
 
     kind: ClassVar[str] = "graph.KNNLists"
 
-    def __init__(self, ids: Any, similarities: Any, *, metric: str = "cosine") -> None:
-        self.metric = as_metric(metric, known=METRICS)
-        lists, values = as_array(ids, "ids"), as_array(similarities, "similarities")
+    k = Count().unsaved()
+    metric = Metric(METRICS)
+    ids = Learnt(np.int32, ("n", "width"), empty=True)
+    similarities = Learnt(np.float32, ("n", "width"), empty=True)
+
+    def __init__(self, k: int = 50, *, metric: str = "cosine") -> None:
+        self.k, self.metric = k, metric
+
+    def __repr__(self) -> str:
+        return f"KNNLists(k={self.k}, metric={self.metric!r})"
+
+    @classmethod
+    def from_neighbours(
+        cls, similarities: Any, ids: Any = None, *, metric: str = "cosine"
+    ) -> KNNLists:
+        """Lists that were found elsewhere.
+
+        similarities : float32 (n, k), or the Neighbours of a search, which hold the ids too
+        ids : int (n, k)    of the others; -1 past the end
+        """
+        values, lists = as_lists(similarities, ids)
         if lists.ndim != 2 or lists.dtype.kind not in "iu" or lists.shape[1] == 0:
             raise ValueError(f"ids: expected ids (n, k), got {lists.dtype} of shape {lists.shape}")
-        if values.shape != lists.shape:
-            raise ValueError(
-                f"similarities: expected the shape of ids {lists.shape}, got {values.shape}"
-            )
+        return cls(lists.shape[1], metric=metric)._hold(values, lists)
+
+    def _hold(self, values: NDArray[Any], lists: NDArray[Any]) -> KNNLists:
+        """The lists, once they are sound."""
         if lists.size and (lists.min() < -1 or lists.max() >= len(lists)):
             raise ValueError(
                 f"ids: expected ids from 0 to {len(lists) - 1} or -1, "
                 f"got {lists.min() if lists.min() < -1 else lists.max()}"
             )
-        self.ids: _Int32 = np.ascontiguousarray(lists, np.int32)
-        self.similarities: Vectors = np.ascontiguousarray(values, np.float32)
+        self.ids = np.ascontiguousarray(lists, np.int32)
+        self.similarities = np.ascontiguousarray(values, np.float32)
         if not np.isfinite(self.similarities).all():
             raise ValueError("similarities: expected finite numbers, got NaN or infinity")
+        return self
 
     @classmethod
-    def build(
-        cls,
+    def build(cls, x: Any, k: int = 50, *, metric: str = "cosine", **options: Any) -> KNNLists:
+        """``KNNLists(k, metric=metric).fit(x, **options)``."""
+        return cls(k, metric=metric).fit(x, **options)
+
+    def fit(
+        self,
         x: Any,
-        k: int = 50,
         *,
-        metric: str = "cosine",
         method: str = "exact",
         index: Any = None,
         seed: int = 0,
         recall: float = 0.98,
+        threads: int = 0,
         **search: Any,
     ) -> KNNLists:
         """The neighbours of each vector among the others.
 
         x : float32 (n, d)
-        metric : "cosine" or "ip" (inner product)
         method : "exact", or "nn-descent": approximate, for millions of vectors (Dong, Moses & Li, WWW
             2011); the result depends on the seed, not on the threads. Up to 32,768 vectors, and for inner
             products of vectors whose lengths differ, it is the exact join, which is quicker there
@@ -87,30 +117,27 @@ class KNNLists(Restorable):
             index that holds the rows of x under their numbers; ``search`` are options of its search,
             such as nprobe=16. Similarities are those of the vectors, whatever the index compares: a second look
             of its own (",RFlat") is work done twice
+        threads : of the exact join, or of the index
         """
-        metric = as_metric(metric, known=METRICS)
-        vectors = _vectors(x, "x", metric)
-        k = as_count(k, "k")
+        vectors, k = _vectors(x, "x", self.metric), self.k
         as_choice(method, "method", METHODS)
+        threads = as_count(threads, "threads", least=0, most=1024)
         if index is not None:
-            return cls(*_valued(vectors, _ask(vectors, k, index, seed, search), k), metric=metric)
+            search["threads"] = threads
+            ids, values = _valued(vectors, _ask(vectors, k, index, seed, search), k)
+            return self._hold(values, ids)
         if search:
             raise ValueError(f"{next(iter(search))}: expected an index that takes it")
         if method == "exact":
-            distances, ids = _core.neighbours.self_join(vectors, "ip", k)
+            distances, ids = _core.neighbours.self_join(vectors, "ip", k, threads=threads)
         else:
             seed = as_count(seed, "seed", least=0)
             recall = as_number(recall, "recall", least=0, most=1)
             distances, ids, _ = _core.neighbours.nn_descent(vectors, "ip", k, seed, recall=recall)
-        return cls(ids, np.where(ids >= 0, -distances, 0), metric=metric)
+        return self._hold(np.where(ids >= 0, -distances, 0), ids)
 
     def __len__(self) -> int:
         return len(self.ids)
-
-    @property
-    def k(self) -> int:
-        """Length of the lists."""
-        return int(self.ids.shape[1])
 
     def insert(self, x: Any, new: Any) -> KNNLists:
         """The lists with more items, numbered after the present ones.
@@ -138,9 +165,9 @@ class KNNLists(Restorable):
         own = other_neighbours(
             more, np.concatenate([old, more]), np.arange(n, n + m), k, metric="ip"
         )
-        return KNNLists(
-            np.concatenate([ids, own.ids.astype(np.int32)]),
+        return KNNLists.from_neighbours(
             np.concatenate([values, np.where(own.ids >= 0, own.distances, 0)]),
+            np.concatenate([ids, own.ids.astype(np.int32)]),
             metric=self.metric,
         )
 
@@ -170,7 +197,7 @@ class KNNLists(Restorable):
             )
             ids[again] = found.ids
             values[again] = np.where(found.ids >= 0, found.distances, 0)
-        return KNNLists(ids, values, metric=self.metric)
+        return KNNLists.from_neighbours(values, ids, metric=self.metric)
 
     def of(self, first: Ids, k: int) -> KNNLists:
         """Lists of k of the items that have no copy before them, numbered anew: of others their first copy counts.
@@ -186,28 +213,13 @@ class KNNLists(Restorable):
         values = np.take_along_axis(self.similarities[kept], order, axis=1)
         number = np.cumsum(first == np.arange(len(self))) - 1
         there = ids >= 0
-        return KNNLists(
-            np.where(there, number[ids], -1), np.where(there, values, 0), metric=self.metric
+        return KNNLists.from_neighbours(
+            np.where(there, values, 0), np.where(there, number[ids], -1), metric=self.metric
         )
 
-    def params(self) -> dict[str, JSON]:
-        return {"metric": self.metric}
-
-    def arrays(self) -> Arrays:
-        return {"ids": self.ids, "similarities": self.similarities}
-
-    @classmethod
-    def from_state(cls, params: Mapping[str, JSON], arrays: Mapping[str, NDArray[Any]]) -> KNNLists:
-        check_only(params, {"metric"}, "parameter")
-        check_only(arrays, {"ids", "similarities"}, "array")
-        ids = take(arrays, "ids", np.int32, (None, None))
-        similarities = take(arrays, "similarities", np.float32, ids.shape)
-        try:
-            return cls(ids, similarities, metric=take_param(params, "metric", str))
-        except FileFormatError:
-            raise
-        except ValueError as error:
-            raise FileFormatError(str(error)) from error
+    def _settle(self, sides: Mapping[str, Any]) -> None:
+        self.k = self.ids.shape[1]
+        self._hold(self.similarities, self.ids)
 
     def _matching(self, x: Any) -> Vectors:
         vectors = _vectors(x, "x", self.metric)
@@ -229,6 +241,22 @@ def own_similarities(x: Any, metric: str) -> Own:
     rows = np.arange(len(vectors), dtype=np.int32)[:, None]
     values = -_core.neighbours.list_values(vectors, "ip", np.ascontiguousarray(rows))[:, 0]
     return Own(vectors, values)
+
+
+def as_lists(similarities: Any, ids: Any) -> tuple[NDArray[Any], NDArray[Any]]:
+    """Similarities and ids of one shape, from two arrays or from a search."""
+    if ids is None:
+        if not isinstance(similarities, Neighbours):
+            raise ValueError("ids: expected one for each similarity, got none")
+        similarities, ids = similarities
+    values, lists = as_array(similarities, "similarities"), as_array(ids, "ids")
+    if lists.shape != values.shape:
+        raise ValueError(
+            f"similarities: expected the shape of ids {lists.shape}, got {values.shape}"
+        )
+    if values.dtype.kind in "iu" and lists.dtype.kind == "f" and lists.size:
+        raise ValueError("ids: expected whole numbers after the similarities, got them in front")
+    return values, lists
 
 
 def once(lists: NDArray[Any]) -> NDArray[Any]:

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from kinfold.base.arrays import Ids, Vectors, as_array, as_count, as_ids, as_number
-from kinfold.base.errors import FileFormatError
-from kinfold.base.metrics import as_metric
+from kinfold.base.arrays import Ids, Vectors, as_array, as_count, as_ids
+from kinfold.base.learnt import Learnt
+from kinfold.base.parameters import Count, Metric, Number
 from kinfold.base.ranking import Neighbours
-from kinfold.base.state import JSON, Arrays, check_only, check_range, check_starts, take, take_param
+from kinfold.base.state import check_range, check_starts
 from kinfold.graph.diffusion import Diffusion
-from kinfold.graph.flow import Scorer, as_alpha, as_batch, as_graph, largest
+from kinfold.graph.flow import Alpha, Scorer, as_batch, as_graph, largest
 from kinfold.graph.knn import KNNGraph
 from kinfold.graph.lists import METRICS
 from kinfold.graph.query_vector import Nodes, query_vectors
@@ -27,54 +28,70 @@ _BLOCK = 32
 class OfflineDiffusion(Scorer):
     """Diffusion from each node, truncated, kept as sparse rows; a query is a sum of its neighbours' rows.
 
-    Made by ``build``. A query takes the time of adding k_query rows, whatever the size of the database;
+    A query takes the time of adding k_query rows, whatever the size of the database;
     memory is 8 bytes for each of the ``keep`` entries of a row. Scores agree with Diffusion up to what
     the neighbourhood and ``keep`` cut off.
 
+    Parameters
+    ----------
+    keep : so many of the largest scores of a node are kept
+    alpha, iterations, tolerance : as of Diffusion
+
+    Attributes
+    ----------
     starts : int64 (n + 1,)
-    ids : int32 (entries,)       nodes that row i reaches, ascending, in starts[i]:starts[i + 1]
-    values : float32 (entries,)  their scores
+    ids : int32 (entries,), nodes that row i reaches, ascending, in starts[i]:starts[i + 1]
+    values : float32 (entries,), their scores
 
     Yang, Hinami, Matsui, Ly & Satoh, AAAI 2019, of which this is the form for queries outside the graph.
     """
 
     kind: ClassVar[str] = "graph.Offline"
 
-    def __init__(
-        self, starts: Ids, ids: NDArray[np.int32], values: Vectors, *,
-        alpha: float, gamma: float, metric: str, keep: int, iterations: int, tolerance: float,
-    ) -> None:  # fmt: skip
-        self.starts, self.ids, self.values = starts, ids, values
-        self.alpha = as_alpha(alpha)
-        self.keep = as_count(keep, "keep")
-        self.iterations = as_count(iterations, "iterations", most=100_000)
-        self.tolerance = as_number(tolerance, "tolerance", least=0)
-        gamma = as_number(gamma, "gamma", least=0, open=True)
-        self.nodes = Nodes(len(starts) - 1, gamma, as_metric(metric, known=METRICS))
+    alpha = Alpha()
+    gamma = Number(least=0, open=True)
+    metric = Metric(METRICS)
+    keep = Count()
+    iterations = Count(most=100_000)
+    tolerance = Number(least=0)
+    starts = Learnt(np.int64, ("n+1",))
+    ids = Learnt(np.int32, ("entries",), empty=True)
+    values = Learnt(np.float32, ("entries",), empty=True)
 
-    @classmethod
-    def build(
-        cls,
-        graph: KNNGraph,
-        neighbourhoods: Any = None,
-        *,
+    def __init__(
+        self,
         keep: int = 1000,
+        *,
         alpha: float = 0.99,
         iterations: int = 20,
         tolerance: float = 1e-6,
-    ) -> OfflineDiffusion:
+    ) -> None:
+        self.keep, self.alpha = keep, alpha
+        self.iterations, self.tolerance = iterations, tolerance
+
+    @property
+    def nodes(self) -> Nodes:
+        """What is known of the graph."""
+        return Nodes(len(self.starts) - 1, self.gamma, self.metric)
+
+    @classmethod
+    def build(cls, graph: KNNGraph, neighbourhoods: Any = None, **options: Any) -> OfflineDiffusion:
+        """``OfflineDiffusion(**options).fit(graph, neighbourhoods)``."""
+        return cls(**options).fit(graph, neighbourhoods)
+
+    def fit(self, graph: KNNGraph, neighbourhoods: Any = None) -> OfflineDiffusion:
         """Diffuse from every node.
 
         neighbourhoods : int (n, size)   the nodes nearest to each node by plain similarity, to which its
             diffusion is confined; -1 past the end. Without, each diffusion runs over the whole graph
-        keep : so many of the largest scores of a node are kept
         """
         as_graph(graph)
-        empty = cls(
-            np.zeros(1, np.int64), np.empty(0, np.int32), np.empty(0, np.float32), alpha=alpha,
-            gamma=graph.gamma, metric=graph.metric, keep=keep, iterations=iterations, tolerance=tolerance,
-        )  # fmt: skip
-        return empty.updated(graph, np.arange(len(graph)), neighbourhoods)
+        self.gamma, self.metric = graph.gamma, graph.metric
+        self.starts = np.zeros(1, np.int64)
+        self.ids, self.values = np.empty(0, np.int32), np.empty(0, np.float32)
+        made = self.updated(graph, np.arange(len(graph)), neighbourhoods)
+        self.starts, self.ids, self.values = made.starts, made.ids, made.values
+        return self
 
     def updated(self, graph: KNNGraph, nodes: Any, neighbourhoods: Any = None) -> OfflineDiffusion:
         """Rows of some nodes made anew, for a graph that has changed there or has grown.
@@ -122,7 +139,9 @@ class OfflineDiffusion(Scorer):
             elif node < len(self.nodes):
                 kept = slice(self.starts[node], self.starts[node + 1])
                 ids[into], values[into] = self.ids[kept], self.values[kept]
-        return type(self)(starts, ids, values, **self.params())
+        made = copy.copy(self)
+        made.starts, made.ids, made.values = starts, ids, values
+        return made
 
     def _whole(self, graph: KNNGraph, nodes: Ids, rows: dict[int, Any]) -> None:
         """Rows by diffusion over the whole graph."""
@@ -131,7 +150,7 @@ class OfflineDiffusion(Scorer):
         )
         for first in range(0, len(nodes), _BLOCK):
             block = nodes[first : first + _BLOCK]
-            scores = flow.scores(block[:, None], np.ones((len(block), 1), np.float32))
+            scores = flow.scores(np.ones((len(block), 1), np.float32), block[:, None])
             for node, row in zip(block, scores):
                 rows[int(node)] = self._kept(np.arange(len(graph)), row)
 
@@ -156,23 +175,23 @@ class OfflineDiffusion(Scorer):
         order = order[scores[order] > 0]
         return nodes[order].astype(np.int32), scores[order]
 
-    def _scores(self, lists: NDArray[Any], values: NDArray[Any]) -> Vectors:
-        sides = query_vectors(self.nodes, lists, values)
+    def _scores(self, values: NDArray[Any], lists: NDArray[Any]) -> Vectors:
+        sides = query_vectors(self.nodes, values, lists)
         scores = np.zeros((len(lists), len(self.nodes)), np.float32)
         for row in range(len(lists)):
             nodes, sums = self._sum(sides.ids, sides.weights, sides.starts[row : row + 2])
             scores[row, nodes] = sums
         return scores
 
-    def rank(self, ids: Any, similarities: Any = None, k: int = 100) -> Neighbours:
+    def rank(self, similarities: Any, ids: Any = None, k: int = 100) -> Neighbours:
         """The k nodes of the largest scores: scores (q, k), descending, and ids; one query gives (k,).
 
         Arguments as of scores. Only nodes that a row reaches are ranked: past them the ids are -1 and the
         scores -inf.
         """
-        lists, values, one = as_batch(ids, similarities)
+        values, lists, one = as_batch(similarities, ids)
         k = as_count(k, "k")
-        sides = query_vectors(self.nodes, lists, values)
+        sides = query_vectors(self.nodes, values, lists)
         best = np.full((len(lists), k), -np.inf, np.float32)
         found = np.full((len(lists), k), -1, np.int64)
         for row in range(len(lists)):
@@ -201,44 +220,6 @@ class OfflineDiffusion(Scorer):
     def __len__(self) -> int:
         return len(self.nodes)
 
-    def params(self) -> dict[str, JSON]:
-        return {
-            "alpha": self.alpha,
-            "gamma": self.nodes.gamma,
-            "iterations": self.iterations,
-            "keep": self.keep,
-            "metric": self.nodes.metric,
-            "tolerance": self.tolerance,
-        }
-
-    def arrays(self) -> Arrays:
-        return {"starts": self.starts, "ids": self.ids, "values": self.values}
-
-    @classmethod
-    def from_state(
-        cls, params: Mapping[str, JSON], arrays: Mapping[str, NDArray[Any]]
-    ) -> OfflineDiffusion:
-        check_only(
-            params, {"alpha", "gamma", "iterations", "keep", "metric", "tolerance"}, "parameter"
-        )
-        check_only(arrays, {"starts", "ids", "values"}, "array")
-        ids = take(arrays, "ids", np.int32, (None,))
-        starts = take(arrays, "starts", np.int64, (None,))
-        check_starts(starts, len(ids), "starts")
-        check_range(ids, len(starts) - 1, "ids")
-        try:
-            return cls(
-                starts,
-                ids,
-                take(arrays, "values", np.float32, (len(ids),)),
-                alpha=take_param(params, "alpha", (int, float)),
-                gamma=take_param(params, "gamma", (int, float)),
-                iterations=take_param(params, "iterations", int),
-                keep=take_param(params, "keep", int),
-                metric=take_param(params, "metric", str),
-                tolerance=take_param(params, "tolerance", (int, float)),
-            )
-        except FileFormatError:
-            raise
-        except ValueError as error:
-            raise FileFormatError(str(error)) from error
+    def _settle(self, sides: Mapping[str, Any]) -> None:
+        check_starts(self.starts, len(self.ids), "starts")
+        check_range(self.ids, len(self.starts) - 1, "ids")

@@ -54,16 +54,17 @@ class QueryVectors(NamedTuple):
 
 def query_vectors(
     graph: Weigher,
-    ids: Any,
     similarities: Any,
+    ids: Any,
     *,
     rule: str = "formula",
     items: Ids | None = None,
 ) -> QueryVectors:
     """y_i = sum over the points q of a query of s(q, x_i) where x_i is a neighbour of q.
 
-    ids : int (q, k), or (q, points, k) for queries of several points; -1 past the end of a list
-    similarities : float32, the same shape    before the power gamma, which is applied here, once
+    similarities : float32 (q, k), or (q, points, k) for queries of several points    before the power gamma, which is
+        applied here, once
+    ids : int, the same shape    -1 past the end of a list
     rule : "formula"    Iscen et al. 2017, eq. 5: powers, then their sum over the points
            "reference"  as the authors' code: raw similarities are summed over the points, the k
                         largest sums kept, then the power

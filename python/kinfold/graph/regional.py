@@ -45,8 +45,8 @@ class RegionalDiffusion(Scorer):
     def __len__(self) -> int:
         return len(self._first)
 
-    def _scores(self, lists: NDArray[Any], values: NDArray[Any]) -> Vectors:
-        scores = self.nodes._scores(lists, values)
+    def _scores(self, values: NDArray[Any], lists: NDArray[Any]) -> Vectors:
+        scores = self.nodes._scores(values, lists)
         if scores.shape[1] != len(self.images):
             raise ValueError(
                 f"images: expected {scores.shape[1]}, one for each node, got {len(self.images)}"

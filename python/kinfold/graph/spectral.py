@@ -8,12 +8,11 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from kinfold.base.arrays import Vectors, as_count, as_number
-from kinfold.base.errors import FileFormatError
-from kinfold.base.metrics import as_metric
-from kinfold.base.state import JSON, Arrays, check_only, take, take_param
+from kinfold.base.arrays import Vectors, as_count
+from kinfold.base.learnt import Learnt
+from kinfold.base.parameters import Count, Flag, Metric, Number
 from kinfold.graph.eigen import largest_eigenpairs
-from kinfold.graph.flow import Scorer, as_alpha, as_graph
+from kinfold.graph.flow import Alpha, Scorer, as_graph
 from kinfold.graph.knn import KNNGraph
 from kinfold.graph.lists import METRICS
 from kinfold.graph.query_vector import Nodes, query_vectors
@@ -22,50 +21,58 @@ from kinfold.graph.query_vector import Nodes, query_vectors
 class SpectralRanking(Scorer):
     """Diffusion f = h(W) y with h(w) = (1 - alpha) / (1 - alpha w), by the r largest eigenpairs of W.
 
-    Made by ``fit``. The eigenvectors that are left out are taken to share the eigenvalue 0, where most of
+    The eigenvectors that are left out are taken to share the eigenvalue 0, where most of
     them lie: f = (1 - alpha) y + U (h(w) - (1 - alpha)) U' y. A query costs n r multiply-adds, or a search
     among the vectors of ``embedding`` by any index.
 
-    vectors : float32 (n, r)   orthonormal eigenvectors U
-    values : float64 (r,)      eigenvalues w, descending
+    Parameters
+    ----------
+    n_components : r, at most the number of nodes; 1,000 to 5,000 as published
+    alpha : share that flows on at each step, in [0, 1)
     shift : whether the rest counts as eigenvalue 0; else it is dropped, as published
+    seed : of the random vectors that the search for eigenvectors starts from
+
+    Attributes
+    ----------
+    vectors : float32 (n, r), orthonormal eigenvectors U
+    values : float64 (r,), eigenvalues w, descending
 
     Iscen, Avrithis, Tolias, Furon & Chum, CVPR 2018; the shift is this library's.
     """
 
     kind: ClassVar[str] = "graph.Spectral"
 
-    def __init__(
-        self, vectors: Vectors, values: NDArray[np.float64], *,
-        alpha: float = 0.99, gamma: float = 3.0, metric: str = "cosine", shift: bool = True,
-    ) -> None:  # fmt: skip
-        self.vectors, self.values = vectors, values
-        self.alpha = as_alpha(alpha)
-        self.shift = bool(shift)
-        gamma = as_number(gamma, "gamma", least=0, open=True)
-        self.nodes = Nodes(len(vectors), gamma, as_metric(metric, known=METRICS))
+    n_components = Count().unsaved()
+    alpha = Alpha()
+    gamma = Number(least=0, open=True)
+    metric = Metric(METRICS)
+    shift = Flag()
+    seed = Count(least=0).unsaved()
+    vectors = Learnt(np.float32, ("n", "r"), empty=True)
+    values = Learnt(np.float64, ("r",), empty=True)
 
-    @classmethod
-    def fit(
-        cls,
-        graph: KNNGraph,
-        r: int = 1000,
+    def __init__(
+        self,
+        n_components: int = 1000,
         *,
         alpha: float = 0.99,
         shift: bool = True,
         seed: int = 0,
-    ) -> SpectralRanking:
-        """Find the eigenvectors.
+    ) -> None:
+        self.n_components, self.alpha, self.shift, self.seed = n_components, alpha, shift, seed
 
-        r : how many, at most the number of nodes; 1,000 to 5,000 as published
-        seed : of the random vectors that the search starts from
-        """
+    @property
+    def nodes(self) -> Nodes:
+        """What is known of the graph."""
+        return Nodes(len(self.vectors), self.gamma, self.metric)
+
+    def fit(self, graph: KNNGraph) -> SpectralRanking:
+        """Find the eigenvectors of a graph of at least as many nodes."""
         as_graph(graph)
-        r = as_count(r, "r", most=max(len(graph), 1))
-        vectors, values = largest_eigenpairs(graph, r, seed=as_count(seed, "seed", least=0))
-        return cls(
-            vectors, values, alpha=alpha, gamma=graph.gamma, metric=graph.metric, shift=shift
-        )
+        count = as_count(self.n_components, "n_components", most=max(len(graph), 1))
+        self.vectors, self.values = largest_eigenpairs(graph, count, seed=self.seed)
+        self.gamma, self.metric = graph.gamma, graph.metric
+        return self
 
     def transfer(self) -> NDArray[np.float64]:
         """h of each eigenvalue, float64 (r,)."""
@@ -89,8 +96,8 @@ class SpectralRanking(Scorer):
         """
         return self.vectors * np.sqrt(self.transfer()).astype(np.float32)
 
-    def _scores(self, lists: NDArray[Any], values: NDArray[Any]) -> Vectors:
-        sides = query_vectors(self.nodes, lists, values)
+    def _scores(self, values: NDArray[Any], lists: NDArray[Any]) -> Vectors:
+        sides = query_vectors(self.nodes, values, lists)
         rest = 1 - self.alpha if self.shift else 0.0
         gains = (self.transfer() - rest).astype(np.float32)
         mixed = np.zeros((len(lists), self.vectors.shape[1]), np.float32)
@@ -104,38 +111,10 @@ class SpectralRanking(Scorer):
         return scores
 
     def __len__(self) -> int:
-        return len(self.nodes)
+        return len(self.vectors)
 
-    def params(self) -> dict[str, JSON]:
-        return {
-            "alpha": self.alpha,
-            "gamma": self.nodes.gamma,
-            "metric": self.nodes.metric,
-            "shift": self.shift,
-        }
-
-    def arrays(self) -> Arrays:
-        return {"vectors": self.vectors, "values": self.values}
-
-    @classmethod
-    def from_state(
-        cls, params: Mapping[str, JSON], arrays: Mapping[str, NDArray[Any]]
-    ) -> SpectralRanking:
-        check_only(params, {"alpha", "gamma", "metric", "shift"}, "parameter")
-        check_only(arrays, {"vectors", "values"}, "array")
-        vectors = take(arrays, "vectors", np.float32, (None, None))
-        if len(vectors) and not vectors.size:
-            raise FileFormatError("array 'vectors': expected at least one eigenvector")
-        try:
-            return cls(
-                vectors,
-                take(arrays, "values", np.float64, (vectors.shape[1],)),
-                alpha=take_param(params, "alpha", (int, float)),
-                gamma=take_param(params, "gamma", (int, float)),
-                metric=take_param(params, "metric", str),
-                shift=take_param(params, "shift", bool),
-            )
-        except FileFormatError:
-            raise
-        except ValueError as error:
-            raise FileFormatError(str(error)) from error
+    def _settle(self, sides: Mapping[str, Any]) -> None:
+        n, r = self.vectors.shape
+        if n and not r:
+            raise ValueError("array 'vectors': expected at least one eigenvector")
+        self.n_components = max(r, 1)

@@ -8,14 +8,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kinfold import _core
-from kinfold.base.arrays import Ids, as_choice, as_count, as_number
+from kinfold.base.arrays import Ids, as_count
+from kinfold.base.declared import Declared
+from kinfold.base.parameters import Choice, Count, Number
 from kinfold.base.ranking import Neighbours
-from kinfold.graph.flow import as_alpha, as_batch, as_graph, largest
+from kinfold.graph.flow import Alpha, as_batch, as_graph, largest
 from kinfold.graph.knn import KNNGraph
 from kinfold.graph.query_vector import RULES, query_vectors
 
 
-class TruncatedDiffusion:
+class TruncatedDiffusion(Declared):
     """Diffusion on the graph of the nodes that are nearest to the query by plain similarity alone.
 
     graph : KNNGraph of the whole database
@@ -25,6 +27,12 @@ class TruncatedDiffusion:
     Degrees are those within the neighbourhood. A query costs what its neighbourhood has edges, whatever
     the size of the database. Iscen, Tolias, Avrithis, Furon & Chum, CVPR 2017, section 4.3.
     """
+
+    k_query = Count()
+    alpha = Alpha()
+    iterations = Count(most=100_000)
+    tolerance = Number(least=0)
+    query_vector = Choice(*RULES)
 
     def __init__(
         self,
@@ -37,30 +45,27 @@ class TruncatedDiffusion:
         query_vector: str = "formula",
     ) -> None:
         self.graph = as_graph(graph)
-        self.k_query = as_count(k_query, "k_query")
-        self.alpha = as_alpha(alpha)
-        self.iterations = as_count(iterations, "iterations", most=100_000)
-        self.tolerance = as_number(tolerance, "tolerance", least=0)
-        self.query_vector = as_choice(query_vector, "query_vector", RULES)
+        self.k_query, self.alpha, self.iterations = k_query, alpha, iterations
+        self.tolerance, self.query_vector = tolerance, query_vector
 
-    def rank(self, ids: Any, similarities: Any = None, k: int = 100) -> Neighbours:
+    def rank(self, similarities: Any, ids: Any = None, k: int = 100) -> Neighbours:
         """The k nodes of the largest scores: scores (q, k), descending, and ids; one query gives (k,).
 
-        ids : int (q, m), or (q, points, m) for queries of several points    the neighbourhood, nearest
-            first, some 1,000 to 10,000; -1 past the end of a list. Or the Neighbours of a search
-        similarities : float32, the same shape    of the query to these nodes, before the power gamma
+        similarities : float32 (q, m), or (q, points, m) for queries of several points    of the query to its
+            neighbourhood, nearest first, some 1,000 to 10,000, before the power gamma. Or the Neighbours of a search
+        ids : int, the same shape    of the neighbourhood's nodes; -1 past the end of a list
 
         Nodes outside the neighbourhood are not ranked: past its size the ids are -1 and the scores -inf.
         """
-        lists, values, one = as_batch(ids, similarities)
+        values, lists, one = as_batch(similarities, ids)
         k = as_count(k, "k")
         best = np.full((len(lists), k), -np.inf, np.float32)
         nodes = np.full((len(lists), k), -1, np.int64)
         graph, item = self.graph.items()
         sides = query_vectors(
             self.graph,
-            lists[..., : self.k_query],
             values[..., : self.k_query],
+            lists[..., : self.k_query],
             rule=self.query_vector,
             items=item,
         )
@@ -107,7 +112,7 @@ def subgraph(graph: KNNGraph, nodes: Ids) -> KNNGraph:
     kept = nodes[place] == named
     rows = np.repeat(np.arange(len(nodes)), lengths)[kept]
     starts = np.concatenate([[0], np.cumsum(np.bincount(rows, minlength=len(nodes)))])
-    return KNNGraph(
+    return KNNGraph.from_rows(
         starts, place[kept].astype(np.int32), graph.weights[entries[kept]],
         gamma=graph.gamma, metric=graph.metric, k=graph.k, reciprocal=graph.reciprocal,
     )  # fmt: skip

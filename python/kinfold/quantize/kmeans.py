@@ -107,7 +107,7 @@ class KMeans(Transformer):
     sample = Maybe(Count())
     tolerance = Number(least=0)
     seed = Count(least=0)
-    verbose = Flag(saved=False)
+    verbose = Flag().unsaved()
     centroids = Learnt(np.float32, ("k", "n_features_in_"), finite=True)
     inertia_history = Series()
 

@@ -57,7 +57,7 @@ class LocallyOptimizedPQ(Declared):
     iterations = Count(least=0)
     sample = Count()
     seed = Count(least=0)
-    verbose = Flag(saved=False)
+    verbose = Flag().unsaved()
     rotations = Learnt(np.float32, ("groups", "dim", "dim"), finite=True)
     means = Learnt(np.float32, ("groups", "dim"), finite=True)
     group = Learnt(np.int32, (None,))

@@ -55,7 +55,7 @@ class OPQ(Transformer):
     iterations = Count(least=0)
     sample = Count()
     seed = Count(least=0)
-    verbose = Flag(saved=False)
+    verbose = Flag().unsaved()
     _map = Part(Rotation, bare=True)
     quantizer = Part(ProductQuantizer)
     history = Series()

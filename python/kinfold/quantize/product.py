@@ -49,7 +49,7 @@ class ProductQuantizer(Declared):
     iterations = Count(least=0)
     sample = Count()
     seed = Count(least=0)
-    verbose = Flag(saved=False)
+    verbose = Flag().unsaved()
     dim = Count(least=0)
     codebooks = Learnt(np.float32, ("m", "k", "_size"))
 

@@ -69,7 +69,9 @@ def test_groups_are_components_of_the_reciprocal_graph_confirmed(indexed: Path) 
         both = np.array(confirmed + [pair[::-1] for pair in confirmed])
         both = both[np.lexsort((both[:, 1], both[:, 0]))]
         starts = np.searchsorted(both[:, 0], np.arange(n + 1))
-        kept = KNNGraph(starts, both[:, 1].astype(np.int32), np.ones(len(both), np.float32))
+        kept = KNNGraph.from_rows(
+            starts, both[:, 1].astype(np.int32), np.ones(len(both), np.float32)
+        )
         parts = {tuple(part.tolist()) for part in members(connected_components(kept))}
         assert parts == {tuple(sorted(place[p.id] for p in group.photos)) for group in groups}
         # A group lies within one component of the whole graph; communities keep what is confirmed together.
