@@ -20,6 +20,9 @@ from kinfold import (
     transform as transform,
     words as words,
 )
+from kinfold.aggregate.fisher import FisherVector as FisherVector
+from kinfold.aggregate.t_embedding import TEmbedding as TEmbedding
+from kinfold.aggregate.vlad import VLAD as VLAD
 from kinfold.base.config import show_config as show_config
 from kinfold.base.errors import (
     FileFormatError as FileFormatError,
@@ -39,6 +42,8 @@ from kinfold.base.threads import (
 from kinfold.classify.knn import KNNClassifier as KNNClassifier
 from kinfold.classify.local_nbnn import LocalNBNN as LocalNBNN
 from kinfold.classify.nbnn import NBNN as NBNN
+from kinfold.features.extract import Extractor as Extractor
+from kinfold.features.regional import RegionalExtractor as RegionalExtractor
 from kinfold.gallery import Gallery as Gallery
 from kinfold.graph.diffusion import Diffusion as Diffusion
 from kinfold.graph.knn import KNNGraph as KNNGraph
@@ -50,7 +55,6 @@ from kinfold.graph.spectral import SpectralRanking as SpectralRanking
 from kinfold.graph.truncated import TruncatedDiffusion as TruncatedDiffusion
 from kinfold.index.candidates import CandidateIndex as CandidateIndex
 from kinfold.index.cells import CellIndex as CellIndex
-from kinfold.index.coarse.multi import multi_sequence as multi_sequence
 from kinfold.index.factory import index_factory as index_factory
 from kinfold.index.flat import FlatIndex as FlatIndex
 from kinfold.index.from_faiss import from_faiss as from_faiss
@@ -61,6 +65,7 @@ from kinfold.index.proposers.kd_forest import KDForest as KDForest
 from kinfold.index.regional import RegionalIndex as RegionalIndex
 from kinfold.index.trees import TreeIndex as TreeIndex
 from kinfold.io.kin import load as load, save as save
+from kinfold.local.sift import SIFT as SIFT
 from kinfold.manifold.isomap import Isomap as Isomap
 from kinfold.manifold.kernel_pca import KernelPCA as KernelPCA
 from kinfold.manifold.laplacian import LaplacianEigenmaps as LaplacianEigenmaps
@@ -75,6 +80,10 @@ from kinfold.quantize.vector import VectorQuantizer as VectorQuantizer
 from kinfold.transform.learned_whitening import LearnedWhitening as LearnedWhitening
 from kinfold.transform.pca import PCA as PCA
 from kinfold.transform.rotation import Rotation as Rotation
+from kinfold.words.asmk import ASMK as ASMK
+from kinfold.words.bag_of_words import BagOfWords as BagOfWords
+from kinfold.words.hamming_embedding import HammingEmbedding as HammingEmbedding
+from kinfold.words.words import VisualWords as VisualWords
 
 __version__: str
 __all__: list[str]

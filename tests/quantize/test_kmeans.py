@@ -186,3 +186,12 @@ def test_learning_from_few_vectors_warns_once(name: str, rng: np.random.Generato
     assert [str(warning.message) for warning in seen] == [
         f"{k} centroids are learnt from {39 * k - 1} vectors: at least {39 * k} are advised"
     ]
+
+
+def test_assign_gives_distances_in_front_of_cells(rng: np.random.Generator) -> None:
+    x = rng.standard_normal((60, 3)).astype(np.float32)
+    means = kf.KMeans(4, verbose=False).fit(x)
+    distances, cells = means.assign(x, return_distance=True)
+    np.testing.assert_array_equal(cells, means.assign(x))
+    gaps = ((x - means.centroids[cells]) ** 2).sum(axis=1)
+    np.testing.assert_allclose(distances, gaps, rtol=1e-5)

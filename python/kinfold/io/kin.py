@@ -13,7 +13,7 @@ import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, BinaryIO, NoReturn
+from typing import Any, BinaryIO, NoReturn, TypeVar, overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,6 +23,8 @@ from kinfold.base.errors import FileFormatError
 from kinfold.base.registry import class_of
 from kinfold.base.state import JSON, Arrays, Stateful, plain, restored
 from kinfold.io.atomic import replace_file
+
+T = TypeVar("T")
 
 FORMAT = 1
 ALIGNMENT = 64
@@ -63,20 +65,35 @@ def save(obj: Stateful, path: str | os.PathLike[str]) -> None:
     _store(path, header, chunks)
 
 
-def load(path: str | os.PathLike[str], *, mmap: bool = False, verify: bool = True) -> Any:
+@overload
+def load(
+    path: str | os.PathLike[str], kind: None = None, *, mmap: bool = False, verify: bool = True
+) -> Any: ...
+@overload
+def load(
+    path: str | os.PathLike[str], kind: type[T], *, mmap: bool = False, verify: bool = True
+) -> T: ...
+def load(
+    path: str | os.PathLike[str],
+    kind: type[Any] | None = None,
+    *,
+    mmap: bool = False,
+    verify: bool = True,
+) -> Any:
     """What was saved.
 
+    kind : the class that is expected, such as FlatIndex; any where None
     mmap : map the arrays instead of reading them; then only the header's digest is checked, and
         ``kinfold.io.kin.verify`` checks the rest. A mapped file must not be changed in place.
     verify : check every array's checksum (without mmap)
     Raises FileFormatError for a file that is truncated, corrupt, foreign or newer; FileNotFoundError.
     """
-    kind, params, arrays = read(path, mmap=mmap, verify=verify)
+    saved, params, arrays = read(path, mmap=mmap, verify=verify)
     try:
-        cls = class_of(kind)
+        cls = class_of(saved) if kind is None else kind
     except FileFormatError as error:
         raise FileFormatError(f"{path}: {error}") from None
-    return restore(cls, path, kind, params, arrays)
+    return restore(cls, path, saved, params, arrays)
 
 
 def restore(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import warnings
 from collections.abc import Callable
-from typing import Any, ClassVar, TypeAlias
+from typing import Any, ClassVar, Literal, TypeAlias, overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -218,9 +218,17 @@ class KMeans(Transformer):
         self.n_features_in_ = vectors.shape[1]
         return self
 
-    def assign(self, x: Any) -> Ids:
-        """The nearest centroid of each vector, int64 (n,)."""
-        return assign(x, self.centroids)[0]
+    @overload
+    def assign(self, x: Any, *, return_distance: Literal[False] = False) -> Ids: ...
+    @overload
+    def assign(self, x: Any, *, return_distance: Literal[True]) -> tuple[Vectors, Ids]: ...
+    def assign(self, x: Any, *, return_distance: bool = False) -> Ids | tuple[Vectors, Ids]:
+        """The nearest centroid of each vector, int64 (n,); ties to the smaller.
+
+        return_distance : squared distances float32 (n,) too, in front
+        """
+        cells, distances = assign(x, self.centroids)
+        return (distances, cells) if return_distance else cells
 
     def predict(self, X: Any) -> Ids:
         """The nearest centroid of each vector, int64 (n,)."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-import kinfold as kf
+from kinfold.index.coarse.multi import multi_sequence
 
 
 def ranked(left: np.ndarray, right: np.ndarray) -> list[tuple[int, int]]:
@@ -17,7 +17,7 @@ def ranked(left: np.ndarray, right: np.ndarray) -> list[tuple[int, int]]:
 
 
 def test_published_example() -> None:
-    i, j, sums = kf.multi_sequence([0, 1, 4], [0, 2, 3])
+    i, j, sums = multi_sequence([0, 1, 4], [0, 2, 3])
     assert list(zip(i.tolist(), j.tolist())) == [
         (0, 0), (1, 0), (0, 1), (0, 2), (1, 1), (1, 2), (2, 0), (2, 1), (2, 2),
     ]  # fmt: skip
@@ -35,17 +35,17 @@ def test_every_pair_once_in_order(n: int, m: int, kind: str, rng: np.random.Gene
     elif kind == "negative":
         left, right = -left * 100, right
     expected = ranked(left, right)
-    i, j, sums = kf.multi_sequence(left, right)
+    i, j, sums = multi_sequence(left, right)
     assert list(zip(i.tolist(), j.tolist())) == expected
     np.testing.assert_array_equal(sums, left[i] + right[j])
     assert (np.diff(sums) >= 0).all()
-    few = kf.multi_sequence(left, right, most=5)
+    few = multi_sequence(left, right, most=5)
     assert list(zip(few[0].tolist(), few[1].tolist())) == expected[:5]
 
 
 def test_nothing() -> None:
-    assert all(len(part) == 0 for part in kf.multi_sequence([], [1.0]))
-    assert all(len(part) == 0 for part in kf.multi_sequence([1.0], [2.0], most=0))
+    assert all(len(part) == 0 for part in multi_sequence([], [1.0]))
+    assert all(len(part) == 0 for part in multi_sequence([1.0], [2.0], most=0))
 
 
 @pytest.mark.parametrize(
@@ -58,4 +58,4 @@ def test_nothing() -> None:
 )
 def test_bad_input(left: list, right: list, words: str) -> None:
     with pytest.raises(ValueError, match=words):
-        kf.multi_sequence(left, right)
+        multi_sequence(left, right)

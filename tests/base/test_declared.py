@@ -1,0 +1,171 @@
+"""Whatever is declared holds for every class: what is refused, what files keep, and what they are held to."""
+
+from __future__ import annotations
+
+import inspect
+import math
+from typing import Any
+
+import numpy as np
+import pytest
+from tiny import FACTORIES
+
+import kinfold as kf
+from kinfold.base.declared import Declared
+from kinfold.base.learnt import Learnt, Stored
+from kinfold.base.parameters import Choice, Count, Flag, Maybe, Metric, Number, Parameter
+from kinfold.base.registry import kinds, resolve
+
+# Those whose classes need no more than numpy.
+KINDS = [
+    kind for kind, target in kinds().items()
+    if not kind.startswith(("gallery.", "features.")) and issubclass(resolve(target), Declared)
+]  # fmt: skip
+
+
+def chosen(thing: Any) -> dict[str, Any]:
+    return {name: getattr(thing, name) for name in inspect.signature(type(thing)).parameters}
+
+
+def others(parameter: Parameter[Any], value: Any) -> list[Any]:
+    """Values that a parameter may have as well."""
+    tried = [not value if isinstance(value, bool) else None, 1, 2, 4, 8, 0.5, 0.25, 3.0, None, True]
+    tried += [text.strip("'") for text in parameter.expected.split(", ")]
+    found = []
+    for other in tried:
+        try:
+            parameter.from_params({parameter.name: other})
+        except kf.FileFormatError:
+            continue
+        if other != value or type(other) is not type(value):
+            found.append(other)
+    return found
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_what_is_refused_is_named(kind: str) -> None:
+    thing = FACTORIES[kind]()
+    signature = inspect.signature(type(thing)).parameters
+    for name in type(thing)._PARAMETERS:
+        for bad in (object(), "no such", math.nan):
+            with pytest.raises(ValueError, match=rf"^{name}: expected"):
+                if name in signature:
+                    type(thing)(**{**chosen(thing), name: bad})._check_params()
+                else:
+                    setattr(thing, name, bad)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_files_keep_every_parameter(kind: str) -> None:
+    """Each at another value: kept, or refused where arrays are of other shapes."""
+    thing = FACTORIES[kind]()
+    params, arrays = thing.params(), thing.arrays()
+    for name, parameter in type(thing)._saved_parameters().items():
+        kept = 0
+        for other in others(parameter, params.get(name)):
+            changed = {**params, name: other}
+            try:
+                again = type(thing).from_state(changed, arrays)
+            except kf.FileFormatError:
+                continue
+            assert getattr(again, name) == other
+            kept += again.params().get(name, other) == other
+        shaping = [side for _, d in type(thing)._each(Stored) for side in d.shape]
+        assert kept or name in (*shaping, "bits", "m", "dim"), f"{name} is never kept"
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_damaged_parameters(kind: str) -> None:
+    thing = FACTORIES[kind]()
+    params, arrays = thing.params(), thing.arrays()
+    with pytest.raises(kf.FileFormatError, match="unknown parameters: made up"):
+        type(thing).from_state({**params, "made up": 1}, arrays)
+    for name in type(thing)._saved_parameters():
+        if name in ("solver", "seed") and kind == "transform.PCA":
+            continue  # files of former versions say nothing of them
+        with pytest.raises(kf.FileFormatError, match=f"parameter '{name}' is missing"):
+            type(thing).from_state({n: v for n, v in params.items() if n != name}, arrays)
+        for bad in ([1], "no such", {}):
+            with pytest.raises(kf.FileFormatError, match=f"parameter '?{name}"):
+                type(thing).from_state({**params, name: bad}, arrays)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_damaged_arrays(kind: str) -> None:
+    thing = FACTORIES[kind]()
+    params, arrays = thing.params(), thing.arrays()
+    with pytest.raises(kf.FileFormatError, match="unknown arrays: made up"):
+        type(thing).from_state(params, {**arrays, "made up": np.zeros(3)})
+    for _, held in type(thing)._each(Stored):
+        name = held.saved
+        if name not in arrays:
+            continue
+        if not held.optional:
+            with pytest.raises(kf.FileFormatError, match=f"array '{name}' is missing"):
+                type(thing).from_state(params, {n: a for n, a in arrays.items() if n != name})
+        for bad in (arrays[name][..., None], arrays[name].astype(np.complex64)):
+            with pytest.raises(kf.FileFormatError, match=f"array '{name}': expected"):
+                type(thing).from_state(params, {**arrays, name: bad})
+
+
+class Tiny(Declared):
+    """One of each."""
+
+    count = Count(most=9)
+    number = Maybe(Number(0, 1))
+    choice = Choice(4, 8)
+    metric = Metric()
+    flag = Flag().unsaved()
+    rows = Learnt(np.float32, ("n", "count"), finite=True)
+    square = Learnt(np.float32, ("n", "n"))
+
+    def __init__(self, count: int, number: Any = None, choice: int = 4, flag: bool = True) -> None:
+        self.count, self.number, self.choice, self.flag = count, number, choice, flag
+        self.metric = "euclidean"
+
+
+def tiny() -> Tiny:
+    made = Tiny(2, 0.5)
+    made.rows, made.square = np.ones((3, 2), np.float32), np.ones((3, 3), np.float32)
+    return made
+
+
+def test_a_class_of_declarations_alone() -> None:
+    made = tiny()
+    assert repr(made) == "Tiny(count=2, number=0.5)"
+    assert made.params() == {"count": 2, "number": 0.5, "choice": 4, "metric": "l2"}
+    again = Tiny.from_state(made.params(), made.arrays())
+    assert again.params() == made.params() and again.flag is True
+    with pytest.raises(ValueError, match="choice: expected 4 or 8, got 5"):
+        made.choice = 5
+    assert made.choice == 4
+
+
+def test_what_is_not_learnt_says_so() -> None:
+    made = Tiny(2)
+    assert not hasattr(made, "rows")
+    with pytest.raises(kf.NotTrainedError, match="Tiny: is not fitted; call fit first"):
+        made.arrays()
+
+
+def test_a_parameter_that_was_changed_since_is_not_saved() -> None:
+    made = tiny()
+    made.count = 3
+    with pytest.raises(kf.NotTrainedError, match="parameters changed since it learnt"):
+        made.arrays()
+
+
+@pytest.mark.parametrize(
+    ("name", "shape"), [("rows", (0, 2)), ("rows", (3, 3)), ("square", (3, 2)), ("square", (2, 2))]
+)
+def test_shapes_are_said_in_names(name: str, shape: tuple[int, ...]) -> None:
+    made = tiny()
+    with pytest.raises(kf.FileFormatError, match=f"array '{name}': expected"):
+        Tiny.from_state(made.params(), {**made.arrays(), name: np.ones(shape, np.float32)})
+
+
+def test_numbers_are_finite_where_that_is_said() -> None:
+    made = tiny()
+    rows = np.full((3, 2), np.nan, np.float32)
+    with pytest.raises(kf.FileFormatError, match="array 'rows': expected finite numbers"):
+        Tiny.from_state(made.params(), {**made.arrays(), "rows": rows})
