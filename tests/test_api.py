@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import doctest
 import inspect
 import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 import kinfold as kf
@@ -166,3 +168,27 @@ def test_documented_classes_are_at_the_top() -> None:
     table = (ROOT / "docs" / "methods" / "index.md").read_text()
     for name in re.findall(r"`([A-Z][A-Za-z]+)`", table):
         assert name in kf.__all__, name
+
+
+# What needs photos or a network shows its example on its page.
+SHOWN_ELSEWHERE = {"Gallery", "Extractor", "RegionalExtractor", "SIFT", "LocalFeatures"}
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning")
+@pytest.mark.parametrize("name", [name for name in CLASSES if name not in SHOWN_ELSEWHERE])
+def test_examples_of_classes_run(name: str) -> None:
+    cls = public(name)
+    names = {"kf": kf, "np": np}
+    example = doctest.DocTestParser().get_doctest(inspect.getdoc(cls) or "", names, name, None, 0)
+    assert example.examples, f"{name} has no example"
+    told: list[str] = []
+    doctest.DocTestRunner(optionflags=doctest.ELLIPSIS).run(example, out=told.append)
+    assert not told, "".join(told)
+
+
+@pytest.mark.parametrize("name", [n for n in CLASSES if n not in SHOWN_ELSEWHERE])
+def test_parameters_of_classes_are_described(name: str) -> None:
+    cls = public(name)
+    said = inspect.getdoc(cls) or ""
+    for parameter in inspect.signature(cls).parameters:
+        assert re.search(rf"(?m)\b{parameter}\b", said), f"{name}: {parameter} is not described"

@@ -37,6 +37,13 @@ class FisherVector(Aggregation):
     seed : of k-means
 
     Perronnin and Dance, CVPR 2007; Perronnin, Sanchez and Mensink, ECCV 2010 (power law, length one).
+
+    Examples
+    --------
+    >>> x = np.random.default_rng(0).standard_normal((200, 8))
+    >>> photos = np.split(x, 10)  # descriptors of each
+    >>> kf.FisherVector(4).fit(x).transform(photos).shape
+    (10, 32)
     """
 
     kind: ClassVar[str] = "local.Fisher"

@@ -64,6 +64,13 @@ class TEmbedding(Aggregation):
     seed : of the codebook
 
     Jegou and Zisserman, CVPR 2014.
+
+    Examples
+    --------
+    >>> x = np.random.default_rng(0).standard_normal((400, 8))
+    >>> photos = np.split(x, 40)  # descriptors of each
+    >>> len(kf.TEmbedding(4, dim=16).fit(x, photos).transform(photos))
+    40
     """
 
     kind: ClassVar[str] = "local.TEmbedding"

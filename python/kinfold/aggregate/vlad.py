@@ -29,6 +29,13 @@ class VLAD(Aggregation):
     vocabularies : so many codebooks of k centroids, learnt from different seeds; their vectors stand side by side. They
         are correlated: reduce them together by a whitening ``PCA`` (Jégou & Chum, ECCV 2012)
     iterations, sample, seed : of the k-means that learns the codebook
+
+    Examples
+    --------
+    >>> x = np.random.default_rng(0).standard_normal((200, 8))
+    >>> photos = np.split(x, 10)  # descriptors of each
+    >>> kf.VLAD(4).fit(x).transform(photos).shape
+    (10, 32)
     """
 
     kind: ClassVar[str] = "local.VLAD"

@@ -17,6 +17,12 @@ class Neighbours(NamedTuple):
     distances : float32 (n, k), or (k,) for one query; ascending (similarities: descending);
         +inf (-inf) where there are fewer than k.
     ids : int64, the same shape; -1 where there are fewer than k.
+
+    Examples
+    --------
+    >>> distances, ids = kf.Neighbours(np.array([0.5, 0.7]), np.array([4, 2]))
+    >>> ids.tolist()
+    [4, 2]
     """
 
     distances: Vectors
@@ -29,6 +35,11 @@ class Ranking:
 
     scores : float32 (q, k); larger is better; -inf past the end of a list.
     ids : int64 (q, k); -1 past the end of a list.
+
+    Examples
+    --------
+    >>> kf.Ranking.from_scores([[0.2, 0.9, 0.5]]).ids.tolist()
+    [[1, 2, 0]]
     """
 
     scores: Vectors

@@ -32,6 +32,12 @@ class KNNClassifier(Classifier):
     seed : for the index
 
     Cover & Hart, IEEE Trans. Information Theory 1967; weights: Dudani, IEEE Trans. SMC 1976.
+
+    Examples
+    --------
+    >>> x, y = [[0.0], [0.1], [1.0], [1.1]], ["a", "a", "b", "b"]
+    >>> kf.KNNClassifier(n_neighbors=1).fit(x, y).predict([[0.2], [0.9]]).tolist()
+    ['a', 'b']
     """
 
     def __init__(

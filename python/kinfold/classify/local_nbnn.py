@@ -30,6 +30,12 @@ class LocalNBNN(_Sums):
     seed : for the index
 
     McCann & Lowe, CVPR 2012, algorithm 2; k = 10 as there.
+
+    Examples
+    --------
+    >>> photos = [[[0.0, 0.1]], [[1.0, 1.1], [0.9, 1.0]]]  # descriptors of each
+    >>> kf.LocalNBNN(n_neighbors=2).fit(photos, ["a", "b"]).predict([[[1.0, 1.0]]]).tolist()
+    ['b']
     """
 
     def __init__(

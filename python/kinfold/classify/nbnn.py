@@ -64,6 +64,12 @@ class NBNN(_Sums):
     seed : for the index
 
     Boiman, Shechtman & Irani, CVPR 2008, algorithm NBNN (equation 10).
+
+    Examples
+    --------
+    >>> photos = [[[0.0, 0.1]], [[1.0, 1.1], [0.9, 1.0]]]  # descriptors of each
+    >>> kf.NBNN().fit(photos, ["a", "b"]).predict([[[1.0, 1.0]]]).tolist()
+    ['b']
     """
 
     _INDEXES = ("indexes_",)

@@ -24,6 +24,14 @@ class Diffusion(Flow):
     The query need not be in the graph: it enters by its nearest neighbours alone. Scores are the same
     for any number of threads, and for a query alone or among others.
     Iscen, Tolias, Avrithis, Furon & Chum, CVPR 2017, eq. 5-8.
+
+    Examples
+    --------
+    >>> x = np.random.default_rng(0).standard_normal((200, 8))
+    >>> graph = kf.KNNGraph(10, reciprocal=False).fit(x)
+    >>> scores, ids = kf.Diffusion(graph).rank([0.9, 0.8], [3, 5], k=4)
+    >>> ids.shape
+    (4,)
     """
 
     def __init__(

@@ -69,6 +69,12 @@ class KNNGraph(Declared):
         joined by edges, and flows go over the items
 
     Iscen, Tolias, Avrithis, Furon & Chum, CVPR 2017, section 3.
+
+    Examples
+    --------
+    >>> x = np.random.default_rng(0).standard_normal((200, 8))
+    >>> kf.KNNGraph(10, reciprocal=False).fit(x)
+    KNNGraph(200 nodes, 1160 edges, k=10, gamma=3)
     """
 
     kind: ClassVar[str] = "graph.KNN"

@@ -48,6 +48,13 @@ class KNNLists(Declared):
 
     Vectors are not kept: ``insert`` and ``remove`` are given them again. Lists never change; what these
     return are new lists, equal to those of a rebuild where the old lists were exact.
+
+    Examples
+    --------
+    >>> x = np.random.default_rng(0).standard_normal((200, 8))
+    >>> lists = kf.KNNLists(10).fit(x)
+    >>> lists.similarities.shape, lists.ids.shape
+    ((200, 10), (200, 10))
     """
 
     kind: ClassVar[str] = "graph.KNNLists"

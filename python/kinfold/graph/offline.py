@@ -44,6 +44,13 @@ class OfflineDiffusion(Scorer):
     values : float32 (entries,), their scores
 
     Yang, Hinami, Matsui, Ly & Satoh, AAAI 2019, of which this is the form for queries outside the graph.
+
+    Examples
+    --------
+    >>> x = np.random.default_rng(0).standard_normal((200, 8))
+    >>> graph = kf.KNNGraph(10, reciprocal=False).fit(x)
+    >>> kf.OfflineDiffusion(keep=50).fit(graph).rank([0.9, 0.8], [3, 5], k=4).ids.shape
+    (4,)
     """
 
     kind: ClassVar[str] = "graph.Offline"

@@ -20,6 +20,14 @@ class RegionalDiffusion(Scorer):
 
     Queries are those of the nodes: (q, regions, k) for queries of several regions, whose query vectors are
     added. Iscen, Tolias, Avrithis, Furon & Chum, CVPR 2017, section 4.2.
+
+    Examples
+    --------
+    >>> x = np.random.default_rng(0).standard_normal((200, 8))
+    >>> flow = kf.Diffusion(kf.KNNGraph(10, reciprocal=False).fit(x))
+    >>> images = np.arange(200) // 4  # four regions an image
+    >>> kf.RegionalDiffusion(flow, images).rank([0.9, 0.8], [3, 5], k=4).ids.shape
+    (4,)
     """
 
     def __init__(self, nodes: Scorer, images: Any, weights: Any = None) -> None:

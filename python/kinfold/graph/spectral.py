@@ -38,6 +38,13 @@ class SpectralRanking(Scorer):
     values : float64 (r,), eigenvalues w, descending
 
     Iscen, Avrithis, Tolias, Furon & Chum, CVPR 2018; the shift is this library's.
+
+    Examples
+    --------
+    >>> x = np.random.default_rng(0).standard_normal((200, 8))
+    >>> graph = kf.KNNGraph(10, reciprocal=False).fit(x)
+    >>> kf.SpectralRanking(20).fit(graph).rank([0.9, 0.8], [3, 5], k=4).ids.shape
+    (4,)
     """
 
     kind: ClassVar[str] = "graph.Spectral"

@@ -26,6 +26,14 @@ class TruncatedDiffusion(Declared):
 
     Degrees are those within the neighbourhood. A query costs what its neighbourhood has edges, whatever
     the size of the database. Iscen, Tolias, Avrithis, Furon & Chum, CVPR 2017, section 4.3.
+
+    Examples
+    --------
+    >>> x = np.random.default_rng(0).standard_normal((200, 8))
+    >>> graph = kf.KNNGraph(10, reciprocal=False).fit(x)
+    >>> near = [0.9, 0.8, 0.7, 0.6], [3, 5, 8, 9]
+    >>> kf.TruncatedDiffusion(graph).rank(*near, k=4).ids.shape
+    (4,)
     """
 
     k_query = Count()

@@ -57,6 +57,12 @@ class Isomap(Transformer):
 
     A graph that falls into parts is joined by the shortest edges between them, with a warning. Distances are float32.
     Tenenbaum, de Silva & Langford, Science 290, 2000.
+
+    Examples
+    --------
+    >>> roll = kf.datasets.swiss_roll(200).points
+    >>> kf.Isomap(2, n_neighbors=10).fit_transform(roll).shape
+    (200, 2)
     """
 
     kind: ClassVar[str] = "manifold.Isomap"

@@ -42,6 +42,12 @@ class KernelPCA(Transformer):
     The kernel is held in float32 beyond 1,500 vectors, 4 n^2 bytes; few components of many vectors come from products
     with it alone.
     Schoelkopf, Smola & Mueller, Neural Computation 10, 1998.
+
+    Examples
+    --------
+    >>> x = np.random.default_rng(0).standard_normal((200, 8))
+    >>> kf.KernelPCA(2, kernel="rbf").fit_transform(x).shape
+    (200, 2)
     """
 
     kind: ClassVar[str] = "manifold.KernelPCA"

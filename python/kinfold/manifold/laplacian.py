@@ -43,6 +43,12 @@ class LaplacianEigenmaps(GraphEmbedding):
     points that are fitted; `transform` places others at the mean of their neighbours, weighted alike and scaled
     by 1 / (1 - lambda) (Bengio et al., NIPS 2003), and a fitted point where it was embedded.
     Belkin & Niyogi, Neural Computation 15, 2003.
+
+    Examples
+    --------
+    >>> x = np.random.default_rng(0).standard_normal((200, 8))
+    >>> kf.LaplacianEigenmaps(2).fit_transform(x).shape
+    (200, 2)
     """
 
     kind: ClassVar[str] = "manifold.LaplacianEigenmaps"

@@ -39,6 +39,12 @@ class LocallyLinearEmbedding(GraphEmbedding):
 
     A warning says that the neighbour graph falls into parts, of which each may become one point.
     Roweis & Saul, Science 290, 2000.
+
+    Examples
+    --------
+    >>> x = np.random.default_rng(0).standard_normal((200, 8))
+    >>> kf.LocallyLinearEmbedding(2).fit_transform(x).shape
+    (200, 2)
     """
 
     kind: ClassVar[str] = "manifold.LLE"

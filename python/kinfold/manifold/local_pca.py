@@ -50,6 +50,14 @@ class LocalPCA(Transformer):
     `transform` gives squared reconstruction distances to all cells, `predict` the nearest cell, `encode` cell and
     coordinates, `decode` the vectors that these stand for.
     Kambhatla & Leen, Neural Computation 9, 1997.
+
+    Examples
+    --------
+    >>> x = np.random.default_rng(0).standard_normal((200, 8))
+    >>> model = kf.LocalPCA(2, n_cells=3).fit(x)
+    >>> cells, coordinates = model.encode(x)
+    >>> model.decode(cells, coordinates).shape
+    (200, 8)
     """
 
     kind: ClassVar[str] = "manifold.LocalPCA"

@@ -94,6 +94,13 @@ class KMeans(Transformer):
 
     Follows scikit-learn's conventions: `predict` gives labels, `transform` distances to the centroids, and
     `cluster_centers_`, `inertia_` and `labels_` are there by its names.
+
+    Examples
+    --------
+    >>> x = np.random.default_rng(0).standard_normal((200, 8))
+    >>> means = kf.KMeans(4, verbose=False).fit(x)
+    >>> means.centroids.shape, means.assign(x[:5]).shape
+    ((4, 8), (5,))
     """
 
     kind: ClassVar[str] = "quantize.KMeans"

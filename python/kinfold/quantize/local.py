@@ -46,6 +46,14 @@ class LocallyOptimizedPQ(Declared):
     group : int32 (n_cells,), which of the G a cell uses; 0 is the one of all residuals
     codebooks : float32 (G or 1, m, 2^bits, s)
     fallbacks : how many cells use group 0
+
+    Examples
+    --------
+    >>> x = np.random.default_rng(0).standard_normal((1000, 8))
+    >>> cells = np.arange(1000) % 2
+    >>> quantizer = kf.LocallyOptimizedPQ(4, bits=4, verbose=False).fit(x, cells, 2)
+    >>> quantizer.encode(x, cells).shape
+    (1000, 2)
     """
 
     kind: ClassVar[str] = "quantize.LOPQ"

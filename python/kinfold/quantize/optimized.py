@@ -44,6 +44,12 @@ class OPQ(Transformer):
     rotation : float32 (dim, d), orthonormal rows
     quantizer : the ProductQuantizer that was learnt along, for rotated vectors
     history : mean squared error after each step, codebooks and rotation by turns
+
+    Examples
+    --------
+    >>> x = np.random.default_rng(0).standard_normal((1000, 8))
+    >>> kf.OPQ(4, bits=4, iterations=2, verbose=False).fit(x).transform(x).shape
+    (1000, 8)
     """
 
     kind: ClassVar[str] = "quantize.OPQ"

@@ -40,6 +40,14 @@ class ProductQuantizer(Declared):
     codebooks : float32 (m, 2^bits, s) with s = ceil(d / m)
     dim : d
     code_size : bytes of a code: m, or ceil(m / 2) for 4 bits, the even subquantizer in the low half of a byte
+
+    Examples
+    --------
+    >>> x = np.random.default_rng(0).standard_normal((1000, 8))
+    >>> quantizer = kf.ProductQuantizer(4, bits=4, verbose=False).fit(x)
+    >>> codes = quantizer.encode(x)
+    >>> codes.shape, quantizer.decode(codes).shape
+    ((1000, 2), (1000, 8))
     """
 
     kind: ClassVar[str] = "quantize.PQ"

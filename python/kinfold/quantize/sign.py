@@ -36,6 +36,12 @@ class SignQuantizer(Declared):
 
     Charikar, STOC 2002; orthogonal: Ji, Li, Yan, Zhang and Tian, NIPS 2012; the fast form: Andoni, Indyk, Laarhoven,
     Razenshteyn and Schmidt, NeurIPS 2015, section 5.
+
+    Examples
+    --------
+    >>> x = np.random.default_rng(0).standard_normal((200, 8))
+    >>> kf.SignQuantizer(64).fit(x).encode(x).shape  # bytes
+    (200, 8)
     """
 
     kind: ClassVar[str] = "quantize.Sign"

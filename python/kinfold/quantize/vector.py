@@ -19,6 +19,13 @@ class VectorQuantizer(Restorable):
     k : codewords; a code has ceil(log2 k) bits
     iterations, sample, seed, verbose : as for KMeans; sample counts training vectors a codeword
     Lloyd, IEEE Trans. Information Theory 1982; Gray, IEEE ASSP Magazine 1984.
+
+    Examples
+    --------
+    >>> x = np.random.default_rng(0).standard_normal((200, 8))
+    >>> quantizer = kf.VectorQuantizer(4, verbose=False).fit(x)
+    >>> quantizer.decode(quantizer.encode(x)).shape
+    (200, 8)
     """
 
     kind: ClassVar[str] = "quantize.VQ"

@@ -45,6 +45,13 @@ class LearnedWhitening(Transformer):
     ----------
     mean : float32 (d,), of the queries: the first vectors of the pairs
     projection : float32 (d, dim)
+
+    Examples
+    --------
+    >>> x = np.random.default_rng(0).standard_normal((200, 8))
+    >>> pairs = np.arange(200).reshape(100, 2)  # rows that match
+    >>> kf.LearnedWhitening(4).fit(x, pairs).transform(x).shape
+    (200, 4)
     """
 
     kind: ClassVar[str] = "transform.LearnedWhitening"

@@ -72,6 +72,12 @@ class PCA(Transformer):
     components : float32 (dim, d), orthonormal rows
     variances : float64 (dim,), falling; after shrinkage
     total_variance : sum over all d dimensions; shrinkage keeps it
+
+    Examples
+    --------
+    >>> x = np.random.default_rng(0).standard_normal((200, 8))
+    >>> kf.PCA(3).fit(x).transform(x).shape
+    (200, 3)
     """
 
     kind: ClassVar[str] = "transform.PCA"

@@ -18,6 +18,12 @@ class Rotation(Declared):
 
     matrix : R (dim, d), finite; with orthonormal rows it keeps distances within the space that they span
     bias : b (dim,), zeros where None
+
+    Examples
+    --------
+    >>> turn = kf.Rotation([[0.0, 1.0], [-1.0, 0.0]])
+    >>> turn.transform([[3.0, 4.0]]).tolist()
+    [[4.0, -3.0]]
     """
 
     kind: ClassVar[str] = "transform.Rotation"
