@@ -404,6 +404,8 @@ def public_definitions(tree: ast.Module) -> Iterator[tuple[int, str, bool]]:
     def of(body: list[ast.stmt], prefix: str) -> Iterator[tuple[int, str, bool]]:
         for node in body:
             if isinstance(node, (ast.FunctionDef, ast.ClassDef)) and not node.name.startswith("_"):
+                if any(ast.unparse(decorator) == "overload" for decorator in node.decorator_list):
+                    continue  # documented by the one that follows
                 yield node.lineno, prefix + node.name, ast.get_docstring(node) is not None
                 if isinstance(node, ast.ClassDef):
                     yield from of(node.body, f"{prefix}{node.name}.")

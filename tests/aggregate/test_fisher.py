@@ -71,7 +71,7 @@ def test_hard_and_equal_is_vlad(rng: np.random.Generator) -> None:
     centres = np.array([[0.0, 0], [100, 0], [0, 100]])
     x = (centres[rng.integers(3, size=300)] + rng.standard_normal((300, 2))).astype(np.float32)
     model = FisherVector(3, power=1.0).fit(x)
-    model._weights, model._variances = np.full(3, 1 / 3), np.ones((3, 2))
+    model.weights, model.variances = np.full(3, 1 / 3), np.ones((3, 2))
     x += [0.3, -0.2]
     nearest = ((x[:, None] - model.means[None]) ** 2).sum(axis=2).argmin(axis=1)
     sums = np.stack([(x[nearest == k] - model.means[k]).sum(axis=0) for k in range(3)]).ravel()

@@ -22,6 +22,10 @@ KINDS = [
     if not kind.startswith(("gallery.", "features.")) and issubclass(resolve(target), Declared)
 ]  # fmt: skip
 
+# Parameters that shapes follow from otherwise than by name, and those that files of former versions lack.
+SHAPING = ("bits", "m", "dim", "k", "tables", "vocabularies")
+SINCE = {"transform.PCA": ("solver", "seed"), "local.VLAD": ("vocabularies",)}
+
 
 def chosen(thing: Any) -> dict[str, Any]:
     return {name: getattr(thing, name) for name in inspect.signature(type(thing)).parameters}
@@ -71,7 +75,7 @@ def test_files_keep_every_parameter(kind: str) -> None:
             assert getattr(again, name) == other
             kept += again.params().get(name, other) == other
         shaping = [side for _, d in type(thing)._each(Stored) for side in d.shape]
-        assert kept or name in (*shaping, "bits", "m", "dim"), f"{name} is never kept"
+        assert kept or name in (*shaping, *SHAPING), f"{name} is never kept"
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -81,8 +85,8 @@ def test_damaged_parameters(kind: str) -> None:
     with pytest.raises(kf.FileFormatError, match="unknown parameters: made up"):
         type(thing).from_state({**params, "made up": 1}, arrays)
     for name in type(thing)._saved_parameters():
-        if name in ("solver", "seed") and kind == "transform.PCA":
-            continue  # files of former versions say nothing of them
+        if name in SINCE.get(kind, ()):
+            continue
         with pytest.raises(kf.FileFormatError, match=f"parameter '{name}' is missing"):
             type(thing).from_state({n: v for n, v in params.items() if n != name}, arrays)
         for bad in ([1], "no such", {}):

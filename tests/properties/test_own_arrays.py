@@ -53,7 +53,7 @@ def regraphed(x: Any, _: Any) -> Any:
 
 def relisted(x: Any, _: Any) -> Any:
     made = kf.KNNLists.build(x, 5)
-    given = [np.array(made.ids), np.array(made.similarities)]
+    given = [np.array(made.similarities), np.array(made.ids)]
     lists = kf.KNNLists.from_neighbours(*given)
     for array in given:
         array[:] = 0

@@ -9,11 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kinfold.aggregate.aggregation import Aggregation
-from kinfold.base.arrays import Vectors, as_choice, as_count, as_number, as_vectors
+from kinfold.base.arrays import Vectors, as_vectors
 from kinfold.base.bags import as_descriptors
 from kinfold.base.errors import FileFormatError
-from kinfold.base.estimator import not_trained
-from kinfold.base.state import JSON, Arrays, check_only, take, take_param
+from kinfold.base.learnt import Learnt
+from kinfold.base.parameters import Choice, Count, Number
 from kinfold.quantize.kmeans import KMeans, assign
 
 GRADIENTS = ("means", "means and variances")
@@ -48,6 +48,15 @@ class FisherVector(Aggregation):
 
     kind: ClassVar[str] = "local.Fisher"
 
+    k = Count(most=65536)
+    gradients = Choice(*GRADIENTS)
+    power = Number(0, 1)
+    iterations = Count(least=0)
+    seed = Count(least=0)
+    weights = Learnt(np.float64, ("k",), finite=True)
+    means = Learnt(np.float64, ("k", "n_features_in_"), finite=True)
+    variances = Learnt(np.float64, ("k", "n_features_in_"), finite=True)
+
     def __init__(
         self,
         k: int = 64,
@@ -57,34 +66,12 @@ class FisherVector(Aggregation):
         iterations: int = 20,
         seed: int = 0,
     ) -> None:
-        self.k = as_count(k, "k", most=65536)
-        self.gradients = as_choice(gradients, "gradients", GRADIENTS)
-        self.power = as_number(power, "power", least=0.0, most=1.0)
-        self.iterations = as_count(iterations, "iterations", least=0)
-        self.seed = as_count(seed, "seed", least=0)
-        self._weights: NDArray[np.float64] | None = None
-        self._means = self._variances = np.empty((0, 0))
-
-    @property
-    def weights(self) -> NDArray[np.float64]:
-        """Of the Gaussians, (k,); they add to one."""
-        if self._weights is None:
-            raise not_trained("FisherVector: call fit first")
-        return self._weights
-
-    @property
-    def means(self) -> NDArray[np.float64]:
-        """Of the Gaussians, (k, d)."""
-        return self._means
-
-    @property
-    def variances(self) -> NDArray[np.float64]:
-        """Of the Gaussians, (k, d)."""
-        return self._variances
+        self.k, self.gradients, self.power = k, gradients, power
+        self.iterations, self.seed = iterations, seed
 
     @property
     def _n_features_out(self) -> int:
-        return self._means.size * (1 if self.gradients == "means" else 2)
+        return self.means.size * (1 if self.gradients == "means" else 2)
 
     def fit(self, descriptors: Any, y: Any = None) -> FisherVector:
         """Learn the mixture from local descriptors (n, d), n >= k, or those of photos, arrays (n_i, d)."""
@@ -105,22 +92,22 @@ class FisherVector(Aggregation):
         self, x: NDArray[np.float64], posteriors: NDArray[np.float64], floor: NDArray[np.float64]
     ) -> None:
         totals = np.maximum(posteriors.sum(axis=0), 1e-10)
-        self._weights = totals / totals.sum()
-        self._means = posteriors.T @ x / totals[:, None]
+        self.weights = totals / totals.sum()
+        self.means = posteriors.T @ x / totals[:, None]
         squares = posteriors.T @ x**2 / totals[:, None]
-        self._variances = np.maximum(squares - self._means**2, floor)
+        self.variances = np.maximum(squares - self.means**2, floor)
 
     def log_likelihoods(self, descriptors: Any) -> NDArray[np.float64]:
         """Logarithms of the weighed densities, float64 (n, k)."""
         x = as_vectors(descriptors, "descriptors", empty=True).astype(np.float64)
-        weights, inverse = self.weights, 1 / self._variances
-        if x.shape[1] != self._means.shape[1]:
+        weights, inverse = self.weights, 1 / self.variances
+        if x.shape[1] != self.means.shape[1]:
             raise ValueError(
-                f"descriptors: expected vectors of dimension {self._means.shape[1]}, got shape {x.shape}"
+                f"descriptors: expected vectors of dimension {self.means.shape[1]}, got shape {x.shape}"
             )
-        squares = x**2 @ inverse.T - 2 * x @ (self._means * inverse).T
-        squares += (self._means**2 * inverse).sum(axis=1)
-        constant = np.log(2 * np.pi * self._variances).sum(axis=1)
+        squares = x**2 @ inverse.T - 2 * x @ (self.means * inverse).T
+        squares += (self.means**2 * inverse).sum(axis=1)
+        constant = np.log(2 * np.pi * self.variances).sum(axis=1)
         found: NDArray[np.float64] = np.log(weights) - (squares + constant) / 2
         return found
 
@@ -134,17 +121,17 @@ class FisherVector(Aggregation):
     def gradient(self, descriptors: Any) -> NDArray[np.float64]:
         """The gradient, float64 (k * d,) or (2 * k * d,), before power law and normalisation."""
         x = as_vectors(descriptors, "descriptors", empty=True).astype(np.float64)
-        scale = np.sqrt(self._variances)
+        scale = np.sqrt(self.variances)
         first, second = np.zeros_like(scale), np.zeros_like(scale)
         for at in range(0, len(x), _BLOCK):
             part = x[at : at + _BLOCK]
             posteriors = self.posteriors(part)
             totals = posteriors.sum(axis=0)[:, None]
             sums, squares = posteriors.T @ part, posteriors.T @ part**2
-            first += (sums - totals * self._means) / scale
+            first += (sums - totals * self.means) / scale
             second += (
-                squares - 2 * sums * self._means + totals * self._means**2
-            ) / self._variances - totals
+                squares - 2 * sums * self.means + totals * self.means**2
+            ) / self.variances - totals
         n = max(len(x), 1)
         root = np.sqrt(self.weights)[:, None]
         first /= n * root
@@ -158,10 +145,10 @@ class FisherVector(Aggregation):
 
         photos : for each photo its local descriptors (n_i, d). A photo without any becomes zero.
         """
-        size = self.weights.size and self._means.size * (1 if self.gradients == "means" else 2)
+        size = self.weights.size and self.means.size * (1 if self.gradients == "means" else 2)
         out = np.zeros((len(photos), size), np.float32)
         for row, photo in enumerate(photos):
-            x = as_vectors(photo, f"photos[{row}]", dim=self._means.shape[1], empty=True)
+            x = as_vectors(photo, f"photos[{row}]", dim=self.means.shape[1], empty=True)
             if not len(x):
                 continue
             found = self.gradient(x)
@@ -171,37 +158,7 @@ class FisherVector(Aggregation):
             out[row] = found / norm if norm > 0 else found
         return out
 
-    def params(self) -> dict[str, JSON]:
-        """What was chosen."""
-        return {
-            "k": self.k, "gradients": self.gradients, "power": self.power, "iterations": self.iterations,
-            "seed": self.seed,
-        }  # fmt: skip
-
-    def arrays(self) -> Arrays:
-        """The mixture."""
-        return {"weights": self.weights, "means": self._means, "variances": self._variances}
-
-    @classmethod
-    def from_state(
-        cls, params: Mapping[str, JSON], arrays: Mapping[str, NDArray[Any]]
-    ) -> FisherVector:
-        """A fitted mixture from its parts."""
-        check_only(params, {"k", "gradients", "power", "iterations", "seed"}, "parameters")
-        check_only(arrays, {"weights", "means", "variances"}, "arrays")
-        model = cls(
-            take_param(params, "k", int),
-            gradients=take_param(params, "gradients", str),
-            power=take_param(params, "power", (int, float)),
-            iterations=take_param(params, "iterations", int),
-            seed=take_param(params, "seed", int),
-        )
-        means = take(arrays, "means", np.float64, (model.k, None))
-        variances = take(arrays, "variances", np.float64, means.shape)
-        weights = take(arrays, "weights", np.float64, (model.k,))
-        positive = means.size and (variances > 0).all() and (weights > 0).all()
-        if not positive or not all(np.isfinite(a).all() for a in arrays.values()):
+    def _settle(self, sides: Mapping[str, Any]) -> None:
+        super()._settle(sides)
+        if not ((self.variances > 0).all() and (self.weights > 0).all()):
             raise FileFormatError("array 'variances': expected finite numbers above 0")
-        model._weights, model._means, model._variances = weights, means, variances
-        model.n_features_in_ = means.shape[1]
-        return model

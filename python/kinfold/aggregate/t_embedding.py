@@ -9,12 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kinfold.aggregate.aggregation import Aggregation
-from kinfold.base.arrays import Vectors, as_choice, as_count, as_number, as_vectors
+from kinfold.base.arrays import Vectors, as_vectors
 from kinfold.base.bags import are_photos, as_descriptors
 from kinfold.base.errors import FileFormatError
-from kinfold.base.estimator import not_trained
+from kinfold.base.learnt import Extra, Learnt
+from kinfold.base.parameters import Choice, Count, Flag, Maybe, Number
 from kinfold.base.random import generator
-from kinfold.base.state import JSON, Arrays, check_only, take, take_param
 from kinfold.quantize.kmeans import KMeans
 from kinfold.transform.eigen import leading
 
@@ -75,6 +75,17 @@ class TEmbedding(Aggregation):
 
     kind: ClassVar[str] = "local.TEmbedding"
 
+    k = Count(least=2, most=1024)
+    aggregation = Choice(*AGGREGATIONS)
+    normalise = Flag()
+    power = Number(0, 1)
+    dim = Maybe(Count())
+    seed = Count(least=0)
+    codebook = Learnt(np.float32, ("k", "n_features_in_"), finite=True)
+    _mean = Learnt(np.float32, ("_size",), finite=True)
+    _projection = Learnt(np.float32, ("_size", "_kept"), finite=True)
+    _rotation = Extra(np.float32, ("_turned", "_kept"), finite=True)
+
     def __init__(
         self,
         k: int = 16,
@@ -85,23 +96,21 @@ class TEmbedding(Aggregation):
         dim: int | None = None,
         seed: int = 0,
     ) -> None:
-        self.k = as_count(k, "k", least=2, most=1024)
-        self.aggregation = as_choice(aggregation, "aggregation", AGGREGATIONS)
-        self.normalise = self.aggregation == "democratic" if normalise is None else bool(normalise)
-        self.power = as_number(power, "power", least=0.0, most=1.0)
-        self.dim = None if dim is None else as_count(dim, "dim")
-        self.seed = as_count(seed, "seed", least=0)
-        self._codebook: Vectors | None = None
-        self._mean: Vectors = np.empty(0, np.float32)
-        self._projection: Vectors = np.empty((0, 0), np.float32)
-        self._rotation: Vectors | None = None
+        self.k, self.aggregation, self.power, self.dim = k, aggregation, power, dim
+        self.normalise = aggregation == "democratic" if normalise is None else normalise
+        self.seed = seed
 
     @property
-    def codebook(self) -> Vectors:
-        """The centroids, float32 (k, d)."""
-        if self._codebook is None:
-            raise not_trained("TEmbedding: call fit first")
-        return self._codebook
+    def _size(self) -> int:
+        return self.codebook.size
+
+    @property
+    def _kept(self) -> int:
+        return (self.k - 1) * self.codebook.shape[1]
+
+    @property
+    def _turned(self) -> int:
+        return self._kept if self.dim is None else min(self.dim, self._kept)
 
     @property
     def _n_features_out(self) -> int:
@@ -118,11 +127,11 @@ class TEmbedding(Aggregation):
         x = as_descriptors(descriptors, "descriptors")
         self._rotation = None
         model = KMeans(self.k, iterations=20, sample=2000, seed=self.seed, verbose=False)
-        self._codebook = model.fit(x).centroids
+        self.codebook = model.fit(x).centroids
         if len(x) > _MOST_LEARNT:
             chosen = generator(self.seed).choice(len(x), _MOST_LEARNT, replace=False)
             x = x[np.sort(chosen)]
-        size, d = self._codebook.size, x.shape[1]
+        size, d = self.codebook.size, x.shape[1]
         total, products = np.zeros(size), np.zeros((size, size))
         for at in range(0, len(x), _BLOCK):
             directions = self._directions(x[at : at + _BLOCK]).astype(np.float64)
@@ -222,49 +231,7 @@ class TEmbedding(Aggregation):
         norms = np.sqrt(np.einsum("ij,ij->i", found, found, dtype=np.float64))[:, None]
         return np.divide(found, norms, out=np.zeros_like(found), where=norms > 0).astype(np.float32)
 
-    def params(self) -> dict[str, JSON]:
-        """What was chosen."""
-        return {
-            "k": self.k, "aggregation": self.aggregation, "normalise": self.normalise, "power": self.power,
-            "dim": self.dim, "seed": self.seed,
-        }  # fmt: skip
-
-    def arrays(self) -> Arrays:
-        """Codebook, mean, projection, and the rotation where one was learnt."""
-        arrays = {
-            "codebook": self.codebook, "mean": self._mean, "projection": self._projection,
-        }  # fmt: skip
-        return arrays if self._rotation is None else {**arrays, "rotation": self._rotation}
-
-    @classmethod
-    def from_state(
-        cls, params: Mapping[str, JSON], arrays: Mapping[str, NDArray[Any]]
-    ) -> TEmbedding:
-        """A fitted embedding from its parts."""
-        check_only(params, {"k", "aggregation", "normalise", "power", "dim", "seed"}, "parameters")
-        check_only(arrays, {"codebook", "mean", "projection", "rotation"}, "arrays")
-        model = cls(
-            take_param(params, "k", int),
-            aggregation=take_param(params, "aggregation", str),
-            normalise=take_param(params, "normalise", bool),
-            power=take_param(params, "power", (int, float)),
-            dim=take_param(params, "dim", (int, type(None))),
-            seed=take_param(params, "seed", int),
-        )
-        codebook = take(arrays, "codebook", np.float32, (model.k, None))
-        size, kept = codebook.size, (model.k - 1) * codebook.shape[1]
-        model._mean = np.ascontiguousarray(take(arrays, "mean", np.float32, (size,)))
-        projection = take(arrays, "projection", np.float32, (size, kept))
-        if not size or not all(np.isfinite(a).all() for a in arrays.values()):
-            raise FileFormatError("array 'projection': expected finite numbers")
-        model._projection = np.ascontiguousarray(projection)
-        model._codebook = np.ascontiguousarray(codebook)
-        model.n_features_in_ = codebook.shape[1]
-        if "rotation" in arrays:
-            rows = kept if model.dim is None else min(model.dim, kept)
-            model._rotation = np.ascontiguousarray(
-                take(arrays, "rotation", np.float32, (rows, kept))
-            )
-        elif model.dim is not None:
+    def _settle(self, sides: Mapping[str, Any]) -> None:
+        super()._settle(sides)
+        if self._rotation is None and self.dim is not None:
             raise FileFormatError("array 'rotation' is missing")
-        return model

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from kinfold.aggregate.aggregation import Aggregation
-from kinfold.base.arrays import Vectors, as_count, as_number, as_vectors
+from kinfold.base.arrays import Vectors, as_vectors
 from kinfold.base.bags import as_descriptors
-from kinfold.base.estimator import not_trained
-from kinfold.base.state import JSON, Arrays, check_only, take, take_param
+from kinfold.base.learnt import Learnt
+from kinfold.base.parameters import Count, Flag, Number
 from kinfold.quantize.kmeans import KMeans, assign
 
 
@@ -40,6 +40,16 @@ class VLAD(Aggregation):
 
     kind: ClassVar[str] = "local.VLAD"
 
+    k = Count(most=65536)
+    intra = Flag()
+    residual = Flag()
+    power = Number(0, 1)
+    vocabularies = Count(most=256).since(1)
+    iterations = Count(least=0)
+    sample = Count()
+    seed = Count(least=0)
+    codebook = Learnt(np.float32, ("_rows", "n_features_in_"), finite=True)
+
     def __init__(
         self,
         k: int = 64,
@@ -52,22 +62,13 @@ class VLAD(Aggregation):
         sample: int = 2000,
         seed: int = 0,
     ) -> None:
-        self.k = as_count(k, "k", most=65536)
-        self.intra = bool(intra)
-        self.residual = bool(residual)
-        self.power = as_number(power, "power", least=0.0, most=1.0)
-        self.vocabularies = as_count(vocabularies, "vocabularies", most=256)
-        self.iterations = as_count(iterations, "iterations", least=0)
-        self.sample = as_count(sample, "sample")
-        self.seed = as_count(seed, "seed", least=0)
-        self._codebook: Vectors | None = None
+        self.k, self.intra, self.residual, self.power = k, intra, residual, power
+        self.vocabularies, self.iterations = vocabularies, iterations
+        self.sample, self.seed = sample, seed
 
     @property
-    def codebook(self) -> Vectors:
-        """The centroids, float32 (k, d); of several vocabularies one after the other (vocabularies * k, d)."""
-        if self._codebook is None:
-            raise not_trained("VLAD: call fit first")
-        return self._codebook
+    def _rows(self) -> int:
+        return self.vocabularies * self.k
 
     @property
     def dim(self) -> int:
@@ -87,7 +88,7 @@ class VLAD(Aggregation):
                 self.k, iterations=self.iterations, sample=self.sample, seed=seed, verbose=False
             )
             books.append(model.fit(x).centroids)
-        self._codebook = np.concatenate(books)
+        self.codebook = np.concatenate(books)
         self.n_features_in_ = x.shape[1]
         return self
 
@@ -122,42 +123,6 @@ class VLAD(Aggregation):
             sums = np.sign(sums) * np.abs(sums) ** self.power
         norm = np.linalg.norm(sums)
         return (sums / norm if norm > 0 else sums).astype(np.float32)
-
-    def params(self) -> dict[str, JSON]:
-        """What was chosen."""
-        return {
-            "k": self.k, "intra": self.intra, "residual": self.residual, "power": self.power,
-            "vocabularies": self.vocabularies, "iterations": self.iterations, "sample": self.sample,
-            "seed": self.seed,
-        }  # fmt: skip
-
-    def arrays(self) -> Arrays:
-        """The codebook."""
-        return {"codebook": self.codebook}
-
-    @classmethod
-    def from_state(cls, params: Mapping[str, JSON], arrays: Mapping[str, NDArray[Any]]) -> VLAD:
-        """A fitted aggregation from its parts."""
-        # Files of former versions hold one vocabulary and do not say so.
-        params = {"vocabularies": 1, **params}
-        names = {"k", "intra", "residual", "power", "vocabularies", "iterations", "sample", "seed"}
-        check_only(params, names, "parameters")
-        check_only(arrays, {"codebook"}, "arrays")
-        model = cls(
-            take_param(params, "k", int),
-            intra=take_param(params, "intra", bool),
-            residual=take_param(params, "residual", bool),
-            power=take_param(params, "power", (int, float)),
-            vocabularies=take_param(params, "vocabularies", int),
-            iterations=take_param(params, "iterations", int),
-            sample=take_param(params, "sample", int),
-            seed=take_param(params, "seed", int),
-        )
-        model._codebook = as_vectors(
-            take(arrays, "codebook", np.float32, (model.vocabularies * model.k, None)), "codebook"
-        )
-        model.n_features_in_ = model._codebook.shape[1]
-        return model
 
 
 def _scaled(rows: NDArray[Any]) -> NDArray[Any]:

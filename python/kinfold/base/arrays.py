@@ -261,6 +261,13 @@ def as_flag(x: Any, name: str) -> bool:
     raise ValueError(f"{name}: expected True or False, got {x!r}")
 
 
+def as_text(x: Any, name: str) -> str:
+    """A text."""
+    if isinstance(x, str):
+        return str(x)
+    raise ValueError(f"{name}: expected a text, got {x!r}")
+
+
 def as_path(x: Any, name: str) -> Path:
     """A file's name: text, bytes, or whatever has one."""
     try:

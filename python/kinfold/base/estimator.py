@@ -14,10 +14,9 @@ from numpy.typing import NDArray
 
 from kinfold.base.arrays import Vectors, as_choice, as_ndarray, as_vectors
 from kinfold.base.declared import Declared
-from kinfold.base.errors import FileFormatError, not_trained as not_trained
+from kinfold.base.errors import not_trained as not_trained
 from kinfold.base.extras import require
 from kinfold.base.frames import CONTAINERS, check_names, in_container, naming
-from kinfold.base.state import JSON, check_only
 
 
 class Estimator(Declared):
@@ -54,30 +53,6 @@ class Estimator(Declared):
         for name in params:
             setattr(self, name, getattr(changed, name))
         return self
-
-    def params(self) -> dict[str, JSON]:
-        return super().params() if self._PARAMETERS else self.get_params()
-
-    @classmethod
-    def _of_params(cls, params: Mapping[str, JSON]) -> Any:
-        """One that is not fitted, from saved parameters. Raises FileFormatError."""
-        names = set(inspect.signature(cls).parameters)
-        check_only(params, names, "parameters")
-        if missing := sorted(names - set(params)):
-            raise FileFormatError(f"parameter '{missing[0]}' is missing")
-        try:
-            made = cls(**params)
-            made._check_params()
-        except ValueError as error:
-            raise FileFormatError(f"{cls.__name__}: {error}") from error
-        return made
-
-    def _check_params(self) -> None:
-        """ValueError for the first parameter that is not sound: the constructor's where nothing else is said."""
-        if self._PARAMETERS:
-            super()._check_params()
-        else:
-            type(self)(**self.get_params())
 
     def _settle(self, sides: Mapping[str, Any]) -> None:
         if "n_features_in_" in sides:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar, overload
 
 import numpy as np
 
-from kinfold.base.arrays import as_choice, as_count, as_flag, as_number
+from kinfold.base.arrays import as_choice, as_count, as_flag, as_number, as_text
 from kinfold.base.errors import FileFormatError
 from kinfold.base.metrics import METRICS, as_metric
 from kinfold.base.state import JSON, take_param
@@ -27,6 +27,9 @@ class Parameter(Generic[T]):
     """
 
     saved = True
+    # What files of former versions, which lack it, mean.
+    absent: Any = None
+    may_be_absent = False
 
     def __init__(
         self, check: Callable[[Any, str], T], json: type | tuple[type, ...], expected: str
@@ -36,6 +39,11 @@ class Parameter(Generic[T]):
     def unsaved(self) -> Self:
         """The same, but not of files: it has no influence on answers, or follows from arrays."""
         self.saved = False
+        return self
+
+    def since(self, absent: Any) -> Self:
+        """The same, of which files of former versions say nothing: they mean this value."""
+        self.absent, self.may_be_absent = absent, True
         return self
 
     def __set_name__(self, owner: type, name: str) -> None:
@@ -54,6 +62,8 @@ class Parameter(Generic[T]):
 
     def from_params(self, params: Mapping[str, JSON]) -> JSON:
         """The value that a file gives, once it is sound. Raises FileFormatError."""
+        if self.may_be_absent and self.name not in params:
+            return self.absent
         value = take_param(params, self.name, self.json)
         try:
             self.check(value, self.name)
@@ -109,6 +119,13 @@ class Metric(Parameter[str]):
         super().__init__(
             lambda x, name: as_metric(x, name, choices), str, ", ".join(map(repr, choices))
         )
+
+
+class Text(Parameter[str]):
+    """Any text."""
+
+    def __init__(self) -> None:
+        super().__init__(as_text, str, "text")
 
 
 class Flag(Parameter[bool]):

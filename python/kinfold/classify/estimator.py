@@ -29,6 +29,7 @@ class Classifier(Estimator):
     _INDEXES: tuple[str, ...] = ("index_",)
 
     classes_: NDArray[Any]
+    _CHECKED_LATE = True
 
     def predict(self, X: Any) -> NDArray[Any]:
         """The class of each."""

@@ -8,12 +8,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from kinfold.base.arrays import Vectors, as_choice, as_count
+from kinfold.base.arrays import Vectors, as_choice
 from kinfold.base.estimator import as_samples
 from kinfold.base.metrics import as_metric
+from kinfold.base.parameters import Count, Metric, Parameter
 from kinfold.classify.estimator import Classifier, nearest, trained
 
 WEIGHTS = ("uniform", "distance")
+
+
+def _as_weights(x: Any, name: str) -> Any:
+    return x if callable(x) else as_choice(x, name, WEIGHTS)
 
 
 class KNNClassifier(Classifier):
@@ -40,6 +45,11 @@ class KNNClassifier(Classifier):
     ['a', 'b']
     """
 
+    n_neighbors = Count(most=1 << 24)
+    weights: Any = Parameter(_as_weights, str, "'uniform', 'distance', function")
+    metric = Metric()
+    seed = Count(least=0)
+
     def __init__(
         self,
         spec: str = "Flat",
@@ -50,20 +60,13 @@ class KNNClassifier(Classifier):
         options: Mapping[str, Any] | None = None,
         seed: int = 0,
     ) -> None:
-        self.spec = spec
-        self.n_neighbors = n_neighbors
-        self.weights = weights
-        self.metric = metric
-        self.options = options
-        self.seed = seed
+        self.spec, self.n_neighbors, self.weights = spec, n_neighbors, weights
+        self.metric, self.options, self.seed = metric, options, seed
 
     def fit(self, X: Any, y: Any) -> KNNClassifier:
         """Index vectors (n, d) with their classes (n,). Raises ValueError for what does not fit together."""
-        as_count(self.n_neighbors, "n_neighbors", most=1 << 24)
-        metric = as_metric(self.metric)
-        if not callable(self.weights):
-            as_choice(self.weights, "weights", WEIGHTS)
-        if self.weights != "uniform" and metric == "ip":
+        self._check_params()
+        if self.weights != "uniform" and as_metric(self.metric) == "ip":
             raise ValueError(
                 'weights: expected "uniform" with the metric "ip", which has no distance'
             )

@@ -8,9 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from kinfold.base.arrays import as_count
 from kinfold.base.bags import Bags, as_bags
-from kinfold.base.metrics import as_metric
+from kinfold.base.parameters import Count, Metric
 from kinfold.classify.estimator import nearest, trained
 from kinfold.classify.nbnn import METRICS, _Sums
 
@@ -38,6 +37,10 @@ class LocalNBNN(_Sums):
     ['b']
     """
 
+    n_neighbors = Count(most=(1 << 24) - 1)
+    metric = Metric(METRICS)
+    seed = Count(least=0)
+
     def __init__(
         self,
         spec: str = "Flat",
@@ -47,16 +50,12 @@ class LocalNBNN(_Sums):
         options: Mapping[str, Any] | None = None,
         seed: int = 0,
     ) -> None:
-        self.spec = spec
-        self.n_neighbors = n_neighbors
-        self.metric = metric
-        self.options = options
-        self.seed = seed
+        self.spec, self.n_neighbors = spec, n_neighbors
+        self.metric, self.options, self.seed = metric, options, seed
 
     def fit(self, X: Any, y: Any) -> LocalNBNN:
         """Index images, a list of arrays (n_i, d), with their classes (n,); n_i may be 0."""
-        as_metric(self.metric, known=METRICS)
-        as_count(self.n_neighbors, "n_neighbors", most=(1 << 24) - 1)
+        self._check_params()
         bags = as_bags(X)
         self._codes = self._learn_classes(y, bags.n)[bags.owner]
         self.index_ = trained(self.spec, bags.vectors, self.metric, self.seed)

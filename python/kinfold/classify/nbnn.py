@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from kinfold.base.bags import Bags, as_bags
 from kinfold.base.metrics import as_metric
+from kinfold.base.parameters import Count, Metric
 from kinfold.classify.estimator import Classifier, nearest, trained
 
 # A similarity makes no sum of squared distances.
@@ -74,6 +75,9 @@ class NBNN(_Sums):
 
     _INDEXES = ("indexes_",)
 
+    metric = Metric(METRICS)
+    seed = Count(least=0)
+
     def __init__(
         self,
         spec: str = "Flat",
@@ -82,17 +86,14 @@ class NBNN(_Sums):
         options: Mapping[str, Any] | None = None,
         seed: int = 0,
     ) -> None:
-        self.spec = spec
-        self.metric = metric
-        self.options = options
-        self.seed = seed
+        self.spec, self.metric, self.options, self.seed = spec, metric, options, seed
 
     def fit(self, X: Any, y: Any) -> NBNN:
         """Index images, a list of arrays (n_i, d), with their classes (n,); n_i may be 0.
 
         A class whose images have no descriptor is infinitely far from every descriptor.
         """
-        as_metric(self.metric, known=METRICS)
+        self._check_params()
         bags = as_bags(X)
         codes = self._learn_classes(y, bags.n)[bags.owner]
         template = trained(self.spec, bags.vectors, self.metric, self.seed)

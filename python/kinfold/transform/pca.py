@@ -86,8 +86,8 @@ class PCA(Transformer):
     whiten = Parameter(_as_whiten, (bool, int, float), "True, False, number from 0 to 1")
     floor = Number(0, 1)
     shrinkage = Parameter(_as_share, (int, float, str), "number from 0 to 1, 'ledoit-wolf'")
-    solver = Choice(*SOLVERS)
-    seed = Count(least=0)
+    solver = Choice(*SOLVERS).since("exact")
+    seed = Count(least=0).since(0)
     _mean = Learnt(np.float32, ("n_features_in_",))
     _components = Learnt(np.float32, ("dim", "n_features_in_"))
     _variances = Learnt(np.float64, ("dim",), finite=True)
@@ -289,11 +289,6 @@ class PCA(Transformer):
     def arrays(self) -> Arrays:
         _ = self.mean  # of what came by pieces, too
         return super().arrays()
-
-    @classmethod
-    def from_state(cls, params: Mapping[str, JSON], arrays: Mapping[str, NDArray[Any]]) -> PCA:
-        made: PCA = super().from_state({"solver": "exact", "seed": 0, **params}, arrays)
-        return made
 
     def _settle(self, sides: Mapping[str, Any]) -> None:
         super()._settle(sides)

@@ -13,8 +13,9 @@ from kinfold import _core
 from kinfold.base.arrays import Ids, Vectors, as_count, as_number, as_vectors, read_only
 from kinfold.base.bags import as_descriptors
 from kinfold.base.errors import FileFormatError
-from kinfold.base.estimator import Transformer, not_trained
-from kinfold.base.state import JSON, Arrays, check_only, take, take_param
+from kinfold.base.estimator import Transformer
+from kinfold.base.learnt import Extra, Learnt
+from kinfold.base.parameters import Count, Flag, Maybe, Text
 from kinfold.index.candidates import CandidateIndex
 from kinfold.index.flat import FlatIndex
 from kinfold.index.proposers.kd_forest import KDForest
@@ -51,6 +52,19 @@ class VisualWords(Transformer):
 
     kind: ClassVar[str] = "local.Words"
 
+    k = Count(most=1 << 24)
+    branch = Maybe(Count(least=2))
+    checks = Maybe(Count()).since(None)
+    paths = Maybe(Count()).since(None)
+    iterations = Count(least=0)
+    sample = Maybe(Count())
+    seed = Count(least=0)
+    fingerprint = Text()
+    verbose = Flag().unsaved()
+    centroids = Learnt(np.float32, ("k", "n_features_in_"), finite=True)
+    # The levels of the tree above the words, one after the other; None where there is none.
+    _nodes = Extra(np.float32, ("_inner", "n_features_in_"), finite=True, empty=True)
+
     def __init__(
         self,
         k: int = 16384,
@@ -64,24 +78,15 @@ class VisualWords(Transformer):
         fingerprint: str = "",
         verbose: bool = True,
     ) -> None:
-        self.k = as_count(k, "k", most=1 << 24)
-        self.branch = None if branch is None else as_count(branch, "branch", least=2)
+        self.k, self.branch, self.checks, self.paths = k, branch, checks, paths
+        self.iterations, self.sample, self.seed = iterations, sample, seed
+        self.fingerprint, self.verbose = fingerprint, verbose
         if self.branch is not None and self.branch ** self._depth() != self.k:
             raise ValueError(f"k: expected a power of branch {self.branch}, got {k}")
-        self.checks = None if checks is None else as_count(checks, "checks")
         if self.branch is not None and self.checks is not None:
             raise ValueError("checks: expected none with branch")
-        self.paths = None if paths is None else as_count(paths, "paths")
         if self.branch is None and self.paths is not None:
             raise ValueError("paths: expected none without branch")
-        self.iterations = as_count(iterations, "iterations", least=0)
-        self.sample = None if sample is None else as_count(sample, "sample")
-        self.seed = as_count(seed, "seed", least=0)
-        self.fingerprint = str(fingerprint)
-        self.verbose = bool(verbose)
-        self._centroids: Vectors | None = None
-        # The levels of the tree above the words, one after the other; None where there is none.
-        self._nodes: Vectors | None = None
         # Words and a search over them, made when first asked for: exact, and by trees.
         self._exact: tuple[Vectors, FlatIndex] | None = None
         self._forest: tuple[Vectors, CandidateIndex] | None = None
@@ -93,11 +98,9 @@ class VisualWords(Transformer):
         return depth
 
     @property
-    def centroids(self) -> Vectors:
-        """The words, float32 (k, d)."""
-        if self._centroids is None:
-            raise not_trained("VisualWords: call fit first")
-        return self._centroids
+    def _inner(self) -> int:
+        """Nodes of the tree above the words."""
+        return sum((self.branch or 0) ** level for level in range(1, self._depth()))
 
     @property
     def _n_features_out(self) -> int:
@@ -155,8 +158,8 @@ class VisualWords(Transformer):
 
     def _adopt(self, centroids: Vectors, nodes: Vectors | None = None) -> None:
         self._nodes = None if nodes is None else np.ascontiguousarray(nodes, np.float32)
-        self._centroids = read_only(np.ascontiguousarray(centroids, np.float32))
-        self.n_features_in_ = self._centroids.shape[1]
+        self.centroids = read_only(np.ascontiguousarray(centroids, np.float32))
+        self.n_features_in_ = self.centroids.shape[1]
 
     def assign(
         self,
@@ -256,53 +259,10 @@ class VisualWords(Transformer):
                 stacklevel=3,
             )
 
-    def params(self) -> dict[str, JSON]:
-        """What was chosen."""
-        return {
-            "k": self.k, "branch": self.branch, "checks": self.checks, "paths": self.paths,
-            "iterations": self.iterations, "sample": self.sample, "seed": self.seed, "fingerprint": self.fingerprint,
-        }  # fmt: skip
-
-    def arrays(self) -> Arrays:
-        """The words, and the tree above them if they have one."""
-        arrays: Arrays = {"centroids": self.centroids}
-        return arrays if self._nodes is None else {**arrays, "nodes": self._nodes}
-
-    @classmethod
-    def from_state(
-        cls, params: Mapping[str, JSON], arrays: Mapping[str, NDArray[Any]]
-    ) -> VisualWords:
-        """Words from their parts."""
-        names = {"k", "branch", "checks", "paths", "iterations", "sample", "seed", "fingerprint"}
-        check_only(params, names, "parameters")
-        check_only(arrays, {"centroids", "nodes"}, "arrays")
-        words = cls(
-            take_param(params, "k", int),
-            branch=take_param(params, "branch", (int, type(None))),
-            # Files of words that were learnt before there was a choice have none.
-            checks=take_param({"checks": None, **params}, "checks", (int, type(None))),
-            paths=take_param({"paths": None, **params}, "paths", (int, type(None))),
-            iterations=take_param(params, "iterations", int),
-            sample=take_param(params, "sample", (int, type(None))),
-            seed=take_param(params, "seed", int),
-            fingerprint=take_param(params, "fingerprint", str),
-            verbose=False,
-        )
-        centroids = take(arrays, "centroids", np.float32, (words.k, None))
-        if not centroids.shape[1] or not np.isfinite(centroids).all():
-            raise FileFormatError("array 'centroids': expected finite numbers")
+    def _settle(self, sides: Mapping[str, Any]) -> None:
         # Files of trees that were learnt before they were descended have the words alone.
-        nodes = None
-        if "nodes" in arrays:
-            inner = (
-                sum(words.branch**level for level in range(1, words._depth()))
-                if words.branch
-                else 0
-            )
-            nodes = take(arrays, "nodes", np.float32, (inner, centroids.shape[1]))
-            if words.branch is None or not np.isfinite(nodes).all():
-                raise FileFormatError("array 'nodes': expected finite numbers of a tree")
-        elif words.paths is not None:
+        if self._nodes is not None and self.branch is None:
+            raise FileFormatError("array 'nodes': expected none without a tree")
+        if self._nodes is None and self.paths is not None:
             raise FileFormatError("array 'nodes': expected one where words are assigned by paths")
-        words._adopt(centroids, nodes)
-        return words
+        self._adopt(self.centroids, self._nodes)

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any, ClassVar
 
 import numpy as np
-from numpy.typing import NDArray
 
 from kinfold import _core
-from kinfold.base.arrays import Ids, Vectors, as_count, as_vectors, owned
-from kinfold.base.errors import FileFormatError, NotTrainedError
-from kinfold.base.state import JSON, Arrays, Restorable, check_only, take, take_param
+from kinfold.base.arrays import Ids, Vectors, as_vectors, owned
+from kinfold.base.declared import Declared
+from kinfold.base.learnt import Learnt
+from kinfold.base.parameters import Count, Flag
 from kinfold.quantize.kmeans import KMeans, assign
 
 
-class KMeansCells(Restorable):
+class KMeansCells(Declared):
     """The cells of k centroids; queries visit the nearest ones first.
 
     k : how many
@@ -27,6 +26,14 @@ class KMeansCells(Restorable):
     kind: ClassVar[str] = "index.KMeansCells"
     counts_rows: ClassVar[bool] = False
 
+    k = Count(most=1 << 24)
+    iterations = Count(least=0)
+    sample = Count()
+    spherical = Flag()
+    seed = Count(least=0)
+    verbose = Flag().unsaved()
+    centroids = Learnt(np.float32, ("k", "d"), finite=True)
+
     def __init__(
         self,
         k: int,
@@ -37,48 +44,43 @@ class KMeansCells(Restorable):
         seed: int = 0,
         verbose: bool = True,
     ) -> None:
-        self.n_cells = self.n_centroids = as_count(k, "k", most=1 << 24)
-        self.iterations = as_count(iterations, "iterations", least=0)
-        self.sample = as_count(sample, "sample")
-        self.spherical = bool(spherical)
-        self.seed = as_count(seed, "seed", least=0)
-        self.verbose = bool(verbose)
-        self._centroids: Vectors | None = None
+        self.k, self.iterations, self.sample = k, iterations, sample
+        self.spherical, self.seed, self.verbose = spherical, seed, verbose
 
     @classmethod
     def of(cls, centroids: Vectors) -> KMeansCells:
         """Cells of centroids (k, d) that were learnt elsewhere."""
         given = as_vectors(centroids, "centroids")
         cells = cls(len(given))
-        cells._centroids = owned(given, centroids)
+        cells.centroids = owned(given, centroids)
         return cells
 
-    def __repr__(self) -> str:
-        return f"KMeansCells({self.n_cells})"
+    @property
+    def n_centroids(self) -> int:
+        """How many centroids a training looks at."""
+        return self.k
+
+    @property
+    def n_cells(self) -> int:
+        """How many cells there are."""
+        return self.k
 
     @property
     def dim(self) -> int | None:
         """The dimension, once it is known."""
-        return None if self._centroids is None else self._centroids.shape[1]
-
-    @property
-    def centroids(self) -> Vectors:
-        """float32 (k, d)."""
-        if self._centroids is None:
-            raise NotTrainedError("KMeansCells: call train first")
-        return self._centroids
+        return self.centroids.shape[1] if hasattr(self, "centroids") else None
 
     def fit(self, x: Vectors) -> KMeansCells:
         """Learn the centroids from at least k vectors (n, d)."""
         means = KMeans(
-            self.n_cells,
+            self.k,
             iterations=self.iterations,
             sample=self.sample,
             spherical=self.spherical,
             seed=self.seed,
             verbose=self.verbose,
         )
-        self._centroids = means.fit(x).centroids
+        self.centroids = means.fit(x).centroids
         return self
 
     def assign(self, x: Vectors) -> Ids:
@@ -103,34 +105,3 @@ class KMeansCells(Restorable):
         scan = _core.scan.ExactScan(self.centroids.shape[1], metric, True)
         scan.append(self.centroids)
         return {"centroids": self.centroids, "multi": False, "coarse_scan": scan}
-
-    def params(self) -> dict[str, JSON]:
-        """What was chosen."""
-        return {
-            "k": self.n_cells, "iterations": self.iterations, "sample": self.sample,
-            "spherical": self.spherical, "seed": self.seed,
-        }  # fmt: skip
-
-    def arrays(self) -> Arrays:
-        """The centroids."""
-        return {"centroids": self.centroids}
-
-    @classmethod
-    def from_state(
-        cls, params: Mapping[str, JSON], arrays: Mapping[str, NDArray[Any]]
-    ) -> KMeansCells:
-        """Cells from their centroids."""
-        check_only(params, {"k", "iterations", "sample", "spherical", "seed"}, "parameters")
-        check_only(arrays, {"centroids"}, "arrays")
-        cells = cls(
-            take_param(params, "k", int),
-            iterations=take_param(params, "iterations", int),
-            sample=take_param(params, "sample", int),
-            spherical=take_param(params, "spherical", bool),
-            seed=take_param(params, "seed", int),
-        )
-        centroids = take(arrays, "centroids", np.float32, (cells.n_cells, None))
-        if not centroids.size or not np.isfinite(centroids).all():
-            raise FileFormatError("array 'centroids': expected finite numbers")
-        cells._centroids = np.ascontiguousarray(centroids)
-        return cells

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any, ClassVar
 
 import numpy as np
-from numpy.typing import NDArray
 
 from kinfold import _core
 from kinfold.base.arrays import Ids, Vectors, as_array, as_count
-from kinfold.base.errors import FileFormatError, NotTrainedError
-from kinfold.base.state import JSON, Arrays, Restorable, check_only, take, take_param
+from kinfold.base.declared import Declared
+from kinfold.base.learnt import Learnt
+from kinfold.base.parameters import Count, Flag
 from kinfold.quantize.kmeans import KMeans, assign
 
 
@@ -37,7 +36,7 @@ def multi_sequence(left: Any, right: Any, most: int | None = None) -> tuple[Ids,
     return i, j, sums
 
 
-class MultiCells(Restorable):
+class MultiCells(Declared):
     """K * K cells: the first half of a vector's dimensions has K centroids, and so has the second.
 
     k : centroids of each half, K
@@ -48,6 +47,13 @@ class MultiCells(Restorable):
     kind: ClassVar[str] = "index.MultiCells"
     counts_rows: ClassVar[bool] = True
 
+    k = Count(most=1 << 14)
+    iterations = Count(least=0)
+    sample = Count()
+    seed = Count(least=0)
+    verbose = Flag().unsaved()
+    centroids = Learnt(np.float32, (2, "k", "half"), finite=True)
+
     def __init__(
         self,
         k: int,
@@ -57,28 +63,23 @@ class MultiCells(Restorable):
         seed: int = 0,
         verbose: bool = True,
     ) -> None:
-        self.k = self.n_centroids = as_count(k, "k", most=1 << 14)
-        self.n_cells = self.k * self.k
-        self.iterations = as_count(iterations, "iterations", least=0)
-        self.sample = as_count(sample, "sample")
-        self.seed = as_count(seed, "seed", least=0)
-        self.verbose = bool(verbose)
-        self._centroids: Vectors | None = None
+        self.k, self.iterations, self.sample = k, iterations, sample
+        self.seed, self.verbose = seed, verbose
 
-    def __repr__(self) -> str:
-        return f"MultiCells({self.k})"
+    @property
+    def n_centroids(self) -> int:
+        """How many centroids a training looks at."""
+        return self.k
+
+    @property
+    def n_cells(self) -> int:
+        """How many cells there are."""
+        return self.k * self.k
 
     @property
     def dim(self) -> int | None:
         """The dimension, once it is known."""
-        return None if self._centroids is None else 2 * self._centroids.shape[2]
-
-    @property
-    def centroids(self) -> Vectors:
-        """float32 (2, K, d / 2)."""
-        if self._centroids is None:
-            raise NotTrainedError("MultiCells: call train first")
-        return self._centroids
+        return 2 * self.centroids.shape[2] if hasattr(self, "centroids") else None
 
     def fit(self, x: Vectors) -> MultiCells:
         """Learn both codebooks from at least K vectors (n, d)."""
@@ -96,7 +97,7 @@ class MultiCells(Restorable):
             .centroids
             for side, part in enumerate(np.split(x, 2, axis=1))
         ]
-        self._centroids = np.stack(halves)
+        self.centroids = np.stack(halves)
         return self
 
     def assign(self, x: Vectors) -> Ids:
@@ -127,32 +128,3 @@ class MultiCells(Restorable):
     def engine(self, metric: str) -> dict[str, Any]:
         """The two codebooks."""
         return {"centroids": self.centroids, "multi": True, "coarse_scan": None}
-
-    def params(self) -> dict[str, JSON]:
-        """What was chosen."""
-        return {
-            "k": self.k, "iterations": self.iterations, "sample": self.sample, "seed": self.seed,
-        }  # fmt: skip
-
-    def arrays(self) -> Arrays:
-        """Both codebooks."""
-        return {"centroids": self.centroids}
-
-    @classmethod
-    def from_state(
-        cls, params: Mapping[str, JSON], arrays: Mapping[str, NDArray[Any]]
-    ) -> MultiCells:
-        """Cells from both codebooks."""
-        check_only(params, {"k", "iterations", "sample", "seed"}, "parameters")
-        check_only(arrays, {"centroids"}, "arrays")
-        cells = cls(
-            take_param(params, "k", int),
-            iterations=take_param(params, "iterations", int),
-            sample=take_param(params, "sample", int),
-            seed=take_param(params, "seed", int),
-        )
-        centroids = take(arrays, "centroids", np.float32, (2, cells.k, None))
-        if not centroids.size or not np.isfinite(centroids).all():
-            raise FileFormatError("array 'centroids': expected finite numbers")
-        cells._centroids = np.ascontiguousarray(centroids)
-        return cells

@@ -9,24 +9,24 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kinfold import _core
-from kinfold.base.arrays import Vectors, as_count
+from kinfold.base.arrays import Vectors
+from kinfold.base.declared import Declared
+from kinfold.base.parameters import Choice, Count, Flag
 from kinfold.base.state import (
     JSON,
     Arrays,
-    Restorable,
     add_prefix,
     check_only,
     check_range,
     check_starts,
     strip_prefix,
     take,
-    take_param,
 )
 from kinfold.index.codecs.raw import floats_of
-from kinfold.quantize.sign import SignQuantizer
+from kinfold.quantize.sign import PROJECTIONS, SignQuantizer
 
 
-class HashTables(Restorable):
+class HashTables(Declared):
     """Locality-sensitive hashing: several tables whose keys are the signs of random projections.
 
     A query looks into its own bucket of each table, then into those of which the fewest and nearest hyperplanes
@@ -41,6 +41,12 @@ class HashTables(Restorable):
 
     kind: ClassVar[str] = "index.HashTables"
 
+    bits = Count(most=24)
+    tables = Count(most=256)
+    projection = Choice(*PROJECTIONS)
+    centred = Flag()
+    seed = Count(least=0, most=(1 << 63) - 1)
+
     def __init__(
         self,
         bits: int = 16,
@@ -50,14 +56,11 @@ class HashTables(Restorable):
         centred: bool = True,
         seed: int = 0,
     ) -> None:
-        self.bits = as_count(bits, "bits", most=24)
-        self.tables = as_count(tables, "tables", most=256)
+        self.bits, self.tables = bits, tables
+        self.projection, self.centred, self.seed = projection, centred, seed
         self.signs = SignQuantizer(
             self.bits * self.tables, projection=projection, centred=centred, seed=seed
         )
-
-    def __repr__(self) -> str:
-        return f"HashTables({self.bits}, {self.tables})"
 
     def fit(self, x: Vectors) -> HashTables:
         """Draw the hyperplanes; through the mean of x where they are centred."""
@@ -100,11 +103,6 @@ class HashTables(Restorable):
         """The projections, float32 (n, tables * bits)."""
         return np.ascontiguousarray(self.signs.project(queries))
 
-    def params(self) -> dict[str, JSON]:
-        """What was chosen."""
-        signs = {name: value for name, value in self.signs.params().items() if name != "bits"}
-        return {"bits": self.bits, "tables": self.tables, **signs}
-
     def arrays(self) -> Arrays:
         """The hyperplanes."""
         return add_prefix("signs", self.signs.arrays())
@@ -114,14 +112,7 @@ class HashTables(Restorable):
         cls, params: Mapping[str, JSON], arrays: Mapping[str, NDArray[Any]]
     ) -> HashTables:
         """Tables from their parts."""
-        check_only(params, {"bits", "tables", "projection", "centred", "seed"}, "parameters")
-        hashed = cls(
-            take_param(params, "bits", int),
-            take_param(params, "tables", int),
-            projection=take_param(params, "projection", str),
-            centred=take_param(params, "centred", bool),
-            seed=take_param(params, "seed", int),
-        )
+        hashed: HashTables = super().from_state(params, {})
         own = strip_prefix("signs", arrays)
         check_only(arrays, {f"signs.{name}" for name in own}, "arrays")
         hashed.signs = SignQuantizer.from_state(hashed.signs.params(), own)

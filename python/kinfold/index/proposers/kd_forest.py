@@ -9,11 +9,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kinfold import _core
-from kinfold.base.arrays import Vectors, as_count
-from kinfold.base.state import JSON, Arrays, Restorable, check_only, take, take_param
+from kinfold.base.arrays import Vectors
+from kinfold.base.declared import Declared
+from kinfold.base.parameters import Count
+from kinfold.base.state import Arrays, check_only, take
 
 
-class KDForest(Restorable):
+class KDForest(Declared):
     """Trees that are parted at the mean of a dimension drawn among those of largest variance.
 
     One queue holds the branches of all trees that were not followed, by the sum of squared distances to the
@@ -30,14 +32,13 @@ class KDForest(Restorable):
 
     kind: ClassVar[str] = "index.KDForest"
 
-    def __init__(self, trees: int = 8, *, leaf: int = 16, among: int = 5, seed: int = 0) -> None:
-        self.trees = as_count(trees, "trees", most=256)
-        self.leaf = as_count(leaf, "leaf", most=1 << 16)
-        self.among = as_count(among, "among", most=16)
-        self.seed = as_count(seed, "seed", least=0, most=(1 << 63) - 1)
+    trees = Count(most=256)
+    leaf = Count(most=1 << 16)
+    among = Count(most=16)
+    seed = Count(least=0, most=(1 << 63) - 1)
 
-    def __repr__(self) -> str:
-        return f"KDForest({self.trees})"
+    def __init__(self, trees: int = 8, *, leaf: int = 16, among: int = 5, seed: int = 0) -> None:
+        self.trees, self.leaf, self.among, self.seed = trees, leaf, among, seed
 
     def fit(self, x: Vectors) -> KDForest:
         """Nothing to learn: trees are built of the rows themselves."""
@@ -77,23 +78,3 @@ class KDForest(Restorable):
 
     def keys(self, queries: Vectors) -> None:
         """Nothing more."""
-
-    def params(self) -> dict[str, JSON]:
-        """What was chosen."""
-        return {"trees": self.trees, "leaf": self.leaf, "among": self.among, "seed": self.seed}
-
-    def arrays(self) -> Arrays:
-        """Nothing was learnt."""
-        return {}
-
-    @classmethod
-    def from_state(cls, params: Mapping[str, JSON], arrays: Mapping[str, NDArray[Any]]) -> KDForest:
-        """A forest's choices."""
-        check_only(params, {"trees", "leaf", "among", "seed"}, "parameters")
-        check_only(arrays, set(), "arrays")
-        return cls(
-            take_param(params, "trees", int),
-            leaf=take_param(params, "leaf", int),
-            among=take_param(params, "among", int),
-            seed=take_param(params, "seed", int),
-        )
