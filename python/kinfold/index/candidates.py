@@ -59,6 +59,14 @@ class CandidateIndex(SegmentedIndex):
 
     What has not been trained learns from the first vectors that are added.
     Several threads may search while one adds or removes.
+
+    Examples
+    --------
+    >>> x = np.random.default_rng(0).standard_normal((200, 8))
+    >>> index = kf.CandidateIndex(8, kf.KDForest(4)).train(x)
+    >>> ids = index.add(x)
+    >>> index.search(x[:2], k=3, checks=50).ids.shape
+    (2, 3)
     """
 
     kind: ClassVar[str] = "index.Candidates"

@@ -52,6 +52,14 @@ class CellIndex(SegmentedIndex):
     exhaust : visit more cells where fewer than k rows were found, up to all
 
     Several threads may search while one adds or removes.
+
+    Examples
+    --------
+    >>> x = np.random.default_rng(0).standard_normal((1000, 8))
+    >>> index = kf.index_factory("IVF8,SQ8", 8, verbose=False).train(x)
+    >>> ids = index.add(x)
+    >>> index.search(x[:2], k=3, nprobe=4).ids.shape
+    (2, 3)
     """
 
     kind: ClassVar[str] = "index.Cells"

@@ -64,6 +64,15 @@ class FlatIndex(VectorIndex[Keys[Block]]):
 
     ``ids``, and so masks, are in order of addition, to which an update counts. Removed rows are passed over until they
     are a quarter. Several threads may search while one adds or removes.
+
+    Examples
+    --------
+    >>> x = np.random.default_rng(0).standard_normal((200, 8))
+    >>> index = kf.FlatIndex(8)
+    >>> ids = index.add(x)
+    >>> distances, ids = index.search(x[:2], k=3)
+    >>> ids.shape, ids[:, 0].tolist()
+    ((2, 3), [0, 1])
     """
 
     kind: ClassVar[str] = "index.Flat"

@@ -42,6 +42,14 @@ class HammingIndex(SegmentedIndex):
 
     Codes tell angles, not lengths: vectors of different lengths want ``metric="cosine"``, or a centred quantizer.
     Several threads may search while one adds or removes.
+
+    Examples
+    --------
+    >>> x = np.random.default_rng(0).standard_normal((200, 8))
+    >>> index = kf.HammingIndex(8, kf.SignQuantizer(64)).train(x)
+    >>> ids = index.add(x)
+    >>> index.search(x[:2], k=3).ids.shape
+    (2, 3)
     """
 
     kind: ClassVar[str] = "index.Hamming"

@@ -42,6 +42,13 @@ class KDTree(Restorable):
     boxsize : None; periodic space is not supported
 
     Raises ValueError for data that are not a matrix of finite numbers.
+
+    Examples
+    --------
+    >>> tree = kf.KDTree([[0.0, 0.0], [3.0, 4.0]])
+    >>> distance, row = tree.query([3.0, 3.0])
+    >>> float(distance), int(row)
+    (1.0, 1)
     """
 
     kind: ClassVar[str] = "index.KDTree"

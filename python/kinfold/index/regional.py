@@ -88,6 +88,14 @@ class RegionalIndex(Table[Keys[Items]]):
 
     Regions of items that were removed keep their rows, passed over, until ``compact``: an index for shortlists stays
     right. Several threads may search while one adds or removes.
+
+    Examples
+    --------
+    >>> index = kf.RegionalIndex(2)
+    >>> photos = [[[1.0, 0.0], [0.0, 1.0]], [[0.6, 0.8]]]  # regions of each
+    >>> ids = index.add(photos)
+    >>> index.search([[0.0, 1.0]], k=1).ids.tolist()
+    [0]
     """
 
     kind: ClassVar[str] = "index.Regional"

@@ -26,6 +26,13 @@ class TreeIndex(SegmentedIndex):
     metric : "l2" (squared Euclidean distance), or "cosine", for which vectors are scaled to length one
 
     Several threads may search while one adds or removes.
+
+    Examples
+    --------
+    >>> index = kf.TreeIndex(2)
+    >>> ids = index.add([[0.0, 0.0], [3.0, 4.0]])
+    >>> index.search([3.0, 3.0], k=1)
+    Neighbours(distances=array([1.], dtype=float32), ids=array([1]))
     """
 
     kind: ClassVar[str] = "index.Trees"

@@ -74,6 +74,16 @@ class ASMK(PhotoTable[Keys[InvertedFile]]):
 
     Tolias, Avrithis and Jegou, ICCV 2013 and IJCV 2016.
     Several threads may search while one adds or removes.
+
+    Examples
+    --------
+    >>> x = np.random.default_rng(0).standard_normal((200, 8))
+    >>> photos = np.split(x, 10)  # descriptors of each
+    >>> model = kf.ASMK(kf.VisualWords(16, verbose=False)).fit(x)
+    >>> ids = model.add(photos)
+    >>> similarities, ids = model.search(photos[:2], k=3)
+    >>> ids.shape
+    (2, 3)
     """
 
     kind: ClassVar[str] = "local.ASMK"

@@ -120,6 +120,16 @@ class BagOfWords(PhotoTable[Weighted]):
     Sivic and Zisserman, ICCV 2003; Nister and Stewenius, CVPR 2006 (l1); Swain and Ballard, IJCV 1991
     (intersection); Jegou, Douze and Schmid, ECCV 2008 and CVPR 2009 (embedding, bursts); Philbin et al., CVPR 2008
     (sigma).
+
+    Examples
+    --------
+    >>> x = np.random.default_rng(0).standard_normal((200, 8))
+    >>> photos = np.split(x, 10)  # descriptors of each
+    >>> model = kf.BagOfWords(kf.VisualWords(16, verbose=False)).fit(x)
+    >>> ids = model.add(photos)
+    >>> similarities, ids = model.search(photos[:2], k=3)
+    >>> ids.shape
+    (2, 3)
     """
 
     kind: ClassVar[str] = "local.BoW"

@@ -33,6 +33,14 @@ class HammingEmbedding(Restorable):
     seed : of the random orthogonal projection
 
     Jegou, Douze and Schmid, ECCV 2008; the weights: CVPR 2009, and IJCV 2010.
+
+    Examples
+    --------
+    >>> x = np.random.default_rng(0).standard_normal((200, 8))
+    >>> words = kf.VisualWords(16, verbose=False)
+    >>> model = kf.BagOfWords(words, embedding=kf.HammingEmbedding(threshold=24)).fit(x)
+    >>> len(model.add(np.split(x, 10)))
+    10
     """
 
     threshold: int = 24

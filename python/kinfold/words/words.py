@@ -44,10 +44,17 @@ class VisualWords(Transformer):
         nodes that are nearest: 1 as Nister and Stewenius, more as Schindler, Brown and Szeliski (CVPR 2007)
     checks : None for exact k-means; else descriptors are assigned in training by 8 randomized k-d trees over the words,
         which look at so many of them (Philbin, Chum, Isard, Sivic and Zisserman, CVPR 2007); without ``branch``
-    iterations, sample, seed : of k-means
+    iterations, sample, seed, verbose : of k-means
     fingerprint : of what extracted the descriptors; kept with the words, so that others can be refused
 
     Without ``paths`` words are assigned exactly, whatever they were learnt by, unless ``assign`` is told otherwise.
+
+    Examples
+    --------
+    >>> x = np.random.default_rng(0).standard_normal((200, 8))
+    >>> words = kf.VisualWords(16, verbose=False).fit(x)
+    >>> words.predict(x[:5]).shape
+    (5,)
     """
 
     kind: ClassVar[str] = "local.Words"

@@ -37,6 +37,13 @@ class HashTables(Declared):
     projection, centred, seed : see SignQuantizer
 
     Charikar, STOC 2002; Lv, Josephson, Wang, Charikar and Li, VLDB 2007.
+
+    Examples
+    --------
+    >>> x = np.random.default_rng(0).standard_normal((200, 8))
+    >>> index = kf.CandidateIndex(8, kf.HashTables(bits=4, tables=2)).train(x)
+    >>> len(index.add(x))
+    200
     """
 
     kind: ClassVar[str] = "index.HashTables"

@@ -28,6 +28,13 @@ class KDForest(Declared):
 
     Silpa-Anan and Hartley, CVPR 2008; Muja and Lowe, VISAPP 2009, whose split at the mean is taken: at the median,
     rows with equal coordinates, which whole numbers have, would fall on both sides.
+
+    Examples
+    --------
+    >>> x = np.random.default_rng(0).standard_normal((200, 8))
+    >>> index = kf.CandidateIndex(8, kf.KDForest(4, seed=1)).train(x)
+    >>> len(index.add(x))
+    200
     """
 
     kind: ClassVar[str] = "index.KDForest"
