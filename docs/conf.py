@@ -16,7 +16,8 @@ html_title = "Kinfold"
 exclude_patterns = ["pictures", "guides/*.ipynb"]
 myst_heading_anchors = 3
 # Links to files outside docs/ are for readers of the repository; tests/docs/test_links.py follows every one.
-suppress_warnings = ["myst.xref_missing"]
+# Nor is the name of a side, such as dim in float32 (n, dim), a reference to any of the attributes of that name.
+suppress_warnings = ["myst.xref_missing", "ref.python"]
 autodoc_default_options = {"members": True, "inherited-members": "BaseException,Restorable"}
 napoleon_use_ivar = True
 autodoc_member_order = "bysource"

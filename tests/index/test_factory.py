@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 import kinfold as kf
+from kinfold.base.registry import kinds, resolve
 from kinfold.index.coarse.kmeans import KMeansCells
 from kinfold.index.coarse.multi import MultiCells
 from kinfold.index.coarse.single import SingleCell
@@ -152,3 +153,22 @@ def test_impossible_descriptions() -> None:
         kf.index_factory("IVF4,LOPQ8", 32, metric="ip")
     with pytest.raises(ValueError, match="metric: expected one of"):
         kf.index_factory("PQ8", 32, metric="l1")
+
+
+NUMBERS = {"k": 4, "bits": 4, "m": 2, "dim": 2, "trees": 2, "tables": 2}
+SPELLED = [
+    (slot, word.format(**NUMBERS), target)
+    for slot in ("coarse", "codec", "proposer", "signs", "transform")
+    for target in kinds(slot).values()
+    for word in getattr(target, "spelling", "").split("|")
+    if word
+]
+
+
+@pytest.mark.parametrize(("slot", "word", "target"), SPELLED, ids=[word for _, word, _ in SPELLED])
+def test_catalogues_say_how_parts_are_spelled(slot: str, word: str, target: str) -> None:
+    needs_cells = word.startswith("LOPQ")
+    spec = f"{word},Flat" if slot in ("coarse", "transform") else word
+    index = kf.index_factory(f"IVF4,{word}" if needs_cells else spec, 4, verbose=False)
+    if not isinstance(index, kf.FlatIndex):  # "Flat" alone is the exact index
+        assert isinstance(getattr(index, slot), resolve(target))
