@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from kinfold.aggregate.aggregation import Aggregation
 from kinfold.base.arrays import Vectors, as_vectors
@@ -73,7 +73,7 @@ class FisherVector(Aggregation):
     def _n_features_out(self) -> int:
         return self.means.size * (1 if self.gradients == "means" else 2)
 
-    def fit(self, descriptors: Any, y: Any = None) -> FisherVector:
+    def fit(self, descriptors: ArrayLike, y: ArrayLike | None = None) -> FisherVector:
         """Learn the mixture from local descriptors (n, d), n >= k, or those of photos, arrays (n_i, d)."""
         x = as_descriptors(descriptors, "descriptors")
         centroids = KMeans(self.k, iterations=15, sample=2000, seed=self.seed, verbose=False)
@@ -97,7 +97,7 @@ class FisherVector(Aggregation):
         squares = posteriors.T @ x**2 / totals[:, None]
         self.variances = np.maximum(squares - self.means**2, floor)
 
-    def log_likelihoods(self, descriptors: Any) -> NDArray[np.float64]:
+    def log_likelihoods(self, descriptors: ArrayLike) -> NDArray[np.float64]:
         """Logarithms of the weighed densities, float64 (n, k)."""
         x = as_vectors(descriptors, "descriptors", empty=True).astype(np.float64)
         weights, inverse = self.weights, 1 / self.variances
@@ -111,14 +111,14 @@ class FisherVector(Aggregation):
         found: NDArray[np.float64] = np.log(weights) - (squares + constant) / 2
         return found
 
-    def posteriors(self, descriptors: Any) -> NDArray[np.float64]:
+    def posteriors(self, descriptors: ArrayLike) -> NDArray[np.float64]:
         """Which Gaussian a descriptor comes from, float64 (n, k): rows add to one."""
         logs = self.log_likelihoods(descriptors)
         shifted = np.exp(logs - logs.max(axis=1, keepdims=True))
         found: NDArray[np.float64] = shifted / shifted.sum(axis=1, keepdims=True)
         return found
 
-    def gradient(self, descriptors: Any) -> NDArray[np.float64]:
+    def gradient(self, descriptors: ArrayLike) -> NDArray[np.float64]:
         """The gradient, float64 (k * d,) or (2 * k * d,), before power law and normalisation."""
         x = as_vectors(descriptors, "descriptors", empty=True).astype(np.float64)
         scale = np.sqrt(self.variances)

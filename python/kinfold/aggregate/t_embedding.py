@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from kinfold.aggregate.aggregation import Aggregation
 from kinfold.base.arrays import Vectors, as_vectors
@@ -116,7 +116,7 @@ class TEmbedding(Aggregation):
     def _n_features_out(self) -> int:
         return len(self._projection.T) if self._rotation is None else len(self._rotation)
 
-    def fit(self, descriptors: Any, photos: Any = ()) -> TEmbedding:
+    def fit(self, descriptors: ArrayLike, photos: Any = ()) -> TEmbedding:
         """Learn from local descriptors (n, d), n > k * d for a full whitening.
 
         photos : local descriptors of photos whose aggregated vectors the final rotation is learnt on; without any
@@ -165,7 +165,7 @@ class TEmbedding(Aggregation):
         found = np.divide(residuals, norms, out=np.zeros_like(residuals), where=norms > 1e-12)
         return found.reshape(len(x), -1)
 
-    def embed(self, descriptors: Any) -> Vectors:
+    def embed(self, descriptors: ArrayLike) -> Vectors:
         """Embedded descriptors, float32 (n, (k - 1) * d), before they are aggregated."""
         x = as_vectors(descriptors, "descriptors", dim=self.codebook.shape[1], empty=True)
         out = np.empty((len(x), self._projection.shape[1]), np.float32)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any, ClassVar
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from kinfold.aggregate.aggregation import Aggregation
 from kinfold.base.arrays import Vectors, as_vectors
@@ -79,7 +79,7 @@ class VLAD(Aggregation):
     def _n_features_out(self) -> int:
         return self.dim
 
-    def fit(self, descriptors: Any, y: Any = None) -> VLAD:
+    def fit(self, descriptors: ArrayLike, y: ArrayLike | None = None) -> VLAD:
         """Learn the codebook from local descriptors (n, d), n >= k, or those of photos, arrays (n_i, d)."""
         x = as_descriptors(descriptors, "descriptors")
         books = []

@@ -8,7 +8,7 @@ from typing import Any
 from weakref import WeakKeyDictionary
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from kinfold import _core
 from kinfold.base.arrays import Vectors, as_count, as_number, as_vectors
@@ -52,7 +52,7 @@ class Scorer(Declared, ABC):
     def _scores(self, values: NDArray[Any], lists: NDArray[Any]) -> Vectors:
         """float32 (q, n), of similarities and lists that have a row a query."""
 
-    def scores(self, similarities: Any, ids: Any = None) -> Vectors:
+    def scores(self, similarities: ArrayLike, ids: ArrayLike | None = None) -> Vectors:
         """Scores of all nodes, float32 (q, n), or (n,) for one query.
 
         similarities : float32 (q, k), of the queries to their neighbours, before the power gamma; or (q, points, k) for
@@ -63,7 +63,9 @@ class Scorer(Declared, ABC):
         scores = self._scores(values, lists)
         return scores[0] if one else scores
 
-    def rank(self, similarities: Any, ids: Any = None, k: int = 100) -> Neighbours:
+    def rank(
+        self, similarities: ArrayLike, ids: ArrayLike | None = None, k: int = 100
+    ) -> Neighbours:
         """The k nodes of the largest scores: scores (q, k), descending, and ids; one query gives (k,).
 
         Arguments as of scores.
@@ -135,7 +137,13 @@ class Flow(Scorer):
     def _run(self, sides: QueryVectors, start: Vectors | None) -> Any:
         """Scores, iterations, residuals, history."""
 
-    def solve(self, similarities: Any, ids: Any = None, *, start: Any = None) -> Solution:
+    def solve(
+        self,
+        similarities: ArrayLike,
+        ids: ArrayLike | None = None,
+        *,
+        start: ArrayLike | None = None,
+    ) -> Solution:
         """Scores of all nodes, and the convergence.
 
         similarities, ids : as of scores
@@ -179,7 +187,9 @@ def flow_graph(graph: KNNGraph, storage: str = "float32") -> _core.graph.FlowGra
     return kept[storage][1]
 
 
-def as_batch(similarities: Any, ids: Any) -> tuple[NDArray[Any], NDArray[Any], bool]:
+def as_batch(
+    similarities: ArrayLike, ids: ArrayLike | None
+) -> tuple[NDArray[Any], NDArray[Any], bool]:
     """Lists of one query (k,) become (1, k)."""
     values, lists = as_lists(similarities, ids)
     return (values[None], lists[None], True) if lists.ndim == 1 else (values, lists, False)

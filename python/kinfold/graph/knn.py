@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from kinfold import _core
 from kinfold.base.arrays import (
@@ -95,7 +95,13 @@ class KNNGraph(Declared):
 
     @classmethod
     def from_rows(
-        cls, starts: Any, neighbours: Any, weights: Any, *, copies: Any = None, **options: Any
+        cls,
+        starts: ArrayLike,
+        neighbours: ArrayLike,
+        weights: ArrayLike,
+        *,
+        copies: ArrayLike | None = None,
+        **options: Any,
     ) -> KNNGraph:
         """A graph that was made elsewhere, symmetric, in compressed rows.
 
@@ -139,7 +145,7 @@ class KNNGraph(Declared):
     @classmethod
     def build(
         cls,
-        x: Any,
+        x: ArrayLike,
         k: int = 50,
         *,
         gamma: float = 3.0,
@@ -150,7 +156,7 @@ class KNNGraph(Declared):
         """``KNNGraph(k, ...).fit(x, **options)``."""
         return cls(k, gamma=gamma, metric=metric, reciprocal=reciprocal).fit(x, **options)
 
-    def fit(self, x: Any, *, index: Any = None, **options: Any) -> KNNGraph:
+    def fit(self, x: ArrayLike, *, index: Any = None, **options: Any) -> KNNGraph:
         """The graph of the nearest neighbours of each vector among the others.
 
         x : float32 (n, d)
@@ -187,7 +193,7 @@ class KNNGraph(Declared):
     def _take(self, other: KNNGraph) -> KNNGraph:
         return self._hold(other.starts, other.neighbours, other.weights, other.copies)
 
-    def with_copies(self, first: Any, own: Any) -> KNNGraph:
+    def with_copies(self, first: ArrayLike, own: ArrayLike) -> KNNGraph:
         """The graph of all items, from that of those without copies before them. Of reciprocal graphs alone.
 
         first : int64 (n,)    the first copy of each item; the nodes are those that are their own, in their order
@@ -252,8 +258,8 @@ class KNNGraph(Declared):
     @classmethod
     def from_neighbours(
         cls,
-        similarities: Any,
-        ids: Any = None,
+        similarities: ArrayLike,
+        ids: ArrayLike | None = None,
         n: int | None = None,
         *,
         k: int | None = None,
@@ -294,7 +300,7 @@ class KNNGraph(Declared):
     def __repr__(self) -> str:
         return f"KNNGraph({len(self)} nodes, {len(self.neighbours) // 2} edges, k={self.k}, gamma={self.gamma:g})"
 
-    def weigh(self, similarities: Any) -> Vectors:
+    def weigh(self, similarities: ArrayLike) -> Vectors:
         """Similarities to weights, as for the graph's own edges: max(s, 0) ** gamma."""
         return weigh(as_array(similarities, "similarities"), self.gamma, self.metric)
 
@@ -321,11 +327,11 @@ class KNNGraph(Declared):
 
     def path(
         self,
-        source_ids: Any,
+        source_ids: ArrayLike,
         target: int,
         kind: str = "bottleneck",
         *,
-        source_similarities: Any = None,
+        source_similarities: ArrayLike | None = None,
     ) -> GraphPath:
         """The best chain of nodes from any of the sources to the target.
 
@@ -362,7 +368,7 @@ class KNNGraph(Declared):
         return np.repeat(np.arange(len(self)), np.diff(self.starts))
 
 
-def weigh(similarities: Any, gamma: float, metric: str) -> Vectors:
+def weigh(similarities: ArrayLike, gamma: float, metric: str) -> Vectors:
     """max(s, 0) ** gamma in float32; cosines are cut at 1, which rounding passes."""
     values = np.asarray(similarities, dtype=np.float32)
     if not np.isfinite(values).all():

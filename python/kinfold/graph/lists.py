@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from kinfold import _core
 from kinfold.base.arrays import (
@@ -72,7 +72,7 @@ class KNNLists(Declared):
 
     @classmethod
     def from_neighbours(
-        cls, similarities: Any, ids: Any = None, *, metric: str = "cosine"
+        cls, similarities: ArrayLike, ids: ArrayLike | None = None, *, metric: str = "cosine"
     ) -> KNNLists:
         """Lists that were found elsewhere.
 
@@ -98,13 +98,15 @@ class KNNLists(Declared):
         return self
 
     @classmethod
-    def build(cls, x: Any, k: int = 50, *, metric: str = "cosine", **options: Any) -> KNNLists:
+    def build(
+        cls, x: ArrayLike, k: int = 50, *, metric: str = "cosine", **options: Any
+    ) -> KNNLists:
         """``KNNLists(k, metric=metric).fit(x, **options)``."""
         return cls(k, metric=metric).fit(x, **options)
 
     def fit(
         self,
-        x: Any,
+        x: ArrayLike,
         *,
         method: str = "exact",
         index: Any = None,
@@ -146,7 +148,7 @@ class KNNLists(Declared):
     def __len__(self) -> int:
         return len(self.ids)
 
-    def insert(self, x: Any, new: Any) -> KNNLists:
+    def insert(self, x: ArrayLike, new: ArrayLike) -> KNNLists:
         """The lists with more items, numbered after the present ones.
 
         x : float32 (n, d)      the vectors of the present items
@@ -178,7 +180,7 @@ class KNNLists(Declared):
             metric=self.metric,
         )
 
-    def remove(self, x: Any, rows: Any) -> KNNLists:
+    def remove(self, x: ArrayLike, rows: ArrayLike) -> KNNLists:
         """The lists without some items; those that remain are numbered anew, in their order.
 
         x : float32 (n, d)    the vectors of the present items
@@ -242,7 +244,7 @@ class Own(NamedTuple):
     values: Vectors
 
 
-def own_similarities(x: Any, metric: str) -> Own:
+def own_similarities(x: ArrayLike, metric: str) -> Own:
     """What copies of each vector have for similarity, canonical to the bit."""
     vectors = _vectors(x, "x", as_choice(metric, "metric", METRICS))
     rows = np.arange(len(vectors), dtype=np.int32)[:, None]
@@ -250,7 +252,7 @@ def own_similarities(x: Any, metric: str) -> Own:
     return Own(vectors, values)
 
 
-def as_lists(similarities: Any, ids: Any) -> tuple[NDArray[Any], NDArray[Any]]:
+def as_lists(similarities: ArrayLike, ids: ArrayLike | None) -> tuple[NDArray[Any], NDArray[Any]]:
     """Similarities and ids of one shape, from two arrays or from a search."""
     if ids is None:
         if not isinstance(similarities, Neighbours):

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any, ClassVar
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from kinfold.base.arrays import Ids, Vectors, as_array, as_count, as_ids
 from kinfold.base.learnt import Learnt
@@ -82,11 +82,13 @@ class OfflineDiffusion(Scorer):
         return Nodes(len(self.starts) - 1, self.gamma, self.metric)
 
     @classmethod
-    def build(cls, graph: KNNGraph, neighbourhoods: Any = None, **options: Any) -> OfflineDiffusion:
+    def build(
+        cls, graph: KNNGraph, neighbourhoods: ArrayLike | None = None, **options: Any
+    ) -> OfflineDiffusion:
         """``OfflineDiffusion(**options).fit(graph, neighbourhoods)``."""
         return cls(**options).fit(graph, neighbourhoods)
 
-    def fit(self, graph: KNNGraph, neighbourhoods: Any = None) -> OfflineDiffusion:
+    def fit(self, graph: KNNGraph, neighbourhoods: ArrayLike | None = None) -> OfflineDiffusion:
         """Diffuse from every node.
 
         neighbourhoods : int (n, size)   the nodes nearest to each node by plain similarity, to which its
@@ -100,7 +102,9 @@ class OfflineDiffusion(Scorer):
         self.starts, self.ids, self.values = made.starts, made.ids, made.values
         return self
 
-    def updated(self, graph: KNNGraph, nodes: Any, neighbourhoods: Any = None) -> OfflineDiffusion:
+    def updated(
+        self, graph: KNNGraph, nodes: ArrayLike, neighbourhoods: ArrayLike | None = None
+    ) -> OfflineDiffusion:
         """Rows of some nodes made anew, for a graph that has changed there or has grown.
 
         graph : KNNGraph              the graph as it is now, of at least as many nodes
@@ -190,7 +194,9 @@ class OfflineDiffusion(Scorer):
             scores[row, nodes] = sums
         return scores
 
-    def rank(self, similarities: Any, ids: Any = None, k: int = 100) -> Neighbours:
+    def rank(
+        self, similarities: ArrayLike, ids: ArrayLike | None = None, k: int = 100
+    ) -> Neighbours:
         """The k nodes of the largest scores: scores (q, k), descending, and ids; one query gives (k,).
 
         Arguments as of scores. Only nodes that a row reaches are ranked: past them the ids are -1 and the

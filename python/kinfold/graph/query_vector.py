@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from kinfold.base.arrays import Ids, Vectors, as_array, as_choice
 from kinfold.graph.knn import weigh
@@ -24,7 +24,7 @@ class Weigher(Protocol):
 
     def __len__(self) -> int: ...
 
-    def weigh(self, similarities: Any) -> Vectors:
+    def weigh(self, similarities: ArrayLike) -> Vectors:
         """Similarities to weights."""
 
 
@@ -39,7 +39,7 @@ class Nodes:
     def __len__(self) -> int:
         return self.count
 
-    def weigh(self, similarities: Any) -> Vectors:
+    def weigh(self, similarities: ArrayLike) -> Vectors:
         """max(s, 0) ** gamma; cosines are cut at 1."""
         return weigh(as_array(similarities, "similarities"), self.gamma, self.metric)
 
@@ -54,8 +54,8 @@ class QueryVectors(NamedTuple):
 
 def query_vectors(
     graph: Weigher,
-    similarities: Any,
-    ids: Any,
+    similarities: ArrayLike,
+    ids: ArrayLike,
     *,
     rule: str = "formula",
     items: Ids | None = None,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from kinfold.base.arrays import Vectors, as_array, as_ids, as_number, as_vectors
 from kinfold.graph.flow import Scorer
@@ -30,7 +30,7 @@ class RegionalDiffusion(Scorer):
     (4,)
     """
 
-    def __init__(self, nodes: Scorer, images: Any, weights: Any = None) -> None:
+    def __init__(self, nodes: Scorer, images: ArrayLike, weights: ArrayLike | None = None) -> None:
         if not isinstance(nodes, Scorer):
             raise ValueError(f"nodes: expected a diffusion, got {type(nodes).__name__}")
         self.nodes = nodes
@@ -63,7 +63,7 @@ class RegionalDiffusion(Scorer):
         return np.add.reduceat(weighted, self._first, axis=1)
 
 
-def gmp_weights(regions: Any, images: Any, *, ridge: float = 1.0) -> Vectors:
+def gmp_weights(regions: ArrayLike, images: ArrayLike, *, ridge: float = 1.0) -> Vectors:
     """Weights of generalised max pooling: each image's regions count as alike after pooling.
 
     regions : float32 (n, d)   descriptors

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from kinfold import _core
 from kinfold.base.arrays import Ids, as_count
@@ -56,7 +56,9 @@ class TruncatedDiffusion(Declared):
         self.k_query, self.alpha, self.iterations = k_query, alpha, iterations
         self.tolerance, self.query_vector = tolerance, query_vector
 
-    def rank(self, similarities: Any, ids: Any = None, k: int = 100) -> Neighbours:
+    def rank(
+        self, similarities: ArrayLike, ids: ArrayLike | None = None, k: int = 100
+    ) -> Neighbours:
         """The k nodes of the largest scores: scores (q, k), descending, and ids; one query gives (k,).
 
         similarities : float32 (q, m), or (q, points, m) for queries of several points    of the query to its

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from kinfold.base.arrays import Vectors, as_answer, as_count, owned
 from kinfold.base.estimator import Transformer, as_samples
@@ -33,7 +33,7 @@ class GraphEmbedding(Transformer):
     embedding_ = Learnt(np.float32, ("n", "n_components"))
     _CHECKED_LATE = True
 
-    def fit(self, X: Any, y: Any = None) -> Any:
+    def fit(self, X: ArrayLike, y: ArrayLike | None = None) -> Any:
         """Embed vectors (n, d), at least two."""
         self._check_params()
         given = as_samples(X, least=2)
@@ -45,7 +45,7 @@ class GraphEmbedding(Transformer):
         self.n_features_in_ = given.shape[1]
         return self
 
-    def fit_transform(self, X: Any, y: Any = None) -> Vectors:
+    def fit_transform(self, X: ArrayLike, y: ArrayLike | None = None) -> Vectors:
         """The embedding of vectors (n, d), float32 (n, n_components)."""
         embedding: Vectors = self.fit(X).embedding_
         return embedding
@@ -54,7 +54,7 @@ class GraphEmbedding(Transformer):
     def _n_features_out(self) -> int:
         return self.embedding_.shape[1]
 
-    def transform(self, X: Any) -> Vectors:
+    def transform(self, X: ArrayLike) -> Vectors:
         """Where vectors (q, d) belong among those that were embedded, float32 (q, n_components)."""
         queries = by_metric(self._samples(X), self.metric)
         near = nearest_of(queries, self._vectors, self.n_neighbors)

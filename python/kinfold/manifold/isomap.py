@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any, ClassVar
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from kinfold.base.arrays import Ids, Vectors, as_answer, as_count, owned
 from kinfold.base.errors import FileFormatError
@@ -95,7 +95,7 @@ class Isomap(Transformer):
         self.n_components, self.n_neighbors = n_components, n_neighbors
         self.landmarks, self.metric, self.seed = landmarks, metric, seed
 
-    def fit(self, X: Any, y: Any = None) -> Isomap:
+    def fit(self, X: ArrayLike, y: ArrayLike | None = None) -> Isomap:
         """Embed vectors (n, d), at least two."""
         self._check_params()
         given = as_samples(X, least=2)
@@ -128,7 +128,7 @@ class Isomap(Transformer):
         self.residual_variance_ = self._residual_variance()
         return self
 
-    def fit_transform(self, X: Any, y: Any = None) -> Vectors:
+    def fit_transform(self, X: ArrayLike, y: ArrayLike | None = None) -> Vectors:
         """The embedding of vectors (n, d), float32 (n, n_components)."""
         return self.fit(X).embedding_
 
@@ -136,7 +136,7 @@ class Isomap(Transformer):
     def _n_features_out(self) -> int:
         return self.embedding_.shape[1]
 
-    def transform(self, X: Any) -> Vectors:
+    def transform(self, X: ArrayLike) -> Vectors:
         """Where vectors (q, d) belong: placed by the shortest paths that begin at their neighbours.
 
         A point that was fitted is placed where it was embedded.

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any, ClassVar
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from kinfold.base.arrays import Vectors, as_answer, as_count, owned
 from kinfold.base.errors import FileFormatError
@@ -75,7 +75,7 @@ class KernelPCA(Transformer):
         self.n_components, self.kernel = n_components, kernel
         self.gamma, self.degree, self.coef0 = gamma, degree, coef0
 
-    def fit(self, X: Any, y: Any = None) -> KernelPCA:
+    def fit(self, X: ArrayLike, y: ArrayLike | None = None) -> KernelPCA:
         """Learn from vectors (n, d), at least two, or from their kernel."""
         self._check_params()
         vectors = as_samples(X, least=2, long=self.kernel == "precomputed")
@@ -103,7 +103,7 @@ class KernelPCA(Transformer):
         self.n_features_in_ = n if self.kernel == "precomputed" else vectors.shape[1]
         return self
 
-    def fit_transform(self, X: Any, y: Any = None) -> Vectors:
+    def fit_transform(self, X: ArrayLike, y: ArrayLike | None = None) -> Vectors:
         """The projections of the vectors that are fitted, float32 (n, n_components)."""
         return self.fit(X).embedding_
 
@@ -111,7 +111,7 @@ class KernelPCA(Transformer):
     def _n_features_out(self) -> int:
         return self.embedding_.shape[1]
 
-    def transform(self, X: Any) -> Vectors:
+    def transform(self, X: ArrayLike) -> Vectors:
         """Projections of vectors (q, d), or of their kernel with those that were fitted (q, n)."""
         vectors = self._samples(X, long=self.kernel == "precomputed")
         # That of centred vectors, whatever a model of an older version says.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from kinfold.base.arrays import Ids, Vectors, as_count, as_vectors
 from kinfold.base.estimator import Transformer, as_samples
@@ -89,7 +89,7 @@ class LocalPCA(Transformer):
         self.iterations, self.tolerance = iterations, tolerance
         self.restarts, self.seed = restarts, seed
 
-    def fit(self, X: Any, y: Any = None) -> LocalPCA:
+    def fit(self, X: ArrayLike, y: ArrayLike | None = None) -> LocalPCA:
         """Learn from vectors (n, d)."""
         self._check_params()
         vectors = as_samples(X, least=2)
@@ -115,18 +115,18 @@ class LocalPCA(Transformer):
     def _n_features_out(self) -> int:
         return len(self.centroids_)
 
-    def transform(self, X: Any) -> Vectors:
+    def transform(self, X: ArrayLike) -> Vectors:
         """Squared reconstruction distances to the cells, float32 (n, n_cells)."""
         vectors = self._samples(X)
         blocks = self._blocks(vectors, self.centroids_, self.components_)
         return np.concatenate([subspace.astype(np.float32) for _, subspace in blocks])
 
-    def predict(self, X: Any) -> Ids:
+    def predict(self, X: ArrayLike) -> Ids:
         """The cell of each vector by the distance that was chosen, int64 (n,)."""
         vectors = self._samples(X)
         return self._assign(vectors, self.centroids_, self.components_)[0]
 
-    def encode(self, X: Any) -> LocalCode:
+    def encode(self, X: ArrayLike) -> LocalCode:
         """The cell of each vector, and its coordinates there."""
         vectors = self._samples(X)
         cells = self._assign(vectors, self.centroids_, self.components_)[0]
@@ -136,7 +136,7 @@ class LocalPCA(Transformer):
             coordinates[own] = (vectors[own] - self.centroids_[cell]) @ self.components_[cell].T
         return LocalCode(cells, coordinates)
 
-    def decode(self, cells: Any, coordinates: Any) -> Vectors:
+    def decode(self, cells: ArrayLike, coordinates: ArrayLike) -> Vectors:
         """The vectors float32 (n, d) that cells (n,) and coordinates (n, n_components) stand for."""
         self._check_fitted()
         count, p = self.components_.shape[:2]
@@ -158,7 +158,7 @@ class LocalPCA(Transformer):
             vectors[own] += given[own] @ self.components_[cell]
         return vectors
 
-    def score(self, X: Any, y: Any = None) -> float:
+    def score(self, X: ArrayLike, y: ArrayLike | None = None) -> float:
         """Minus the mean squared distance of vectors from what stands for them."""
         vectors = self._samples(X)
         gaps = vectors - self.decode(*self.encode(X))

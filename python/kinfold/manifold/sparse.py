@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from kinfold import _core
 from kinfold.transform.eigen import leading_of
@@ -22,7 +22,7 @@ _SHIFT = 1e-12
 
 
 def smallest(
-    starts: Any, columns: Any, values: Any, null: _Floats, k: int, bound: float | None = None
+    starts: ArrayLike, columns: Any, values: Any, null: _Floats, k: int, bound: float | None = None
 ) -> tuple[_Floats, _Floats]:
     """The k smallest eigenvalues (k,), rising, with their eigenvectors as rows (k, n), apart from a null vector.
 

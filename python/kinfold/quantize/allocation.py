@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from kinfold.base.arrays import as_array, as_count
 
@@ -16,7 +14,7 @@ def subspace_sizes(d: int, m: int) -> list[int]:
     return [max(0, min(size, d - j * size)) for j in range(m)]
 
 
-def allocate(eigenvalues: Any, m: int) -> list[NDArray[np.intp]]:
+def allocate(eigenvalues: ArrayLike, m: int) -> list[NDArray[np.intp]]:
     """Positions of eigenvalues for each of m subspaces, so that the subspaces' products are balanced.
 
     eigenvalues : (d,), at least 0, in any order

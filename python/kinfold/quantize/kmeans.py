@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any, ClassVar, Literal, TypeAlias, overload
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from kinfold import _core
 from kinfold.base.arrays import Ids, Vectors, as_vectors, owned
@@ -42,7 +42,7 @@ def lift(*arrays: Vectors) -> int:
     return -math.frexp(largest)[1] if 0 < largest < 2**-30 else 0
 
 
-def assign(x: Any, centroids: Any) -> tuple[Ids, Vectors]:
+def assign(x: ArrayLike, centroids: ArrayLike) -> tuple[Ids, Vectors]:
     """The nearest centroid of each vector and the squared distance to it, exactly; ties to the smaller.
 
     x (n, d), centroids (k, d). Returns int64 (n,) and float32 (n,).
@@ -174,7 +174,12 @@ class KMeans(Transformer):
         return len(self.centroids)
 
     def fit(
-        self, x: Any, y: Any = None, *, start: Any = None, nearest: Nearest | None = None
+        self,
+        x: ArrayLike,
+        y: ArrayLike | None = None,
+        *,
+        start: ArrayLike | None = None,
+        nearest: Nearest | None = None,
     ) -> KMeans:
         """Learn the centroids from vectors (n, d); ValueError for fewer vectors than centroids.
 
@@ -226,10 +231,10 @@ class KMeans(Transformer):
         return self
 
     @overload
-    def assign(self, x: Any, *, return_distance: Literal[False] = False) -> Ids: ...
+    def assign(self, x: ArrayLike, *, return_distance: Literal[False] = False) -> Ids: ...
     @overload
-    def assign(self, x: Any, *, return_distance: Literal[True]) -> tuple[Vectors, Ids]: ...
-    def assign(self, x: Any, *, return_distance: bool = False) -> Ids | tuple[Vectors, Ids]:
+    def assign(self, x: ArrayLike, *, return_distance: Literal[True]) -> tuple[Vectors, Ids]: ...
+    def assign(self, x: ArrayLike, *, return_distance: bool = False) -> Ids | tuple[Vectors, Ids]:
         """The nearest centroid of each vector, int64 (n,); ties to the smaller.
 
         return_distance : squared distances float32 (n,) too, in front
@@ -237,19 +242,19 @@ class KMeans(Transformer):
         cells, distances = assign(x, self.centroids)
         return (distances, cells) if return_distance else cells
 
-    def predict(self, X: Any) -> Ids:
+    def predict(self, X: ArrayLike) -> Ids:
         """The nearest centroid of each vector, int64 (n,)."""
         return self.assign(self._samples(X))
 
-    def fit_predict(self, X: Any, y: Any = None) -> Ids:
+    def fit_predict(self, X: ArrayLike, y: ArrayLike | None = None) -> Ids:
         """fit, then predict the same vectors."""
         return self.fit(X).predict(X)
 
-    def transform(self, X: Any) -> Vectors:
+    def transform(self, X: ArrayLike) -> Vectors:
         """Euclidean distances of vectors (n, d) to the centroids, float32 (n, k)."""
         return centroid_distances(self._samples(X), self.centroids)
 
-    def score(self, X: Any, y: Any = None) -> float:
+    def score(self, X: ArrayLike, y: ArrayLike | None = None) -> float:
         """Minus the sum of squared distances of vectors to their centroids."""
         return -float(assign(self._samples(X), self.centroids)[1].sum(dtype=np.float64))
 

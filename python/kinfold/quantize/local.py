@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, ClassVar
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from kinfold.base.arrays import Ids, Vectors, as_array, as_count, as_vectors
 from kinfold.base.declared import Declared
@@ -110,7 +110,7 @@ class LocallyOptimizedPQ(Declared):
         """How many cells use group 0."""
         return int((self.group == 0).sum())
 
-    def fit(self, residuals: Any, cells: Any, n_cells: int) -> LocallyOptimizedPQ:
+    def fit(self, residuals: ArrayLike, cells: ArrayLike, n_cells: int) -> LocallyOptimizedPQ:
         """Learn from residuals (n, d) and their cells (n,): at least 2^bits of them, d at least m.
 
         The order of the rows does not matter but for rounding.
@@ -171,12 +171,12 @@ class LocallyOptimizedPQ(Declared):
                     books[g, j, :, : part.shape[1]] = means._learn(part, start).centroids
         return books
 
-    def local(self, residuals: Any, cells: Any) -> Vectors:
+    def local(self, residuals: ArrayLike, cells: ArrayLike) -> Vectors:
         """Residuals in their cells' axes, float32 (n, d): R (x - mean)."""
         x = self._checked(residuals)
         return self._local(x, self._cells(cells, len(x), len(self.group)))
 
-    def encode(self, residuals: Any, cells: Any) -> NDArray[np.uint8]:
+    def encode(self, residuals: ArrayLike, cells: ArrayLike) -> NDArray[np.uint8]:
         """Codes uint8 (n, code_size), laid out as ProductQuantizer's."""
         x = self._checked(residuals)
         of = self._cells(cells, len(x), len(self.group))
@@ -188,7 +188,7 @@ class LocallyOptimizedPQ(Declared):
             codes[rows] = self._quantizer(g).encode(local[rows])
         return codes
 
-    def decode(self, codes: Any, cells: Any) -> Vectors:
+    def decode(self, codes: ArrayLike, cells: ArrayLike) -> Vectors:
         """The residuals that codes stand for, float32 (n, d), in the original axes."""
         words = self._quantizer(0).words(codes)
         of = self._cells(cells, len(words), len(self.group))
@@ -201,7 +201,7 @@ class LocallyOptimizedPQ(Declared):
             out[rows] = local[rows] @ self.rotations[g] + self.means[g]
         return out
 
-    def distortion(self, residuals: Any, cells: Any) -> float:
+    def distortion(self, residuals: ArrayLike, cells: ArrayLike) -> float:
         """Mean squared distance of residuals to what their codes stand for."""
         x = self._checked(residuals)
         if not len(x):

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any, ClassVar
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from kinfold import _core
 from kinfold.base.arrays import Vectors, as_count, as_vectors
@@ -92,7 +92,7 @@ class OPQ(Transformer):
     def _n_features_out(self) -> int:
         return len(self.rotation)
 
-    def fit(self, x: Any, y: Any = None) -> OPQ:
+    def fit(self, x: ArrayLike, y: ArrayLike | None = None) -> OPQ:
         """Learn the rotation from vectors (n, d), at least as many as a subquantizer has codewords."""
         vectors = as_vectors(x, "x")
         n, d = vectors.shape
@@ -162,12 +162,12 @@ class OPQ(Transformer):
         )
         return rotation, final.fit(rotated, start=books).codebooks
 
-    def transform(self, x: Any) -> Vectors:
+    def transform(self, x: ArrayLike) -> Vectors:
         """Vectors (n, d), or one (d,), to float32 (n, dim) or (dim,)."""
         self._check_names(x)
         return self._map.transform(x)
 
-    def inverse_transform(self, y: Any) -> Vectors:
+    def inverse_transform(self, y: ArrayLike) -> Vectors:
         """Back to (n, d), or (d,)."""
         return self._map.inverse_transform(y)
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any, ClassVar
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from kinfold import _core
 from kinfold.base.arrays import Vectors, as_array, as_count, as_vectors
@@ -89,7 +89,7 @@ class ProductQuantizer(Declared):
     def _size(self) -> int:
         return -(-self.dim // self.m)
 
-    def fit(self, x: Any, start: Any = None) -> ProductQuantizer:
+    def fit(self, x: ArrayLike, start: ArrayLike | None = None) -> ProductQuantizer:
         """Learn the codebooks from vectors (n, d), n at least 2^bits and d at least m.
 
         start : codebooks (m, 2^bits, s) to go on from; random vectors where None
@@ -123,7 +123,7 @@ class ProductQuantizer(Declared):
         self.dim, self.codebooks = d, books
         return self
 
-    def adopt(self, codebooks: Any, dim: int) -> ProductQuantizer:
+    def adopt(self, codebooks: ArrayLike, dim: int) -> ProductQuantizer:
         """Take over codebooks (m, 2^bits, s) that were learnt elsewhere, for vectors of dimension dim."""
         books = np.ascontiguousarray(codebooks, dtype=np.float32)
         size = -(-as_count(dim, "dim") // self.m)
@@ -135,7 +135,7 @@ class ProductQuantizer(Declared):
         self.dim, self.codebooks = dim, books
         return self
 
-    def encode(self, x: Any) -> Codes:
+    def encode(self, x: ArrayLike) -> Codes:
         """The nearest codeword in each subspace: uint8 (n, code_size)."""
         vectors = self._checked(x, "x")
         codes = np.zeros((len(vectors), self.code_size), np.uint8)
@@ -155,7 +155,7 @@ class ProductQuantizer(Declared):
                     out[:, j // 2] |= labels << (4 * (j % 2))
         return codes
 
-    def words(self, codes: Any) -> Codes:
+    def words(self, codes: ArrayLike) -> Codes:
         """Codes (n, code_size) as one number for each subquantizer, uint8 (n, m)."""
         array = as_array(codes, "codes")
         if array.dtype != np.uint8 or array.ndim != 2 or array.shape[1] != self.code_size:
@@ -167,7 +167,7 @@ class ProductQuantizer(Declared):
         both = np.stack([array & 15, array >> 4], axis=2)
         return both.reshape(len(array), 2 * self.code_size)[:, : self.m]
 
-    def decode(self, codes: Any) -> Vectors:
+    def decode(self, codes: ArrayLike) -> Vectors:
         """The vectors that codes stand for, float32 (n, d)."""
         words = self.words(codes)
         pieces = self.codebooks[np.arange(self.m), words]
@@ -175,7 +175,7 @@ class ProductQuantizer(Declared):
             pieces.reshape(len(words), self.m * self.codebooks.shape[2])[:, : self.dim]
         )
 
-    def tables(self, queries: Any, metric: str = "l2") -> Vectors:
+    def tables(self, queries: ArrayLike, metric: str = "l2") -> Vectors:
         """Distances of each query's pieces to all codewords, float32 (q, m, 2^bits).
 
         metric : "l2" squared distances, "ip" inner products
@@ -189,7 +189,7 @@ class ProductQuantizer(Declared):
         return np.ascontiguousarray(self._between(books, self.codebooks, metric).transpose(1, 0, 2))
 
     def distances(
-        self, queries: Any, codes: Any, *, metric: str = "l2", symmetric: bool = False
+        self, queries: ArrayLike, codes: ArrayLike, *, metric: str = "l2", symmetric: bool = False
     ) -> Vectors:
         """Asymmetric distances of queries to codes, float32 (q, n), by table look-ups.
 
@@ -208,7 +208,7 @@ class ProductQuantizer(Declared):
             else (np.empty((0, len(words)), np.float32))
         )
 
-    def distortion(self, x: Any) -> float:
+    def distortion(self, x: ArrayLike) -> float:
         """Mean squared distance of vectors to what their codes stand for."""
         vectors = self._checked(x, "x")
         if not len(vectors):

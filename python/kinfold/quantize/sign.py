@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from kinfold import _core
 from kinfold.base.arrays import Vectors, as_array, as_vectors
@@ -68,7 +68,7 @@ class SignQuantizer(Declared):
         """Bytes of a code."""
         return -(-self.bits // 8)
 
-    def fit(self, x: Any) -> SignQuantizer:
+    def fit(self, x: ArrayLike) -> SignQuantizer:
         """Draw the directions for vectors (n, d), and take their mean where they are to be centred."""
         vectors = as_vectors(x, "x")
         dim = vectors.shape[1]
@@ -88,7 +88,7 @@ class SignQuantizer(Declared):
             self._directions = (2 * random.integers(0, 2, self._shape) - 1).astype(np.float32)
         return self
 
-    def project(self, x: Any) -> Vectors:
+    def project(self, x: ArrayLike) -> Vectors:
         """Projections float32 (n, bits) of vectors (n, d); each row the same in any batch."""
         vectors = as_vectors(x, "x", dim=len(self.mean), empty=True, one=True)
         if self.projection != "hadamard":
@@ -98,7 +98,7 @@ class SignQuantizer(Declared):
         turned: Vectors = _core.quantize.hadamard(vectors - self.mean, self._directions)
         return turned[:, : self.bits]
 
-    def encode(self, x: Any) -> NDArray[np.uint8]:
+    def encode(self, x: ArrayLike) -> NDArray[np.uint8]:
         """Codes uint8 (n, code_size) of vectors (n, d): bit j is bit j % 8 of byte j // 8."""
         vectors = as_vectors(x, "x", dim=len(self.mean), empty=True, one=True)
         codes = np.empty((len(vectors), self.code_size), np.uint8)
@@ -107,7 +107,7 @@ class SignQuantizer(Declared):
             codes[at : at + 8192] = np.packbits(above, axis=1, bitorder="little")
         return codes
 
-    def decode(self, codes: Any) -> Vectors:
+    def decode(self, codes: ArrayLike) -> Vectors:
         """Vectors float32 (n, d) at distance one from the mean, in the direction that codes tell; no more is kept."""
         given = as_array(codes, "codes")
         if given.ndim != 2 or given.dtype != np.uint8 or given.shape[1] != self.code_size:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any, ClassVar
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from kinfold.base.arrays import Ids, Vectors, as_array, as_count, as_vectors
 from kinfold.base.state import JSON, Arrays, Restorable
@@ -59,21 +59,21 @@ class VectorQuantizer(Restorable):
         """float32 (k, d)."""
         return self._means.centroids
 
-    def fit(self, x: Any) -> VectorQuantizer:
+    def fit(self, x: ArrayLike) -> VectorQuantizer:
         """Learn the codebook from at least k vectors (n, d)."""
         self._means.fit(x)
         return self
 
-    def encode(self, x: Any) -> Ids:
+    def encode(self, x: ArrayLike) -> Ids:
         """The nearest codeword of each vector, int64 (n,): argmin ||x - c||^2, ties to the smaller."""
         vectors = as_vectors(x, "x", dim=self.codebook.shape[1], empty=True)
         return assign(vectors, self.codebook)[0] if len(vectors) else np.empty(0, np.int64)
 
-    def decode(self, codes: Any) -> Vectors:
+    def decode(self, codes: ArrayLike) -> Vectors:
         """The codewords of codes, float32 (n, d)."""
         return self.codebook[self._codes(codes)]
 
-    def distances(self, queries: Any, codes: Any) -> Vectors:
+    def distances(self, queries: ArrayLike, codes: ArrayLike) -> Vectors:
         """Squared distances of queries to what codes stand for, float32 (q, n): one look-up each."""
         vectors = as_vectors(queries, "queries", dim=self.codebook.shape[1], empty=True)
         at = self._codes(codes)
@@ -83,7 +83,7 @@ class VectorQuantizer(Restorable):
             row[:] = np.einsum("ij,ij->i", gaps, gaps)[at]
         return out
 
-    def distortion(self, x: Any) -> float:
+    def distortion(self, x: ArrayLike) -> float:
         """Mean squared distance of vectors to their codewords."""
         vectors = as_vectors(x, "x", dim=self.codebook.shape[1])
         return float(assign(vectors, self.codebook)[1].mean(dtype=np.float64))

@@ -6,7 +6,7 @@ import warnings
 from typing import Any, ClassVar
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from kinfold import _core
 from kinfold.base.arrays import (
@@ -72,7 +72,9 @@ class LearnedWhitening(Transformer):
     def _n_features_out(self) -> int:
         return int(self.projection.shape[1])
 
-    def fit(self, x: Any, pairs: Any = None, nonmatching: Any = None) -> LearnedWhitening:
+    def fit(
+        self, x: ArrayLike, pairs: ArrayLike | None = None, nonmatching: ArrayLike | None = None
+    ) -> LearnedWhitening:
         """Learn from vectors and pairs of their rows.
 
         x : (n, d)
@@ -120,7 +122,7 @@ class LearnedWhitening(Transformer):
         self.n_features_in_ = d
         return self
 
-    def transform(self, x: Any) -> Vectors:
+    def transform(self, x: ArrayLike) -> Vectors:
         """Vectors (n, d), or one (d,), to float32 (n, dim) or (dim,); not normalised."""
         self._check_names(x)
         vectors = as_vectors(x, "x", dim=len(self.mean), empty=True, one=True)

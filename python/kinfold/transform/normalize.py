@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
+from numpy.typing import ArrayLike
 
 from kinfold.base.arrays import Vectors, as_array, as_number, as_vectors
 
 
-def l2_normalize(x: Any) -> Vectors:
+def l2_normalize(x: ArrayLike) -> Vectors:
     """Vectors (n, d), or one (d,), at Euclidean length one; zero vectors stay zero. Float32, a new array."""
     x = as_array(x, "x")
     vectors = as_vectors(x, "x", empty=True, one=True, long=True)
@@ -21,7 +20,7 @@ def l2_normalize(x: Any) -> Vectors:
     return unit.reshape(x.shape)
 
 
-def power_normalize(x: Any, exponent: float = 0.5) -> Vectors:
+def power_normalize(x: ArrayLike, exponent: float = 0.5) -> Vectors:
     """sign(x) |x|^exponent of every number of vectors (n, d) or (d,): tames bursts. Float32, a new array.
 
     Perronnin, Sanchez & Mensink, ECCV 2010. exponent in [0, 1]; 0 keeps the signs alone.

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, ClassVar
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from kinfold import _core
 from kinfold.base.arrays import (
@@ -185,7 +185,7 @@ class PCA(Transformer):
         with np.errstate(over="ignore"):
             return powers.astype(np.float32)
 
-    def fit(self, X: Any, y: Any = None) -> PCA:
+    def fit(self, X: ArrayLike, y: ArrayLike | None = None) -> PCA:
         """Learn from vectors (n, d), at least two, and more than dim of them."""
         self._check_params()
         vectors = as_samples(X)
@@ -213,7 +213,7 @@ class PCA(Transformer):
         self._moments = None
         return self
 
-    def partial_fit(self, X: Any, y: Any = None) -> PCA:
+    def partial_fit(self, X: ArrayLike, y: ArrayLike | None = None) -> PCA:
         """Learn from vectors (n, d) and all those of the calls before; the same as fit on all of them.
 
         What was learnt by `fit` or loaded cannot be continued: ValueError. Memory 8 d^2 bytes, which are not saved.
@@ -252,7 +252,7 @@ class PCA(Transformer):
         self._moments = None
         return self
 
-    def transform(self, x: Any) -> Vectors:
+    def transform(self, x: ArrayLike) -> Vectors:
         """Vectors (n, d), or one (d,), to float32 (n, dim) or (dim,)."""
         d = len(self.mean)
         given, x = x, as_ndarray(x, "x")
@@ -267,7 +267,7 @@ class PCA(Transformer):
         """Mean (d,) and projection (d, dim), float32, with which transform(x) is (x - mean) @ projection."""
         return self.mean, np.ascontiguousarray(self.components.T * self.scales)
 
-    def inverse_transform(self, y: Any) -> Vectors:
+    def inverse_transform(self, y: ArrayLike) -> Vectors:
         """The vectors (n, d) nearest to projected ones (n, dim), or (d,) of one (dim,)."""
         projected = as_vectors(y, "y", dim=len(self.components), empty=True, one=True)
         with np.errstate(over="ignore", invalid="ignore"):

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from kinfold import _core
 from kinfold.base.arrays import Vectors, as_answer, as_count, as_vectors, owned
@@ -31,7 +32,7 @@ class Rotation(Declared):
     matrix = Learnt(np.float32, ("dim", "d"), finite=True)
     bias = Learnt(np.float32, ("dim",), finite=True)
 
-    def __init__(self, matrix: Any, bias: Any = None) -> None:
+    def __init__(self, matrix: ArrayLike, bias: ArrayLike | None = None) -> None:
         self.matrix = owned(as_vectors(matrix, "matrix"), matrix)
         dim = len(self.matrix)
         given = np.zeros(dim) if bias is None else np.asarray(bias)
@@ -52,13 +53,13 @@ class Rotation(Declared):
     def __repr__(self) -> str:
         return f"Rotation({self.matrix.shape[0]} x {self.matrix.shape[1]})"
 
-    def transform(self, x: Any) -> Vectors:
+    def transform(self, x: ArrayLike) -> Vectors:
         """Vectors (n, d), or one (d,), to float32 (n, dim) or (dim,)."""
         vectors = as_vectors(x, "x", dim=self.matrix.shape[1], empty=True, one=True)
         y = as_answer(_core.quantize.linear(vectors, None, self._transposed, self.bias), "x")
         return y[0] if np.ndim(x) == 1 else y
 
-    def inverse_transform(self, y: Any) -> Vectors:
+    def inverse_transform(self, y: ArrayLike) -> Vectors:
         """The shortest vectors (n, d) that are mapped to y (n, dim), as nearly as there are."""
         mapped = as_vectors(y, "y", dim=len(self.matrix), empty=True, one=True)
         gram = self.matrix.astype(np.float64) @ self.matrix.T
