@@ -27,6 +27,7 @@ _PUBLIC = {
     "show_config": "kinfold.base.config",
     "load": "kinfold.io.kin",
     "save": "kinfold.io.kin",
+    "Index": "kinfold.index.base",
     "FlatIndex": "kinfold.index.flat",
     "CellIndex": "kinfold.index.cells",
     "CandidateIndex": "kinfold.index.candidates",

@@ -53,6 +53,7 @@ from kinfold.graph.random_walk import RandomWalk as RandomWalk
 from kinfold.graph.regional import RegionalDiffusion as RegionalDiffusion
 from kinfold.graph.spectral import SpectralRanking as SpectralRanking
 from kinfold.graph.truncated import TruncatedDiffusion as TruncatedDiffusion
+from kinfold.index.base import Index as Index
 from kinfold.index.candidates import CandidateIndex as CandidateIndex
 from kinfold.index.cells import CellIndex as CellIndex
 from kinfold.index.factory import index_factory as index_factory

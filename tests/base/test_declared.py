@@ -13,7 +13,7 @@ from tiny import FACTORIES
 import kinfold as kf
 from kinfold.base.declared import Declared
 from kinfold.base.learnt import Learnt, Stored
-from kinfold.base.parameters import Choice, Count, Flag, Maybe, Metric, Number, Parameter
+from kinfold.base.parameters import Choice, Count, Flag, Maybe, Metric, Number, Parameter, Text
 from kinfold.base.registry import kinds, resolve
 
 # Those whose classes need no more than numpy.
@@ -23,8 +23,12 @@ KINDS = [
 ]  # fmt: skip
 
 # Parameters that shapes follow from otherwise than by name, and those that files of former versions lack.
-SHAPING = ("bits", "m", "dim", "k", "tables", "vocabularies")
-SINCE = {"transform.PCA": ("solver", "seed"), "local.VLAD": ("vocabularies",)}
+SHAPING = ("bits", "m", "dim", "k", "tables", "vocabularies", "branch", "checks", "paths")
+SINCE = {
+    "transform.PCA": ("solver", "seed"),
+    "local.VLAD": ("vocabularies",),
+    "local.Words": ("checks", "paths"),
+}
 
 
 def chosen(thing: Any) -> dict[str, Any]:
@@ -50,8 +54,8 @@ def others(parameter: Parameter[Any], value: Any) -> list[Any]:
 def test_what_is_refused_is_named(kind: str) -> None:
     thing = FACTORIES[kind]()
     signature = inspect.signature(type(thing)).parameters
-    for name in type(thing)._PARAMETERS:
-        for bad in (object(), "no such", math.nan):
+    for name, parameter in type(thing)._PARAMETERS.items():
+        for bad in (object(), 1j if isinstance(parameter, Text) else "no such", math.nan):
             with pytest.raises(ValueError, match=rf"^{name}: expected"):
                 if name in signature:
                     type(thing)(**{**chosen(thing), name: bad})._check_params()
@@ -84,12 +88,12 @@ def test_damaged_parameters(kind: str) -> None:
     params, arrays = thing.params(), thing.arrays()
     with pytest.raises(kf.FileFormatError, match="unknown parameters: made up"):
         type(thing).from_state({**params, "made up": 1}, arrays)
-    for name in type(thing)._saved_parameters():
+    for name, parameter in type(thing)._saved_parameters().items():
         if name in SINCE.get(kind, ()):
             continue
         with pytest.raises(kf.FileFormatError, match=f"parameter '{name}' is missing"):
             type(thing).from_state({n: v for n, v in params.items() if n != name}, arrays)
-        for bad in ([1], "no such", {}):
+        for bad in ([1], 1 if isinstance(parameter, Text) else "no such", {}):
             with pytest.raises(kf.FileFormatError, match=f"parameter '?{name}"):
                 type(thing).from_state({**params, name: bad}, arrays)
 
