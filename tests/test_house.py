@@ -337,11 +337,10 @@ def test_catalogue(room, name, target) -> None:
 
 # Files whose tests are another file's: parts that are seen through the whole, and protocols.
 MIRRORED_ELSEWHERE = {
-    "base/declared.py": "base/test_state.py",
     "base/estimator.py": "properties/test_estimators.py",
     "base/frames.py": "properties/test_estimators.py",
-    "base/learnt.py": "base/test_state.py",
-    "base/parameters.py": "base/test_state.py",
+    "base/learnt.py": "base/test_declared.py",
+    "base/parameters.py": "base/test_declared.py",
     "cli/bench_data.py": "cli/test_bench.py",
     "cli/opened.py": "cli/test_search.py",
     "cli/output.py": "cli/test_streams.py",
