@@ -45,7 +45,7 @@ def test_scores_are_those_of_diffusion(arcs: tuple[KNNGraph, Any]) -> None:
     graph, x = arcs
     similarities, ids = first_answer(x, x[[3, 40]], 20)
     ranking = diffusion_rerank(graph, similarities, ids, alpha=0.9, k_query=5, k=10)
-    scores, nodes = Diffusion(graph, alpha=0.9).rank(ids[:, :5], similarities[:, :5], k=10)
+    scores, nodes = Diffusion(graph, alpha=0.9).rank(similarities[:, :5], ids[:, :5], k=10)
     assert np.array_equal(ranking.ids, nodes)
     assert np.array_equal(ranking.scores, scores)
 
@@ -66,7 +66,7 @@ def test_what_is_not_reached_keeps_its_order(islands_answer: tuple[KNNGraph, Any
 def islands_answer() -> tuple[KNNGraph, Any, Any]:
     """A ring of five and a ring of three."""
     lists = [[1, 4], [0, 2], [1, 3], [2, 4], [3, 0], [6, 7], [5, 7], [5, 6]]
-    graph = KNNGraph.from_neighbours(lists, np.full((8, 2), 0.9))
+    graph = KNNGraph.from_neighbours(np.full((8, 2), 0.9), lists)
     ids = np.array([[2, 7, 1, 6, -1, -1, -1, -1]])
     return graph, ids, np.where(ids >= 0, 0.8, -np.inf)
 
