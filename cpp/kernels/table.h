@@ -5,6 +5,7 @@
 #include "kernels/geometry.h"
 #include "kernels/graph.h"
 #include "kernels/hamming.h"
+#include "kernels/narrow.h"
 #include "kernels/pairs.h"
 #include "kernels/product.h"
 #include "kernels/tree.h"
@@ -18,6 +19,7 @@ struct KernelTable : VectorKernels,
                      FilterKernels,
                      PairKernels,
                      ProductKernels,
+                     NarrowKernels,
                      GeometryKernels,
                      HammingKernels,
                      TreeKernels,

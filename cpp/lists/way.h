@@ -81,6 +81,14 @@ class Way {
     scan_range(filter, scorer, count, range(visit, 1, true), View<Result>{results, visit.segment});
   }
 
+  // Rows that pass a filter, chunk by chunk.
+  template <class Filter, class Scorer, class Result>
+  void scan_chunks(Filter& filter, const Scorer& scorer, const Visit& visit, std::size_t count,
+                   Result* const* results) const {
+    scan_range(filter, scorer, count, range(visit, Filter::granule, fresh(results, count)),
+               View<Result>{results, visit.segment});
+  }
+
   // The first rows that queries meet: their k-th best sum bounds the k-th distance, before any
   // distance is taken. Not where rows may be masked.
   template <class Filter, class Scorer, class Result>

@@ -186,6 +186,7 @@ template const VectorKernels& kernels<VectorKernels>();
 template const FilterKernels& kernels<FilterKernels>();
 template const PairKernels& kernels<PairKernels>();
 template const ProductKernels& kernels<ProductKernels>();
+template const NarrowKernels& kernels<NarrowKernels>();
 template const GeometryKernels& kernels<GeometryKernels>();
 template const HammingKernels& kernels<HammingKernels>();
 template const TreeKernels& kernels<TreeKernels>();

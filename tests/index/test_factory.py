@@ -10,14 +10,20 @@ from kinfold.index.coarse.kmeans import KMeansCells
 from kinfold.index.coarse.multi import MultiCells
 from kinfold.index.coarse.single import SingleCell
 from kinfold.index.codecs.local import LocalCodes, LocalHalves
+from kinfold.index.codecs.lvq import LocallyAdaptiveCodes
 from kinfold.index.codecs.product import ProductCodes
 from kinfold.index.codecs.raw import ByteVectors, RawVectors
+from kinfold.index.codecs.scalar import ScalarCodes
 
 SPECS = {
     "PQ8": (SingleCell, ProductCodes, None, None),
     "PQ8x8": (SingleCell, ProductCodes, None, None),
     "PQ8x4fs": (SingleCell, ProductCodes, None, None),
     "SQ8": (SingleCell, ByteVectors, None, None),
+    "SQ4": (SingleCell, ScalarCodes, None, None),
+    "IVF64,SQ6": (KMeansCells, ScalarCodes, None, None),
+    "LVQ8": (SingleCell, LocallyAdaptiveCodes, None, None),
+    "IVF64,LVQ4x8,RFlat": (KMeansCells, LocallyAdaptiveCodes, None, "float32"),
     "SQfp16": (SingleCell, RawVectors, None, None),
     "IVF64,Flat": (KMeansCells, RawVectors, None, None),
     "IVF64,PQ8,RFlat": (KMeansCells, ProductCodes, None, "float32"),
@@ -66,7 +72,7 @@ def test_other_spellings_of_the_same(spelling: str, plain: str) -> None:
         ("L2norm,Flat", "L2norm", 'metric="cosine"'), ("L2norm,PCA16,IVF4,Flat", "L2norm", "cosine"),
         ("PCAR16,Flat", "PCAR16", "PCA64"), ("PCAWR16,IVF64,SQ8", "PCAWR16", "PCA64"), ("ITQ16,LSH", "ITQ16", "OPQ"),
         ("HNSW32", "HNSW32", "KDForest8"), ("HNSW32,Flat", "HNSW32", "Flat"), ("NSG32", "NSG32", "IVF1024"),
-        ("SQ4", "SQ4", "SQ8"), ("IVF64,SQ6", "SQ6", "SQ8"), ("SQbf16", "SQbf16", "SQfp16"),
+        ("SQbf16", "SQbf16", "SQfp16"),
         ("SQ8_direct", "SQ8_direct", "SQ8"), ("IVF64,PQ8+4", r"PQ8\+4", "RSQ8"), ("PQ4,Refine(PQ25)", "Refine", "RSQ8"),
         ("IVF64,PQ8,RSQ4", "RSQ4", "RSQ8"), ("LSHrt", "LSHrt", "LSH256"), ("IVF64(IVF8,Flat),PQ8", "IVF64", "exactly"),
         ("RQ8", "RQ8", "PQ16"), ("IVF64,PLSQ2x4x8", "PLSQ", "PQ16"), ("BIVF64", "BIVF64", "BFlat"),

@@ -74,7 +74,7 @@ def test_answers_are_those_of_faiss(spec: str, metric: int, tmp_path: Path) -> N
 
 @pytest.mark.parametrize("metric", [faiss.METRIC_L2, faiss.METRIC_INNER_PRODUCT])
 @pytest.mark.parametrize("residual", [False, True])
-@pytest.mark.parametrize("code", ["Flat", "PQ4np", "SQfp16", "SQ8"])
+@pytest.mark.parametrize("code", ["Flat", "PQ4np", "SQfp16", "SQ8", "SQ6", "SQ4"])
 def test_codes_of_residuals_or_of_vectors(code: str, residual: bool, metric: int) -> None:
     index = faiss.index_factory(D, f"IVF8,{code}", metric)
     index.by_residual = residual and code != "Flat"
@@ -87,7 +87,9 @@ def test_codes_of_residuals_or_of_vectors(code: str, residual: bool, metric: int
 def test_scalar_codes_are_taken_as_they_are() -> None:
     x = clustered(1200, 2)
     x[:, 3] = 5
-    for qtype in ("QT_8bit", "QT_8bit_uniform", "QT_8bit_direct"):
+    for qtype in (
+        "QT_8bit", "QT_8bit_uniform", "QT_8bit_direct", "QT_4bit", "QT_4bit_uniform", "QT_6bit",
+    ):  # fmt: skip
         given = x if qtype != "QT_8bit_direct" else np.rint(x * 20 + 128).clip(0, 255)
         index = faiss.IndexScalarQuantizer(D, getattr(faiss.ScalarQuantizer, qtype))
         index.train(given)
@@ -147,7 +149,7 @@ REFUSED = [
     (lambda: theirs("IVF8,PQ4+4"), "second codes"),
     (lambda: theirs("HNSW8"), "expected one of"),
     (lambda: theirs("PQ8x4fs"), "expected one of"),
-    (lambda: theirs("SQ4"), "scalar codes"),
+    (lambda: theirs("SQbf16"), "scalar codes"),
     (lambda: theirs("L2norm,Flat"), "linear transforms"),
     (lambda: theirs("PQ4x6np"), "4 or 8 bits"),
     (lambda: faiss.IndexFlat(D, faiss.METRIC_L1), "L2 or inner product"),

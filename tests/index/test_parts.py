@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,8 @@ import pytest
 
 import kinfold as kf
 from kinfold import _core
+from kinfold.base import registry
+from kinfold.index import codecs
 from kinfold.index.candidates import CandidateIndex
 from kinfold.index.cells import CellIndex
 from kinfold.index.coarse.kmeans import KMeansCells
@@ -63,10 +66,18 @@ def halves(metric: str) -> LocalHalves:
     )
 
 
+def of_choices() -> Iterator[tuple[str, Any]]:
+    """Every codec of the catalogue that is made of choices alone, each of its variants by name."""
+    for name, entry in codecs.METHODS.items():
+        kind = registry.resolve(entry)
+        if set(inspect.signature(kind).parameters) <= set(kind.choices):
+            for variant in kind.variants:
+                yield "-".join([name, *map(str, variant.values())]), partial(kind, D, **variant)
+
+
+PLAIN = dict(of_choices())
 CODECS: dict[str, Any] = {
-    "float32": lambda metric: RawVectors(D, metric=metric),
-    "float16": lambda metric: RawVectors(D, metric=metric, dtype="float16"),
-    "bytes": lambda metric: ByteVectors(D, metric=metric),
+    **{name: lambda metric, make=make: make(metric=metric) for name, make in PLAIN.items()},
     **{
         f"pq{bits}{'-residual' * residual}{'-rows' * (not blocked)}": product(bits, residual, blocked)
         for bits in (8, 4) for residual in (False, True) for blocked in (True, False)
@@ -165,7 +176,9 @@ def test_combinations(coarse: str, codec: str, metric: str) -> None:
 
 
 @pytest.mark.parametrize("refine", ["float32", "float16", "uint8"])
-@pytest.mark.parametrize("codec", ["pq4", "pq8-residual", "bytes"])
+@pytest.mark.parametrize(
+    "codec", ["pq4", "pq8-residual", "ByteVectors", "ScalarCodes-4", "LocallyAdaptiveCodes-4-8"]
+)
 @pytest.mark.parametrize("metric", ["l2", "ip", "cosine"])
 def test_second_looks(codec: str, metric: str, refine: str) -> None:
     index = built("kmeans", codec, metric, refine=refine, transform=Rotation.random(D, D, seed=3))
@@ -173,7 +186,7 @@ def test_second_looks(codec: str, metric: str, refine: str) -> None:
         check_answers(index, vectors(40, 2), nprobe=ALL, refine_factor=1000)
 
 
-@pytest.mark.parametrize("codec", ["float32", "float16", "bytes"])
+@pytest.mark.parametrize("codec", ["RawVectors-float32", "RawVectors-float16", "ByteVectors"])
 @pytest.mark.parametrize("metric", ["l2", "ip", "cosine"])
 @pytest.mark.parametrize("proposer", [lambda: KDForest(3), lambda: HashTables(5, 4)])
 def test_proposed_rows(proposer: Any, metric: str, codec: str) -> None:
@@ -200,7 +213,7 @@ def test_signs_with_a_second_look(metric: str, refine: str) -> None:
 # --- what does not fit ---------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("codec", ["float32", "bytes", "pq8"])
+@pytest.mark.parametrize("codec", ["RawVectors-float32", "ByteVectors", "pq8"])
 @pytest.mark.parametrize(("own", "of_index"), [("l2", "ip"), ("ip", "l2"), ("l2", "cosine")])
 def test_a_codec_of_another_metric_is_refused(codec: str, own: str, of_index: str) -> None:
     with pytest.raises(ValueError, match="codec: expected the metric"):
@@ -303,6 +316,10 @@ TRIPS: dict[str, Any] = {
             CellIndex, D, made(MultiCells, 3), LocalHalves(D, lopq(shared), lopq(shared))
         )
         for shared in (None, True, False)
+    },
+    **{
+        name: lambda make=make: made(CellIndex, D, made(KMeansCells, 5), make(metric="ip"))
+        for name, make in PLAIN.items() if make.func not in CHOICES
     },
     "forest": lambda: made(CandidateIndex, D, made(KDForest), made(ByteVectors, D)),
     "tables": lambda: made(CandidateIndex, D, made(HashTables), made(RawVectors, D)),

@@ -2,7 +2,8 @@
 
 Flat                         exact search
 PQ16  PQ16x8  PQ32x4fs       product codes, scanned exhaustively: 16 of 8 bits, 32 of 4 bits
-SQ8  SQfp16                  8-bit numbers, half-precision numbers
+SQ8  SQ6  SQ4  SQfp16        8-bit, 6-bit, 4-bit, half-precision numbers
+LVQ8  LVQ4x8                 8-bit numbers on a scale for each vector; 4 bits that are scanned and 8 more that rank
 IVF1024,Flat  IVF1024,PQ16   inverted index of 1,024 cells; codes of residuals
 IMI2x10,PQ16                 inverted multi-index of (2**10)**2 cells
 IVF1024,LOPQ16               locally optimized product codes
@@ -54,7 +55,6 @@ _INSTEAD = {
     r"ITQ\d*": "OPQ, or LSH256 for binary codes",
     r"Pad\d+": "product codes take any dimension",
     r"HNSW.*|NSG.*|NNDescent.*": "KDForest8, or IVF1024,Flat with a larger nprobe; Flat is exact",
-    r"SQ(4|6)": "SQ8, or product codes such as PQ32x4",
     r"SQ(bf16|8_.*)": "SQfp16 for half precision; SQ8 keeps whole numbers 0 to 255 as they are",
     r"PQ\d+(x\d+)?\+\d+": "a second look, such as ...,PQ8,RSQ8",
     r"(Refine\(|R(?!R|Q)).*": "RFlat, RSQ8 or RSQfp16",

@@ -15,6 +15,7 @@ from kinfold.index.coarse.kmeans import KMeansCells
 from kinfold.index.coarse.single import SingleCell
 from kinfold.index.codecs.product import ProductCodes
 from kinfold.index.codecs.raw import ByteVectors, RawVectors
+from kinfold.index.codecs.scalar import ScalarCodes
 from kinfold.index.flat import FlatIndex
 from kinfold.quantize.product import ProductQuantizer
 from kinfold.transform.rotation import Rotation
@@ -28,7 +29,7 @@ _KNOWN = (*_FLAT, "IndexPQ", "IndexScalarQuantizer", *_LISTS)
 def from_faiss(index: Any) -> CellIndex | FlatIndex:
     """The same vectors or codes, cells, codebooks and ids as a faiss index has, in memory of their own.
 
-    index : IndexFlat, IndexPQ (4 or 8 bits), IndexScalarQuantizer (8 bits, half precision), or IndexIVFFlat,
+    index : IndexFlat, IndexPQ (4 or 8 bits), IndexScalarQuantizer (4, 6, 8 bits, half precision), or IndexIVFFlat,
         IndexIVFPQ, IndexIVFScalarQuantizer of the same, under L2 or inner product; perhaps behind linear
         transforms (OPQ, PCA, random rotations) or in an IndexIDMap
     Answers are those of faiss but for rounding, with its nprobe. Scalar codes of residuals are decoded to float32.
@@ -113,21 +114,32 @@ def _codec(
         return RawVectors(index.d, metric=metric), decoded
     if index.sq.qtype == index.sq.QT_fp16:
         return RawVectors(index.d, metric=metric, dtype="float16"), codes.view(np.float16)
-    return _bytes(faiss, index.sq, index.d, metric, codes)
+    return _numbers(faiss, index.sq, index.d, metric, codes)
 
 
-def _bytes(
+def _numbers(
     faiss: Any, sq: Any, d: int, metric: str, codes: NDArray[np.uint8]
-) -> tuple[ByteVectors, NDArray[np.uint8]]:
-    """8-bit scalar codes: centre and steps, and the codes."""
+) -> tuple[ByteVectors | ScalarCodes, NDArray[np.uint8]]:
+    """Scalar codes of 4, 6 or 8 bits: where each dimension begins and its steps, and the codes."""
     if sq.qtype == sq.QT_8bit_direct:
         return ByteVectors(d, metric=metric).adopt(np.full(d, 128.0), np.ones(d)), codes
-    if sq.qtype not in (sq.QT_8bit, sq.QT_8bit_uniform):
-        raise ValueError("index: expected scalar codes of 8 bits or half precision")
+    widths = {
+        sq.QT_4bit: 4, sq.QT_4bit_uniform: 4, sq.QT_6bit: 6, sq.QT_8bit: 8, sq.QT_8bit_uniform: 8,
+    }  # fmt: skip
+    if sq.qtype not in widths:
+        raise ValueError("index: expected scalar codes of 4, 6 or 8 bits or half precision")
+    bits = widths[sq.qtype]
     least, width = faiss.vector_to_array(sq.trained).astype(np.float64).reshape(2, -1)
-    steps = np.broadcast_to(width / 255, d)
+    least, steps = np.broadcast_to(least, d), np.broadcast_to(width / (2**bits - 1), d)
     # A code c stands for least + (c + 1/2) steps; where all numbers were the same, for that one.
     same = steps <= 0
+    if bits < 8:
+        each = np.unpackbits(codes, axis=1, bitorder="little")[:, : d * bits]
+        each = each.reshape(len(codes), d, bits)
+        codes = np.packbits(each, axis=2, bitorder="little").reshape(len(codes), d)
+        scalar = ScalarCodes(d, metric=metric, bits=bits)
+        scalar.adopt(least + np.where(same, 0, steps / 2), np.where(same, 1, steps))
+        return scalar, np.where(same, np.uint8(0), codes)
     if same.any():
         codes = np.where(same, np.uint8(128), codes)
     centre = least + np.where(same, 0, 128.5 * steps)

@@ -8,6 +8,12 @@ METHODS: dict[str, str] = {
         "kinfold.index.codecs.raw:RawVectors", slot="codec", spelling="Flat|SQfp16"
     ),
     "ByteVectors": Entry("kinfold.index.codecs.raw:ByteVectors", slot="codec", spelling="SQ8"),
+    "ScalarCodes": Entry(
+        "kinfold.index.codecs.scalar:ScalarCodes", slot="codec", spelling="SQ{bits}"
+    ),
+    "LocallyAdaptiveCodes": Entry(
+        "kinfold.index.codecs.lvq:LocallyAdaptiveCodes", slot="codec", spelling="LVQ{bits}x{second}"
+    ),
     "ProductCodes": Entry(
         "kinfold.index.codecs.product:ProductCodes", slot="codec", spelling="PQ{m}x{bits}"
     ),

@@ -27,11 +27,13 @@ class Codec(Restorable, ABC):
 
     compiled : what the engine calls it, in codecs.def
     choices : the parameters that its constructor takes and its file keeps, with their types
+    variants : choices that are unlike one another, each of which the general tests make
     """
 
     kind: ClassVar[str]
     compiled: ClassVar[str]
     choices: ClassVar[dict[str, type]] = {"dim": int, "metric": str}
+    variants: ClassVar[tuple[Mapping[str, Any], ...]] = ({},)
 
     def __init__(self, dim: int, metric: str) -> None:
         self.dim = as_count(dim, "dim", most=32768)

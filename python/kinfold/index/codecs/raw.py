@@ -99,6 +99,9 @@ class RawVectors(_Stored):
     kind: ClassVar[str] = "index.RawVectors"
 
     choices: ClassVar[dict[str, type]] = {**Codec.choices, "dtype": str}
+    variants: ClassVar[tuple[Mapping[str, Any], ...]] = (
+        {"dtype": "float32"}, {"dtype": "float16"},
+    )  # fmt: skip
 
     def __init__(self, dim: int, *, metric: str = "l2", dtype: str = "float32") -> None:
         super().__init__(dim, metric)
