@@ -19,6 +19,7 @@ _PUBLIC = {
     "NotTrainedError": "kinfold.base.errors",
     "RecallError": "kinfold.base.errors",
     "LocalFeatures": "kinfold.base.local_features",
+    "exact_neighbours": "kinfold.base.neighbours",
     "Neighbours": "kinfold.base.ranking",
     "Ranking": "kinfold.base.ranking",
     "get_threads": "kinfold.base.threads",

@@ -33,6 +33,7 @@ from kinfold.base.errors import (
     RecallError as RecallError,
 )
 from kinfold.base.local_features import LocalFeatures as LocalFeatures
+from kinfold.base.neighbours import exact_neighbours as exact_neighbours
 from kinfold.base.ranking import Neighbours as Neighbours, Ranking as Ranking
 from kinfold.base.threads import (
     get_threads as get_threads,

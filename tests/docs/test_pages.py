@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shlex
@@ -159,3 +160,21 @@ def test_commands_of_the_readme(streets: Path) -> None:
         query.rename(streets / "photos" / query.name)
     (streets / "photos" / "query000_00.jpg").write_bytes((streets / "query.jpg").read_bytes())
     run_commands(ROOT / "README.md", streets)
+
+
+@pytest.mark.slow
+def test_the_notebook(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    plt = pytest.importorskip("matplotlib.pyplot")
+    pytest.importorskip("cv2")
+    monkeypatch.chdir(tmp_path)
+    plt.switch_backend("agg")
+    cells = json.loads((GUIDES / "start.ipynb").read_text())["cells"]
+    programs = [cell for cell in cells if cell["cell_type"] == "code"]
+    assert all(cell["outputs"] and cell["execution_count"] for cell in programs)
+    names: dict[str, Any] = {}
+    for cell in programs:
+        exec(compile("".join(cell["source"]), "start.ipynb", "exec"), names)
+    assert names["hits"][0].inliers >= 12 and names["recall"] > 0.95
+    same = np.arange(600) % 2 == 0  # points of the moons take turns
+    assert np.median(names["scores"][same]) > np.quantile(names["scores"][~same], 0.9)
+    plt.close("all")
