@@ -20,6 +20,7 @@ myst_heading_anchors = 3
 suppress_warnings = ["myst.xref_missing", "ref.python"]
 autodoc_default_options = {"members": True, "inherited-members": "BaseException,Restorable"}
 napoleon_use_ivar = True
+napoleon_custom_sections = [("Search options", "params_style")]
 autodoc_member_order = "bysource"
 autodoc_typehints = "signature"
 # Types of other packages are named, not linked: the pages are built without a connection.
