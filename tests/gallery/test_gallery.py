@@ -66,9 +66,10 @@ def test_a_query_from_elsewhere_and_pixels_answer_alike(indexed, tmp_path) -> No
         by_path = gallery.search(tmp_path / "q.jpg")
         by_pixels = gallery.search(decode(tmp_path / "q.jpg").pixels)
         many = gallery.search_many([tmp_path / "q.jpg"] * 3)
+        whole = gallery.search_many([tmp_path / "q.jpg"], boxes=np.array([[0, 0, 300, 300]]))
     assert [hit.to_dict() for hit in by_path] == [hit.to_dict() for hit in by_pixels]
     assert all([h.to_dict() for h in hits] == [h.to_dict() for h in by_path] for hits in many)
-    assert scenes_of(by_path)[:VIEWS] == ["scene3"] * VIEWS
+    assert scenes_of(by_path)[:VIEWS] == scenes_of(whole[0])[:VIEWS] == ["scene3"] * VIEWS
 
 
 def test_the_matrix_leads_from_query_to_photo(indexed, rendered) -> None:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import unicodedata
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from kinfold.base.errors import GalleryError
-from kinfold.gallery.names import by_form, listed_path, match_names
+from kinfold.gallery.names import as_names, by_form, listed_path, match_names
 
 PATHS = ["a.jpg", "x/b.jpg", "y/b.png", "y/c.jpg", unicodedata.normalize("NFD", "é/ü.jpg")]
 
@@ -41,3 +42,17 @@ def test_names_of_a_list_are_whole_paths() -> None:
     assert [
         listed_path(n, forms, root) for n in ("b.jpg", "x/b", "/photos/none", "/else/a.jpg", "")
     ] == [None] * 5
+
+
+def test_names_from_any_column() -> None:
+    names = ["a.jpg", "b/c.jpg"]
+    for held in (names, tuple(names), np.array(names), map(Path, names)):
+        assert as_names(held, "files") == names
+    for nothing in (None, 3, np.nan):
+        with pytest.raises(ValueError, match="^files: expected names or paths, got"):
+            as_names(["a.jpg", nothing], "files")
+    pandas = pytest.importorskip("pandas")
+    column = pandas.array([*names, None], dtype="string")
+    assert as_names(column[:2], "files") == names
+    with pytest.raises(ValueError, match="^files: expected names or paths, got <NA>"):
+        as_names(column, "files")

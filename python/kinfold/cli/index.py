@@ -17,7 +17,7 @@ from kinfold.cli.opened import is_gallery
 from kinfold.cli.options import count, engine, shares
 from kinfold.cli.output import check_writable, say, show, write_json
 from kinfold.gallery import METHODS
-from kinfold.gallery.settings import POOLINGS
+from kinfold.gallery.settings import POOLINGS, Settings
 from kinfold.images.walk import walk
 
 SUMMARY = "make a gallery of a folder of photos, or update it"
@@ -42,7 +42,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=engine,
         metavar="NAME[+NAME...]",
         help=f"what of a photo is compared: {', '.join(METHODS)}, or several joined by + "
-        "(default: asmk+tembedding+colour; cnn with --weights)",
+        f"(default: {Settings.engine}; cnn with --weights)",
     )
     parser.add_argument(
         "--shares",
@@ -61,7 +61,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--pooling",
         metavar="NAME[+NAME...]",
         help=f"how a network's maps become a vector: {', '.join(POOLINGS)}; joined by + one for each network "
-        "(default: gem)",
+        f"(default: {Settings.pooling})",
     )
     parser.add_argument(
         "--model",
@@ -85,17 +85,22 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="make the gallery anew from the photos, whatever its version and however damaged",
     )
     for name, what in _NUMBERS.items():
-        parser.add_argument(f"--{name.replace('_', '-')}", type=count, metavar="N", help=what)
+        parser.add_argument(
+            f"--{name.replace('_', '-')}",
+            type=count,
+            metavar="N",
+            help=f"{what} (default: {getattr(Settings, name)})",
+        )
 
 
 _NUMBERS = {
-    "max_side": "longer side that photos are reduced to (default: 800)",
-    "max_features": "local features of a photo (default: 1500)",
-    "visual_words": "words of asmk (default: 16384)",
-    "codewords": "size of the VLAD codebook (default: 128)",
-    "colour_codewords": "size of the codebook of colours (default: 256)",
-    "centroids": "of tembedding (default: 16)",
-    "dim": "length of the vectors of vlad, tembedding and colour (default: 128)",
+    "max_side": "longer side that photos are reduced to",
+    "max_features": "local features of a photo",
+    "visual_words": "words of asmk",
+    "codewords": "size of the VLAD codebook",
+    "colour_codewords": "size of the codebook of colours",
+    "centroids": "of tembedding",
+    "dim": "length of the vectors of vlad, tembedding and colour",
 }
 
 

@@ -189,7 +189,8 @@ class Gallery:
 
     def search_many(self, queries: Sequence[Any], **options: Any) -> list[list[Hit]]:
         """search for each of several queries, in threads; ``boxes`` may give one for each."""
-        boxes = options.pop("boxes", None) or [None] * len(queries)
+        boxes = options.pop("boxes", None)
+        boxes = [None] * len(queries) if boxes is None else boxes
         if len(boxes) != len(queries):
             raise ValueError(f"boxes: expected {len(queries)}, one a query, got {len(boxes)}")
         return in_threads(

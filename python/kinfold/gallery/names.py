@@ -6,8 +6,18 @@ import os
 import unicodedata
 from collections.abc import Iterable, Sequence
 from pathlib import Path, PurePosixPath
+from typing import Any
 
 from kinfold.base.errors import GalleryError
+
+
+def as_names(names: Iterable[Any], argument: str) -> list[str]:
+    """Names or paths as text, whatever holds them: a list, a column of a table. Raises ValueError for what is none."""
+    listed = list(names)
+    for name in listed:
+        if not isinstance(name, (str, os.PathLike)):
+            raise ValueError(f"{argument}: expected names or paths, got {name!r}")
+    return [os.fspath(name) for name in listed]
 
 
 def match_names(

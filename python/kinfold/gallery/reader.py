@@ -13,7 +13,7 @@ from kinfold.base.locks import Lock
 from kinfold.gallery.describe import Describer
 from kinfold.gallery.lock import writer
 from kinfold.gallery.manifest import Manifest
-from kinfold.gallery.names import match_names
+from kinfold.gallery.names import as_names, match_names
 from kinfold.gallery.parts import Parts, read_parts
 from kinfold.gallery.photo import Photo
 from kinfold.gallery.photos import PhotoTable
@@ -61,7 +61,7 @@ class Snapshot:
 def ids_of(table: PhotoTable, root: Path, names: Sequence[str]) -> list[int | None]:
     """The id of the photo that each name of a ground truth means; None where there is none."""
     photos: Mapping[str, int] = {photo.path: photo.id for photo in table.described()}
-    paths = match_names(names, photos, root=root)
+    paths = match_names(as_names(names, "names"), photos, root=root)
     return [None if path is None else photos[path] for path in paths]
 
 

@@ -15,6 +15,7 @@ from kinfold.base.errors import FileFormatError, GalleryError
 from kinfold.gallery.describe import Describer
 from kinfold.gallery.lock import writer_lock
 from kinfold.gallery.manifest import WEIGHTS
+from kinfold.gallery.names import as_names
 from kinfold.gallery.parts import read_model
 from kinfold.gallery.photos import PhotoTable
 from kinfold.gallery.settings import MOST_NETWORKS, Settings
@@ -27,14 +28,15 @@ AnyPath = str | os.PathLike[str]
 
 def create(
     folder: Path,
-    weights: AnyPath | Sequence[AnyPath],
+    weights: AnyPath | Sequence[AnyPath] | None,
     model: AnyPath | None,
     remake: bool,
     settings: Mapping[str, Any],
 ) -> Store:
     """The store of a new gallery; see ``Gallery.create``. What may be wrong is found before anything is written."""
     chosen = _checked(settings)
-    files = [weights] if isinstance(weights, (str, os.PathLike)) else list(weights or ())
+    listed = [weights] if isinstance(weights, (str, os.PathLike)) else weights
+    files = as_names(() if listed is None else listed, "weights")
     _check_weights(chosen, len(files))
     store = Store(folder)
     old = store.exists()

@@ -13,6 +13,7 @@ from kinfold.base.errors import FileFormatError, GalleryError
 from kinfold.gallery.describe import Describer, Seconds
 from kinfold.gallery.lock import writer_lock
 from kinfold.gallery.manifest import Manifest
+from kinfold.gallery.names import as_names
 from kinfold.gallery.parts import model_of
 from kinfold.gallery.photo import DamagedTableError, Photo
 from kinfold.gallery.photos import PhotoTable, salvage
@@ -71,7 +72,8 @@ def _update(
     root = _root(manifest, photos)
     changes, seconds = Changes(), Seconds()
     with seconds.of("list files"):
-        listing = list_files(root, files, store.folder)
+        listed = None if files is None else as_names(files, "files")
+        listing = list_files(root, listed, store.folder)
     manifest, table, known = _writable(reader, manifest, changes)
     with table:
         _check_root(store, manifest, root, known, listing, prune)
