@@ -263,12 +263,15 @@ class LvqCodec final : public CodecOf<LvqCodec> {
   // In float64, rounded once: alike at every level.
   void decode(const std::uint8_t* code, const std::uint8_t* second, float low, float step,
               float* out) const {
-    const double finer = static_cast<double>(step) * unit_ / 255;
-    for (std::size_t j = 0; j < d_; ++j) {
-      double x = static_cast<double>(mean_[j]) + first(code[j], low, step);
-      if (second) x += (static_cast<double>(second[j]) - 127.5) * finer;
-      out[j] = static_cast<float>(x);
-    }
+    const double a = static_cast<double>(low), b = static_cast<double>(step);
+    const double finer = b * unit_ / 255;
+    if (second)
+      for (std::size_t j = 0; j < d_; ++j)
+        out[j] = static_cast<float>(static_cast<double>(mean_[j]) + (a + b * code[j]) +
+                                    (second[j] - 127.5) * finer);
+    else
+      for (std::size_t j = 0; j < d_; ++j)
+        out[j] = static_cast<float>(static_cast<double>(mean_[j]) + (a + b * code[j]));
   }
 
   void quantize(const float* q, LvqQueries& out, std::size_t at) const {

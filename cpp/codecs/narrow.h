@@ -42,8 +42,10 @@ class NarrowLayout {
   // The bytes of one row, padded_d of them.
   void row(const std::uint8_t* codes, std::size_t i, std::uint8_t* out) const {
     const std::uint8_t* from = codes + i / 16 * block() + i % 16 * 4;
-    for (std::size_t line = 0; line < lines_; ++line)
-      for (std::size_t j = 0; j < 4; ++j) out[4 * line + j] = get(from + j, line);
+    for (std::size_t line = 0; line < lines_; ++line) {
+      const std::uint32_t four = get(from, line);
+      std::memcpy(out + 4 * line, &four, 4);
+    }
   }
 
  private:
@@ -61,14 +63,22 @@ class NarrowLayout {
       for (unsigned part = 0; part < 3; ++part) or_in(of[64 * part], byte >> (6 - 2 * part) & 3u);
     }
   }
-  std::uint8_t get(const std::uint8_t* from, std::size_t line) const {
-    if (bits_ == 8) return from[64 * line];
-    if (bits_ == 4)
-      return static_cast<std::uint8_t>(line % 2 ? from[64 * (line / 2)] & 0xf0u
-                                                : from[64 * (line / 2)] << 4);
+  static std::uint32_t word(const std::uint8_t* from) {
+    std::uint32_t v = 0;
+    std::memcpy(&v, from, 4);
+    return v;
+  }
+  // Four bytes of a row side by side: what a shift brings in from the next is masked away.
+  std::uint32_t get(const std::uint8_t* from, std::size_t line) const {
+    if (bits_ == 8) return word(from + 64 * line);
+    if (bits_ == 4) {
+      const std::uint32_t v = word(from + 64 * (line / 2));
+      return (line % 2 ? v : v << 4) & 0xf0f0f0f0u;
+    }
     const std::uint8_t* of = from + 192 * (line / 4);
-    if (line % 4 < 3) return static_cast<std::uint8_t>(of[64 * (line % 4)] & 0xfcu);
-    return static_cast<std::uint8_t>((of[0] & 3u) << 6 | (of[64] & 3u) << 4 | (of[128] & 3u) << 2);
+    if (line % 4 < 3) return word(of + 64 * (line % 4)) & 0xfcfcfcfcu;
+    return (word(of) << 6 & 0xc0c0c0c0u) | (word(of + 64) << 4 & 0x30303030u) |
+           (word(of + 128) << 2 & 0x0c0c0c0cu);
   }
 
   std::size_t bits_, padded_d_, lines_;
