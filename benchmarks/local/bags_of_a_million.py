@@ -139,7 +139,7 @@ def best(model: BagOfWords, ready: Any, asked: tuple) -> Any:
 def timed(model: BagOfWords, bags: list, rounds: int) -> tuple[float, int]:
     """Milliseconds a query, and postings of the lists of one."""
     ready = model._ready()
-    asked = [model._query(bag, ready.idf) for bag in bags]
+    asked = [model._scoring.query(bag, ready.idf) for bag in bags]
     ms = fastest_ms([lambda q=q: best(model, ready, q) for q in asked], rounds)
     visited = 0
     for bag in bags:
@@ -172,7 +172,7 @@ def scipy_ms(model: BagOfWords, bags: list, rounds: int) -> float:
             best = best[np.argsort(-scores[best])]
             return scores[best], best
 
-        mine = best(model, ready, model._query(bag, ready.idf))
+        mine = best(model, ready, model._scoring.query(bag, ready.idf))
         np.testing.assert_allclose(mine.distances[0], ask()[0], rtol=1e-4)
         calls.append(ask)
     return fastest_ms(calls, rounds)

@@ -293,6 +293,7 @@ py::tuple best(const BoundWords& self, const BoundPhotos& more, const BoundPhoto
   {
     py::gil_scoped_release release;
     words::best_scores(asked.given, known, living, k, threads, to, to_ids);
+    turn_back(scan::Metric::inner_product, to, n * k);
   }
   return py::make_tuple(distances, found);
 }
@@ -326,7 +327,7 @@ void register_aggregated(py::module_ m) {
       .def("best", &best, py::arg("more"), py::arg("queries"), py::arg("weights"), py::arg("table"),
            py::arg("alpha"), py::arg("tau"), py::arg("query_factor"), py::arg("factor"),
            py::arg("ids"), py::arg("alive"), py::arg("k"), py::arg("threads") = 0,
-           "The k largest scores of each query, negated, with their ids.");
+           "The k largest scores of each query, with their ids.");
 }
 
 }  // namespace kf::bind

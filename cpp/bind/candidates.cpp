@@ -27,6 +27,7 @@ struct BoundScan {
   std::vector<py::object> keep;
   std::vector<std::size_t> rows;
   std::size_t keys = 0;
+  scan::Metric metric = scan::Metric::l2;
   std::unique_ptr<scan::ByteCodes> coder;
   std::unique_ptr<candidates::CandidateScan> scan;
 };
@@ -163,6 +164,7 @@ std::unique_ptr<BoundScan> make_scan(const std::string& metric, const py::dict& 
   require(of.rows == bound->rows, "structure: expected one with the same segments");
   bound->keep.push_back(structure);
   bound->keys = of.structure->keys();
+  bound->metric = chosen;
   bound->scan = std::make_unique<candidates::CandidateScan>(chosen, coder, *of.structure,
                                                             std::move(parts), largest_norm);
   return bound;
@@ -245,6 +247,7 @@ void register_candidates(py::module_ m) {
             {
               py::gil_scoped_release release;
               stats = self.scan->search(in.query, k, found.distance, found.id);
+              turn_back(self.metric, found.distance, in.query.n * k);
             }
             return py::make_tuple(found.distances, found.ids, statistics(stats));
           },
@@ -259,7 +262,8 @@ void register_candidates(py::module_ m) {
             candidates::CandidateStats stats;
             {
               py::gil_scoped_release release;
-              stats = self.scan->range(in.query, radius, lists);
+              stats = self.scan->range(in.query, turned_back(self.metric, radius), lists);
+              turn_back(self.metric, lists);
             }
             return py::make_tuple(pack_lists(lists), statistics(stats));
           },

@@ -15,6 +15,7 @@ struct BoundScan {
   std::vector<py::object> keep;
   std::vector<std::size_t> rows;  // of each segment
   std::size_t fine_d = 0;
+  scan::Metric metric = scan::Metric::l2;
   std::unique_ptr<scan::HammingScan> scan;
 };
 
@@ -46,7 +47,8 @@ std::unique_ptr<BoundScan> make_scan(const std::string& metric, std::size_t word
     bound->rows.push_back(s.n);
     parts.push_back(s);
   }
-  bound->scan = std::make_unique<scan::HammingScan>(metric_named(metric), words, std::move(parts));
+  bound->metric = metric_named(metric);
+  bound->scan = std::make_unique<scan::HammingScan>(bound->metric, words, std::move(parts));
   return bound;
 }
 
@@ -81,10 +83,13 @@ void register_hamming(py::module_ m) {
              const py::object& admitted) {
             const Inputs in(self, codes, vectors, threads, admitted);
             const Nearest found(in.query.n, k);
+            const bool looked = !vectors.is_none();
             std::size_t scored;
             {
               py::gil_scoped_release release;
               scored = self.scan->search(in.query, k, shortlist, found.distance, found.id);
+              // Without a second look these are numbers of bits.
+              if (looked) turn_back(self.metric, found.distance, in.query.n * k);
             }
             return py::make_tuple(found.distances, found.ids, scored);
           },

@@ -140,11 +140,6 @@ py::dict statistics(const lists::ListStats& stats) {
   return out;
 }
 
-// The engine's smaller is nearer: products come negated.
-void turn_back(float* distances, std::size_t n) {
-  for (std::size_t i = 0; i < n; ++i) distances[i] = -distances[i];
-}
-
 // Queries as the search takes them, with what keeps them alive.
 struct QueryArrays {
   Array<float> queries, original;
@@ -184,7 +179,7 @@ py::tuple search(const BoundSearch& self, const py::object& queries, const py::o
     std::fill_n(found.distance, in.query.n * k, scan::infinity);
     std::fill_n(found.id, in.query.n * k, std::int64_t{-1});
     self.search->search(in.query, k, shortlist, found.distance, found.id, stats);
-    if (self.metric == scan::Metric::inner_product) turn_back(found.distance, in.query.n * k);
+    turn_back(self.metric, found.distance, in.query.n * k);
   }
   return py::make_tuple(found.distances, found.ids, statistics(stats));
 }
@@ -197,11 +192,8 @@ py::tuple range_search(const BoundSearch& self, const py::object& queries,
   lists::ListStats stats;
   {
     py::gil_scoped_release release;
-    const bool similar = self.metric == scan::Metric::inner_product;
-    results = self.search->range(in.query, similar ? -radius : radius, stats);
-    for (auto& list : results)
-      for (Neighbour& item : list)
-        if (similar) item.distance = -item.distance;
+    results = self.search->range(in.query, turned_back(self.metric, radius), stats);
+    turn_back(self.metric, results);
   }
   return py::make_tuple(pack_lists(results), statistics(stats));
 }

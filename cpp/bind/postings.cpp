@@ -290,6 +290,7 @@ void register_postings(py::module_ m) {
         {
           py::gil_scoped_release release;
           words::best_scores(in.parts, in.queries, in.rule, k, threads, d, i);
+          turn_back(scan::Metric::inner_product, d, in.queries.size() * k);
         }
         return py::make_tuple(distances, ids);
       },

@@ -9,6 +9,7 @@
 
 #include "bind/names.h"
 #include "bind/registry.h"
+#include "bind/stored.h"
 #include "core/checked.h"
 
 namespace kf::bind {
@@ -96,6 +97,7 @@ void register_scan(py::module_ m) {
               py::gil_scoped_release release;
               self.search(in.base, in.queries.data(), nq, k, chosen, threads, found.distance,
                           found.id);
+              turn_back(self.metric(), found.distance, nq * k);
             }
             return py::make_tuple(found.distances, found.ids);
           },
@@ -111,8 +113,10 @@ void register_scan(py::module_ m) {
             std::vector<std::vector<Neighbour>> results;
             {
               py::gil_scoped_release release;
+              const float limit = turned_back(self.metric(), radius);
               results =
-                  self.range(in.base, in.queries.data(), rows(in.queries), radius, chosen, threads);
+                  self.range(in.base, in.queries.data(), rows(in.queries), limit, chosen, threads);
+              turn_back(self.metric(), results);
             }
             return pack_lists(results);
           },

@@ -46,4 +46,13 @@ std::vector<const std::uint8_t*> masks_of(const py::object& admitted,
   return masks;
 }
 
+void turn_back(scan::Metric metric, float* distances, std::size_t n) {
+  for (std::size_t i = 0; i < n; ++i) distances[i] = turned_back(metric, distances[i]);
+}
+
+void turn_back(scan::Metric metric, std::vector<std::vector<Neighbour>>& lists) {
+  for (auto& list : lists)
+    for (Neighbour& item : list) item.distance = turned_back(metric, item.distance);
+}
+
 }  // namespace kf::bind

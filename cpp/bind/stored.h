@@ -34,4 +34,11 @@ std::vector<const std::uint8_t*> masks_of(const py::object& admitted,
                                           const std::vector<std::size_t>& rows,
                                           std::vector<py::object>& keep);
 
+// Similarities as they are: the engine negates them, so that the smaller is nearer.
+inline float turned_back(scan::Metric metric, float distance) {
+  return metric == scan::Metric::inner_product ? -distance : distance;
+}
+void turn_back(scan::Metric metric, float* distances, std::size_t n);
+void turn_back(scan::Metric metric, std::vector<std::vector<Neighbour>>& lists);
+
 }  // namespace kf::bind

@@ -127,3 +127,20 @@ def test_updated_rows_are_found_under_their_ids(spec: str, rng: np.random.Genera
         np.testing.assert_array_equal(index.reconstruct([4, 80]), fresh[[2, 1]])
     with pytest.raises(ValueError, match="^ids: 90 is not in the index"):
         index.update([90], fresh[:1])
+
+
+@pytest.mark.parametrize("metric", ["l2", "cosine"])
+@pytest.mark.parametrize("spec", SPECS)
+def test_where_there_are_too_few(spec: str, metric: str, rng: np.random.Generator) -> None:
+    """None at all, or all but two removed: what is missing has id -1, and the distance of nothing."""
+    x = rng.standard_normal((N, D)).astype(np.float32)
+    index = kf.index_factory(spec, D, metric=metric, verbose=False).fit(x)
+    worst = np.inf if metric == "l2" else -np.inf
+    for have in (0, 2):
+        distances, ids = index.search(x[:4], 5, **everything(index))
+        assert distances.shape == ids.shape == (4, 5) and distances.dtype == np.float32
+        assert (ids[:, have:] == -1).all() and (distances[:, have:] == worst).all()
+        assert index.search(x[0], 5).ids.shape == (5,)
+        index.add(x)
+        index.remove(np.arange(2, N))
+    assert index.search(x[:0], 5).ids.shape == (0, 5)

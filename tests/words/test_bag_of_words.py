@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 
 import kinfold as kf
-from kinfold.words.bag_of_words import SCORINGS, TERMS, BagOfWords
+from kinfold.words.bag_of_words import BagOfWords
 from kinfold.words.hamming_embedding import HammingEmbedding
+from kinfold.words.scoring import SCORINGS, TERMS
 from kinfold.words.words import VisualWords
 
 K, D, PHOTOS = 24, 12, 40
@@ -187,12 +188,12 @@ def test_the_same_bits_at_every_level(words: VisualWords, rng: np.random.Generat
             for level in _core.levels():
                 _core.set_level(level)
                 ready = model._ready()
-                asked = [model._query(bag, ready.idf) for bag in bags]
+                asked = [model._scoring.query(bag, ready.idf) for bag in bags]
                 answers.append(
                     _core.words.all_scores(
                         model._parts(ready), asked, model.term,
                         {"cosine": "product", "l1": "least_normed", "intersection": "least"}[model.scoring],
-                        *model._likeness(),
+                        *model._scoring.likeness(),
                     )
                 )  # fmt: skip
             for answer in answers[1:]:

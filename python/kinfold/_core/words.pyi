@@ -46,7 +46,7 @@ class ByWord:
         ...
     def best(self, more: ByPhoto, queries: ByPhoto, weights: typing.Any, table: typing.Any, alpha: typing.SupportsFloat | typing.SupportsIndex, tau: typing.SupportsFloat | typing.SupportsIndex, query_factor: typing.Any, factor: typing.Any, ids: typing.Any, alive: typing.Any, k: typing.SupportsInt | typing.SupportsIndex, threads: typing.SupportsInt | typing.SupportsIndex = 0) -> tuple[typing.Any, ...]:
         """
-        The k largest scores of each query, negated, with their ids.
+        The k largest scores of each query, with their ids.
         """
     def by_photo(self) -> tuple[typing.Any, ...]:
         """

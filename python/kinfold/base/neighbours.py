@@ -27,8 +27,8 @@ def exact_neighbours(
     # Fewer queries than this do not repay the 8-bit copy of the base.
     scan = _core.scan.ExactScan(points.shape[1], metric, len(vectors) >= 32)
     scan.append(points)
-    distances, rows = scan.search(points, vectors, as_count(k, "k", most=1 << 24), threads=threads)
-    return Neighbours(distances if metric == "l2" else np.negative(distances), rows)
+    found = scan.search(points, vectors, as_count(k, "k", most=1 << 24), threads=threads)
+    return Neighbours(*found)
 
 
 def other_neighbours(

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from kinfold import _core
-from kinfold.base.arrays import as_count
+from kinfold.base.arrays import as_threads
 
 
 def get_threads() -> int:
@@ -16,7 +16,7 @@ def get_threads() -> int:
 
 def set_threads(threads: int) -> None:
     """Bound the threads of all later calls; 0 restores the default."""
-    _core.set_threads(as_count(threads, "threads", least=0, most=1024))
+    _core.set_threads(as_threads(threads))
 
 
 @contextmanager

@@ -178,7 +178,7 @@ class CandidateIndex(SegmentedIndex):
             queries, self.proposer.keys(queries), k, budget, threads, admitted
         )
         self._count(len(queries), stats)
-        return self._signed(distances), ids
+        return distances, ids
 
     def _within(
         self,
@@ -191,12 +191,12 @@ class CandidateIndex(SegmentedIndex):
         checks: int | None = None,
     ) -> tuple[Ids, Vectors, Ids]:
         budget = self.checks if checks is None else checks
-        bound = radius if self.metric == "l2" else -radius
-        (starts, distances, ids), stats = held.scan.range_search(
-            queries, self.proposer.keys(queries), bound, budget, threads, admitted
+        found, stats = held.scan.range_search(
+            queries, self.proposer.keys(queries), radius, budget, threads, admitted
         )
         self._count(len(queries), stats)
-        return starts, self._signed(distances), ids
+        within: tuple[Ids, Vectors, Ids] = found
+        return within
 
     @property
     def _packing(self) -> RowPacking:

@@ -204,10 +204,10 @@ class FlatIndex(VectorIndex[Keys[Block]]):
     ) -> tuple[Vectors, Ids]:
         (block,) = held.parts
         alive = block.alive if admitted is None else admitted[0]
-        distances, ids = block.scan.search(
+        found: tuple[Vectors, Ids] = block.scan.search(
             block.vectors, queries, k, block.ids, alive, self._filter(scan), threads
         )
-        return self._signed(distances), ids
+        return found
 
     def _within(
         self,
@@ -221,11 +221,10 @@ class FlatIndex(VectorIndex[Keys[Block]]):
     ) -> tuple[Ids, Vectors, Ids]:
         (block,) = held.parts
         alive = block.alive if admitted is None else admitted[0]
-        bound = radius if self.metric == "l2" else -radius
-        starts, distances, ids = block.scan.range_search(
-            block.vectors, queries, bound, block.ids, alive, self._filter(scan), threads
+        found: tuple[Ids, Vectors, Ids] = block.scan.range_search(
+            block.vectors, queries, radius, block.ids, alive, self._filter(scan), threads
         )
-        return starts, self._signed(distances), ids
+        return found
 
     def _filter(self, scan: str) -> str:
         if scan == "u8" and not self.shadow:

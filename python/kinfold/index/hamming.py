@@ -221,7 +221,7 @@ class HammingIndex(SegmentedIndex):
         if self.refine is None and self.metric == "cosine":
             missing = ids < 0
             return np.where(missing, -np.inf, self._cosines(distances, missing)), ids
-        return self._signed(distances), ids
+        return distances, ids
 
     def _within(
         self,

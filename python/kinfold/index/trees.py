@@ -110,8 +110,8 @@ class TreeIndex(SegmentedIndex):
             ids = np.take_along_axis(ids, order, axis=1)
         self._count(n, {"rows": 0, "scored": 0})
         if self.metric == "cosine":
-            distances = np.where(ids < 0, np.float32(np.inf), distances / 2 - 1)
-        return self._signed(distances), ids
+            distances = np.where(ids < 0, np.float32(-np.inf), 1 - distances / 2)
+        return distances, ids
 
     def _within(
         self,

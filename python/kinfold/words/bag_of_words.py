@@ -43,32 +43,17 @@ from kinfold.words.postings import (
     sealed,
     to_arrays,
 )
+from kinfold.words.scoring import SCORINGS, TERMS, Bag, Scoring
 from kinfold.words.words import VisualWords, as_sigma
 
 if TYPE_CHECKING:
     from typing_extensions import Self
 
-SCORINGS = ("cosine", "l1", "intersection")
-TERMS = ("count", "root", "one")
-_MATCHES = {"cosine": "product", "l1": "least_normed", "intersection": "least"}
 # Descriptors that are assigned at once, and queries that are compared at once.
 _TOGETHER = 1 << 20
 _QUERIES = 64
 # Descriptors that tell whether the words suit a collection.
 _SAMPLE = 1 << 16
-
-
-class Bag(NamedTuple):
-    """A photo's words.
-
-    words : uint32, ascending, each once
-    counts : float64, how often; with soft assignment the sum of the weights
-    signatures : uint64 of each descriptor, word by word, or None
-    """
-
-    words: NDArray[np.uint32]
-    counts: NDArray[np.float64]
-    signatures: NDArray[np.uint64] | None
 
 
 @dataclass(frozen=True)
@@ -248,6 +233,10 @@ class BagOfWords(PhotoTable[Weighted]):
 
     # --- what words weigh ------------------------------------------------------------------------------
 
+    @property
+    def _scoring(self) -> Scoring:
+        return Scoring(self.scoring, self.term, self.embedding)
+
     def _ready(self) -> _Ready:
         """The present photos with their weights, made by the first search after photos came or went."""
         held, before = self._require_fitted(), self._weighed
@@ -257,8 +246,9 @@ class BagOfWords(PhotoTable[Weighted]):
         known: dict[int, Vectors] = {}
         if before is not None and before.idf is idf:
             known = {id(s): v for s, v in zip(before.held.parts, before.inverse)}
+        scoring = self._scoring
         inverse = tuple(
-            known[id(s)] if id(s) in known else self._inverse(s, idf) for s in held.parts
+            known[id(s)] if id(s) in known else scoring.inverse(s, idf) for s in held.parts
         )
         self._weighed = ready = _Ready(held, idf, inverse)
         return ready
@@ -273,59 +263,11 @@ class BagOfWords(PhotoTable[Weighted]):
         weights[holders > self.stop * photos] = 0
         return weights.astype(np.float32)
 
-    def _inverse(self, segment: PostingSegment, idf: Vectors) -> Vectors:
-        if self.scoring == "intersection":
-            return np.ones(len(segment), np.float32)
-        sums = segment.engine.own_sums(
-            idf, self.term, _MATCHES[self.scoring], *self._likeness()
-        )  # fmt: skip
-        norms = np.sqrt(sums) if self.scoring == "cosine" else sums
-        inverse: Vectors = np.divide(1.0, norms, out=np.zeros(len(norms)), where=norms > 0)
-        return inverse.astype(np.float32)
-
-    def _likeness(self) -> tuple[Vectors | None, int]:
-        if self.embedding is None:
-            return None, 64
-        return self.embedding.likeness(), self.embedding.threshold
-
     # --- search ----------------------------------------------------------------------------------------
 
-    def _terms(self, counts: NDArray[np.float64]) -> NDArray[np.float64]:
-        if self.term == "one":
-            return np.ones_like(counts)
-        return np.sqrt(counts) if self.term == "root" else counts
-
-    def _query(self, bag: Bag, idf: Vectors) -> tuple[Any, ...]:
-        """A bag as the engine asks: words, weights, weights of the photos' terms, starts and signatures of entries."""
-        own = idf[bag.words].astype(np.float64)
-        terms = self._terms(bag.counts)
-        if bag.signatures is not None:
-            counts = bag.counts.astype(np.int64)
-            starts = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
-            norm = self._norm(bag, counts, idf)
-            weights = np.repeat(own**2 * terms / np.maximum(counts, 1) * norm, counts)
-            return bag.words, weights.astype(np.float32), None, starts, bag.signatures
-        used = own != 0
-        words, own, vector = bag.words[used], own[used], own[used] * terms[used]
-        if self.scoring == "cosine":
-            total = float(np.sqrt(vector @ vector))
-            weights = own * vector / (total if total > 0 else 1.0)
-            return words, weights.astype(np.float32), None, None, None
-        total = float(vector.sum())
-        total = total if total > 0 else 1.0
-        photo = own / total if self.scoring == "intersection" else own
-        weights = vector / total
-        return words, weights.astype(np.float32), photo.astype(np.float32), None, None
-
-    def _norm(self, bag: Bag, counts: NDArray[np.int64], idf: Vectors) -> float:
-        """One over the square root of a query's likeness to itself, which a segment of it alone knows."""
-        repeated = np.repeat(counts, counts)
-        words = np.repeat(bag.words, counts)
-        alone = sealed(np.zeros(1, np.int64), words, np.zeros_like(words), repeated, bag.signatures)
-        return float(self._inverse(alone, idf)[0])
-
     def _asked(self, ready: _Ready, photos: Sequence[Any], threads: int) -> list[tuple[Any, ...]]:
-        return [self._query(self.bag(photo, self.multiple), ready.idf) for photo in photos]
+        bags = (self.bag(photo, self.multiple) for photo in photos)
+        return [self._scoring.query(bag, ready.idf) for bag in bags]
 
     def _parts(
         self,
@@ -342,9 +284,8 @@ class BagOfWords(PhotoTable[Weighted]):
     def _scores(self, ready: _Ready, asked: list[tuple[Any, ...]], threads: int) -> Vectors:
         parts = ready.held.parts
         found: Vectors = _core.words.all_scores(
-            self._parts(ready), asked, self.term, _MATCHES[self.scoring], *self._likeness(),
-            threads=threads,
-        )  # fmt: skip
+            self._parts(ready), asked, *self._scoring.rule(), threads=threads
+        )
         if all(segment.alive is None for segment in parts):
             return found
         living = [np.ones(len(s), bool) if s.alive is None else s.alive != 0 for s in parts]
@@ -359,11 +300,10 @@ class BagOfWords(PhotoTable[Weighted]):
         k: int,
         threads: int,
     ) -> Neighbours:
-        distances, found = _core.words.best_scores(
-            self._parts(ready, ids, admitted), asked, self.term, _MATCHES[self.scoring], *self._likeness(),
-            k=k, threads=threads,
-        )  # fmt: skip
-        return Neighbours(np.negative(distances), found)
+        best = _core.words.best_scores(
+            self._parts(ready, ids, admitted), asked, *self._scoring.rule(), k=k, threads=threads
+        )
+        return Neighbours(*best)
 
     def _stored(self, ready: _Ready) -> Iterator[tuple[int, list[tuple[Any, ...]]]]:
         for segment in ready.held.parts:
@@ -378,7 +318,7 @@ class BagOfWords(PhotoTable[Weighted]):
                     held, first = np.unique(words[own], return_index=True)
                     signed = None if signatures is None else signatures[own]
                     bag = Bag(held, counts[own][first].astype(np.float64), signed)
-                    asked.append(self._query(bag, ready.idf))
+                    asked.append(self._scoring.query(bag, ready.idf))
                 yield len(asked), asked
 
     def stats(self) -> dict[str, JSON]:

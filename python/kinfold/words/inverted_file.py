@@ -242,8 +242,8 @@ class InvertedFile(Keyed):
         threads: int,
     ) -> Neighbours:
         """The k largest similarities of each query with the photos' ids; ids, admitted : one a row."""
-        distances, found = self.lists.engine.best(
+        best = self.lists.engine.best(
             self._recent, **rule.asked(queries, self.words, factors),
             ids=ids, alive=admitted, k=k, threads=threads,
         )  # fmt: skip
-        return Neighbours(np.negative(distances), found)
+        return Neighbours(*best)
