@@ -374,6 +374,7 @@ MIRRORED_ELSEWHERE = {
     "store/table.py": "properties/test_dictionary.py",
     "words/inverted_file.py": "words/test_asmk.py",
     "words/photos.py": "words/test_bag_of_words.py",
+    "words/scoring.py": "words/test_bag_of_words.py",
 }
 # Rooms that are asked as a whole: a gallery is a folder, whatever its files share among them.
 SEEN_WHOLE = ("gallery",)

@@ -142,4 +142,4 @@ class Codec(Restorable, ABC):
         self._engines: dict[str, Any] = {}
 
     def _untrained(self) -> NotTrainedError:
-        return NotTrainedError(f"{type(self).__name__}: call train first")
+        return NotTrainedError(f"{type(self).__name__}: call fit first")
