@@ -75,11 +75,11 @@ def test_queries_together_score_as_alone(
     np.testing.assert_array_equal(got, expected * factors[0][:, None] * factors[1])
     ids = rng.permutation(photos)
     alive = (rng.random(photos) < 0.9).astype(np.uint8)
-    distances, best = lists.best(
+    similarities, best = lists.best(
         none, asked, weights, table, 3, tau, *factors, ids=ids, alive=alive, k=20
     )
     for q in range(queries):
         rows = np.flatnonzero(alive)
         rows = rows[np.lexsort((ids[rows], -got[q, rows]))[:20]]
         np.testing.assert_array_equal(best[q], ids[rows])
-        np.testing.assert_array_equal(-distances[q], got[q, rows])
+        np.testing.assert_array_equal(similarities[q], got[q, rows])
