@@ -153,9 +153,7 @@ def test_names_that_end_in_an_underscore(name: str) -> None:
 
 
 # What a scikit-learn estimator answers with may be a table; what a file holds may be anything.
-UNTYPED = re.compile(
-    r"\.(fit|fit_transform|set_params|set_output|from_state|structure)$|^load$|^Gallery\."
-)
+UNTYPED = re.compile(r"\.(fit|fit_transform|set_params|set_output|from_state|structure)$|^load$")
 
 
 @pytest.mark.parametrize("name", [n for n in ALL if not UNTYPED.search(n)])
