@@ -161,7 +161,7 @@ def test_impossible_descriptions() -> None:
         kf.index_factory("PQ8", 32, metric="l1")
 
 
-NUMBERS = {"k": 4, "bits": 4, "m": 2, "dim": 2, "trees": 2, "tables": 2}
+NUMBERS = {"k": 4, "bits": 4, "second": 8, "m": 2, "dim": 2, "trees": 2, "tables": 2}
 SPELLED = [
     (slot, word.format(**NUMBERS), target)
     for slot in ("coarse", "codec", "proposer", "signs", "transform")
