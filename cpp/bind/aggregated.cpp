@@ -100,9 +100,8 @@ void check_alike(const BoundWords& lists, const BoundPhotos& photos) {
 
 // An array of n parts.
 py::array parts_array(std::size_t n, words::PartShape shape) {
-  const auto count = static_cast<py::ssize_t>(n);
-  if (shape.width) return Array<std::uint64_t>({count, static_cast<py::ssize_t>(shape.width)});
-  return Array<float>({count, static_cast<py::ssize_t>(shape.d)});
+  if (shape.width) return array_of<std::uint64_t>(n, shape.width);
+  return array_of<float>(n, shape.d);
 }
 
 py::tuple aggregate(const py::object& x, const py::object& starts, const py::object& words,
@@ -141,9 +140,8 @@ py::tuple aggregate(const py::object& x, const py::object& starts, const py::obj
   py::array parts = parts_array(found.word.size(), shape);
   std::copy(found.parts.begin(), found.parts.end(),
             static_cast<std::uint8_t*>(parts.mutable_data()));
-  return py::make_tuple(
-      Array<std::int64_t>(static_cast<py::ssize_t>(found.starts.size()), found.starts.data()),
-      Array<std::uint32_t>(static_cast<py::ssize_t>(found.word.size()), found.word.data()), parts);
+  return py::make_tuple(copy_of(found.starts.data(), found.starts.size()),
+                        copy_of(found.word.data(), found.word.size()), parts);
 }
 
 py::tuple merged(const BoundWords& self, const BoundPhotos& more, const py::object& number) {
@@ -155,14 +153,14 @@ py::tuple merged(const BoundWords& self, const BoundPhotos& more, const py::obje
   for (std::size_t p = 0; p < rows(called); ++p)
     if (called.data()[p] != words::dropped_photo)
       require(called.data()[p] == kept++, "number: expected 0, 1, ... for those that are kept");
-  Array<std::int64_t> starts(static_cast<py::ssize_t>(l.words + 1));
+  auto starts = array_of<std::int64_t>(l.words + 1);
   std::int64_t* to_starts = starts.mutable_data();
   {
     py::gil_scoped_release release;
     words::merged_starts(l, more.photos, called.data(), to_starts);
   }
   const auto n = static_cast<std::size_t>(to_starts[l.words]);
-  Array<std::uint32_t> photo(static_cast<py::ssize_t>(n));
+  auto photo = array_of<std::uint32_t>(n);
   py::array parts = parts_array(n, l.shape);
   std::uint32_t* to_photo = photo.mutable_data();
   void* to_parts = parts.mutable_data();
@@ -175,8 +173,8 @@ py::tuple merged(const BoundWords& self, const BoundPhotos& more, const py::obje
 
 py::tuple photo_by_photo(const BoundWords& self) {
   const words::ByWord& l = self.lists;
-  Array<std::int64_t> starts(static_cast<py::ssize_t>(l.photos + 1));
-  Array<std::uint32_t> word(static_cast<py::ssize_t>(l.size()));
+  auto starts = array_of<std::int64_t>(l.photos + 1);
+  auto word = array_of<std::uint32_t>(l.size());
   py::array parts = parts_array(l.size(), l.shape);
   std::int64_t* to_starts = starts.mutable_data();
   std::uint32_t* to_word = word.mutable_data();
@@ -194,7 +192,7 @@ Array<std::int64_t> holders(const BoundWords& self, const BoundPhotos& more,
   std::vector<py::object> keep;
   const auto* living =
       data_of<std::uint8_t>(alive, "alive", 1, self.lists.photos + more.photos.photos, keep);
-  Array<std::int64_t> out(static_cast<py::ssize_t>(self.lists.words));
+  auto out = array_of<std::int64_t>(self.lists.words);
   std::int64_t* to = out.mutable_data();
   py::gil_scoped_release release;
   std::fill_n(to, self.lists.words, std::int64_t{0});
@@ -210,7 +208,7 @@ Array<float> weights_of(const py::object& weights, std::size_t words) {
 
 Array<double> totals(const BoundPhotos& self, const py::object& weights) {
   const auto of = weights_of(weights, self.words);
-  Array<double> out(static_cast<py::ssize_t>(self.photos.photos));
+  auto out = array_of<double>(self.photos.photos);
   double* to = out.mutable_data();
   py::gil_scoped_release release;
   std::fill_n(to, self.photos.photos, 0.0);
@@ -222,7 +220,7 @@ Array<double> all_totals(const BoundWords& self, const BoundPhotos& more,
                          const py::object& weights) {
   check_alike(self, more);
   const auto of = weights_of(weights, self.lists.words);
-  Array<double> out(static_cast<py::ssize_t>(self.lists.photos + more.photos.photos));
+  auto out = array_of<double>(self.lists.photos + more.photos.photos);
   double* to = out.mutable_data();
   py::gil_scoped_release release;
   std::fill_n(to, self.lists.photos + more.photos.photos, 0.0);
@@ -267,8 +265,7 @@ Array<float> scores(const BoundWords& self, const BoundPhotos& more, const Bound
   const Asked asked(self, more, queries, weights, table, alpha, tau, query_factor, factor);
   const std::size_t n = queries.photos.photos;
   checked_mul(n, asked.given.photos());
-  Array<float> out(std::vector<py::ssize_t>{static_cast<py::ssize_t>(n),
-                                            static_cast<py::ssize_t>(asked.given.photos())});
+  auto out = array_of<float>(n, asked.given.photos());
   float* to = out.mutable_data();
   py::gil_scoped_release release;
   words::all_scores(asked.given, threads, to);
@@ -284,18 +281,13 @@ py::tuple best(const BoundWords& self, const BoundPhotos& more, const BoundPhoto
   const auto* known = data_of<std::int64_t>(ids, "ids", 1, photos, asked.keep);
   require(known, "ids: expected one a photo");
   const auto* living = data_of<std::uint8_t>(alive, "alive", 1, photos, asked.keep);
-  checked_mul(n, k);
-  const std::vector<py::ssize_t> shape{static_cast<py::ssize_t>(n), static_cast<py::ssize_t>(k)};
-  Array<float> distances(shape);
-  Array<std::int64_t> found(shape);
-  float* to = distances.mutable_data();
-  std::int64_t* to_ids = found.mutable_data();
+  const Nearest found(n, k, 0);
   {
     py::gil_scoped_release release;
-    words::best_scores(asked.given, known, living, k, threads, to, to_ids);
-    turn_back(scan::Metric::inner_product, to, n * k);
+    words::best_scores(asked.given, known, living, k, threads, found.distance, found.id);
+    turn_back(scan::Metric::inner_product, found.distance, n * k);
   }
-  return py::make_tuple(distances, found);
+  return py::make_tuple(found.distances, found.ids);
 }
 
 }  // namespace

@@ -6,6 +6,7 @@
 #include <pybind11/pybind11.h>
 
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "core/checked.h"
@@ -39,10 +40,31 @@ inline void require(bool condition, const char* message) {
   if (!condition) throw InvalidArgument(message);
 }
 
-// The k best of each query, to be filled by a search: distances and ids, (queries, k).
+// An array of this shape, to be filled.
+template <class T, class... Sizes>
+Array<T> array_of(Sizes... sizes) {
+  return Array<T>(std::vector<py::ssize_t>{static_cast<py::ssize_t>(sizes)...});
+}
+
+template <class T>
+Array<T> copy_of(const T* values, std::size_t n) {
+  return Array<T>(static_cast<py::ssize_t>(n), values);
+}
+
+// An array that owns the vector's memory.
+template <class T>
+Array<T> adopt(std::vector<T>&& values) {
+  auto* owner = new std::vector<T>(std::move(values));
+  const py::capsule free(owner, [](void* p) { delete static_cast<std::vector<T>*>(p); });
+  return Array<T>(static_cast<py::ssize_t>(owner->size()), owner->data(), free);
+}
+
+// The k best of each query, to be filled by a search: distances and ids, (queries, k). Where nothing
+// is held, nothing may be asked for: `least` is 0 there.
 template <class T = float, class Id = std::int64_t>
 struct Nearest {
-  Nearest(std::size_t queries, std::size_t k) : Nearest(shape(queries, k)) {}
+  Nearest(std::size_t queries, std::size_t k, std::size_t least = 1)
+      : Nearest(shape(queries, k, least)) {}
 
   Array<T> distances;
   Array<Id> ids;
@@ -54,8 +76,8 @@ struct Nearest {
   explicit Nearest(const std::vector<py::ssize_t>& shape)
       : distances(shape), ids(shape), distance(distances.mutable_data()), id(ids.mutable_data()) {}
 
-  static std::vector<py::ssize_t> shape(std::size_t queries, std::size_t k) {
-    require(k > 0, "k: expected at least 1");
+  static std::vector<py::ssize_t> shape(std::size_t queries, std::size_t k, std::size_t least) {
+    require(k >= least, "k: expected at least 1");
     checked_mul(checked_mul(queries, k), sizeof(std::int64_t));
     return {static_cast<py::ssize_t>(queries), static_cast<py::ssize_t>(k)};
   }

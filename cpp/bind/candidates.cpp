@@ -212,20 +212,20 @@ void register_candidates(py::module_ m) {
         const scan::Stored stored = stored_in(vectors, n, d, centre, steps, keep);
         require(trees > 0 && leaf > 0 && among > 0, "trees: expected at least 1");
         require(n < (std::size_t{1} << 31), "vectors: expected fewer than 2^31");
-        Array<std::uint32_t> order({static_cast<py::ssize_t>(trees), static_cast<py::ssize_t>(n)});
+        auto order = array_of<std::uint32_t>(trees, n);
         std::uint32_t* rows_of = order.mutable_data();
         std::vector<std::vector<candidates::Node>> built;
         {
           py::gil_scoped_release release;
           built = candidates::build_forest(stored, n, trees, leaf, among, seed, rows_of);
         }
-        Array<std::int64_t> roots(static_cast<py::ssize_t>(trees));
+        auto roots = array_of<std::int64_t>(trees);
         std::size_t total = 0;
         for (std::size_t t = 0; t < trees; ++t) {
           roots.mutable_data()[t] = static_cast<std::int64_t>(total);
           total += built[t].size();
         }
-        Array<std::int32_t> nodes({static_cast<py::ssize_t>(total), py::ssize_t{4}});
+        auto nodes = array_of<std::int32_t>(total, 4);
         auto* out = reinterpret_cast<candidates::Node*>(nodes.mutable_data());
         for (const auto& of : built) out = std::copy(of.begin(), of.end(), out);
         return py::make_tuple(nodes, roots, order);

@@ -108,9 +108,7 @@ py::list verify_many(const py::tuple& query, const py::list& photos, const py::l
     std::copy(results[i].matrix.begin(), results[i].matrix.end(), matrix.mutable_data());
     const std::vector<std::int64_t>& fits = results[i].inliers;
     const std::size_t n = rows(lists[i]), found = fits.size();
-    const auto room = [](std::size_t m) {
-      return Array<std::int64_t>(std::vector<py::ssize_t>{static_cast<py::ssize_t>(m), 2});
-    };
+    const auto room = [](std::size_t m) { return array_of<std::int64_t>(m, 2); };
     Array<std::int64_t> inliers = room(found), others = room(n - found);
     std::int64_t *in = inliers.mutable_data(), *out_of = others.mutable_data();
     for (std::size_t row = 0, k = 0; row < n; ++row) {
@@ -136,7 +134,7 @@ std::vector<const geometry::Coded*> coded_of(const geometry::Coded& query, const
 py::list as_arrays(const std::vector<geometry::Pairs>& found) {
   py::list out;
   for (const geometry::Pairs& pairs : found) {
-    Array<std::int64_t> array(std::vector<py::ssize_t>{static_cast<py::ssize_t>(pairs.size()), 2});
+    auto array = array_of<std::int64_t>(pairs.size(), 2);
     std::int64_t* at = array.mutable_data();
     for (const auto& [q, p] : pairs) *at++ = q, *at++ = p;
     out.append(array);

@@ -36,14 +36,6 @@ struct GraphArrays {
   }
 };
 
-// An array that owns the vector's memory.
-template <class T>
-Array<T> adopt(std::vector<T>&& values) {
-  auto* owner = new std::vector<T>(std::move(values));
-  const py::capsule free(owner, [](void* p) { delete static_cast<std::vector<T>*>(p); });
-  return Array<T>(static_cast<py::ssize_t>(owner->size()), owner->data(), free);
-}
-
 using Solve = void (*)(const graph::Sliced&, const graph::RightSides&, const graph::FlowOptions&,
                        const float*, float*, const graph::FlowReport&);
 
@@ -76,10 +68,10 @@ py::tuple flow(const graph::Sliced& self, const py::object& side_starts, const p
     require(rows(guess) == sides.count && cols(guess) == n,
             "start: expected a row a query, a column a node");
   }
-  const auto count = static_cast<py::ssize_t>(sides.count);
-  Array<float> out({count, static_cast<py::ssize_t>(n)});
-  Array<std::int32_t> taken(count);
-  Array<double> residuals(count), history({static_cast<py::ssize_t>(iterations) + 1, count});
+  auto out = array_of<float>(sides.count, n);
+  auto taken = array_of<std::int32_t>(sides.count);
+  auto residuals = array_of<double>(sides.count),
+       history = array_of<double>(iterations + 1, sides.count);
   const graph::FlowReport report{taken.mutable_data(), residuals.mutable_data(),
                                  history.mutable_data()};
   const float* guessed = first_guess.is_none() ? nullptr : guess.data();

@@ -50,7 +50,7 @@ std::unique_ptr<BoundPostings> make_postings(std::size_t photos, const py::objec
 
 template <class T>
 Array<T> as_array(const std::vector<T>& values) {
-  return Array<T>(static_cast<py::ssize_t>(values.size()), values.data());
+  return copy_of(values.data(), values.size());
 }
 
 // words, starts, offsets, bytes, signatures or None.
@@ -263,8 +263,7 @@ void register_postings(py::module_ m) {
          const std::string& match, const py::object& likeness, std::int32_t within,
          std::size_t threads) {
         const Inputs in(segments, queries, term, match, likeness, within);
-        Array<float> scores(std::vector<py::ssize_t>{static_cast<py::ssize_t>(in.queries.size()),
-                                                     static_cast<py::ssize_t>(in.photos)});
+        auto scores = array_of<float>(in.queries.size(), in.photos);
         float* out = scores.mutable_data();
         {
           py::gil_scoped_release release;
@@ -280,19 +279,13 @@ void register_postings(py::module_ m) {
          const std::string& match, const py::object& likeness, std::int32_t within, std::size_t k,
          std::size_t threads) {
         const Inputs in(segments, queries, term, match, likeness, within);
-        const std::vector<py::ssize_t> shape{static_cast<py::ssize_t>(in.queries.size()),
-                                             static_cast<py::ssize_t>(k)};
-        checked_mul(in.queries.size(), k);
-        Array<float> distances(shape);
-        Array<std::int64_t> ids(shape);
-        float* d = distances.mutable_data();
-        std::int64_t* i = ids.mutable_data();
+        const Nearest found(in.queries.size(), k, 0);
         {
           py::gil_scoped_release release;
-          words::best_scores(in.parts, in.queries, in.rule, k, threads, d, i);
-          turn_back(scan::Metric::inner_product, d, in.queries.size() * k);
+          words::best_scores(in.parts, in.queries, in.rule, k, threads, found.distance, found.id);
+          turn_back(scan::Metric::inner_product, found.distance, in.queries.size() * k);
         }
-        return py::make_tuple(distances, ids);
+        return py::make_tuple(found.distances, found.ids);
       },
       py::arg("segments"), py::arg("queries"), py::arg("term"), py::arg("match"),
       py::arg("likeness") = py::none(), py::arg("within") = 64, py::arg("k") = 10,

@@ -70,17 +70,12 @@ py::tuple descend(const py::object& x, const py::object& inner, const py::object
   require(rows_of_level == rows(ends) && before == rows(nodes),
           "inner: expected the levels above the leaves, each branch times the one before");
   const std::size_t n = rows(points);
-  checked_mul(n, k);
-  const std::vector<py::ssize_t> shape{static_cast<py::ssize_t>(n), static_cast<py::ssize_t>(k)};
-  Array<float> distances(shape);
-  Array<std::int64_t> found(shape);
-  float* to = distances.mutable_data();
-  std::int64_t* ids = found.mutable_data();
+  const Nearest found(n, k);
   {
     py::gil_scoped_release release;
-    quantize::descend(tree, points.data(), n, paths, k, threads, to, ids);
+    quantize::descend(tree, points.data(), n, paths, k, threads, found.distance, found.id);
   }
-  return py::make_tuple(distances, found);
+  return py::make_tuple(found.distances, found.ids);
 }
 
 }  // namespace
@@ -112,8 +107,8 @@ void register_quantize(py::module_ m) {
             const std::size_t n = self.clustering->size(), k = rows(c);
             require(k > 0 && cols(c) == self.clustering->dimension(),
                     "centroids: expected (k, d) of the points' dimension");
-            Array<std::int64_t> labels(static_cast<py::ssize_t>(n));
-            Array<float> distances(static_cast<py::ssize_t>(n));
+            auto labels = array_of<std::int64_t>(n);
+            auto distances = array_of<float>(n);
             if (!warm.is_none()) {
               const auto before = expect<std::int64_t>(warm, "warm", 1);
               require(rows(before) == n, "warm: expected one label for each point");
@@ -173,7 +168,7 @@ void register_quantize(py::module_ m) {
               py::gil_scoped_release release;
               chosen = self.clustering->seed(k, data, seed);
             }
-            return Array<std::int64_t>(static_cast<py::ssize_t>(chosen.size()), chosen.data());
+            return copy_of(chosen.data(), chosen.size());
           },
           py::arg("k"), py::arg("weights") = py::none(), py::arg("seed") = 0);
 
@@ -185,7 +180,7 @@ void register_quantize(py::module_ m) {
                           rounds = cols(turns), size = static_cast<std::size_t>(turns.shape(2));
         require(size >= d && size > 0 && (size & (size - 1)) == 0,
                 "signs: expected a power of two, at least the dimension");
-        Array<float> out({static_cast<py::ssize_t>(n), static_cast<py::ssize_t>(blocks * size)});
+        auto out = array_of<float>(n, blocks * size);
         float* y = out.mutable_data();
         py::gil_scoped_release release;
         const auto transform = kernels<VectorKernels>().hadamard;

@@ -70,7 +70,7 @@ void register_regions(py::module_ m) {
                             numbers[i] < static_cast<std::int64_t>(in.items.n),
                         "chosen: expected rising numbers of items");
             }
-            Array<float> out(static_cast<py::ssize_t>(count));
+            auto out = array_of<float>(count);
             float* scores = out.mutable_data();
             {
               py::gil_scoped_release release;
@@ -90,8 +90,8 @@ void register_regions(py::module_ m) {
             const scan::Match how = match_named(match);
             require(k > 0, "k: expected at least 1");
             checked_mul(k, sizeof(std::int64_t));
-            Array<float> similarities(static_cast<py::ssize_t>(k));
-            Array<std::int64_t> found(static_cast<py::ssize_t>(k));
+            auto similarities = array_of<float>(k);
+            auto found = array_of<std::int64_t>(k);
             float* s = similarities.mutable_data();
             std::int64_t* f = found.mutable_data();
             {

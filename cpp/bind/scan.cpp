@@ -50,8 +50,7 @@ py::tuple fit_bytes(const py::object& x, const std::string& metric) {
           "x: expected vectors of at most 32768 dimensions");
   scan::Shadow shadow(cols(array), metric_named(metric));
   shadow.fit(array.data(), rows(array));
-  return py::make_tuple(Array<float>(static_cast<py::ssize_t>(cols(array)), shadow.centre().data()),
-                        shadow.scale());
+  return py::make_tuple(copy_of(shadow.centre().data(), cols(array)), shadow.scale());
 }
 
 }  // namespace

@@ -21,14 +21,6 @@ KdNorm norm_of(double p) {
   return KdNorm::max;
 }
 
-// An array that owns the vector's memory.
-template <class T>
-Array<T> adopt(std::vector<T>&& values) {
-  auto* owner = new std::vector<T>(std::move(values));
-  const py::capsule free(owner, [](void* p) { delete static_cast<std::vector<T>*>(p); });
-  return Array<T>(static_cast<py::ssize_t>(owner->size()), owner->data(), free);
-}
-
 template <class T>
 struct Balls {
   Array<T> queries;
@@ -73,10 +65,7 @@ void register_kd_tree(py::module_& m, const char* name) {
                                    Array<T>(d, self.most().data()));
            })
       .def("order",
-           [](const Tree& self) {
-             return Array<std::uint32_t>(static_cast<py::ssize_t>(self.order().size()),
-                                         self.order().data());
-           })
+           [](const Tree& self) { return copy_of(self.order().data(), self.order().size()); })
       .def(
           "nearest",
           [](const Tree& self, const py::object& x, std::size_t k, double p, double eps,
@@ -87,7 +76,7 @@ void register_kd_tree(py::module_& m, const char* name) {
             require(bound >= 0, "distance_upper_bound: expected a number >= 0");
             const tree::NearestOptions options{k, norm_of(p), eps, bound, threads};
             const Nearest<T> found(rows(queries), k);
-            Array<std::uint32_t> leaves(static_cast<py::ssize_t>(rows(queries)));
+            auto leaves = array_of<std::uint32_t>(rows(queries));
             std::uint32_t* l = leaves.mutable_data();
             {
               const py::gil_scoped_release release;

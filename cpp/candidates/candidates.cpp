@@ -108,9 +108,7 @@ class CandidateScan::Session {
       if (word == 0) touched_.push_back(bit / 64);
       word |= mask;
       if ((s.alive && !s.alive[row]) || (admitted && !admitted[row])) continue;
-      const char* code = reinterpret_cast<const char*>(s.codes + row * s.stride);
-      for (std::size_t byte = 0; byte < s.stride && byte < 1024; byte += 64)
-        __builtin_prefetch(code + byte);
+      prefetch_row(s.codes + row * s.stride, s.stride);
       __builtin_prefetch(s.bias + row);
       next_.rows.push_back(row);
       ++looked;

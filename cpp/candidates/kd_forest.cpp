@@ -5,6 +5,7 @@
 #include <numeric>
 
 #include "core/buffer.h"
+#include "core/random.h"
 #include "core/threads.h"
 #include "kernels/vectors.h"
 
@@ -13,12 +14,9 @@ namespace {
 
 constexpr std::size_t sample_size = 64;
 
-// A number for (seed, tree, node): splitmix64.
+// A number for (seed, tree, node).
 std::uint64_t draw(std::uint64_t seed, std::size_t tree, std::size_t node) {
-  std::uint64_t z = seed + 0x9e3779b97f4a7c15u * (tree * 0x100000001u + node + 1);
-  z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
-  z = (z ^ (z >> 27)) * 0x94d049bb133111ebu;
-  return z ^ (z >> 31);
+  return mixed(seed + 0x9e3779b97f4a7c15u * (tree * 0x100000001u + node + 1));
 }
 
 // One coordinate of many rows.

@@ -1,5 +1,5 @@
 #pragma once
-// Sorting keys by digits of eight bits.
+// Sorting keys by their digits.
 
 #include <array>
 #include <cstddef>
@@ -8,13 +8,14 @@
 
 namespace kf {
 
-// Sorts n keys by their bits [first, end), equal ones as they came. Returns where the result lies,
-// keys or spare (n of each).
-inline std::uint64_t* radix_sort(std::uint64_t* keys, std::uint64_t* spare, std::size_t n,
-                                 unsigned first, unsigned end) {
-  for (unsigned shift = first; shift < end; shift += 8) {
-    const auto digit = [&](std::uint64_t key) { return key >> shift & 255; };
-    std::array<std::size_t, 256> place{};
+// Sorts n keys by their bits [first, end), `Digit` of them at a time, equal ones as they came. Returns
+// where the result lies, keys or spare (n of each). Bits from `end` on up to whole digits count too.
+template <unsigned Digit = 8>
+std::uint64_t* radix_sort(std::uint64_t* keys, std::uint64_t* spare, std::size_t n, unsigned first,
+                          unsigned end) {
+  for (unsigned shift = first; shift < end; shift += Digit) {
+    const auto digit = [&](std::uint64_t key) { return key >> shift & ((1u << Digit) - 1); };
+    std::array<std::size_t, std::size_t{1} << Digit> place{};
     for (std::size_t i = 0; i < n; ++i) ++place[digit(keys[i])];
     if (n == 0 || place[digit(keys[0])] == n) continue;  // all share it
     std::size_t sum = 0;

@@ -6,6 +6,7 @@
 #include <numeric>
 #include <utility>
 
+#include "core/prefetch.h"
 #include "core/random.h"
 #include "core/threads.h"
 #include "kernels/vectors.h"
@@ -76,8 +77,7 @@ std::vector<std::uint32_t> bisect(const float* x, std::size_t n, std::size_t d, 
         if (i == node->end) ++node;
         const float* normal =
             directions.data() + static_cast<std::size_t>(node - nodes.begin()) * d;
-        if (i + 8 < end)
-          for (std::size_t j = 0; j < d; j += 16) __builtin_prefetch(x + order[i + 8] * d + j);
+        if (i + 8 < end) prefetch(x + order[i + 8] * d, d * sizeof(float));
         keys[i] = {table.inner_product(normal, x + order[i] * d, d), order[i]};
       }
     });

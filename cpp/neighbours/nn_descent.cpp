@@ -76,12 +76,6 @@ struct Sample {
   const Place* end(Place row) const { return begin(row) + counts[row]; }
 };
 
-std::uint64_t mix(std::uint64_t z) {
-  z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9ull;
-  z = (z ^ (z >> 27)) * 0x94d049bb133111ebull;
-  return z ^ (z >> 31);
-}
-
 // Who names each row: at most `width`, chosen by a hash.
 Sample reverse(const Sample& forward, std::uint64_t salt) {
   const std::size_t n = forward.counts.size();
@@ -112,7 +106,7 @@ Sample reverse(const Sample& forward, std::uint64_t salt) {
     for (std::size_t u = begin; u < end; ++u) {
       keys.clear();
       for (std::size_t at = starts[u]; at < starts[u + 1]; ++at)
-        keys.emplace_back(mix(salt + all[at]), all[at]);
+        keys.emplace_back(mixed(salt + all[at]), all[at]);
       const std::size_t kept = std::min(keys.size(), out.width);
       // Threads filled the lists in any order.
       std::partial_sort(keys.begin(), keys.begin() + static_cast<std::ptrdiff_t>(kept), keys.end());
@@ -143,8 +137,7 @@ class Descent {
         reach_(rows),
         order_(start.order()),
         lists_(in_places(start), rows.n) {
-    if (rows.d <= 32768 && sound(rows.largest_norm))
-      bytes_.emplace(rows, order_.data());
+    if (rows.d <= 32768 && sound(rows.largest_norm)) bytes_.emplace(rows, order_.data());
   }
 
   std::size_t run() {
@@ -233,8 +226,8 @@ class Descent {
       }
     });
     const std::size_t left = waiting();
-    const Sample young_back = reverse(young, mix(options_.seed + round)),
-                 old_back = reverse(old, mix(options_.seed - round));
+    const Sample young_back = reverse(young, mixed(options_.seed + round)),
+                 old_back = reverse(old, mixed(options_.seed - round));
     parallel_for(n, 256, [&](std::size_t begin, std::size_t end) {
       Room& r = room();
       for (std::size_t p = begin; p < end; ++p) {

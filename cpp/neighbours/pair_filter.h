@@ -40,9 +40,7 @@ class PairScorer {
     return sign_ * value_(rows_.x + a * rows_.d, rows_.x + b * rows_.d, rows_.d);
   }
   void prefetch(std::size_t row) const {
-    const char* next = reinterpret_cast<const char*>(rows_.x + row * rows_.d);
-    for (std::size_t byte = 0; byte < rows_.d * sizeof(float) && byte < 1024; byte += 64)
-      __builtin_prefetch(next + byte);
+    prefetch_row(rows_.x + row * rows_.d, rows_.d * sizeof(float));
   }
 
  private:

@@ -114,8 +114,7 @@ void Clustering::update(const std::int64_t* labels, std::size_t k, float* centro
                    std::fill(sum.begin(), sum.end(), 0.0);
                    for (std::size_t m = starts[c]; m < starts[c + 1]; ++m) {
                      if (m + 4 < starts[c + 1])
-                       for (std::size_t j = 0; j < d_ && j < 256; j += 16)
-                         __builtin_prefetch(points_ + members[m + 4] * d_ + j);
+                       prefetch_row(points_ + members[m + 4] * d_, d_ * sizeof(float));
                      const float* x = points_ + members[m] * d_;
                      for (std::size_t j = 0; j < d_; ++j) sum[j] += static_cast<double>(x[j]);
                    }

@@ -35,8 +35,10 @@ std::vector<Run> runs_of(const Items& items, const std::int64_t* chosen, std::si
   return runs;
 }
 
+}  // namespace
+
 // A similarity put together from those of the query's regions, in their order.
-class Total {
+class RegionScan::Total {
  public:
   explicit Total(Match match) : match_(match) {}
   void add(double value) {
@@ -57,8 +59,6 @@ class Total {
   bool first_ = true;
   double sum_ = 0;
 };
-
-}  // namespace
 
 // One query on its way.
 struct RegionScan::Task {
@@ -91,54 +91,67 @@ RegionScan::Task RegionScan::task_of(const Items& items, const float* query, std
   return task;
 }
 
-void RegionScan::score(const Task& task, const std::int64_t* chosen, std::size_t count,
-                       std::size_t threads, float* out) const {
-  const std::vector<Run> runs = runs_of(task.items, chosen, count);
+// A run's vectors, from a whole group of the filter's on, and where its items lie among them.
+struct RegionScan::Frame {
+  const std::int64_t* starts;
+  std::size_t n, begin, width, stride;
+
+  Frame(const Items& items, std::size_t first, std::size_t count)
+      : starts(items.starts + first),
+        n(count),
+        begin(static_cast<std::size_t>(starts[0]) / 32 * 32),
+        width(static_cast<std::size_t>(starts[n]) - begin),
+        stride((width + 31) / 32 * 32) {}
+  std::size_t at(std::size_t item) const { return static_cast<std::size_t>(starts[item]) - begin; }
+
+  // Calls each(filter, first, nq, sums) for the query's regions, some at a time; sums (nq, stride).
+  template <class Each>
+  void with_sums(const Task& task, std::size_t d, Each each) const {
+    auto* sums = thread_scratch<std::int32_t, RegionScan>(most_queries * stride);
+    for (std::size_t first = 0; first < task.nq; first += most_queries) {
+      const std::size_t nq = std::min(most_queries, task.nq - first);
+      ByteFilter filter = task.filter(first, nq, d);
+      filter.begin_chunk(begin, begin + width);
+      filter.sums(kernels<FilterKernels>(), begin, width, sums, stride);
+      each(filter, first, nq, sums);
+    }
+  }
+};
+
+void RegionScan::add_all(const Task& task, const Frame& frame, std::vector<Total>& totals) const {
   const auto inner_product = kernels<VectorKernels>().inner_product;
-  const auto number = [&](std::size_t place) {
-    return chosen ? static_cast<std::size_t>(chosen[place]) : place;
-  };
-  const auto score_run = [&](const Run& run) {
-    const std::int64_t* starts = task.items.starts + number(run.first);
-    const std::size_t n = run.last - run.first;
-    const std::size_t begin = static_cast<std::size_t>(starts[0]) / 32 * 32;
-    const std::size_t width = static_cast<std::size_t>(starts[n]) - begin;
-    std::vector<Total> totals(n, Total(task.match));
-    if (!task.filtered) {
-      for (std::size_t i = 0; i < n; ++i)
-        for (std::size_t q = 0; q < task.nq; ++q) {
-          float best = -infinity;
-          for (std::int64_t row = starts[i]; row < starts[i + 1]; ++row)
-            best = std::max(
-                best, inner_product(task.query + q * d_,
-                                    task.items.vectors + static_cast<std::size_t>(row) * d_, d_));
-          totals[i].add(static_cast<double>(best));
-        }
-    } else {
-      const std::size_t stride = (width + 31) / 32 * 32;
-      auto* sums = thread_scratch<std::int32_t, RegionScan>(most_queries * stride);
-      float best[most_queries], bounds[most_queries];
-      std::size_t where[most_queries];
-      ByteFilter::Threshold least[most_queries];
-      for (std::size_t first = 0; first < task.nq; first += most_queries) {
-        const std::size_t nq = std::min(most_queries, task.nq - first);
-        ByteFilter filter = task.filter(first, nq, d_);
-        filter.begin_chunk(begin, begin + width);
-        filter.sums(kernels<FilterKernels>(), begin, width, sums, stride);
-        for (std::size_t i = 0; i < n; ++i) {
-          const std::size_t from = static_cast<std::size_t>(starts[i]) - begin,
-                            to = static_cast<std::size_t>(starts[i + 1]) - begin;
-          const float* vectors = task.items.vectors + begin * d_;
-          // The region with the largest sum, and whatever could still be nearer.
+  for (std::size_t i = 0; i < frame.n; ++i)
+    for (std::size_t q = 0; q < task.nq; ++q) {
+      float best = -infinity;
+      for (std::size_t j = frame.at(i); j < frame.at(i + 1); ++j)
+        best = std::max(best, inner_product(task.query + q * d_,
+                                            task.items.vectors + (frame.begin + j) * d_, d_));
+      totals[i].add(static_cast<double>(best));
+    }
+}
+
+// The region with the largest sum, and whatever could still be nearer.
+void RegionScan::add_filtered(const Task& task, const Frame& frame,
+                              std::vector<Total>& totals) const {
+  const auto inner_product = kernels<VectorKernels>().inner_product;
+  const float* vectors = task.items.vectors + frame.begin * d_;
+  float best[most_queries], bounds[most_queries];
+  std::size_t where[most_queries];
+  ByteFilter::Threshold least[most_queries];
+  frame.with_sums(
+      task, d_,
+      [&](ByteFilter& filter, std::size_t first, std::size_t nq, const std::int32_t* sums) {
+        for (std::size_t i = 0; i < frame.n; ++i) {
+          const std::size_t from = frame.at(i), to = frame.at(i + 1);
           for (std::size_t q = 0; q < nq; ++q) {
-            const std::int32_t* row = sums + q * stride;
+            const std::int32_t* row = sums + q * frame.stride;
             where[q] = static_cast<std::size_t>(std::max_element(row + from, row + to) - row);
             best[q] = inner_product(task.query + (first + q) * d_, vectors + where[q] * d_, d_);
             bounds[q] = -best[q];
           }
           filter.thresholds(bounds, least);
           for (std::size_t q = 0; q < nq; ++q) {
-            const std::int32_t* row = sums + q * stride;
+            const std::int32_t* row = sums + q * frame.stride;
             for (std::size_t j = from; j < to; ++j)
               if (row[j] >= least[q] && j != where[q])
                 best[q] = std::max(
@@ -146,9 +159,21 @@ void RegionScan::score(const Task& task, const std::int64_t* chosen, std::size_t
             totals[i].add(static_cast<double>(best[q]));
           }
         }
-      }
-    }
-    for (std::size_t i = 0; i < n; ++i) out[run.first + i] = totals[i].of(task.nq);
+      });
+}
+
+void RegionScan::score(const Task& task, const std::int64_t* chosen, std::size_t count,
+                       std::size_t threads, float* out) const {
+  const std::vector<Run> runs = runs_of(task.items, chosen, count);
+  const auto score_run = [&](const Run& run) {
+    const std::size_t item = chosen ? static_cast<std::size_t>(chosen[run.first]) : run.first;
+    const Frame frame(task.items, item, run.last - run.first);
+    std::vector<Total> totals(frame.n, Total(task.match));
+    if (task.filtered)
+      add_filtered(task, frame, totals);
+    else
+      add_all(task, frame, totals);
+    for (std::size_t i = 0; i < frame.n; ++i) out[run.first + i] = totals[i].of(task.nq);
   };
   parallel_for(
       runs.size(), 1, [&](std::size_t run, std::size_t) { score_run(runs[run]); }, threads);
@@ -157,32 +182,26 @@ void RegionScan::score(const Task& task, const std::int64_t* chosen, std::size_t
 void RegionScan::bounds(const Task& task, std::size_t threads, float* low, float* high) const {
   const std::vector<Run> runs = runs_of(task.items, nullptr, task.items.n);
   const auto bound_run = [&](const Run& run) {
-    const std::int64_t* starts = task.items.starts + run.first;
-    const std::size_t n = run.last - run.first;
-    const std::size_t begin = static_cast<std::size_t>(starts[0]) / 32 * 32;
-    const std::size_t width = static_cast<std::size_t>(starts[n]) - begin;
-    const std::size_t stride = (width + 31) / 32 * 32;
-    auto* sums = thread_scratch<std::int32_t, RegionScan>(most_queries * stride);
-    std::vector<Total> least(n, Total(task.match)), most(n, Total(task.match));
-    for (std::size_t first = 0; first < task.nq; first += most_queries) {
-      const std::size_t nq = std::min(most_queries, task.nq - first);
-      ByteFilter filter = task.filter(first, nq, d_);
-      filter.begin_chunk(begin, begin + width);
-      filter.sums(kernels<FilterKernels>(), begin, width, sums, stride);
-      for (std::size_t q = 0; q < nq; ++q) {
-        const ByteFilter::Reading reading = filter.reading(q);
-        const std::int32_t* row = sums + q * stride - begin;
-        for (std::size_t i = 0; i < n; ++i) {
-          std::int32_t largest = row[starts[i]];
-          for (std::int64_t j = starts[i] + 1; j < starts[i + 1]; ++j)
-            largest = row[j] > largest ? row[j] : largest;
-          const double product = (static_cast<double>(largest) - reading.constant) * reading.unit;
-          least[i].add(product - reading.margin);
-          most[i].add(product + reading.margin);
-        }
-      }
-    }
-    for (std::size_t i = 0; i < n; ++i) {
+    const Frame frame(task.items, run.first, run.last - run.first);
+    std::vector<Total> least(frame.n, Total(task.match)), most(frame.n, Total(task.match));
+    frame.with_sums(
+        task, d_,
+        [&](const ByteFilter& filter, std::size_t, std::size_t nq, const std::int32_t* sums) {
+          for (std::size_t q = 0; q < nq; ++q) {
+            const ByteFilter::Reading reading = filter.reading(q);
+            const std::int32_t* row = sums + q * frame.stride;
+            for (std::size_t i = 0; i < frame.n; ++i) {
+              std::int32_t largest = row[frame.at(i)];
+              for (std::size_t j = frame.at(i) + 1; j < frame.at(i + 1); ++j)
+                largest = row[j] > largest ? row[j] : largest;
+              const double product =
+                  (static_cast<double>(largest) - reading.constant) * reading.unit;
+              least[i].add(product - reading.margin);
+              most[i].add(product + reading.margin);
+            }
+          }
+        });
+    for (std::size_t i = 0; i < frame.n; ++i) {
       low[run.first + i] = std::nextafter(least[i].of(task.nq), -infinity);
       high[run.first + i] = std::nextafter(most[i].of(task.nq), infinity);
     }

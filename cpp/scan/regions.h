@@ -45,9 +45,13 @@ class RegionScan : public Growing {
 
  private:
   struct Task;
+  struct Frame;
+  class Total;
   Task task_of(const Items& items, const float* query, std::size_t nq, Match match) const;
   void score(const Task& task, const std::int64_t* chosen, std::size_t count, std::size_t threads,
              float* out) const;
+  void add_all(const Task& task, const Frame& frame, std::vector<Total>& totals) const;
+  void add_filtered(const Task& task, const Frame& frame, std::vector<Total>& totals) const;
   void bounds(const Task& task, std::size_t threads, float* low, float* high) const;
 };
 

@@ -19,6 +19,7 @@
 #include <vector>
 
 #include "core/buffer.h"
+#include "core/prefetch.h"
 #include "core/threads.h"
 #include "core/topk.h"
 #include "kernels/filters.h"
@@ -362,9 +363,7 @@ class FloatScorer {
   // Rows beyond what is searched: filters report whole blocks.
   bool skips(std::size_t row) const { return row >= base_.n || (base_.alive && !base_.alive[row]); }
   void prefetch(std::size_t row) const {
-    const char* next = reinterpret_cast<const char*>(base_.vectors + row * d_);
-    for (std::size_t byte = 0; byte < d_ * sizeof(float) && byte < 1024; byte += 64)
-      __builtin_prefetch(next + byte);
+    prefetch_row(base_.vectors + row * d_, d_ * sizeof(float));
   }
   float value(std::size_t q, std::size_t row) const {
     return sign_ * distance_(queries_ + q * d_, base_.vectors + row * d_, d_);

@@ -8,6 +8,7 @@
 #include <string>
 
 #include "core/named.h"
+#include "core/prefetch.h"
 #include "kernels/vectors.h"
 
 namespace kf::scan {
@@ -62,9 +63,7 @@ struct Stored {
                              : format == Format::f16   ? 2 * d
                              : format == Format::bytes ? padded_d
                                                        : 0;
-    const char* at = static_cast<const char*>(data) + i * size;
-    for (std::size_t byte = 0; byte < size && byte < 1024; byte += 64)
-      __builtin_prefetch(at + byte);
+    prefetch_row(static_cast<const char*>(data) + i * size, size);
   }
 };
 

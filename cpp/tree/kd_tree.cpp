@@ -248,6 +248,19 @@ struct Found {
 
 }  // namespace
 
+// Room grows to the largest ball: one that does not fit is asked for again.
+template <class T>
+std::size_t KdTree<T>::positions_in(const TreeKernels& table, KdBall<T> search,
+                                    std::vector<std::uint32_t>& room) const {
+  for (;;) {
+    search.found = room.data();
+    search.room = room.size();
+    const std::size_t size = ball(table, search);
+    if (size <= room.size()) return size;
+    room.resize(size);
+  }
+}
+
 template <class T>
 void KdTree<T>::balls(const T* queries, const double* radii, std::size_t nq,
                       const BallOptions& options, std::vector<std::int64_t>& starts,
@@ -258,20 +271,12 @@ void KdTree<T>::balls(const T* queries, const double* radii, std::size_t nq,
   parallel_for(
       nq, query_block,
       [&](std::size_t begin, std::size_t end) {
-        // Grows to the largest ball of the block; a ball that does not fit is asked for again.
         std::vector<std::uint32_t> room(1024);
         Found& found = blocks[begin / query_block];
         for (std::size_t i = begin; i < end; ++i) {
           const std::size_t row = order[i];
-          KdBall<T> search = ball_of(queries + row * view_.d, radii[row], options);
-          std::size_t size = 0;
-          for (;;) {
-            search.found = room.data();
-            search.room = room.size();
-            size = ball(table, search);
-            if (size <= room.size()) break;
-            room.resize(size);
-          }
+          const KdBall<T> search = ball_of(queries + row * view_.d, radii[row], options);
+          const std::size_t size = positions_in(table, search, room);
           for (std::size_t j = 0; j < size; ++j) room[j] = order_[room[j]];
           const auto last = room.begin() + static_cast<std::ptrdiff_t>(size);
           if (options.sorted) std::sort(room.begin(), last);
@@ -335,14 +340,7 @@ std::vector<std::int64_t> KdTree<T>::pairs(double radius, const BallOptions& opt
           // Each pair once, by its earlier point.
           KdBall<T> search = ball_of(point.data(), radius, options);
           search.first = at + 1;
-          std::size_t size = 0;
-          for (;;) {
-            search.found = room.data();
-            search.room = room.size();
-            size = ball(table, search);
-            if (size <= room.size()) break;
-            room.resize(size);
-          }
+          const std::size_t size = positions_in(table, search, room);
           const std::uint32_t one = order_[at];
           for (std::size_t j = 0; j < size; ++j) {
             const std::uint32_t other = order_[room[j]];

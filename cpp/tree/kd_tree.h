@@ -59,6 +59,8 @@ class KdTree {
   // Rows of queries such that neighbours are visited one after another.
   std::vector<std::uint32_t> visiting_order(const T* queries, std::size_t nq) const;
   std::size_t ball(const TreeKernels& table, const KdBall<T>& search) const;
+  std::size_t positions_in(const TreeKernels& table, KdBall<T> search,
+                           std::vector<std::uint32_t>& room) const;
 
   std::vector<std::uint32_t> order_;
   Buffer<T> boxes_, points_;

@@ -1,12 +1,12 @@
 #include "words/aggregated.h"
 
 #include <algorithm>
-#include <array>
+#include <bit>
 #include <cmath>
 #include <cstring>
-#include <utility>
 
 #include "core/prefetch.h"
+#include "core/radix.h"
 #include "core/threads.h"
 #include "kernels/vectors.h"
 #include "kernels/words.h"
@@ -25,22 +25,11 @@ const float* vector_of(const void* parts, std::size_t at, PartShape shape) {
   return static_cast<const float*>(parts) + at * shape.d;
 }
 
-// Keys word << 32 | position in ascending order, positions ascending as they come: a radix sort of
-// the words, 11 bits at a time. Returns where the result lies, keys or spare.
+// Keys word << 32 | position in ascending order, positions ascending as they come. Returns where the
+// result lies, keys or spare.
 std::uint64_t* sort_by_word(std::uint64_t* keys, std::uint64_t* spare, std::size_t n,
                             std::size_t words) {
-  constexpr unsigned digit = 11;
-  constexpr std::size_t values = std::size_t{1} << digit;
-  for (unsigned shift = 0; (words - 1) >> shift; shift += digit) {
-    std::array<std::uint32_t, values> place{};
-    const auto value = [&](std::uint64_t key) { return key >> (32 + shift) & (values - 1); };
-    for (std::size_t i = 0; i < n; ++i) ++place[value(keys[i])];
-    std::uint32_t sum = 0;
-    for (std::uint32_t& count : place) sum += std::exchange(count, sum);
-    for (std::size_t i = 0; i < n; ++i) spare[place[value(keys[i])]++] = keys[i];
-    std::swap(keys, spare);
-  }
-  return keys;
+  return radix_sort<11>(keys, spare, n, 32, 32 + static_cast<unsigned>(std::bit_width(words - 1)));
 }
 
 // One photo's words with their parts; returns how many there are.

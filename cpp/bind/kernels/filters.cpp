@@ -24,7 +24,7 @@ auto filter_u8(const py::object& queries, const py::object& codes, const py::obj
 
 auto best_u8(const py::object& queries, const py::object& codes, const py::object& bias) {
   ByteOperands in(queries, codes, bias);
-  Array<std::int32_t> best(static_cast<py::ssize_t>(rows(in.queries)));
+  auto best = array_of<std::int32_t>(rows(in.queries));
   kernel().best_u8(in.queries.data(), in.scratch.data(), rows(in.queries), in.codes.data(),
                    in.bias.data(), rows(in.codes) / 16, cols(in.codes), best.mutable_data());
   return best;
@@ -67,7 +67,7 @@ auto sums_u8(const py::object& queries, const py::object& codes, const py::objec
 auto group_max(const py::object& sums, std::size_t groups) {
   const auto x = expect<std::int32_t>(sums, "sums", 1);
   require(groups > 0 && groups <= rows(x), "groups: expected from 1 to the number of sums");
-  Array<std::int32_t> out(static_cast<py::ssize_t>(groups));
+  auto out = array_of<std::int32_t>(groups);
   kernel().group_max(x.data(), rows(x), groups, out.mutable_data());
   return out;
 }

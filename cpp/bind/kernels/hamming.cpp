@@ -18,8 +18,7 @@ auto hamming_within(const py::object& query, const py::object& codes, std::int32
   std::vector<std::int32_t> distances(places.size());
   const std::size_t found = kernel().hamming_within(q.data(), c.data(), rows(c), rows(q), limit,
                                                     places.data(), distances.data());
-  return py::make_tuple(Array<std::uint32_t>(static_cast<py::ssize_t>(found), places.data()),
-                        Array<std::int32_t>(static_cast<py::ssize_t>(found), distances.data()));
+  return py::make_tuple(copy_of(places.data(), found), copy_of(distances.data(), found));
 }
 
 }  // namespace

@@ -31,7 +31,7 @@ struct ByteOperands {
 };
 
 inline Array<std::uint32_t> as_array(const std::vector<std::uint32_t>& hits, std::size_t found) {
-  return Array<std::uint32_t>(static_cast<py::ssize_t>(found), hits.data());
+  return copy_of(hits.data(), found);
 }
 
 }  // namespace kf::bind

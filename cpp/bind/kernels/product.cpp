@@ -41,7 +41,7 @@ auto filter_product(const py::object& codes, std::size_t lookups, std::size_t bi
 auto sums_product(const py::object& codes, std::size_t lookups, std::size_t bits,
                   const py::object& tables, std::uint32_t factor) {
   const ProductOperands in(codes, lookups, bits, tables, factor);
-  Array<std::uint16_t> sums(static_cast<py::ssize_t>(64 * rows(in.codes)));
+  auto sums = array_of<std::uint16_t>(64 * rows(in.codes));
   kernel().sums_product(in.codes.data(), rows(in.codes), in.width, lookups, bits, in.tables.data(),
                         factor, sums.mutable_data());
   return sums;
@@ -72,8 +72,8 @@ auto decode_blocks(const py::object& codes, const py::object& books, const py::o
   require((k == 256 || k == 16) && piece % 4 == 0 && cols(c) % 64 == 0 && width * 8 >= m_ * bits &&
               rows(n) == m_ && cols(n) == k && padded_d % 4 == 0 && padded_d >= m_ * piece,
           "books: expected (m, 16 or 256, a multiple of 4) with norms");
-  Array<std::uint8_t> out(static_cast<py::ssize_t>(rows(c) * 64 * padded_d));
-  Array<std::int32_t> bias(static_cast<py::ssize_t>(rows(c) * 64));
+  auto out = array_of<std::uint8_t>(rows(c) * 64 * padded_d);
+  auto bias = array_of<std::int32_t>(rows(c) * 64);
   kernel().decode_blocks({b.data(), n.data(), m_, bits, piece, width, padded_d}, c.data(), rows(c),
                          out.mutable_data(), bias.mutable_data());
   return py::make_tuple(out, bias);
@@ -89,7 +89,7 @@ auto product_distances(const py::object& query, const py::object& books, const p
   const std::size_t bits = k == 256 ? 8 : 4;
   kernel().gather_pieces(b.data(), c.data(), 1, m_, bits, s, decoded.data());
   return py::make_tuple(
-      Array<float>(static_cast<py::ssize_t>(decoded.size()), decoded.data()),
+      copy_of(decoded.data(), decoded.size()),
       kernel().product_squared_l2(q.data(), b.data(), c.data(), 1, m_, bits, s, scratch.data()),
       kernel().product_inner(q.data(), b.data(), c.data(), 1, m_, bits, s, scratch.data()));
 }

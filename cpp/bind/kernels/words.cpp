@@ -16,7 +16,7 @@ auto unpack_bits(const py::object& bytes, std::size_t n, unsigned bits) {
   require(n <= 128 && bits <= 24 && (n * bits + 7) / 8 + 64 <= rows(b), "bytes: too few");
   std::uint32_t out[128];
   kernel().unpack_bits(b.data(), n, bits, out);
-  return Array<std::uint32_t>(static_cast<py::ssize_t>(n), out);
+  return copy_of(out, n);
 }
 
 auto unpack_ids(const py::object& bytes, std::size_t n, unsigned bits, std::uint32_t before,
@@ -25,7 +25,7 @@ auto unpack_ids(const py::object& bytes, std::size_t n, unsigned bits, std::uint
   require(n <= 128 && bits <= 24 && (n * bits + 7) / 8 + 64 <= rows(b), "bytes: too few");
   std::uint32_t out[128];
   kernel().unpack_ids(b.data(), n, bits, before, mask, out);
-  return Array<std::uint32_t>(static_cast<py::ssize_t>(n), out);
+  return copy_of(out, n);
 }
 
 auto products_at_least(const py::object& a, const py::object& b, float least) {
