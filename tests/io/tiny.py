@@ -193,6 +193,8 @@ FACTORIES: dict[str, Callable[[], Any]] = {
     "index.ByteVectors": lambda: part("SQ8", "codec"),
     "index.ProductCodes": lambda: part("IVF2,PQ1x4", "codec"),
     "index.LocalCodes": lambda: part("IVF2,LOPQ1x4", "codec"),
+    "index.ScalarCodes": lambda: part("SQ4", "codec"),
+    "index.LocallyAdaptiveCodes": lambda: part("LVQ4x8", "codec"),
     "index.LocalHalves": lambda: part("IMI2x1,LOPQ4x4", "codec", 4),
     "quantize.KMeans": kmeans,
     "quantize.Sign": lambda: kf.SignQuantizer(9, centred=True).fit(vectors()),
