@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 import re
 import shutil
 import subprocess
@@ -401,6 +402,11 @@ def test_only_files_that_are_there_are_mirrored_elsewhere() -> None:
     assert [name for name in MIRRORED_ELSEWHERE if not (PACKAGE / name).is_file()] == []
 
 
+@functools.cache
+def parsed(path: Path) -> ast.Module:
+    return ast.parse(path.read_text())
+
+
 def public_definitions(tree: ast.Module) -> Iterator[tuple[int, str, bool]]:
     def of(body: list[ast.stmt], prefix: str) -> Iterator[tuple[int, str, bool]]:
         for node in body:
@@ -417,13 +423,13 @@ def public_definitions(tree: ast.Module) -> Iterator[tuple[int, str, bool]]:
 @pytest.mark.parametrize("path", MODULES, ids=name_of)
 def test_public_names_have_docstrings(path) -> None:
     """A method may leave it to the protocol that it follows, in its room or in base."""
-    tree = ast.parse(path.read_text())
+    tree = parsed(path)
     assert ast.get_docstring(tree) or not tree.body, "the module itself"
     room = PACKAGE / path.relative_to(PACKAGE).parts[0]
     documented_once = {
         name.split(".")[-1]
         for other in (*(room.rglob("*.py") if room.is_dir() else ()), PACKAGE / "base" / "state.py")
-        for _, name, documented in public_definitions(ast.parse(other.read_text()))
+        for _, name, documented in public_definitions(parsed(other))
         if documented and "." in name
     }
     for line, name, documented in public_definitions(tree):

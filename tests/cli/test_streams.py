@@ -20,7 +20,9 @@ def shell(line: str, *words: object) -> subprocess.CompletedProcess[str]:
 
 
 @pytest.mark.parametrize("closed", [">&-", "2>&-", "<&-", ">&- 2>&-", "<&- >&- 2>&-"])
-@pytest.mark.parametrize("command", ["info", "search", "groups"])
+@pytest.mark.parametrize(
+    "command", ["info", "search", pytest.param("groups", marks=pytest.mark.slow)]
+)
 def test_closed_streams(
     closed: str, command: str, city: Path, photos: Path, tmp_path: Path
 ) -> None:

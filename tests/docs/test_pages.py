@@ -88,7 +88,8 @@ def test_your_photos_in_five_minutes(streets: Path, capsys: pytest.CaptureFixtur
 
 
 def test_from_faiss(arrays: dict[str, Any]) -> None:
-    pytest.importorskip("faiss")
+    faiss = pytest.importorskip("faiss")
+    faiss.omp_set_num_threads(1)  # beside other tests its threads would wait for one another
     names = run_programs(GUIDES / "from_faiss.md", arrays)
     theirs = names["theirs"].search(names["queries"], 1)[1]
     assert names["ids"].shape == (40, 10) and np.mean(names["ids"][:, :1] == theirs) > 0.5

@@ -273,8 +273,11 @@ print("done")
 
 @pytest.mark.parametrize(
     ("point", "count"),
-    [("segment", 1), ("segment", 3), ("insert", 2), ("insert", 13), ("manifest", 1), ("manifest", 2), ("manifest", 3),
-     ("sweep", 1), ("rename", 1), ("rename", 4), ("rename", 8)],
+    [("segment", 3), ("insert", 2), ("manifest", 2), ("sweep", 1), ("rename", 4), *(
+        pytest.param(point, count, marks=pytest.mark.slow) for point, count in [
+            ("segment", 1), ("insert", 13), ("manifest", 1), ("manifest", 3), ("rename", 1), ("rename", 8),
+        ]
+    )],
 )  # fmt: skip
 def test_killed_runs_are_resumed(photos, tmp_path, point, count) -> None:
     path = tmp_path / "g.kin"
@@ -298,7 +301,14 @@ def test_killed_runs_are_resumed(photos, tmp_path, point, count) -> None:
 
 @pytest.mark.parametrize(
     ("point", "count"),
-    [("delete", 1), ("segment", 2), ("insert", 1), ("manifest", 1), ("sweep", 1)],
+    [
+        ("delete", 1),
+        ("manifest", 1),
+        *(
+            pytest.param(*at, marks=pytest.mark.slow)
+            for at in [("segment", 2), ("insert", 1), ("sweep", 1)]
+        ),
+    ],
 )
 def test_a_killed_update_leaves_a_gallery_that_answers(gallery, photos, point, count) -> None:
     write_photo(photos / "new.jpg", view(9, 0))

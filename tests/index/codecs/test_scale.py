@@ -59,7 +59,7 @@ FIRST = {
 }
 
 
-@pytest.mark.parametrize("metric", ["l2", "ip", "cosine"])
+@pytest.mark.parametrize("metric", ["l2", "ip", pytest.param("cosine", marks=pytest.mark.slow)])
 @pytest.mark.parametrize("first", FIRST)
 @pytest.mark.parametrize("spec", ["SQ8", "IVF8,SQ8", "PQ8,RSQ8", "KDForest4,SQ8"])
 def test_the_head_of_the_data_decides_nothing(spec: str, first: str, metric: str) -> None:
