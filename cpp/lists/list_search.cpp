@@ -1,6 +1,7 @@
 #include "lists/list_search.h"
 
 #include <algorithm>
+#include <bit>
 
 #include "core/threads.h"
 
@@ -27,12 +28,22 @@ namespace {
 constexpr std::size_t widest_shortlist = 65536;
 
 bool crowded(const std::vector<Candidate>& shortlist) {
-  std::vector<float> distances;
-  distances.reserve(shortlist.size());
-  for (const Candidate& item : shortlist) distances.push_back(item.distance);
-  std::sort(distances.begin(), distances.end());
-  const auto end = std::unique(distances.begin(), distances.end());
-  return 2 * static_cast<std::size_t>(end - distances.begin()) < shortlist.size();
+  const std::size_t n = shortlist.size(), slots = std::bit_ceil(2 * n);
+  const int shift = 32 - std::countr_zero(slots);
+  constexpr std::uint32_t empty = 0xffffffff;  // no distance: a NaN
+  struct Seen;
+  auto* seen = thread_scratch<std::uint32_t, Seen>(slots);
+  std::fill_n(seen, slots, empty);
+  std::size_t distances = 0;
+  for (const Candidate& item : shortlist) {
+    const auto bits = std::bit_cast<std::uint32_t>(item.distance + 0.0f);  // one zero
+    std::size_t at = bits * 2654435761u >> shift;
+    while (seen[at] != bits && seen[at] != empty) at = (at + 1) & (slots - 1);
+    distances += seen[at] == empty;
+    seen[at] = bits;
+    if (2 * distances >= n) return false;  // nearly always, half-way
+  }
+  return true;
 }
 
 }  // namespace
