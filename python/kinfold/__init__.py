@@ -8,6 +8,8 @@ from __future__ import annotations
 import importlib
 from typing import Any
 
+from kinfold.base.moved import forward
+
 __version__ = "0.1.0"
 
 # Public name -> module that holds it.
@@ -83,6 +85,9 @@ _ROOMS = (
 )  # fmt: skip
 
 __all__ = [*_PUBLIC, "__version__"]
+
+
+forward()
 
 
 def __getattr__(name: str) -> Any:

@@ -46,3 +46,11 @@ def test_neighbours_unpack_as_distances_then_ids() -> None:
     distances, ids = Neighbours(np.zeros((1, 2), np.float32), np.ones((1, 2), np.int64))
     assert distances.dtype == np.float32
     assert ids.dtype == np.int64
+
+
+def test_the_order_of_before_is_understood_with_a_warning() -> None:
+    scores, ids = np.array([[0.5, 0.2]], np.float32), np.array([[3, 1]])
+    with pytest.warns(DeprecationWarning, match="scores before ids"):
+        ranking = Ranking(ids, scores)
+    np.testing.assert_array_equal(ranking.ids, ids)
+    np.testing.assert_array_equal(ranking.scores, scores)

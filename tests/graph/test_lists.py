@@ -251,3 +251,13 @@ def test_descent_of_few_and_copies(rng: np.random.Generator, n: int) -> None:
     x = clustered(rng, n)
     x[n // 2 :] = x[: n - n // 2]
     assert same(KNNLists.build(x, 9, method="nn-descent"), KNNLists.build(x, 9))
+
+
+def test_the_order_of_before_is_understood_with_a_warning() -> None:
+    graph = kf.KNNGraph.build(np.random.default_rng(0).random((30, 3)), 5)
+    ids, similarities = [[0, 1]], [[0.9, 0.8]]
+    now = kf.Diffusion(graph).rank(similarities, ids, k=5)
+    with pytest.warns(DeprecationWarning, match="ids: expected after the similarities"):
+        before = kf.Diffusion(graph).rank(ids, similarities, k=5)
+    np.testing.assert_array_equal(now.ids, before.ids)
+    np.testing.assert_array_equal(now[0], before[0])

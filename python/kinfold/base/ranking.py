@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -46,6 +47,11 @@ class Ranking:
     ids: Ids
 
     def __post_init__(self) -> None:
+        if self.scores.dtype.kind in "iu" and self.ids.dtype.kind == "f":
+            warnings.warn("ranking: expected scores before ids", DeprecationWarning, stacklevel=3)
+            scores, ids = self.ids, self.scores
+            object.__setattr__(self, "scores", scores)
+            object.__setattr__(self, "ids", ids)
         if self.ids.ndim != 2 or self.ids.shape != self.scores.shape:
             raise ValueError(
                 f"ranking: expected ids and scores of one shape (q, k), got {self.ids.shape} and {self.scores.shape}"

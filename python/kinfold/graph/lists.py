@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping
 from typing import Any, ClassVar, NamedTuple
 
@@ -264,7 +265,12 @@ def as_lists(similarities: ArrayLike, ids: ArrayLike | None) -> tuple[NDArray[An
             f"similarities: expected the shape of ids {lists.shape}, got {values.shape}"
         )
     if values.dtype.kind in "iu" and lists.dtype.kind == "f" and lists.size:
-        raise ValueError("ids: expected whole numbers after the similarities, got them in front")
+        warnings.warn(
+            "ids: expected after the similarities, got them in front",
+            DeprecationWarning,
+            stacklevel=3,
+        )
+        return lists, values
     return values, lists
 
 
