@@ -18,6 +18,7 @@ from kinfold.gallery.info import info
 from kinfold.gallery.lock import writer_lock
 from kinfold.gallery.parts import Parts
 from kinfold.gallery.photo import Photo
+from kinfold.gallery.photos import PhotoTable
 from kinfold.gallery.query import Query, describe_query
 from kinfold.gallery.reader import Reader, ids_of
 from kinfold.gallery.settings import Settings
@@ -82,7 +83,7 @@ class Gallery:
 
     def restore_weights(self, weights: Sequence[str | os.PathLike[str]]) -> None:
         """Put back weights that are missing or damaged. Raises ValueError for others than the gallery was made with."""
-        restore_weights(self._reader.store, weights)
+        restore_weights(self._store, weights)
 
     def discard(self) -> None:
         """Remove what ``create`` made, if the gallery holds no photo; a folder that was there before stays."""
@@ -90,7 +91,7 @@ class Gallery:
             raise GalleryError(f"{self.path}: holds photos")
         self.close()
         with writer_lock(self.path):
-            self._reader.store.discard(self._made)
+            self._store.discard(self._made)
 
     def close(self) -> None:
         """Close the table of photos."""
@@ -103,10 +104,18 @@ class Gallery:
         self.close()
 
     def __len__(self) -> int:
-        return self._reader.table.count()
+        return self._table.count()
 
     def __repr__(self) -> str:
         return f"Gallery({str(self.path)!r}, {len(self)} photos, engine={self.settings.engine!r})"
+
+    @property
+    def _store(self) -> Store:
+        return self._reader.store
+
+    @property
+    def _table(self) -> PhotoTable:
+        return self._reader.table
 
     @property
     def settings(self) -> Settings:
@@ -284,7 +293,7 @@ class Gallery:
 
     def photo(self, id: int) -> Photo:
         """What is known of a photo. Raises KeyError for an unknown id."""
-        return self._reader.table.by_ids([id])[id]
+        return self._table.by_ids([id])[id]
 
     def features(self, id: int) -> LocalFeatures:
         """The local features of a photo, in the pixels that were described."""
@@ -292,7 +301,7 @@ class Gallery:
 
     def ids_of(self, names: Sequence[str]) -> list[int | None]:
         """The id of the photo that each name of a ground truth means; None where there is none."""
-        return ids_of(self._reader.table, self.root, names)
+        return ids_of(self._table, self.root, names)
 
     def groups(
         self, *, least_inliers: int = 12, bridge: float = 24.0, verbose: bool = True
