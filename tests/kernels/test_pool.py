@@ -16,7 +16,7 @@ POOL = ["cpp/core/threads.cpp"]
 # The lowest level alone: what it shares between threads is the same at all.
 SCANS = [
     *POOL,
-    *(f"cpp/scan/{name}.cpp" for name in ("exact", "regions", "shadow")),
+    *(f"cpp/scan/{name}.cpp" for name in ("exact", "growing", "regions", "shadow")),
     "cpp/simd/dispatch.cpp",
     *sorted(str(p.relative_to(ROOT)) for p in (ROOT / "cpp/kernels").glob("*.cpp")),
 ]
