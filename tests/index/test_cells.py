@@ -127,9 +127,9 @@ def test_the_same_bits_in_every_way(spec: str, rng: np.random.Generator) -> None
         for level in _core.levels():
             _core.set_level(level)
             got = index.search(queries, 8, **settings)
-            if level == "baseline":
-                np.testing.assert_allclose(got.distances, expected.distances, rtol=1e-4, atol=1e-4)
-            else:
+            np.testing.assert_allclose(got.distances, expected.distances, rtol=1e-4, atol=1e-4)
+            if level != "baseline":  # whose sums are in another order: all above it agree
+                expected = got if before == "baseline" and level == _core.levels()[1] else expected
                 same(got)
                 same(index.search(queries[:3], 8, **settings), slice(3))
     finally:
