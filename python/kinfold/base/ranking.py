@@ -12,6 +12,11 @@ from numpy.typing import NDArray
 from kinfold.base.arrays import Ids, Vectors
 
 
+def ids_in_front(values: NDArray[Any], ids: NDArray[Any]) -> bool:
+    """Whether two arrays come in the order of earlier versions: whole numbers, the ids, before the values."""
+    return values.dtype.kind in "iu" and ids.dtype.kind == "f"
+
+
 class Neighbours(NamedTuple):
     """What a search returns; unpacks as ``distances, ids``.
 
@@ -47,7 +52,7 @@ class Ranking:
     ids: Ids
 
     def __post_init__(self) -> None:
-        if self.scores.dtype.kind in "iu" and self.ids.dtype.kind == "f":
+        if ids_in_front(self.scores, self.ids):
             warnings.warn("ranking: expected scores before ids", DeprecationWarning, stacklevel=3)
             scores, ids = self.ids, self.scores
             object.__setattr__(self, "scores", scores)

@@ -24,7 +24,7 @@ from kinfold.base.declared import Declared
 from kinfold.base.learnt import Learnt
 from kinfold.base.neighbours import exact_neighbours, other_neighbours
 from kinfold.base.parameters import Count, Metric
-from kinfold.base.ranking import Neighbours
+from kinfold.base.ranking import Neighbours, ids_in_front
 from kinfold.index.base import unit_rows
 from kinfold.index.factory import index_factory
 
@@ -264,7 +264,7 @@ def as_lists(similarities: ArrayLike, ids: ArrayLike | None) -> tuple[NDArray[An
         raise ValueError(
             f"similarities: expected the shape of ids {lists.shape}, got {values.shape}"
         )
-    if values.dtype.kind in "iu" and lists.dtype.kind == "f" and lists.size:
+    if ids_in_front(values, lists) and lists.size:
         warnings.warn(
             "ids: expected after the similarities, got them in front",
             DeprecationWarning,

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from kinfold.base.arrays import Ids, Vectors, as_array, as_count
-from kinfold.base.ranking import Ranking
+from kinfold.base.ranking import Ranking, ids_in_front
 from kinfold.graph.diffusion import Diffusion
 from kinfold.graph.flow import Flow
 from kinfold.graph.knn import GraphPath, KNNGraph
@@ -88,8 +88,8 @@ def explain(
 def _lists(similarities: Any, ids: Any) -> tuple[Vectors, Ids]:
     lists = np.atleast_2d(as_array(ids, "ids"))
     values = np.atleast_2d(as_array(similarities, "similarities"))
-    if values.dtype.kind in "iu" and lists.dtype.kind == "f":
-        lists, values = values, lists  # the order of earlier versions: whole numbers are ids
+    if ids_in_front(values, lists):
+        lists, values = values, lists
     if lists.ndim != 2 or lists.shape[1] == 0 or lists.dtype.kind not in "iu":
         raise ValueError(f"ids: expected ids (q, k), got {lists.dtype} of shape {np.shape(ids)}")
     if lists.shape != values.shape:
