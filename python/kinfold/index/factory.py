@@ -30,6 +30,7 @@ from kinfold.base.metrics import as_metric, inner_metric
 from kinfold.base.registry import Entry, resolve
 from kinfold.index import METHODS, codecs
 from kinfold.index.base import Index
+from kinfold.index.codecs.base import Spelt
 
 _REFINE = {"Flat": "float32", "SQ8": "uint8", "SQfp16": "float16"}
 # Indexes of one word.
@@ -215,7 +216,7 @@ class _Parser:
                 metric = inner_metric(self.metric)
                 try:
                     return resolve(entry).spelled(
-                        word, inner, metric, cells, numbers, self.training
+                        Spelt(word, inner, metric, cells, numbers, self.training)
                     )
                 except ValueError as error:
                     if str(error).startswith("spec: "):

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from typing import Any, ClassVar, TypeVar
+from typing import Any, ClassVar, NamedTuple, TypeVar
 
 from numpy.typing import NDArray
 
@@ -20,6 +20,22 @@ from kinfold.base.state import JSON, Arrays, Restorable, check_only, take_param
 from kinfold.index.coarse.base import Coarse
 
 Self = TypeVar("Self", bound="Codec")
+
+
+class Spelt(NamedTuple):
+    """A word of a description, and what it is said of.
+
+    cells : which may be untrained
+    numbers : those in the word, by their names in the catalogue's spelling
+    training : seed and verbose
+    """
+
+    word: str
+    dim: int
+    metric: str
+    cells: Coarse
+    numbers: Mapping[str, int]
+    training: Mapping[str, Any]
 
 
 class Codec(Restorable, ABC):
@@ -41,21 +57,9 @@ class Codec(Restorable, ABC):
         self._changed()
 
     @classmethod
-    def spelled(
-        cls,
-        word: str,
-        dim: int,
-        metric: str,
-        cells: Coarse,
-        numbers: Mapping[str, int],
-        training: Mapping[str, Any],
-    ) -> Any:
-        """The codec that a word of a description means, for cells that may be untrained; ValueError for none.
-
-        numbers : those in the word, by their names in the catalogue's spelling
-        training : seed and verbose
-        """
-        chosen: dict[str, Any] = {"dim": dim, "metric": metric, **numbers}
+    def spelled(cls, spelt: Spelt) -> Any:
+        """The codec that a word of a description means; ValueError for none."""
+        chosen: dict[str, Any] = {"dim": spelt.dim, "metric": spelt.metric, **spelt.numbers}
         return cls(**chosen)
 
     # --- what each codec says ------------------------------------------------------------------------

@@ -13,6 +13,7 @@ from kinfold.base.arrays import Ids, Vectors
 from kinfold.base.errors import FileFormatError
 from kinfold.base.state import JSON, Arrays, add_prefix, check_only, strip_prefix, take_param
 from kinfold.index.coarse.base import Coarse
+from kinfold.index.codecs.base import Spelt
 from kinfold.index.codecs.codes import Codes
 from kinfold.quantize.local import LocallyOptimizedPQ
 
@@ -31,27 +32,19 @@ class LocalCodes(Codes):
         self.quantizer = quantizer
 
     @classmethod
-    def spelled(
-        cls,
-        word: str,
-        dim: int,
-        metric: str,
-        cells: Coarse,
-        numbers: Mapping[str, int],
-        training: Mapping[str, Any],
-    ) -> Codes:
+    def spelled(cls, spelt: Spelt) -> Codes:
         """LOPQ16, LOPQ16x4: in a multi-index codes of both halves."""
-        if metric != "l2":
-            raise ValueError(f'spec: LOPQ is for the metric "l2", got {metric!r}')
-        m, bits = numbers["m"], numbers.get("bits", 8)
-        if not cells.counts_rows:
-            return cls(dim, LocallyOptimizedPQ(m, bits=bits, **training))
+        if spelt.metric != "l2":
+            raise ValueError(f'spec: LOPQ is for the metric "l2", got {spelt.metric!r}')
+        m, bits, training = spelt.numbers["m"], spelt.numbers.get("bits", 8), spelt.training
+        if not spelt.cells.counts_rows:
+            return cls(spelt.dim, LocallyOptimizedPQ(m, bits=bits, **training))
         if m % 2 or m // 2 * bits % 8:
             raise ValueError(
-                f"spec: codes of a multi-index's halves need whole bytes each, got {word!r}"
+                f"spec: codes of a multi-index's halves need whole bytes each, got {spelt.word!r}"
             )
         left, right = (LocallyOptimizedPQ(m // 2, bits=bits, **training) for _ in range(2))
-        return LocalHalves(dim, left, right)
+        return LocalHalves(spelt.dim, left, right)
 
     def __repr__(self) -> str:
         return f"LocalCodes({self.quantizer!r})"

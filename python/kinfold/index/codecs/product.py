@@ -12,6 +12,7 @@ from kinfold.base.arrays import Ids, Vectors
 from kinfold.base.errors import FileFormatError
 from kinfold.base.state import JSON, Arrays, add_prefix, check_only, strip_prefix, take_param
 from kinfold.index.coarse.base import Coarse
+from kinfold.index.codecs.base import Spelt
 from kinfold.index.codecs.codes import Codes
 from kinfold.quantize.product import ProductQuantizer
 
@@ -41,19 +42,15 @@ class ProductCodes(Codes):
         self.quantizer = quantizer
 
     @classmethod
-    def spelled(
-        cls,
-        word: str,
-        dim: int,
-        metric: str,
-        cells: Coarse,
-        numbers: Mapping[str, int],
-        training: Mapping[str, Any],
-    ) -> ProductCodes:
+    def spelled(cls, spelt: Spelt) -> ProductCodes:
         """PQ16, PQ16x4: in lists codes of residuals."""
-        quantizer = ProductQuantizer(numbers["m"], bits=numbers.get("bits", 8), **training)
+        bits, cells = spelt.numbers.get("bits", 8), spelt.cells
         return cls(
-            dim, quantizer, metric=metric, residual=cells.n_cells > 1, blocked=not cells.counts_rows
+            spelt.dim,
+            ProductQuantizer(spelt.numbers["m"], bits=bits, **spelt.training),
+            metric=spelt.metric,
+            residual=cells.n_cells > 1,
+            blocked=not cells.counts_rows,
         )
 
     def __repr__(self) -> str:

@@ -13,7 +13,7 @@ from kinfold.base.arrays import Ids, Vectors, aligned, as_choice, as_vectors
 from kinfold.base.errors import FileFormatError
 from kinfold.base.state import Arrays, check_only, take
 from kinfold.index.coarse.base import Coarse
-from kinfold.index.codecs.base import Codec
+from kinfold.index.codecs.base import Codec, Spelt
 from kinfold.index.codecs.scale import ByteScale
 
 _DTYPES: dict[str, np.dtype[Any]] = {
@@ -108,17 +108,10 @@ class RawVectors(_Stored):
         self.dtype = as_choice(dtype, "dtype", _DTYPES)
 
     @classmethod
-    def spelled(
-        cls,
-        word: str,
-        dim: int,
-        metric: str,
-        cells: Coarse,
-        numbers: Mapping[str, int],
-        training: Mapping[str, Any],
-    ) -> RawVectors:
+    def spelled(cls, spelt: Spelt) -> RawVectors:
         """Flat, or SQfp16."""
-        return cls(dim, metric=metric, dtype="float16" if word == "SQfp16" else "float32")
+        dtype = "float16" if spelt.word == "SQfp16" else "float32"
+        return cls(spelt.dim, metric=spelt.metric, dtype=dtype)
 
     def __repr__(self) -> str:
         return f"RawVectors({self.dtype})"
