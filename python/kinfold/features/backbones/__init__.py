@@ -14,4 +14,5 @@ METHODS: dict[str, str] = {
     "resnet18": "kinfold.features.backbones.resnet:ResNet18",
     "resnet50": "kinfold.features.backbones.resnet:ResNet50",
     "resnet101": "kinfold.features.backbones.resnet:ResNet101",
+    "compact": "kinfold.features.backbones.compact:Compact",
 }
