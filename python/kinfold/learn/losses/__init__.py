@@ -1,0 +1,17 @@
+"""What training makes small. Each is a module of torch, and listed here.
+
+A loss of pairs takes ``(first, second, similar)``, one of triplets ``(anchor, positive, negative)``: vectors (n, d) of
+one device and dtype, and gives their mean. ``of(descriptors, found)`` takes what a miner found among the rows of one
+batch instead, whichever of the two it is.
+"""
+
+from kinfold.base.offered import offered
+
+METHODS: dict[str, str] = {
+    "contrastive": "kinfold.learn.losses.contrastive:ContrastiveLoss",
+    "triplet": "kinfold.learn.losses.triplet:TripletLoss",
+    "contrastive-triplet": "kinfold.learn.losses.contrastive_triplet:ContrastiveTripletLoss",
+    "cosine-triplet": "kinfold.learn.losses.cosine_triplet:CosineTripletLoss",
+}
+
+__getattr__, __dir__ = offered(__name__, METHODS)
