@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import os
-from typing import Any, Literal
+from typing import IO, Any, Literal
 
 import numpy as np
 from numpy.lib import format as npy_format
@@ -31,16 +31,7 @@ def read_npy(path: str | os.PathLike[str], *, mmap: bool = False) -> NDArray[Any
     if file.exists() and not file.is_file():
         raise FileFormatError(f"{path}: is not a regular file")
     with file.open("rb") as stream:
-        try:
-            version = npy_format.read_magic(stream)
-            if version not in _HEADERS:
-                raise ValueError(f"version {version} of .npy")
-            shape, fortran, dtype = _HEADERS[version](stream)
-        except Exception as error:  # a damaged header raises anything, it is parsed as Python
-            reason = str(error).partition("\n")[0]
-            raise FileFormatError(f"{path}: not a readable .npy file: {reason}") from None
-        if dtype.kind not in "fiub":
-            raise FileFormatError(f"{path}: expected numbers, got dtype {dtype}")
+        shape, fortran, dtype = read_header(stream, str(path))
         begin, size = stream.tell(), os.fstat(stream.fileno()).st_size
         count = math.prod(shape)
         if not can_be(shape) or begin + count * dtype.itemsize != size:
@@ -50,6 +41,21 @@ def read_npy(path: str | os.PathLike[str], *, mmap: bool = False) -> NDArray[Any
             return np.memmap(stream, dtype, "r", begin, shape, order)
         numbers: NDArray[Any] = np.fromfile(stream, dtype, count)
         return numbers.reshape(shape, order=order)
+
+
+def read_header(stream: IO[bytes], name: str) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
+    """Shape, whether columns come first, and dtype, from the beginning of a file; FileFormatError, which names it."""
+    try:
+        version = npy_format.read_magic(stream)
+        if version not in _HEADERS:
+            raise ValueError(f"version {version} of .npy")
+        shape, fortran, dtype = _HEADERS[version](stream)
+    except Exception as error:  # a damaged header raises anything, it is parsed as Python
+        reason = str(error).partition("\n")[0]
+        raise FileFormatError(f"{name}: not a readable .npy file: {reason}") from None
+    if dtype.kind not in "fiub":
+        raise FileFormatError(f"{name}: expected numbers, got dtype {dtype}")
+    return shape, fortran, dtype
 
 
 def write_npy(path: str | os.PathLike[str], array: Any) -> None:
