@@ -16,6 +16,7 @@ _EXTRA_OF = {
     "h5py": "hdf5",
     "matplotlib": "plot",
     "faiss": "faiss",
+    "tensorboard": "tensorboard",
     "onnx": "onnx",
     "onnxscript": "onnx",
     "onnxruntime": "onnx",

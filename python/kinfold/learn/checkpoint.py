@@ -1,4 +1,4 @@
-"""Training that can be interrupted: everything that the next epoch depends on, in one safetensors file."""
+"""Training that can be interrupted: everything that the next batch depends on, in one safetensors file."""
 
 from __future__ import annotations
 
@@ -15,24 +15,29 @@ from kinfold.base.extras import require
 from kinfold.base.state import add_prefix, strip_prefix
 from kinfold.features.safetensors import read_safetensors, write_safetensors
 from kinfold.features.weights import matching
+from kinfold.learn.optimiser import load_optimiser, optimiser_arrays
 
 if TYPE_CHECKING:
     import torch
 else:
     torch = require("torch")
 
+Arrays = dict[str, np.ndarray[Any, Any]]
+
 
 def save_checkpoint(
-    path: str | os.PathLike[str], network: Any, optimiser: Any, progress: Mapping[str, Any]
+    path: str | os.PathLike[str],
+    network: Any,
+    optimiser: Any,
+    progress: Mapping[str, Any],
+    more: Mapping[str, np.ndarray[Any, Any]] | None = None,
 ) -> None:
-    """Write a network, the momentum of its parameters, and how far the training is (JSON)."""
-    names = {id(p): name for name, p in network.named_parameters()}
-    momentum = {
-        names[id(parameter)]: state["momentum_buffer"].detach().cpu().numpy()
-        for parameter, state in optimiser.state.items()
-        if state.get("momentum_buffer") is not None
+    """Write a network, the state of its optimiser, how far the training is (JSON), and further arrays."""
+    arrays = {
+        **add_prefix("network", state_arrays(network)),
+        **add_prefix("optimiser", optimiser_arrays(network, optimiser)),
+        **add_prefix("more", dict(more or {})),
     }
-    arrays = {**add_prefix("network", _arrays(network)), **add_prefix("momentum", momentum)}
     write_safetensors(path, arrays, {"progress": json.dumps(progress, allow_nan=False)})
 
 
@@ -41,6 +46,13 @@ def load_checkpoint(path: str | os.PathLike[str], network: Any, optimiser: Any) 
 
     Raises FileFormatError for a file that is damaged, or of another network.
     """
+    return load_all(path, network, optimiser)[0]
+
+
+def load_all(
+    path: str | os.PathLike[str], network: Any, optimiser: Any
+) -> tuple[dict[str, Any], Arrays]:
+    """The same; returns the further arrays too."""
     arrays, metadata = read_safetensors(path)
     try:
         progress = json.loads(metadata["progress"])
@@ -48,34 +60,36 @@ def load_checkpoint(path: str | os.PathLike[str], network: Any, optimiser: Any) 
         raise FileFormatError(f"{path}: no checkpoint of a training: {error}") from error
     if not isinstance(progress, dict):
         raise FileFormatError(f"{path}: no checkpoint of a training")
-    states = {key: torch.from_numpy(a) for key, a in strip_prefix("network", arrays).items()}
     # Copied into the parameters, which the optimiser holds on to.
+    restore(network, strip_prefix("network", arrays))
+    load_optimiser(network, optimiser, strip_prefix("optimiser", arrays), path)
+    return progress, strip_prefix("more", arrays)
+
+
+def state_arrays(network: Any) -> Arrays:
+    """A network's parameters and statistics, copied: name -> array."""
+    return {name: np.array(t.detach().cpu().numpy()) for name, t in network.state_dict().items()}
+
+
+def restore(network: Any, arrays: Mapping[str, np.ndarray[Any, Any]]) -> None:
+    """Bring a network to a state of ``state_arrays``. FileFormatError where it is of another."""
+    states = {name: torch.from_numpy(np.array(a)) for name, a in arrays.items()}
     network.load_state_dict(matching(network, states, type(network).__name__))
-    parameters = dict(network.named_parameters())
-    for name, array in strip_prefix("momentum", arrays).items():
-        if name not in parameters or parameters[name].shape != array.shape:
-            raise FileFormatError(
-                f"{path}: momentum of '{name}', which is no parameter of that shape"
-            )
-        optimiser.state[parameters[name]]["momentum_buffer"] = torch.from_numpy(array).to(
-            parameters[name].device
-        )
-    return progress
 
 
 def save_weights(path: str | os.PathLike[str], network: Any, architecture: str | None) -> None:
-    """Write a network's weights so that ``Extractor`` and ``features.weights`` read them: names, mean, std."""
+    """Write a network's weights so that ``Extractor`` and ``features.weights`` read them: names, mean, std.
+
+    network : of one that trains a ``backbone`` with a head that serves the training alone, the backbone is written
+    """
+    network = getattr(network, "backbone", network)
     metadata = {} if architecture is None else {"architecture": architecture}
     for key in ("mean", "std"):
         if hasattr(network, key):
             metadata[key] = ",".join(repr(float(v)) for v in getattr(network, key))
-    write_safetensors(path, _arrays(network), metadata)
+    write_safetensors(path, state_arrays(network), metadata)
 
 
 def exists(folder: str | os.PathLike[str] | None, name: str) -> bool:
     """Whether a folder holds a file of that name."""
     return folder is not None and (Path(folder) / name).is_file()
-
-
-def _arrays(network: Any) -> dict[str, np.ndarray[Any, Any]]:
-    return {name: t.detach().cpu().numpy() for name, t in network.state_dict().items()}
