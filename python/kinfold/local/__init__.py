@@ -5,6 +5,7 @@ from kinfold.base.offered import offered
 __getattr__, __dir__ = offered(
     __name__,
     {},
+    KCF="kinfold.local.kcf",
     SIFT="kinfold.local.sift",
     root_sift="kinfold.local.sift",
     match_many="kinfold.local.match",
