@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from kinfold.base.declared import Declared
-from kinfold.base.learnt import Part, Stored
+from kinfold.base.learnt import Held, Part, Stored
 from kinfold.base.registry import kinds, resolve
 
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "parameters.md"
@@ -31,6 +31,17 @@ def shape(held: Stored[Any]) -> str:
     return f"({', '.join(names)}{',' if len(names) == 1 else ''})"
 
 
+def arrays(held: Held[Any]) -> list[str]:
+    """What of a declaration stands among the arrays of a file."""
+    if isinstance(held, Stored):
+        may = ", may be missing" if held.optional or held.when else ""
+        return [f"| `{held.saved}` | {held.dtype} | {shape(held)}{may} |"]
+    if isinstance(held, Part):
+        of = "the part" if held.cls is None else held.cls.__name__
+        return [f"| `{held.saved}.…` | | those of {of}{', if any' if held.optional else ''} |"]
+    return [f"| `{name}` | float32 | (dim,) |" for name in ("centre", "scale") if held.holds(name)]
+
+
 def section(kind: str, target: str, cls: type[Declared]) -> str:
     """The tables of one class."""
     said = f"In files: `{kind}`."
@@ -38,21 +49,16 @@ def section(kind: str, target: str, cls: type[Declared]) -> str:
         said += f" In `index_factory`: `{spelling}`."
     lines = [f"\n## {cls.__name__}\n", f"{said}\n"]
     signature = inspect.signature(cls).parameters
-    names = [name for name in [*signature, *cls._PARAMETERS] if name in cls._PARAMETERS]
+    shown = {n for n, p in cls._PARAMETERS.items() if n in signature or p.saved}
+    names = [name for name in [*signature, *cls._PARAMETERS] if name in shown]
     if names:
         lines += ["| parameter | default | may be |", "|---|---|---|"]
         for name in dict.fromkeys(names):
             default = signature[name].default if name in signature else "learnt"
-            shown = "" if default is inspect.Parameter.empty else f"`{default!r}`"
-            shown = "learnt" if default == "learnt" else shown
-            lines.append(f"| `{name}` | {shown} | {cls._PARAMETERS[name].expected} |")
-    rows = [
-        f"| `{held.saved}` | {held.dtype} | {shape(held)}{', may be missing' if held.optional else ''} |"
-        if isinstance(held, Stored)
-        else f"| `{held.saved}.…` | | those of {held.cls.__name__} |"
-        for held in cls._HELD.values()
-        if isinstance(held, (Stored, Part))
-    ]
+            given = "" if default is inspect.Parameter.empty else f"`{default!r}`"
+            given = "learnt" if default == "learnt" else given
+            lines.append(f"| `{name}` | {given} | {cls._PARAMETERS[name].expected} |")
+    rows = [row for held in cls._HELD.values() for row in arrays(held)]
     if rows:
         lines += ["", "| array | type | shape |", "|---|---|---|", *rows]
     return "\n".join(lines) + "\n"

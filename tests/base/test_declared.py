@@ -12,7 +12,7 @@ from tiny import FACTORIES
 
 import kinfold as kf
 from kinfold.base.declared import Declared
-from kinfold.base.learnt import Learnt, Stored
+from kinfold.base.learnt import Extra, Learnt, Part, Slot, Stored
 from kinfold.base.parameters import Choice, Count, Flag, Maybe, Metric, Number, Parameter, Text
 from kinfold.base.registry import kinds, resolve
 
@@ -24,6 +24,16 @@ KINDS = [
 
 # Parameters that shapes follow from otherwise than by name, and those that files of former versions lack.
 SHAPING = ("bits", "m", "dim", "k", "tables", "vocabularies", "branch", "checks", "paths")
+# Choices that go with what else was chosen, or with what rows hold.
+TOGETHER = {
+    "index.Cells": ("refine", "metric"),
+    "index.Candidates": ("metric",),
+    "index.Hamming": ("refine",),
+    "index.LocallyAdaptiveCodes": ("second",),
+    "index.ProductCodes": ("metric", "residual"),
+    "local.ASMK": ("binarize", "rotate"),
+    "local.BoW": ("scoring", "sigma"),
+}
 SINCE = {
     "transform.PCA": ("solver", "seed"),
     "local.VLAD": ("vocabularies",),
@@ -33,6 +43,10 @@ SINCE = {
 
 def chosen(thing: Any) -> dict[str, Any]:
     return {name: getattr(thing, name) for name in inspect.signature(type(thing)).parameters}
+
+
+def stored(thing: Any) -> list[Stored[Any]]:
+    return [held for held in type(thing)._HELD.values() if isinstance(held, Stored)]
 
 
 def others(parameter: Parameter[Any], value: Any) -> list[Any]:
@@ -78,8 +92,10 @@ def test_files_keep_every_parameter(kind: str) -> None:
                 continue
             assert getattr(again, name) == other
             kept += again.params().get(name, other) == other
-        shaping = [side for _, d in type(thing)._each(Stored) for side in d.shape]
-        assert kept or name in (*shaping, *SHAPING), f"{name} is never kept"
+        shaping = [side for d in stored(thing) for side in d.shape]
+        assert kept or name in (*shaping, *SHAPING, *TOGETHER.get(kind, ())), (
+            f"{name} is never kept"
+        )
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -104,7 +120,7 @@ def test_damaged_arrays(kind: str) -> None:
     params, arrays = thing.params(), thing.arrays()
     with pytest.raises(kf.FileFormatError, match="unknown arrays: made up"):
         type(thing).from_state(params, {**arrays, "made up": np.zeros(3)})
-    for _, held in type(thing)._each(Stored):
+    for held in stored(thing):
         name = held.saved
         if name not in arrays:
             continue
@@ -177,3 +193,54 @@ def test_numbers_are_finite_where_that_is_said() -> None:
     rows = np.full((3, 2), np.nan, np.float32)
     with pytest.raises(kf.FileFormatError, match="array 'rows': expected finite numbers"):
         Tiny.from_state(made.params(), {**made.arrays(), "rows": rows})
+
+
+class Whole(Declared):
+    """Parts of every sort."""
+
+    dim = Count()
+    turned = Flag()
+    tiny = Part(Tiny)
+    other: Part[Tiny | None] = Part(Tiny, optional=True)
+    signs = Slot(optional=True)
+    own = Part(Tiny, name="mine", bare=True)
+    extra = Extra(np.float32, ("dim",), when="turned")
+
+    def __init__(
+        self, dim: int, tiny: Tiny, other: Any = None, signs: Any = None, turned: bool = False
+    ) -> None:
+        self.dim, self.tiny, self.other, self.signs, self.turned = dim, tiny, other, signs, turned
+        self.own = Tiny(dim)
+
+
+def whole(**choices: Any) -> Whole:
+    made = Whole(2, tiny(), **choices)
+    made.own.rows, made.own.square = np.zeros((1, 2), np.float32), np.zeros((1, 1), np.float32)
+    if made.turned:
+        made.extra = np.array([1, 2], np.float32)
+    return made
+
+
+def test_parts() -> None:
+    signs = kf.SignQuantizer(8).fit(np.eye(3))
+    for made in (whole(), whole(other=tiny(), signs=signs, turned=True)):
+        params, arrays = made.params(), made.arrays()
+        assert params.keys() == {"dim", "turned", "tiny", "other", "signs"}
+        again = Whole.from_state(params, arrays)
+        assert again.params() == params and again.arrays().keys() == arrays.keys()
+        np.testing.assert_array_equal(again.own.rows, made.own.rows)
+    # Both are what the loop ended with.
+    assert params["signs"] == {"kind": "quantize.Sign", "params": signs.params()}
+    assert {"tiny.rows", "other.rows", "signs.mean", "mine.rows", "extra"} <= arrays.keys()
+    for name, bad in {
+        "signs": {"kind": "quantize.KMeans", "params": {}}, "tiny": None, "other": [], "dim": 3,
+    }.items():  # fmt: skip
+        with pytest.raises(kf.FileFormatError):
+            Whole.from_state({**params, name: bad}, arrays)
+    for name in ("other", "signs"):
+        with pytest.raises(kf.FileFormatError, match="unknown arrays"):
+            Whole.from_state({**params, name: None}, arrays)
+    with pytest.raises(kf.FileFormatError, match="unknown arrays: extra"):
+        Whole.from_state({**params, "turned": False}, arrays)
+    with pytest.raises(kf.FileFormatError, match="array 'extra' is missing"):
+        Whole.from_state(params, {n: a for n, a in arrays.items() if n != "extra"})

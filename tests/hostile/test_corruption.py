@@ -118,7 +118,8 @@ def forged(
 
 
 FIELDS = {
-    "kind": "index.Flat", "format": 1, "reader": 1, "library": "x", "params": {}, "checksums": {"a": 0},
+    "kind": "index.Flat", "format": 1, "reader": 1, "library": "x", "checksums": {"a": 0},
+    "params": {"dim": 4, "metric": "l2", "shadow": True},
 }  # fmt: skip
 SOUND = {**FIELDS, "checksums": {"a": zlib.crc32(bytes(4))}}
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 import kinfold as kf
@@ -163,7 +165,7 @@ def test_impossible_descriptions() -> None:
 
 NUMBERS = {"k": 4, "bits": 4, "second": 8, "m": 2, "dim": 2, "trees": 2, "tables": 2}
 SPELLED = [
-    (slot, word.format(**NUMBERS), target)
+    (slot, re.sub(r"[][]", "", word.format(**NUMBERS)), target)
     for slot in ("coarse", "codec", "proposer", "signs", "transform")
     for target in kinds(slot).values()
     for word in getattr(target, "spelling", "").split("|")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import itertools
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
@@ -14,6 +15,7 @@ import pytest
 import kinfold as kf
 from kinfold import _core
 from kinfold.base import registry
+from kinfold.base.parameters import Choice
 from kinfold.index import codecs
 from kinfold.index.candidates import CandidateIndex
 from kinfold.index.cells import CellIndex
@@ -70,9 +72,11 @@ def of_choices() -> Iterator[tuple[str, Any]]:
     """Every codec of the catalogue that is made of choices alone, each of its variants by name."""
     for name, entry in codecs.METHODS.items():
         kind = registry.resolve(entry)
-        if set(inspect.signature(kind).parameters) <= set(kind.choices):
-            for variant in kind.variants:
-                yield "-".join([name, *map(str, variant.values())]), partial(kind, D, **variant)
+        if set(inspect.signature(kind).parameters) <= set(kind._PARAMETERS):
+            choices = {n: p.choices for n, p in kind._PARAMETERS.items() if isinstance(p, Choice)}
+            for values in itertools.product(*choices.values()):
+                variant = dict(zip(choices, values))
+                yield "-".join([name, *map(str, values)]), partial(kind, D, **variant)
 
 
 PLAIN = dict(of_choices())

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from kinfold.base.errors import FileFormatError, NotTrainedError
+from kinfold.words.bag_of_words import BagOfWords
 from kinfold.words.hamming_embedding import BITS, HammingEmbedding
 from kinfold.words.words import VisualWords
 
@@ -73,16 +74,17 @@ def test_its_state_is_itself(words, rng: np.random.Generator) -> None:
     with pytest.raises(NotTrainedError, match="call fit first"):
         embedding.signatures(x, assigned)
     embedding.fit(x, assigned[:, 0], words)
-    again = HammingEmbedding.from_state(embedding.params(), embedding.arrays(), words)
+    again = HammingEmbedding.from_state(embedding.params(), embedding.arrays())
     assert again.params() == embedding.params() and again.is_trained
     np.testing.assert_array_equal(again.signatures(x, assigned), embedding.signatures(x, assigned))
     arrays = embedding.arrays()
     broken = {**arrays, "projection": np.full_like(arrays["projection"], np.nan)}
     with pytest.raises(FileFormatError, match="projection"):
-        HammingEmbedding.from_state(embedding.params(), broken, words)
-    short = {**arrays, "medians": arrays["medians"][1:]}
-    with pytest.raises(FileFormatError, match="medians"):
-        HammingEmbedding.from_state(embedding.params(), short, words)
+        HammingEmbedding.from_state(embedding.params(), broken)
+    bags = BagOfWords(words, embedding=embedding).fit(x)
+    short = {**bags.arrays(), "embedding.medians": arrays["medians"][1:]}
+    with pytest.raises(FileFormatError, match="embedding: expected one of 5 words"):
+        BagOfWords.from_state(bags.params(), short)
 
 
 @pytest.mark.parametrize(

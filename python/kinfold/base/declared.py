@@ -12,17 +12,14 @@ there yet says so when it is asked for. `params`, `arrays` and `from_state` need
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterator, Mapping
-from typing import Any, ClassVar, TypeVar
+from collections.abc import Mapping
+from typing import Any, ClassVar
 
 from numpy.typing import NDArray
 
-from kinfold.base.errors import not_trained
-from kinfold.base.learnt import Held, Part, Scope, Stored
+from kinfold.base.learnt import Held, Scope, Stored
 from kinfold.base.parameters import Parameter
-from kinfold.base.state import JSON, Arrays, Restorable, add_prefix, check_only, taken
-
-T = TypeVar("T")
+from kinfold.base.state import JSON, Arrays, Restorable, check_only, taken
 
 
 class Declared(Restorable):
@@ -55,28 +52,30 @@ class Declared(Restorable):
         order = [*inspect.signature(cls).parameters, *cls._PARAMETERS]
         return {n: p for n in order if (p := cls._PARAMETERS.get(n)) is not None and p.saved}
 
-    @classmethod
-    def _each(cls, kind: type[T]) -> Iterator[tuple[str, T]]:
-        return ((name, d) for name, d in cls._HELD.items() if isinstance(d, kind))
-
     def params(self) -> dict[str, JSON]:
         """What was chosen, by name."""
-        parts = {d.saved: getattr(self, n).params() for n, d in self._each(Part) if not d.bare}
-        return {name: getattr(self, name) for name in self._saved_parameters()} | parts
+        chosen = {name: getattr(self, name) for name in self._saved_parameters()}
+        for name, held in self._HELD.items():
+            if held.parameters():
+                chosen |= held.to_params(getattr(self, name))
+        return chosen
 
     def arrays(self) -> Arrays:
         """What was learnt, by name. Raises NotTrainedError where nothing was, or where parameters changed since."""
+        return {**self._learnt(), **self._undeclared()}
+
+    def _learnt(self) -> Arrays:
+        """The arrays that are declared."""
         scope, found = Scope({}, self), dict[str, NDArray[Any]]()
         for name, held in self._HELD.items():
             value = getattr(self, name)
-            if isinstance(held, Part):
-                found |= add_prefix(held.saved, value.arrays())
-            elif isinstance(held, Stored) and value is not None:
-                found[held.saved] = array = held.write(value)
-                if not scope.fits(scope.sides(held.shape), array.shape):
-                    name = type(self).__name__
-                    raise not_trained(f"{name}: parameters changed since it learnt: call fit again")
+            if value is not None:
+                found |= held.to_arrays(value, scope)
         return found
+
+    def _undeclared(self) -> Arrays:
+        """Arrays that no declaration tells, such as rows: there may be any number of them."""
+        return {}
 
     @classmethod
     def from_state(cls, params: Mapping[str, JSON], arrays: Mapping[str, NDArray[Any]]) -> Any:
@@ -87,31 +86,30 @@ class Declared(Restorable):
     @classmethod
     def _from_state(cls, params: Mapping[str, JSON], arrays: Mapping[str, NDArray[Any]]) -> Any:
         declared, signature = cls._saved_parameters(), inspect.signature(cls).parameters
-        parts = {part.saved: part for _, part in cls._each(Part)}
-        named = {name for name, part in parts.items() if not part.bare}
-        check_only(params, {*declared, *named}, "parameters")
-        own = {n: a for n, a in arrays.items() if n.partition(".")[0] not in parts}
-        check_only(own, {learnt.saved for _, learnt in cls._each(Stored)}, "arrays")
+        table = cls._HELD
+        check_only(
+            params, set(declared).union(*(h.parameters() for h in table.values())), "parameters"
+        )
         chosen = {name: p.from_params(params) for name, p in declared.items()}
-        held = {part.name: part.from_state(params, arrays) for part in parts.values()}
         scope = Scope(chosen)
-        held |= {
-            name: learnt.from_arrays(own, scope)
-            for name, learnt in cls._each(Stored)
-            if name in signature
-        }
-        everything = {**chosen, **held}
-        made = cls(**{name: v for name, v in everything.items() if name in signature})
-        for name, value in everything.items():
+        # Parts first: shapes of arrays may follow from them.
+        order = sorted(table, key=lambda name: isinstance(table[name], Stored))
+        given = {n: table[n].from_state(params, arrays, scope) for n in order if n in signature}
+        made = cls(**{n: v for n, v in {**chosen, **given}.items() if n in signature})
+        for name, value in chosen.items():
             if name not in signature:
                 setattr(made, name, value)
         made._check_params()
         scope.made = made
-        for name, learnt in cls._each(Stored):
+        for name in order:
             if name not in signature:
-                value = learnt.from_arrays(own, scope)
+                value = table[name].from_state(params, arrays, scope)
                 if value is not None:
                     setattr(made, name, value)
+        held = table.values()
+        made._take_undeclared(
+            {n: a for n, a in arrays.items() if not any(h.holds(n) for h in held)}
+        )
         made._settle(scope.known)
         return made
 
@@ -120,6 +118,10 @@ class Declared(Restorable):
         if self._CHECKED_LATE:
             for name, parameter in self._PARAMETERS.items():
                 parameter.check(getattr(self, name), name)
+
+    def _take_undeclared(self, arrays: Mapping[str, NDArray[Any]]) -> None:
+        """Take over arrays that no declaration tells, checked."""
+        check_only(arrays, set(), "arrays")
 
     def _settle(self, sides: Mapping[str, Any]) -> None:
         """Check what one array cannot tell, and make what follows from arrays. sides : their lengths, by name"""

@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kinfold.base.errors import FileFormatError, not_trained
-from kinfold.base.state import JSON, strip_prefix, take, take_param
+from kinfold.base.registry import kinds, resolve
+from kinfold.base.state import JSON, Arrays, add_prefix, check_only, strip_prefix, take, take_param
 
 T = TypeVar("T")
 S = TypeVar("S", bound=np.generic)
@@ -49,7 +50,12 @@ class Scope:
 
 class Held(Generic[T]):
     """What an object holds, for files, under a name without underscores around it. Before it is there, asking for it
-    raises NotTrainedError."""
+    raises NotTrainedError.
+
+    when : name of the property that says whether there is one: where it says no, it is None
+    """
+
+    when: str | None = None
 
     def __set_name__(self, owner: type, name: str) -> None:
         self.name, self.saved = name, name.strip("_")
@@ -69,6 +75,35 @@ class Held(Generic[T]):
         """What there is before anything was learnt."""
         raise not_trained(f"{owner.__name__}: is not fitted; call fit first")
 
+    def parameters(self) -> set[str]:
+        """The names under which it stands among the parameters of a file."""
+        return set()
+
+    def holds(self, name: str) -> bool:
+        """Whether a file's array of that name is its."""
+        return name == self.saved
+
+    def wanted(self, arrays: Mapping[str, NDArray[Any]], scope: Scope) -> bool:
+        """Whether there is to be one. FileFormatError where a file has one that there is not."""
+        if self.when is None or getattr(scope.made, self.when):
+            return True
+        check_only({name: 0 for name in arrays if self.holds(name)}, set(), "arrays")
+        return False
+
+    def to_params(self, value: T) -> dict[str, JSON]:
+        """What of it stands among the parameters."""
+        return {}
+
+    def to_arrays(self, value: T, scope: Scope) -> Arrays:
+        """Its arrays, by the names that files have."""
+        raise NotImplementedError
+
+    def from_state(
+        self, params: Mapping[str, JSON], arrays: Mapping[str, NDArray[Any]], scope: Scope
+    ) -> T | None:
+        """It from what a file gives of the whole, checked against what is known. Raises FileFormatError."""
+        raise NotImplementedError
+
 
 class Stored(Held[T]):
     """What a file holds as an array.
@@ -76,6 +111,7 @@ class Stored(Held[T]):
     shape : sides; those that are named are at least 1, unless the array may be ``empty``. Or the name of a property
         that is the shape
     finite : whether files must hold finite numbers
+    when : see Held
     """
 
     optional = False
@@ -87,20 +123,32 @@ class Stored(Held[T]):
         *,
         finite: bool = False,
         empty: bool = False,
+        when: str | None = None,
     ) -> None:
         self.dtype, self.shape, self.finite, self.empty = np.dtype(dtype), shape, finite, empty
+        self.when = when
 
     def write(self, value: Any) -> NDArray[Any]:
         """The array that stands for the value in a file."""
-        return np.asarray(value)
+        return np.asarray(value, self.dtype)
 
     def read(self, array: NDArray[Any]) -> Any:
         """The value again."""
         return array
 
-    def from_arrays(self, arrays: Mapping[str, NDArray[Any]], scope: Scope) -> Any:
-        """The value that a file gives, of a shape that fits what is known. Raises FileFormatError."""
-        if self.optional and self.saved not in arrays:
+    def to_arrays(self, value: Any, scope: Scope) -> Arrays:
+        array = self.write(value)
+        if not scope.fits(scope.sides(self.shape), array.shape):
+            name = type(scope.made).__name__
+            raise not_trained(f"{name}: parameters changed since it learnt: call fit again")
+        return {self.saved: array}
+
+    def from_state(
+        self, params: Mapping[str, JSON], arrays: Mapping[str, NDArray[Any]], scope: Scope
+    ) -> Any:
+        if not self.wanted(arrays, scope) or (
+            self.optional and self.when is None and self.saved not in arrays
+        ):
             return None
         for _ in range(2):  # again, as one side may be as long as another of the same array
             sides = scope.sides(self.shape)
@@ -127,6 +175,7 @@ class Learnt(Stored[NDArray[S]], Generic[S]):
             *,
             finite: bool = False,
             empty: bool = False,
+            when: str | None = None,
         ) -> None: ...
 
 
@@ -144,6 +193,7 @@ class Extra(Stored["NDArray[S] | None"], Generic[S]):
             *,
             finite: bool = False,
             empty: bool = False,
+            when: str | None = None,
         ) -> None: ...
 
     def absent(self, owner: type) -> None:
@@ -153,11 +203,11 @@ class Extra(Stored["NDArray[S] | None"], Generic[S]):
 class Figure(Stored[float]):
     """A float that is learnt; in files an array of one."""
 
-    def __init__(self) -> None:
-        super().__init__(np.float64, (1,))
+    def __init__(self, dtype: type[np.floating[Any]] = np.float64) -> None:
+        super().__init__(dtype, (1,), finite=dtype is not np.float64)
 
-    def write(self, value: Any) -> NDArray[np.float64]:
-        return np.array([value], np.float64)
+    def write(self, value: Any) -> NDArray[Any]:
+        return np.array([value], self.dtype)
 
     def read(self, array: NDArray[Any]) -> float:
         return float(array[0])
@@ -183,14 +233,77 @@ class Series(Stored["list[float]"]):
 class Part(Held[T]):
     """Something stateful inside: its parameters under its name, its arrays under that name and a dot.
 
-    bare : whether it has no parameters to save
+    name : in files; the attribute's without underscores around it where None
+    bare : its parameters are not saved: there are none, or they are those that the whole's constructor gives it
+    optional : there may be none
     """
 
-    def __init__(self, cls: type[T], *, bare: bool = False) -> None:
-        self.cls, self.bare = cls, bare
+    def __init__(
+        self,
+        cls: type[T] | None,
+        *,
+        name: str | None = None,
+        bare: bool = False,
+        optional: bool = False,
+    ) -> None:
+        self.cls, self.named, self.bare, self.optional = cls, name, bare, optional
 
-    def from_state(self, params: Mapping[str, JSON], arrays: Mapping[str, NDArray[Any]]) -> T:
-        """The part from what a file gives of the whole."""
-        own = {} if self.bare else take_param(params, self.saved, dict)
+    def __set_name__(self, owner: type, name: str) -> None:
+        super().__set_name__(owner, name)
+        self.saved = self.named or self.saved
+
+    def parameters(self) -> set[str]:
+        return set() if self.bare else {self.saved}
+
+    def holds(self, name: str) -> bool:
+        return name.startswith(self.saved + ".")
+
+    def to_params(self, value: Any) -> dict[str, JSON]:
+        if self.bare:
+            return {}
+        return {self.saved: None if value is None else self.described(value)}
+
+    def to_arrays(self, value: Any, scope: Scope) -> Arrays:
+        return add_prefix(self.saved, value.arrays())
+
+    def from_state(
+        self, params: Mapping[str, JSON], arrays: Mapping[str, NDArray[Any]], scope: Scope
+    ) -> Any:
+        own = strip_prefix(self.saved, arrays)
+        if self.bare:
+            made = vars(scope.made).get(self.name)
+            given = made.params() if made is not None else None if self.optional else {}
+        else:
+            kinds = (dict, type(None)) if self.optional else dict
+            given = take_param(params, self.saved, kinds)
+        if given is None:
+            check_only(own, set(), "arrays")
+            return None
+        return self.restored(given, own)
+
+    def described(self, value: Any) -> JSON:
+        """What of a part stands among the parameters."""
+        return value.params()
+
+    def restored(self, given: Any, arrays: Arrays) -> Any:
+        """The part from what stands among the parameters, and its arrays."""
         cls: Any = self.cls
-        return cls.from_state(own, strip_prefix(self.saved, arrays))
+        return cls.from_state(given, arrays)
+
+
+class Slot(Part[Any]):
+    """A part of any kind that may stand in a slot of an index, which files name; the slot's name is the attribute's."""
+
+    def __init__(self, *, optional: bool = False) -> None:
+        super().__init__(None, optional=optional)
+
+    def described(self, value: Any) -> JSON:
+        return {"kind": value.kind, "params": value.params()}
+
+    def restored(self, given: Any, arrays: Arrays) -> Any:
+        known = kinds(self.saved)
+        if set(given) != {"kind", "params"} or given["kind"] not in known:
+            raise FileFormatError(f"parameter '{self.saved}': expected one of {', '.join(known)}")
+        if not isinstance(given["params"], dict):
+            raise FileFormatError(f"parameter '{self.saved}': expected parameters")
+        return resolve(known[given["kind"]]).from_state(given["params"], arrays)

@@ -99,6 +99,7 @@ class Choice(Parameter[T]):
     """One of some names or whole numbers."""
 
     def __init__(self, *choices: T) -> None:
+        self.choices = choices
         names = [str(choice) for choice in choices]
 
         def check(x: Any, name: str) -> T:

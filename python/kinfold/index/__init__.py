@@ -32,11 +32,11 @@ from kinfold.base.offered import offered
 from kinfold.base.registry import Entry
 
 METHODS: dict[str, str] = {
-    "Flat": Entry("kinfold.index.flat:FlatIndex", spelling="Flat"),
-    "Trees": Entry("kinfold.index.trees:TreeIndex", spelling="KDTree"),
+    "Flat": Entry("kinfold.index.flat:FlatIndex", slot="index", spelling="Flat"),
+    "Trees": Entry("kinfold.index.trees:TreeIndex", slot="index", spelling="KDTree"),
     "Cells": "kinfold.index.cells:CellIndex",
     "Candidates": "kinfold.index.candidates:CandidateIndex",
-    "Hamming": "kinfold.index.hamming:HammingIndex",
+    "Hamming": Entry("kinfold.index.hamming:HammingIndex", slot="index", spelling="BFlat"),
     "Regional": "kinfold.index.regional:RegionalIndex",
     # As SciPy's, over an array that stays as it is; the index that "KDTree" spells is TreeIndex.
     "KDTree": "kinfold.index.kd_tree:KDTree",

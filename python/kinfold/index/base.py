@@ -28,7 +28,7 @@ from kinfold.base.arrays import (
     as_threads,
     as_vectors,
 )
-from kinfold.base.metrics import as_metric
+from kinfold.base.parameters import Count, Metric
 from kinfold.base.ranking import Neighbours
 from kinfold.base.state import JSON, Arrays, steady
 from kinfold.store.keyed import Keys, Marks
@@ -170,6 +170,18 @@ class Index(Protocol):
         ...
 
 
+class Asked(NamedTuple):
+    """What every search is given.
+
+    queries : prepared
+    admitted : a mask for each part of the rows, or None where nothing is filtered
+    """
+
+    queries: Vectors
+    admitted: list[Marks | None] | None
+    threads: int
+
+
 class VectorIndex(Table[H]):
     """A table of vectors, and how it is asked: check, prepare, let the kind answer, wrap.
 
@@ -178,7 +190,7 @@ class VectorIndex(Table[H]):
           │  queries ─► _prepared       float32 (n, d); for "cosine" of length one
           │  filter  ─► Keys.admitted   a mark for each row of each part
           ▼
-        _ask(rows, queries, k, admitted, threads, **options)      the kind: what it visits, and how it compares
+        _ask(rows, asked, k, **options)      the kind: what it visits, and how it compares
           ▼
         Neighbours(distances, ids)
 
@@ -189,10 +201,12 @@ class VectorIndex(Table[H]):
     options: ClassVar[Mapping[str, Option]] = {}
     range_options: ClassVar[frozenset[str]] = frozenset()
 
+    dim = Count(most=1 << 20)
+    metric = Metric()
+
     def __init__(self, dim: int, metric: str) -> None:
         super().__init__()
-        self.dim = as_count(dim, "dim", most=1 << 20)
-        self.metric = as_metric(metric)
+        self.dim, self.metric = dim, metric
 
     # --- what each kind says ---------------------------------------------------------------------------
 
@@ -214,12 +228,12 @@ class VectorIndex(Table[H]):
         """Replace the vectors of ids that are in the index; ValueError names one that is not."""
 
     @abstractmethod
-    def _ask(self, held: H, queries: Vectors, k: int, *args: Any, **options: Any) -> Any:
-        """Distances float32 (n, k) and ids int64 (n, k): of masks or None, threads, and the options that were given."""
+    def _ask(self, held: H, asked: Asked, *k: Any, **options: Any) -> Any:
+        """Distances float32 (n, k) and ids int64 (n, k), by the options that were given."""
 
     @abstractmethod
-    def _within(self, held: H, queries: Vectors, radius: float, *args: Any, **options: Any) -> Any:
-        """Starts, distances and ids of all rows within a radius; otherwise as ``_ask``."""
+    def _within(self, held: H, asked: Asked, *radius: Any, **options: Any) -> Any:
+        """Starts, distances and ids of all rows within a radius."""
 
     @abstractmethod
     def _stored(self, part: Any, rows: NDArray[np.intp]) -> Vectors:
@@ -258,9 +272,8 @@ class VectorIndex(Table[H]):
         k = as_count(k, "k", most=1 << 24)
         chosen = self._chosen(options, self.options)
         one = np.ndim(queries) == 1  # type: ignore[arg-type, unused-ignore]
-        vectors = self._prepared(queries, "queries", empty=True, one=True)
-        admitted = self._admitted(held, filter)
-        distances, ids = self._ask(held, vectors, k, admitted, as_threads(threads), **chosen)
+        asked = self._asked(held, queries, filter, threads)
+        distances, ids = self._ask(held, asked, k, **chosen)
         return Neighbours(distances[0], ids[0]) if one else Neighbours(distances, ids)
 
     @steady
@@ -282,11 +295,8 @@ class VectorIndex(Table[H]):
         held = self._require_fitted()
         bound = as_number(radius, "radius", least=0.0 if self.metric == "l2" else -np.inf)
         chosen = self._chosen(options, self.range_options)
-        vectors = self._prepared(queries, "queries", empty=True, one=True)
-        admitted = self._admitted(held, filter)
-        return RangeResult(
-            *self._within(held, vectors, bound, admitted, as_threads(threads), **chosen)
-        )
+        asked = self._asked(held, queries, filter, threads)
+        return RangeResult(*self._within(held, asked, bound, **chosen))
 
     @steady
     def reconstruct(self, ids: ArrayLike) -> Vectors:
@@ -329,6 +339,10 @@ class VectorIndex(Table[H]):
         cosine = self.metric == "cosine"  # lengths are divided out, whatever they are
         vectors = as_vectors(x, name, dim=self.dim, empty=empty, one=one, long=cosine)
         return unit_rows(vectors) if cosine else vectors
+
+    def _asked(self, held: H, queries: Any, filter: Any, threads: int) -> Asked:
+        vectors = self._prepared(queries, "queries", empty=True, one=True)
+        return Asked(vectors, self._admitted(held, filter), as_threads(threads))
 
     def _admitted(self, held: H, filter: Any) -> list[Marks | None] | None:
         return None if filter is None else held.admitted(filter)

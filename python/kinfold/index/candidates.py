@@ -12,25 +12,17 @@ from numpy.typing import NDArray
 from kinfold import _core
 from kinfold.base.arrays import Ids, Vectors, aligned, as_count
 from kinfold.base.errors import FileFormatError
+from kinfold.base.learnt import Slot
 from kinfold.base.metrics import inner_metric
-from kinfold.base.state import (
-    JSON,
-    Arrays,
-    add_prefix,
-    at_once,
-    check_only,
-    strip_prefix,
-    take,
-    take_param,
-)
-from kinfold.index.base import Option
+from kinfold.base.parameters import Count
+from kinfold.base.state import JSON, Arrays, add_prefix, at_once, check_only, strip_prefix, take
+from kinfold.index.base import Asked, Option
 from kinfold.index.codecs.raw import ByteVectors, RawVectors, unpacked
 from kinfold.index.options import ladder
-from kinfold.index.parts import check_codec, described, keeps_all, part_from
+from kinfold.index.parts import check_codec, keeps_all
 from kinfold.index.proposers.base import Proposer
 from kinfold.index.rows import Batch, RowPacking, RowSegment
 from kinfold.index.segmented import Searched, SegmentedIndex
-from kinfold.store.keyed import Marks
 
 # Rows of 8-bit copies start at cache lines.
 _LINE = 64
@@ -73,6 +65,10 @@ class CandidateIndex(SegmentedIndex):
     options: ClassVar[Mapping[str, Option]] = {"checks": partial(as_count, least=0)}
     range_options: ClassVar[frozenset[str]] = frozenset(options)
 
+    proposer = Slot()
+    codec = Slot()
+    checks = Count(least=0)
+
     def __init__(
         self,
         dim: int,
@@ -90,10 +86,7 @@ class CandidateIndex(SegmentedIndex):
             raise ValueError(f"codec: expected stored vectors, got {self.codec!r}")
         check_codec(self.codec, self.dim, self.metric)
         self.proposer = proposer
-        self.checks = as_count(checks, "checks", least=0)
-
-    def __repr__(self) -> str:
-        return f"CandidateIndex({self.proposer!r}, {self.codec!r}, metric={self.metric!r}, n={len(self)})"
+        self.checks = checks
 
     @property
     def keeps_vectors(self) -> bool:
@@ -141,39 +134,17 @@ class CandidateIndex(SegmentedIndex):
             "per_query": self._per_query(),
         }
 
-    def params(self) -> dict[str, JSON]:
-        """What was chosen."""
-        return {**self._choices(), "checks": self.checks}
-
-    @classmethod
-    def from_state(
-        cls, params: Mapping[str, JSON], arrays: Mapping[str, NDArray[Any]]
-    ) -> CandidateIndex:
-        """An index over the arrays as they are, memory-mapped or not."""
-        check_only(params, {"dim", "metric", "proposer", "codec", "checks"}, "parameters")
-        index = cls(
-            take_param(params, "dim", int),
-            part_from(params, arrays, "proposer"),
-            part_from(params, arrays, "codec"),
-            metric=take_param(params, "metric", str),
-            checks=take_param(params, "checks", int),
-        )
-        index._adopt_rows(arrays, ("proposer", "codec"), 1)
-        return index
-
     # --- inside ----------------------------------------------------------------------------------------
 
     def _ask(
         self,
         held: Searched,
-        queries: Vectors,
+        asked: Asked,
         k: int,
-        admitted: list[Marks | None] | None,
-        threads: int,
         *,
         checks: int | None = None,
     ) -> tuple[Vectors, Ids]:
-        budget = self.checks if checks is None else checks
+        (queries, admitted, threads), budget = asked, self.checks if checks is None else checks
         distances, ids, stats = held.scan.search(
             queries, self.proposer.keys(queries), k, budget, threads, admitted
         )
@@ -183,14 +154,12 @@ class CandidateIndex(SegmentedIndex):
     def _within(
         self,
         held: Searched,
-        queries: Vectors,
+        asked: Asked,
         radius: float,
-        admitted: list[Marks | None] | None,
-        threads: int,
         *,
         checks: int | None = None,
     ) -> tuple[Ids, Vectors, Ids]:
-        budget = self.checks if checks is None else checks
+        (queries, admitted, threads), budget = asked, self.checks if checks is None else checks
         found, stats = held.scan.range_search(
             queries, self.proposer.keys(queries), radius, budget, threads, admitted
         )
@@ -228,19 +197,6 @@ class CandidateIndex(SegmentedIndex):
         return _core.candidates.CandidateScan(
             self.codec.metric, self.codec.parts(), structure, parts, largest
         )
-
-    def _choices(self) -> dict[str, JSON]:
-        return {
-            "dim": self.dim, "metric": self.metric,
-            "proposer": described(self.proposer), "codec": described(self.codec),
-        }  # fmt: skip
-
-    def _learnt(self) -> Arrays:
-        self._require_fitted()
-        return {
-            **add_prefix("proposer", self.proposer.arrays()),
-            **add_prefix("codec", self.codec.arrays()),
-        }
 
 
 class _Proposed:

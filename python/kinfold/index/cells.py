@@ -9,19 +9,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kinfold import _core
-from kinfold.base.arrays import Ids, Vectors, as_choice, as_count, as_number
+from kinfold.base.arrays import Ids, Vectors, as_count
 from kinfold.base.errors import FileFormatError
+from kinfold.base.learnt import Part, Slot
 from kinfold.base.metrics import inner_metric
-from kinfold.base.state import JSON, Arrays, add_prefix, check_only, strip_prefix, take_param
-from kinfold.index.base import Option
+from kinfold.base.parameters import Choice, Count, Maybe, Number
+from kinfold.base.state import JSON
+from kinfold.index.base import Asked, Option
 from kinfold.index.coarse.base import Coarse
 from kinfold.index.codecs.base import Codec
 from kinfold.index.fine import REFINEMENTS, Fine
 from kinfold.index.options import as_factor, as_truth, ladder, refinements, shortlist
-from kinfold.index.parts import check_fit, described, keeps_all, part_from
+from kinfold.index.parts import check_fit, keeps_all
 from kinfold.index.rows import Batch, RowPacking, RowSegment, seal
 from kinfold.index.segmented import Searched, SegmentedIndex
-from kinfold.store.keyed import Marks, as_new_ids
+from kinfold.store.keyed import as_new_ids
 
 
 class CellIndex(SegmentedIndex):
@@ -72,6 +74,15 @@ class CellIndex(SegmentedIndex):
     range_options: ClassVar[frozenset[str]] = frozenset({"nprobe", "budget"})
     _counters = ("cells", "rows", "scored")
 
+    coarse = Slot()
+    codec = Slot()
+    transform = Slot(optional=True)
+    refine = Maybe(Choice(*REFINEMENTS))
+    nprobe = Count()
+    budget = Count()
+    refine_factor = Number(1.0)
+    _fine = Part(Fine, name="refine", bare=True, optional=True)
+
     def __init__(
         self,
         dim: int,
@@ -88,16 +99,10 @@ class CellIndex(SegmentedIndex):
         super().__init__(dim, metric)
         check_fit(self.dim, self.metric, coarse, codec, transform)
         self.coarse, self.codec, self.transform = coarse, codec, transform
-        self.refine = None if refine is None else as_choice(refine, "refine", REFINEMENTS)
+        self.refine = refine
+        self._fine = None if refine is None else Fine(self.dim, refine, self.metric)
         self._engine: dict[str, Any] | None = None
-        self.nprobe = as_count(nprobe, "nprobe")
-        self.budget = as_count(budget, "budget")
-        self.refine_factor = as_number(refine_factor, "refine_factor", least=1.0)
-
-    def __repr__(self) -> str:
-        parts = [repr(p) for p in (self.transform, self.coarse, self.codec) if p is not None]
-        refine = "" if self.refine is None else f", refine={self.refine!r}"
-        return f"CellIndex({', '.join(parts)}{refine}, metric={self.metric!r}, n={len(self)})"
+        self.nprobe, self.budget, self.refine_factor = nprobe, budget, refine_factor
 
     @property
     def keeps_vectors(self) -> bool:
@@ -151,7 +156,7 @@ class CellIndex(SegmentedIndex):
         counts = np.concatenate([counts for _, counts in parts]) if parts else np.empty(0)
         occupied, place = np.unique(cells, return_inverse=True)
         lengths = np.bincount(place, weights=counts) if len(cells) else np.empty(0)
-        fine = 0 if self._fine is None else np.dtype(self._fine.dtype).itemsize * self.dim
+        fine = 0 if self._fine is None else self._fine.bytes_per_vector
         return {
             "n": n,
             "bytes_per_vector": self.codec.bytes_per_vector + fine + 8,
@@ -163,59 +168,26 @@ class CellIndex(SegmentedIndex):
             "per_query": self._per_query(),
         }
 
-    def params(self) -> dict[str, JSON]:
-        """What was chosen."""
-        return {
-            **self._choices(),
-            "nprobe": self.nprobe, "budget": self.budget, "refine_factor": self.refine_factor,
-        }  # fmt: skip
-
-    @classmethod
-    def from_state(
-        cls, params: Mapping[str, JSON], arrays: Mapping[str, NDArray[Any]]
-    ) -> CellIndex:
-        """An index over the arrays as they are, memory-mapped or not."""
-        names = {
-            "dim", "metric", "coarse", "codec", "transform", "refine", "nprobe", "budget", "refine_factor",
-        }  # fmt: skip
-        check_only(params, names, "parameters")
-        parts = {name: part_from(params, arrays, name) for name in ("coarse", "codec", "transform")}
-        index = cls(
-            take_param(params, "dim", int),
-            parts["coarse"],
-            parts["codec"],
-            transform=parts["transform"],
-            refine=take_param(params, "refine", (str, type(None))),
-            metric=take_param(params, "metric", str),
-            nprobe=take_param(params, "nprobe", int),
-            budget=take_param(params, "budget", int),
-            refine_factor=take_param(params, "refine_factor", (int, float)),
-        )
-        if index.transform is not None:
-            inner = index._transformed(
-                np.zeros((1, index.dim), np.float32)
-            )  # ValueError if it takes others
-            if inner.shape[1] != index.codec.dim:
-                raise FileFormatError(
-                    f"transform: expected dimension {index.codec.dim}, got {inner.shape[1]}"
-                )
-        if index.refine is not None:
-            index._fine = Fine.from_arrays(index.refine, index.dim, strip_prefix("refine", arrays))
-        learnt = ("coarse", "codec", *(["transform"] if index.transform else []))
-        index._adopt_rows(
-            arrays, learnt if index._fine is None else (*learnt, "refine"), index.coarse.n_cells
-        )
-        return index
+    def _take_undeclared(self, arrays: Mapping[str, NDArray[Any]]) -> None:
+        # ValueError where the transform takes others.
+        inner = self._transformed(np.zeros((1, self.dim), np.float32)).shape[1]
+        if inner != self.codec.dim:
+            raise FileFormatError(f"transform: expected dimension {self.codec.dim}, got {inner}")
+        super()._take_undeclared(arrays)
 
     # --- inside ------------------------------------------------------------------------------------
+
+    @property
+    def _n_cells(self) -> int:  # type: ignore[override]
+        return self.coarse.n_cells
 
     @property
     def _packing(self) -> RowPacking:
         return self.codec
 
     def _learn(self, x: Vectors) -> None:
-        if self.refine is not None:
-            self._fine = Fine.fit(self.refine, x, self.metric)
+        if self._fine is not None:
+            self._fine.fit(x)
         if self.transform is not None and hasattr(self.transform, "fit"):
             self.transform.fit(x)
         inner = self._transformed(x)
@@ -263,16 +235,15 @@ class CellIndex(SegmentedIndex):
     def _ask(
         self,
         held: Searched,
-        queries: Vectors,
+        asked: Asked,
         k: int,
-        admitted: list[Marks | None] | None,
-        threads: int,
         *,
         nprobe: int | None = None,
         budget: int | None = None,
         refine_factor: float | None = None,
         exhaust: bool = False,
     ) -> tuple[Vectors, Ids]:
+        queries, admitted, threads = asked
         inner = self._transformed(queries)
         most = shortlist(k, refine_factor or self.refine_factor)
         probes, rows = self._probes(nprobe, budget)
@@ -294,14 +265,13 @@ class CellIndex(SegmentedIndex):
     def _within(
         self,
         held: Searched,
-        queries: Vectors,
+        asked: Asked,
         radius: float,
-        admitted: list[Marks | None] | None,
-        threads: int,
         *,
         nprobe: int | None = None,
         budget: int | None = None,
     ) -> tuple[Ids, Vectors, Ids]:
+        queries, admitted, threads = asked
         inner, limits = self._transformed(queries), self._probes(nprobe, budget)
         (starts, distances, ids), stats = held.scan.range_search(
             inner, queries, radius, *limits, threads, admitted
@@ -325,21 +295,3 @@ class CellIndex(SegmentedIndex):
         rows = rows or self.budget
         # Most cells are empty: enough of them for the rows, whatever their spread.
         return min(cells, max(1024, 16 * rows)), rows
-
-    def _choices(self) -> dict[str, JSON]:
-        return {
-            "dim": self.dim, "metric": self.metric, "coarse": described(self.coarse),
-            "codec": described(self.codec), "transform": described(self.transform), "refine": self.refine,
-        }  # fmt: skip
-
-    def _learnt(self) -> Arrays:
-        self._require_fitted()
-        arrays = {
-            **add_prefix("coarse", self.coarse.arrays()),
-            **add_prefix("codec", self.codec.arrays()),
-        }
-        if self.transform is not None:
-            arrays |= add_prefix("transform", self.transform.arrays())
-        if self._fine is not None:
-            arrays |= add_prefix("refine", self._fine.arrays())
-        return arrays

@@ -27,28 +27,11 @@ from typing import Any
 
 from kinfold.base.arrays import as_count
 from kinfold.base.metrics import as_metric, inner_metric
-from kinfold.base.registry import Entry, resolve
-from kinfold.index import METHODS, codecs
+from kinfold.base.spelling import Spelt, part
 from kinfold.index.base import Index
-from kinfold.index.codecs.base import Spelt
 
 _REFINE = {"Flat": "float32", "SQ8": "uint8", "SQfp16": "float16"}
-# Indexes of one word.
-_WHOLE = {entry.spelling: entry for entry in METHODS.values() if isinstance(entry, Entry)}
-
-
-def _pattern(spelling: str) -> str:
-    """What words a spelling stands for: {name} is a number, and what follows an x may be left out."""
-    pattern = re.sub(r"x\{(\w+)\}", r"(?:x(?P<\1>\\d+))?", spelling)
-    return re.sub(r"\{(\w+)\}", r"(?P<\1>\\d+)", pattern)
-
-
-# Words of codecs.
-_CODECS = {
-    _pattern(entry.spelling): entry
-    for entry in codecs.METHODS.values() if isinstance(entry, Entry) and entry.spelling
-}  # fmt: skip
-_THOUSANDS = {"": 1, "k": 1024, "M": 1024 * 1024}
+_THOUSANDS = {"k": 1024, "M": 1024 * 1024}
 # What faiss has and is not offered here, and what to use instead.
 _INSTEAD = {
     r"L2norm": 'choose metric="cosine"',
@@ -85,48 +68,64 @@ def index_factory(
     for end in (0, -1):
         if len(words) > 1 and words[end] in ("IDMap", "IDMap2"):
             words.pop(end)
-    if len(words) == 1 and words[0] in _WHOLE:
-        return resolve(_WHOLE[words[0]])(dim, metric=metric)
     dim = as_count(dim, "dim", most=1 << 20)
-    return _Parser(spec, words, dim, metric, seed, verbose).index()
+    return _Parser(spec, words, dim, metric, {"seed": seed, "verbose": verbose}).index()
+
+
+def _plain(word: str) -> str:
+    """A word without what faiss adds: exact cells, no precomputed table, blocks of a fast scan, thousands."""
+    word = re.sub(r"^(PQ\d+(?:x\d+)?)(?:np|fsr?(?:_\d+)?)$", r"\1", word)
+    word = re.sub(r"^(IVF\d+[kM]?)_HNSW\d*$", r"\1", word)
+    return re.sub(r"^IVF(\d+)([kM])$", lambda m: f"IVF{int(m[1]) * _THOUSANDS[m[2]]}", word)
 
 
 class _Parser:
     """Reads a description from left to right."""
 
     def __init__(
-        self, spec: str, words: list[str], dim: int, metric: str, seed: int, verbose: bool
+        self, spec: str, words: list[str], dim: int, metric: str, training: dict[str, Any]
     ) -> None:
-        self.spec, self.words, self.dim, self.metric = spec, words, dim, metric
-        self.training: dict[str, Any] = {"seed": seed, "verbose": verbose}
+        self.spec, self.words, self.training = spec, words, training
+        self.dim, self.metric = dim, metric
+        # Of the vectors that reach what comes next.
+        self.inner = dim
 
     def index(self) -> Index:
         """The index that the whole description means."""
+        from kinfold.index.candidates import CandidateIndex
         from kinfold.index.cells import CellIndex
+        from kinfold.index.coarse.single import SingleCell
+        from kinfold.index.hamming import HammingIndex
 
+        index: Index
+        whole = self._next("index") if len(self.words) == 1 else None
+        if whole is not None:
+            index = whole
+            return index
         refine = None
         if match := re.fullmatch(r"R(\w+)|Refine\((\w+)\)", self.words[-1]):
             refine = _REFINE.get(match[1] or match[2])
             if refine is not None:
                 self.words.pop()
-        if self.words == ["BFlat"] and refine is None:
-            return self._binary()
-        if match := self._next(r"LSH(\d+)"):
-            return self._signs(int(match[1]), refine)
-        if match := self._next(r"(?:KDForest(\d+)|LSH(\d+)x(\d+))"):
-            if refine is not None:
-                self._refuse()
-            return self._candidates(*(int(number) if number else 0 for number in match.groups()))
-        transform, inner = self._transform()
-        coarse = self._coarse(inner)
-        if len(self.words) != 1:
-            self._refuse()
-        codec = self._codec(inner, coarse)
+        if signs := self._next("signs"):
+            self._end()
+            return HammingIndex(self.dim, signs, refine=refine, metric=self.metric)
+        if (proposer := self._next("proposer")) and refine is None:
+            codec = self._next("codec", SingleCell(self.dim)) if self.words else None
+            self._end(codec is not None and codec.compiled != "raw")
+            return CandidateIndex(self.dim, proposer, codec, metric=self.metric)
+        transform = self._next("transform")
+        coarse = self._next("coarse") or SingleCell(self.inner)
+        codec = self._next("codec", coarse)
+        self._end(codec is None or proposer is not None)
         return CellIndex(
             self.dim, coarse, codec, transform=transform, refine=refine, metric=self.metric
         )
 
-    def _refuse(self) -> Any:
+    def _end(self, refuse: bool = False) -> None:
+        """ValueError where words are left, or what they mean does not go together."""
+        if not self.words and not refuse:
+            return
         for word in self.words:
             for pattern, instead in _INSTEAD.items():
                 if re.fullmatch(pattern, word):
@@ -135,93 +134,22 @@ class _Parser:
                     )
         raise ValueError(f"spec: expected a description such as {_EXAMPLES}, got {self.spec!r}")
 
-    def _next(self, pattern: str) -> re.Match[str] | None:
-        match = re.fullmatch(pattern, self.words[0]) if self.words else None
-        if match:
-            self.words.pop(0)
-        return match
-
-    def _binary(self) -> Any:
-        from kinfold.index.hamming import HammingIndex
-
-        return HammingIndex(self.dim, None, metric=self.metric)
-
-    def _signs(self, bits: int, refine: str | None) -> Any:
-        from kinfold.index.hamming import HammingIndex
-        from kinfold.quantize.sign import SignQuantizer
-
-        if self.words:
-            self._refuse()
-        signs = SignQuantizer(bits, centred=self.metric == "l2", seed=self.training["seed"])
-        return HammingIndex(self.dim, signs, refine=refine, metric=self.metric)
-
-    def _candidates(self, trees: int, bits: int, tables: int) -> Any:
-        from kinfold.index.candidates import CandidateIndex
-        from kinfold.index.coarse.single import SingleCell
-        from kinfold.index.proposers.hash_tables import HashTables
-        from kinfold.index.proposers.kd_forest import KDForest
-
-        seed = self.training["seed"]
-        proposer: Any = KDForest(trees, seed=seed) if trees else None
-        if proposer is None:
-            proposer = HashTables(bits, tables, centred=self.metric == "l2", seed=seed)
-        codec = self._codec(self.dim, SingleCell(self.dim)) if self.words else None
-        if self.words or (codec is not None and codec.compiled != "raw"):
-            self._refuse()
-        return CandidateIndex(self.dim, proposer, codec, metric=self.metric)
-
-    def _transform(self) -> tuple[Any, int]:
-        if match := self._next(r"OPQ(\d+)(?:_(\d+))?"):
-            from kinfold.quantize.optimized import OPQ
-
-            inner = int(match[2] or self.dim)
-            return OPQ(int(match[1]), inner, **self.training), inner
-        if match := self._next(r"PCA(W?)(\d+)"):
-            from kinfold.transform.pca import PCA
-
-            return PCA(int(match[2]), whiten=bool(match[1])), int(match[2])
-        if match := self._next(r"RR(\d+)?"):
-            from kinfold.transform.rotation import Rotation
-
-            inner = int(match[1] or self.dim)
-            return Rotation.random(self.dim, inner, seed=self.training["seed"]), inner
-        return None, self.dim
-
-    def _coarse(self, inner: int) -> Any:
-        if match := self._next(r"IVF(\d+)([kM]?)(?:_HNSW\d*)?"):
-            from kinfold.index.coarse.kmeans import KMeansCells
-
-            spherical = self.metric == "cosine"
-            k = int(match[1]) * _THOUSANDS[match[2]]
-            return KMeansCells(k, spherical=spherical, **self.training)
-        if match := self._next(r"IMI2x(\d+)"):
-            from kinfold.index.coarse.multi import MultiCells
-
-            bits = as_count(int(match[1]), "spec: bits of a multi-index", most=14)
-            if inner % 2:
-                raise ValueError(f"spec: a multi-index needs an even dimension, got {inner}")
-            return MultiCells(1 << bits, **self.training)
-        from kinfold.index.coarse.single import SingleCell
-
-        return SingleCell(inner)
-
-    def _codec(self, inner: int, cells: Any) -> Any:
-        """The codec whose spelling in the catalogue fits the word."""
-        # As faiss adds: without a precomputed table; for a fast scan, in blocks of so many.
-        word = re.sub(r"(PQ\d+(?:x\d+)?)(?:np|fsr?(?:_\d+)?)$", r"\1", self.words[0])
-        for spelling, entry in _CODECS.items():
-            if match := re.fullmatch(spelling, word):
-                self.words.pop(0)
-                numbers = {name: int(n) for name, n in match.groupdict().items() if n is not None}
-                metric = inner_metric(self.metric)
-                try:
-                    return resolve(entry).spelled(
-                        Spelt(word, inner, metric, cells, numbers, self.training)
-                    )
-                except ValueError as error:
-                    if str(error).startswith("spec: "):
-                        raise
-                    raise ValueError(
-                        f"spec: expected other numbers, got {self.spec!r}: {error}"
-                    ) from None
-        return self._refuse()
+    def _next(self, slot: str, cells: Any = None) -> Any:
+        """The part that the next word means, by the catalogues; None where it means none in this slot."""
+        if not self.words:
+            return None
+        metric = inner_metric(self.metric) if slot == "codec" else self.metric
+        word = _plain(self.words[0])
+        try:
+            found = part(slot, Spelt(word, self.inner, metric, cells, self.training))
+        except ValueError as error:
+            if str(error).startswith(("spec: ", "metric: ")):
+                raise
+            raise ValueError(f"spec: expected other numbers, got {self.spec!r}: {error}") from None
+        if found is None:
+            return None
+        self.words.pop(0)
+        made, numbers = found
+        if slot == "transform":
+            self.inner = numbers.get("dim", self.inner)
+        return made

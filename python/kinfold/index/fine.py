@@ -2,43 +2,44 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from kinfold.base.arrays import Vectors
-from kinfold.base.state import Arrays, check_only
-from kinfold.index.codecs.scale import ByteScale
+from kinfold.base.declared import Declared
+from kinfold.base.parameters import Choice, Count, Metric
+from kinfold.index.codecs.scale import ByteScale, Scale
 
 REFINEMENTS = ("float32", "float16", "uint8")
 
 
-@dataclass(frozen=True)
-class Fine:
+class Fine(Declared):
     """How the vectors of the second look are kept: 8-bit numbers need a scale."""
 
-    dtype: str
-    scale: ByteScale | None = None
+    dim = Count()
+    dtype = Choice(*REFINEMENTS)
+    metric = Metric()
+    scale = Scale(when="_bytes")
 
-    @classmethod
-    def fit(cls, dtype: str, x: Vectors, metric: str) -> Fine:
-        """Vectors of this dtype; 8-bit numbers learn their range from x (n, d)."""
-        return cls(dtype, ByteScale.fit(x, metric) if dtype == "uint8" else None)
+    def __init__(self, dim: int, dtype: str, metric: str) -> None:
+        self.dim, self.dtype, self.metric = dim, dtype, metric
 
-    def arrays(self) -> Arrays:
-        """What was learnt."""
-        return {} if self.scale is None else self.scale.arrays()
+    @property
+    def _bytes(self) -> bool:
+        return self.dtype == "uint8"
 
-    @classmethod
-    def from_arrays(cls, dtype: str, dim: int, arrays: Mapping[str, NDArray[Any]]) -> Fine:
-        """The same from its parts."""
-        if dtype == "uint8":
-            return cls(dtype, ByteScale.from_arrays(arrays, dim))
-        check_only(arrays, set(), "arrays")
-        return cls(dtype)
+    @property
+    def bytes_per_vector(self) -> int:
+        """Bytes of a vector."""
+        return np.dtype(self.dtype).itemsize * self.dim
+
+    def fit(self, x: Vectors) -> Fine:
+        """8-bit numbers learn their range from x (n, d)."""
+        if self._bytes:
+            self.scale = ByteScale.fit(x, self.metric)
+        return self
 
     def parts(self) -> tuple[Vectors | None, Vectors | None]:
         """Centre and steps of 8-bit numbers, as the engine takes them."""

@@ -13,13 +13,13 @@ from numpy.typing import ArrayLike, NDArray
 from kinfold import _core
 from kinfold.base.arrays import Ids, Vectors, as_choice, as_ids, as_vectors
 from kinfold.base.metrics import inner_metric
-from kinfold.base.state import JSON, Arrays, check_only, take, take_param
-from kinfold.index.base import Option, VectorIndex
+from kinfold.base.parameters import Flag
+from kinfold.base.state import JSON, Arrays, check_only, take
+from kinfold.index.base import Asked, Option, VectorIndex
 from kinfold.store.buffer import Buffer
 from kinfold.store.keyed import (
     Keyed,
     Keys,
-    Marks,
     as_new_ids,
     check_ids,
     last_of,
@@ -80,14 +80,13 @@ class FlatIndex(VectorIndex[Keys[Block]]):
     options: ClassVar[Mapping[str, Option]] = {"scan": partial(as_choice, choices=FILTERS)}
     range_options: ClassVar[frozenset[str]] = frozenset(options)
 
+    shadow = Flag()
+
     def __init__(self, dim: int, *, metric: str = "l2", shadow: bool = True) -> None:
         super().__init__(dim, metric)
-        self.shadow = bool(shadow)
+        self.shadow = shadow
         self._vector_store, self._id_store = Buffer(), Buffer()
         self._hold((), 0)
-
-    def __repr__(self) -> str:
-        return f"FlatIndex(dim={self.dim}, metric={self.metric!r}, n={len(self)})"
 
     def fit(self, x: ArrayLike) -> Self:
         """Nothing to learn; there so that all indexes are used alike."""
@@ -130,36 +129,20 @@ class FlatIndex(VectorIndex[Keys[Block]]):
             "filter_bytes": int(held.parts[0].scan.shadow_bytes),
         }
 
-    def params(self) -> dict[str, JSON]:
-        """What was chosen."""
-        return {"dim": self.dim, "metric": self.metric, "shadow": self.shadow}
-
-    def arrays(self) -> Arrays:
-        """The vectors, their ids, and the id that numbering goes on from: one consistent state."""
+    def _undeclared(self) -> Arrays:
         held = self._require_fitted()
         (block,), next_id = held.parts, np.array([held.next_id], np.uint64)
         vectors = block.vectors if block.alive is None else block.vectors[block.living_rows()]
         return {"vectors": vectors, "ids": block.living_ids(), "next_id": next_id}
 
-    @classmethod
-    def from_state(
-        cls, params: Mapping[str, JSON], arrays: Mapping[str, NDArray[Any]]
-    ) -> FlatIndex:
-        """An index over the arrays as they are, memory-mapped or not; the 8-bit copy is made anew."""
-        check_only(params, {"dim", "metric", "shadow"}, "parameters")
+    def _take_undeclared(self, arrays: Mapping[str, NDArray[Any]]) -> None:
         check_only(arrays, {"vectors", "ids", "next_id"}, "arrays")
-        index = cls(
-            take_param(params, "dim", int),
-            metric=take_param(params, "metric", str),
-            shadow=take_param(params, "shadow", bool),
-        )
-        vectors = take(arrays, "vectors", np.float32, (None, index.dim))
+        vectors = take(arrays, "vectors", np.float32, (None, self.dim))
         ids = take(arrays, "ids", np.int64, (len(vectors),))
         next_id = next_id_from(arrays)
         check_ids(ids, next_id)
-        block = index._block(np.ascontiguousarray(vectors), np.ascontiguousarray(ids))
-        index._hold((block,), next_id)
-        return index
+        block = self._block(np.ascontiguousarray(vectors), np.ascontiguousarray(ids))
+        self._hold((block,), next_id)
 
     # --- inside ----------------------------------------------------------------------------------------
 
@@ -193,40 +176,26 @@ class FlatIndex(VectorIndex[Keys[Block]]):
         return part.vectors[rows]
 
     def _ask(
-        self,
-        held: Keys[Block],
-        queries: Vectors,
-        k: int,
-        admitted: list[Marks | None] | None,
-        threads: int,
-        *,
-        scan: str = "auto",
+        self, held: Keys[Block], asked: Asked, k: int, *, scan: str = "auto"
     ) -> tuple[Vectors, Ids]:
-        (block,) = held.parts
-        alive = block.alive if admitted is None else admitted[0]
+        block = held.parts[0]
         found: tuple[Vectors, Ids] = block.scan.search(
-            block.vectors, queries, k, block.ids, alive, self._filter(scan), threads
+            block.vectors, asked.queries, k, *self._by(block, asked, scan)
         )
         return found
 
     def _within(
-        self,
-        held: Keys[Block],
-        queries: Vectors,
-        radius: float,
-        admitted: list[Marks | None] | None,
-        threads: int,
-        *,
-        scan: str = "auto",
+        self, held: Keys[Block], asked: Asked, radius: float, *, scan: str = "auto"
     ) -> tuple[Ids, Vectors, Ids]:
-        (block,) = held.parts
-        alive = block.alive if admitted is None else admitted[0]
+        block = held.parts[0]
         found: tuple[Ids, Vectors, Ids] = block.scan.range_search(
-            block.vectors, queries, radius, block.ids, alive, self._filter(scan), threads
+            block.vectors, asked.queries, radius, *self._by(block, asked, scan)
         )
         return found
 
-    def _filter(self, scan: str) -> str:
+    def _by(self, block: Block, asked: Asked, scan: str) -> tuple[Any, ...]:
+        """Ids, who may answer, the filter and threads, as the engine takes them."""
         if scan == "u8" and not self.shadow:
             raise ValueError("scan: this index keeps no 8-bit copy (shadow=False)")
-        return scan
+        alive = block.alive if asked.admitted is None else asked.admitted[0]
+        return block.ids, alive, scan, asked.threads

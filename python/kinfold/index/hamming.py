@@ -9,16 +9,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kinfold import _core
-from kinfold.base.arrays import Ids, Vectors, aligned, as_choice, as_count, as_number
-from kinfold.base.state import JSON, Arrays, add_prefix, check_only, strip_prefix, take, take_param
-from kinfold.index.base import Option
+from kinfold.base.arrays import Ids, Vectors, aligned, as_count
+from kinfold.base.errors import FileFormatError
+from kinfold.base.learnt import Part, Slot
+from kinfold.base.parameters import Choice, Maybe, Number
+from kinfold.base.state import JSON, Arrays, check_only, take
+from kinfold.index.base import Asked, Option
 from kinfold.index.fine import REFINEMENTS, Fine
 from kinfold.index.options import as_factor, refinements, shortlist
-from kinfold.index.parts import described, part_from
 from kinfold.index.rows import Batch, RowPacking, RowSegment
 from kinfold.index.segmented import Searched, SegmentedIndex
 from kinfold.quantize.sign import SignQuantizer
-from kinfold.store.keyed import Marks
 
 
 class HammingIndex(SegmentedIndex):
@@ -55,10 +56,15 @@ class HammingIndex(SegmentedIndex):
     kind: ClassVar[str] = "index.Hamming"
     options: ClassVar[Mapping[str, Option]] = {"refine_factor": as_factor}
 
+    signs = Slot(optional=True)
+    refine = Maybe(Choice(*REFINEMENTS))
+    refine_factor = Number(1.0)
+    _fine = Part(Fine, name="refine", bare=True, optional=True)
+
     def __init__(
         self,
         dim: int,
-        signs: SignQuantizer | None,
+        signs: SignQuantizer | None = None,
         *,
         refine: str | None = None,
         metric: str = "l2",
@@ -67,9 +73,8 @@ class HammingIndex(SegmentedIndex):
         super().__init__(dim, metric)
         if self.metric == "ip":
             raise ValueError('metric: sign codes tell angles: expected "l2" or "cosine", got "ip"')
-        self.signs = signs
-        self.refine = None if refine is None else as_choice(refine, "refine", REFINEMENTS)
-        self.refine_factor = as_number(refine_factor, "refine_factor", least=1.0)
+        self.signs, self.refine, self.refine_factor = signs, refine, refine_factor
+        self._fine = None if refine is None else Fine(self.dim, refine, self.metric)
         self.bits = as_count(self.dim, "dim", most=4096) if signs is None else signs.bits
         self._codes = _Codes(-(-self.bits // 64))
         if signs is None:
@@ -78,10 +83,6 @@ class HammingIndex(SegmentedIndex):
                     "refine: expected None for codes that are given: they have no vectors"
                 )
             self._hold((), 0)
-
-    def __repr__(self) -> str:
-        refine = "" if self.refine is None else f", refine={self.refine!r}"
-        return f"HammingIndex({self.signs!r}{refine}, metric={self.metric!r}, n={len(self)})"
 
     @property
     def code_size(self) -> int:
@@ -99,7 +100,7 @@ class HammingIndex(SegmentedIndex):
 
     def stats(self) -> dict[str, JSON]:
         """Sizes, and what searches have cost so far: rows scanned, and rows scored by the second look."""
-        fine = 0 if self._fine is None else np.dtype(self._fine.dtype).itemsize * self.dim
+        fine = 0 if self._fine is None else self._fine.bytes_per_vector
         return {
             "n": len(self),
             "bytes_per_vector": 8 * self._codes.words + fine + 8,
@@ -108,29 +109,10 @@ class HammingIndex(SegmentedIndex):
             "per_query": self._per_query(),
         }
 
-    def params(self) -> dict[str, JSON]:
-        """What was chosen."""
-        return {**self._choices(), "refine_factor": self.refine_factor}
-
-    @classmethod
-    def from_state(
-        cls, params: Mapping[str, JSON], arrays: Mapping[str, NDArray[Any]]
-    ) -> HammingIndex:
-        """An index over the arrays as they are, memory-mapped or not."""
-        check_only(params, {"dim", "metric", "signs", "refine", "refine_factor"}, "parameters")
-        index = cls(
-            take_param(params, "dim", int),
-            part_from(params, arrays, "signs"),
-            refine=take_param(params, "refine", (str, type(None))),
-            metric=take_param(params, "metric", str),
-            refine_factor=take_param(params, "refine_factor", (int, float)),
-        )
-        if index.signs is not None and len(index.signs.mean) != index.dim:
-            raise ValueError("signs: expected the index's dimension")
-        if index.refine is not None:
-            index._fine = Fine.from_arrays(index.refine, index.dim, strip_prefix("refine", arrays))
-        index._adopt_rows(arrays, ("signs", "refine") if index._fine else ("signs",), 1)
-        return index
+    def _take_undeclared(self, arrays: Mapping[str, NDArray[Any]]) -> None:
+        if self.signs is not None and len(self.signs.mean) != self.dim:
+            raise FileFormatError("signs: expected the index's dimension")
+        super()._take_undeclared(arrays)
 
     # --- inside ----------------------------------------------------------------------------------------
 
@@ -177,8 +159,8 @@ class HammingIndex(SegmentedIndex):
         return self._codes
 
     def _learn(self, x: Vectors) -> None:
-        if self.refine is not None:
-            self._fine = Fine.fit(self.refine, x, self.metric)
+        if self._fine is not None:
+            self._fine.fit(x)
         if self.signs is not None:
             if x.dtype == np.uint8:
                 raise ValueError("x: expected vectors to learn from, got codes")
@@ -205,13 +187,12 @@ class HammingIndex(SegmentedIndex):
     def _ask(
         self,
         held: Searched,
-        queries: NDArray[Any],
+        asked: Asked,
         k: int,
-        admitted: list[Marks | None] | None,
-        threads: int,
         *,
         refine_factor: float | None = None,
     ) -> tuple[Vectors, Ids]:
+        queries, admitted, threads = asked
         most = shortlist(k, refine_factor or self.refine_factor)
         seen = None if self._fine is None else queries
         distances, ids, scored = held.scan.search(
@@ -226,12 +207,11 @@ class HammingIndex(SegmentedIndex):
     def _within(
         self,
         held: Searched,
-        queries: NDArray[Any],
+        asked: Asked,
         radius: float,
-        admitted: list[Marks | None] | None,
-        threads: int,
     ) -> tuple[Ids, Vectors, Ids]:
         """radius : bits that differ at most ("l2"), or similarity at least this ("cosine")."""
+        queries, admitted, threads = asked
         cosine = self.metric == "cosine"
         most = int(min(radius, self.bits))
         if cosine:
@@ -243,18 +223,6 @@ class HammingIndex(SegmentedIndex):
         )
         self._count(len(queries), {"rows": len(queries) * len(held), "scored": 0})
         return starts, self._cosines(distances, False) if cosine else distances, ids
-
-    def _choices(self) -> dict[str, JSON]:
-        return {
-            "dim": self.dim, "metric": self.metric, "signs": described(self.signs), "refine": self.refine,
-        }  # fmt: skip
-
-    def _learnt(self) -> Arrays:
-        self._require_fitted()
-        arrays = {} if self.signs is None else add_prefix("signs", self.signs.arrays())
-        if self._fine is not None:
-            arrays |= add_prefix("refine", self._fine.arrays())
-        return arrays
 
 
 class _Codes:

@@ -21,8 +21,9 @@ from kinfold.base.arrays import (
     read_only,
 )
 from kinfold.base.errors import FileFormatError
+from kinfold.base.parameters import Count
 from kinfold.base.ranking import Neighbours
-from kinfold.base.state import JSON, Arrays, check_only, check_starts, take, take_param
+from kinfold.base.state import JSON, Arrays, check_only, check_starts, take
 from kinfold.store.buffer import Buffer
 from kinfold.store.keyed import Keyed, Keys, Marks, as_new_ids, check_ids, last_of, next_id_from
 from kinfold.store.table import Table
@@ -100,15 +101,14 @@ class RegionalIndex(Table[Keys[Items]]):
 
     kind: ClassVar[str] = "index.Regional"
 
+    dim = Count(most=1 << 20)
+
     def __init__(self, dim: int) -> None:
         super().__init__()
-        self.dim = as_count(dim, "dim", most=1 << 20)
+        self.dim = dim
         self._vector_store, self._id_store = Buffer(), Buffer()
         none = np.empty((0, self.dim), np.float32), np.zeros(1, np.int64)
         self._hold((self._items(np.empty(0, np.int64), *none),), 0)
-
-    def __repr__(self) -> str:
-        return f"RegionalIndex(dim={self.dim}, items={len(self)}, regions={len(self.vectors)})"
 
     @property
     def vectors(self) -> Vectors:
@@ -224,11 +224,8 @@ class RegionalIndex(Table[Keys[Items]]):
             "bytes_per_region": 5 * self.dim,
         }
 
-    def params(self) -> dict[str, JSON]:
-        return {"dim": self.dim}
-
-    def arrays(self) -> Arrays:
-        """Regions and starts; ids, the next one, and which items were removed, where they do not go without saying."""
+    def _undeclared(self) -> Arrays:
+        # Ids, the next one, and which items were removed, where they do not go without saying.
         held = self._require_fitted()
         (block,) = held.parts
         arrays: Arrays = {"vectors": block.vectors, "starts": block.starts}
@@ -237,17 +234,9 @@ class RegionalIndex(Table[Keys[Items]]):
             arrays |= {"ids": block.ids, "next_id": np.array([held.next_id], np.uint64)}
         return arrays if block.alive is None else {**arrays, "alive": block.alive}
 
-    @classmethod
-    def from_state(
-        cls, params: Mapping[str, JSON], arrays: Mapping[str, NDArray[Any]]
-    ) -> RegionalIndex:
-        check_only(params, {"dim"}, "parameters")
+    def _take_undeclared(self, arrays: Mapping[str, NDArray[Any]]) -> None:
         check_only(arrays, {"vectors", "starts", "ids", "next_id", "alive"}, "arrays")
-        try:
-            index = cls(take_param(params, "dim", int))
-        except ValueError as error:
-            raise FileFormatError(f"RegionalIndex: {error}") from error
-        vectors = take(arrays, "vectors", np.float32, (None, index.dim))
+        vectors = take(arrays, "vectors", np.float32, (None, self.dim))
         starts = take(arrays, "starts", np.int64, (None,))
         check_starts(starts, len(vectors), "starts")
         if (starts[1:] == starts[:-1]).any():
@@ -262,9 +251,7 @@ class RegionalIndex(Table[Keys[Items]]):
             ids, next_id = take(arrays, "ids", np.int64, (n,)), next_id_from(arrays)
             check_ids(ids if alive is None else ids[alive != 0], next_id)
         given = np.ascontiguousarray(vectors), np.ascontiguousarray(starts)
-        items = index._items(np.ascontiguousarray(ids), *given, alive)
-        index._hold((items,), next_id)
-        return index
+        self._hold((self._items(np.ascontiguousarray(ids), *given, alive),), next_id)
 
     # --- inside ----------------------------------------------------------------------------------------
 

@@ -14,10 +14,9 @@ from kinfold.base.arrays import Ids, Vectors, as_ids, as_vectors, read_only
 from kinfold.base.errors import FileFormatError
 from kinfold.base.locks import Lock
 from kinfold.base.progress import progress
-from kinfold.base.state import JSON, Arrays, add_prefix, check_only, steady, strip_prefix
+from kinfold.base.state import JSON, Arrays, add_prefix, check_only, strip_prefix
 from kinfold.index.base import VectorIndex
 from kinfold.index.codecs.scale import warn_of_beyond
-from kinfold.index.fine import Fine
 from kinfold.index.rows import Batch, RowPacking, RowSegment, Sealing, from_arrays, seal, to_arrays
 from kinfold.store.keyed import Keys, Marks, as_new_ids, last_of, next_id_from
 from kinfold.store.segments import settled
@@ -41,15 +40,17 @@ class SegmentedIndex(VectorIndex[Searched]):
     """Vectors as rows in sealed segments, each sorted by cell.
 
     What an index of this kind adds: how vectors become rows (`_encoded`, `_packing`, `_decoded`), what is
-    learnt (`_learn`, `_learnt`), and the search (`_compiled`, `_ask`, `_within`).
+    learnt (`_learn`, and its declaration), and the search (`_compiled`, `_ask`, `_within`).
     """
 
     # What of a search is counted: names in the statistics of the compiled search.
     _counters: ClassVar[tuple[str, ...]] = ("rows", "scored")
+    # Cells that rows may be in.
+    _n_cells: int = 1
+    _fine: Any = None
 
     def __init__(self, dim: int, metric: str) -> None:
         super().__init__(dim, metric)
-        self._fine: Fine | None = None
         self._counting = Lock()
         self._totals = dict.fromkeys(("queries", *self._counters), 0)
 
@@ -75,14 +76,6 @@ class SegmentedIndex(VectorIndex[Searched]):
     @abstractmethod
     def _compiled(self, segments: tuple[RowSegment, ...]) -> Any:
         """The search over segments."""
-
-    @abstractmethod
-    def _choices(self) -> dict[str, JSON]:
-        """What was chosen and decides what rows mean."""
-
-    @abstractmethod
-    def _learnt(self) -> Arrays:
-        """What was learnt."""
 
     # --- rows ------------------------------------------------------------------------------------------
 
@@ -187,7 +180,7 @@ class SegmentedIndex(VectorIndex[Searched]):
             same = mine.keys() == theirs.keys() and all(
                 np.array_equal(mine[name], theirs[name]) for name in mine
             )
-            if not same or self._choices() != other._choices():
+            if not same or self._meaning() != other._meaning():
                 raise ValueError("other: expected an index with the same parts, trained alike")
             held, more = self._require_fitted(), other._require_fitted()
             for segment in held.parts:
@@ -198,15 +191,18 @@ class SegmentedIndex(VectorIndex[Searched]):
             self._hold(tuple(segments), max(held.next_id, more.next_id))
         return self
 
-    @steady
-    def arrays(self) -> Arrays:
-        """What was learnt, and the rows in one segment."""
+    def _undeclared(self) -> Arrays:
+        """The rows, in one segment."""
         held = self._require_fitted()
         living = [segment for segment in held.parts if segment.living]
         whole = len(living) == 1 and living[0].alive is None
         rows = to_arrays(living[0] if whole else self._merged(living)) if living else {}
         next_id = np.array([held.next_id], np.uint64)
-        return {**self._learnt(), **add_prefix("rows", rows), "next_id": next_id}
+        return {**add_prefix("rows", rows), "next_id": next_id}
+
+    def _meaning(self) -> dict[str, JSON]:
+        """What was chosen and decides what rows mean: all but how searches go that do not say."""
+        return {name: value for name, value in self.params().items() if name not in self.options}
 
     # --- inside ----------------------------------------------------------------------------------------
 
@@ -247,20 +243,14 @@ class SegmentedIndex(VectorIndex[Searched]):
         queries = max(1, self._totals["queries"])
         return {name: self._totals[name] / queries for name in self._counters}
 
-    def _adopt_rows(
-        self, arrays: Mapping[str, NDArray[Any]], learnt: tuple[str, ...], n_cells: int
-    ) -> None:
-        """Take over saved rows; what is not theirs begins with one of the names in ``learnt``."""
-        known = (*(f"{name}." for name in learnt), "rows.")
-        check_only(
-            {name: 0 for name in arrays if not name.startswith(known)}, {"next_id"}, "arrays"
-        )
+    def _take_undeclared(self, arrays: Mapping[str, NDArray[Any]]) -> None:
+        check_only({n: 0 for n in arrays if not n.startswith("rows.")}, {"next_id"}, "arrays")
         next_id = next_id_from(arrays)
         rows = strip_prefix("rows", arrays)
         fine = None if self._fine is None else (self._fine.dtype, self.dim)
         segments: tuple[RowSegment, ...] = ()
         if rows:
-            segment = from_arrays(rows, self._packing, n_cells, fine)
+            segment = from_arrays(rows, self._packing, self._n_cells, fine)
             if len(segment) and (segment.ids.min() < 0 or segment.ids.max() >= next_id):
                 raise FileFormatError("array 'rows.ids': expected ids from 0 below next_id")
             segments = (segment,)

@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kinfold.base.arrays import Ids, Vectors, aligned
-from kinfold.base.state import JSON, Arrays, check_only, take, take_param
+from kinfold.base.state import JSON, Arrays, take
+from kinfold.index.base import Asked
 from kinfold.index.kd_tree import KDTree
 from kinfold.index.rows import Batch, RowPacking, RowSegment
 from kinfold.index.segmented import Searched, SegmentedIndex
@@ -45,9 +46,6 @@ class TreeIndex(SegmentedIndex):
         self._points = _Points(self.dim)
         self._hold((), 0)
 
-    def __repr__(self) -> str:
-        return f"TreeIndex(dim={self.dim}, metric={self.metric!r}, n={len(self)})"
-
     def stats(self) -> dict[str, JSON]:
         """Sizes."""
         held = self._require_fitted()
@@ -57,20 +55,6 @@ class TreeIndex(SegmentedIndex):
             "segments": len(held.parts),
             "queries": self._totals["queries"],
         }
-
-    def params(self) -> dict[str, JSON]:
-        """What was chosen."""
-        return self._choices()
-
-    @classmethod
-    def from_state(
-        cls, params: Mapping[str, JSON], arrays: Mapping[str, NDArray[Any]]
-    ) -> TreeIndex:
-        """An index over the arrays as they are, memory-mapped or not."""
-        check_only(params, {"dim", "metric"}, "parameters")
-        index = cls(take_param(params, "dim", int), metric=take_param(params, "metric", str))
-        index._adopt_rows(arrays, (), 1)
-        return index
 
     # --- inside ----------------------------------------------------------------------------------------
 
@@ -93,11 +77,10 @@ class TreeIndex(SegmentedIndex):
     def _ask(
         self,
         held: Searched,
-        queries: Vectors,
+        asked: Asked,
         k: int,
-        admitted: list[Marks | None] | None,
-        threads: int,
     ) -> tuple[Vectors, Ids]:
+        queries, admitted, threads = asked
         n = len(queries)
         distances, ids = np.full((n, k), np.inf, np.float32), np.full((n, k), -1, np.int64)
         for segment, tree, may in _with_marks(held, admitted):
@@ -116,11 +99,10 @@ class TreeIndex(SegmentedIndex):
     def _within(
         self,
         held: Searched,
-        queries: Vectors,
+        asked: Asked,
         radius: float,
-        admitted: list[Marks | None] | None,
-        threads: int,
     ) -> tuple[Ids, Vectors, Ids]:
+        queries, admitted, threads = asked
         l2 = self.metric == "l2"
         limit = np.float32(radius if l2 else max(0.0, 2 - 2 * radius))
         # A little farther: the root of a float32 square may be rounded down.
@@ -144,12 +126,6 @@ class TreeIndex(SegmentedIndex):
             id_parts.append(own[order])
             starts.append(starts[-1] + len(own))
         return np.array(starts), np.concatenate(near_parts), np.concatenate(id_parts)
-
-    def _choices(self) -> dict[str, JSON]:
-        return {"dim": self.dim, "metric": self.metric}
-
-    def _learnt(self) -> Arrays:
-        return {}
 
 
 def _with_marks(

@@ -8,7 +8,7 @@ METHODS: dict[str, str] = {
     "Sign": Entry("kinfold.quantize.sign:SignQuantizer", slot="signs", spelling="LSH{bits}"),
     "VQ": "kinfold.quantize.vector:VectorQuantizer",
     "PQ": "kinfold.quantize.product:ProductQuantizer",
-    "OPQ": Entry("kinfold.quantize.optimized:OPQ", slot="transform", spelling="OPQ{m}_{dim}"),
+    "OPQ": Entry("kinfold.quantize.optimized:OPQ", slot="transform", spelling="OPQ{m}[_{dim}]"),
     "LOPQ": "kinfold.quantize.local:LocallyOptimizedPQ",
 }
 

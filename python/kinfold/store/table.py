@@ -3,23 +3,23 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, ClassVar, Generic, TypeVar
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from kinfold.base.arrays import Ids, as_ids, read_only
+from kinfold.base.declared import Declared
 from kinfold.base.errors import NotTrainedError
 from kinfold.base.locks import Lock
-from kinfold.base.state import JSON, Arrays, Restorable
+from kinfold.base.state import Arrays, steady
 from kinfold.store.keyed import Keys
 
 H = TypeVar("H", bound=Keys[Any])
 
 
-class Table(Restorable, ABC, Generic[H]):
+class Table(Declared, ABC, Generic[H]):
     """Rows with ids under a lock for writers; readers take the rows that they find, and wait for nobody.
 
     Whoever derives from it says how rows come (``add``) and how they become the present ones (``_hold``).
@@ -36,18 +36,13 @@ class Table(Restorable, ABC, Generic[H]):
     def _hold(self, parts: tuple[Any, ...], next_id: int) -> None:
         """Make these rows the present ones, all at once; under the lock."""
 
-    @abstractmethod
-    def params(self) -> dict[str, JSON]:
-        """What was chosen."""
+    def __repr__(self) -> str:
+        return f"{super().__repr__()[:-1]}, n={len(self)})"
 
-    @abstractmethod
+    @steady
     def arrays(self) -> Arrays:
         """What was learnt, and the rows: one consistent state."""
-
-    @classmethod
-    @abstractmethod
-    def from_state(cls, params: Mapping[str, JSON], arrays: Mapping[str, NDArray[Any]]) -> Any:
-        """A table over the arrays as they are, memory-mapped or not. Raises FileFormatError."""
+        return super().arrays()
 
     def __len__(self) -> int:
         return 0 if self._held is None else len(self._held)

@@ -4,9 +4,11 @@ from kinfold.base.offered import offered
 from kinfold.base.registry import Entry
 
 METHODS: dict[str, str] = {
-    "PCA": Entry("kinfold.transform.pca:PCA", slot="transform", spelling="PCA{dim}"),
+    "PCA": Entry("kinfold.transform.pca:PCA", slot="transform", spelling="PCA{dim}|PCAW{dim}"),
     "LearnedWhitening": "kinfold.transform.learned_whitening:LearnedWhitening",
-    "Rotation": Entry("kinfold.transform.rotation:Rotation", slot="transform", spelling="RR{dim}"),
+    "Rotation": Entry(
+        "kinfold.transform.rotation:Rotation", slot="transform", spelling="RR[{dim}]"
+    ),
 }
 
 __getattr__, __dir__ = offered(

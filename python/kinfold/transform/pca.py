@@ -22,6 +22,7 @@ from kinfold.base.estimator import Transformer, as_samples
 from kinfold.base.learnt import Extra, Figure, Learnt
 from kinfold.base.parameters import Choice, Count, Maybe, Number, Parameter
 from kinfold.base.random import generator
+from kinfold.base.spelling import Spelt
 from kinfold.base.state import JSON, Arrays
 from kinfold.transform.eigen import leading
 from kinfold.transform.moments import Moments, rest_of, without
@@ -110,6 +111,11 @@ class PCA(Transformer):
     ) -> None:
         self.dim, self.whiten, self.floor = dim, whiten, floor
         self.shrinkage, self.solver, self.seed = shrinkage, solver, seed
+
+    @classmethod
+    def from_word(cls, spelt: Spelt) -> PCA:
+        """PCA64, or PCAW64, whitened."""
+        return cls(spelt.numbers["dim"], whiten=spelt.word.startswith("PCAW"))
 
     @property
     def exponent(self) -> float:

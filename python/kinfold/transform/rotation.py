@@ -12,6 +12,7 @@ from kinfold.base.arrays import Vectors, as_answer, as_count, as_vectors, owned
 from kinfold.base.declared import Declared
 from kinfold.base.learnt import Learnt
 from kinfold.base.random import generator
+from kinfold.base.spelling import Spelt
 
 
 class Rotation(Declared):
@@ -49,6 +50,11 @@ class Rotation(Declared):
         normal = generator(seed).standard_normal((d, d))
         q, r = np.linalg.qr(normal)
         return cls((q * np.sign(np.diag(r))).T[:dim])
+
+    @classmethod
+    def from_word(cls, spelt: Spelt) -> Rotation:
+        """RR, or RR64: uniformly random."""
+        return cls.random(spelt.dim, spelt.numbers.get("dim"), seed=spelt.training["seed"])
 
     def __repr__(self) -> str:
         return f"Rotation({self.matrix.shape[0]} x {self.matrix.shape[1]})"

@@ -9,26 +9,11 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from kinfold import _core
-from kinfold.base.arrays import (
-    Ids,
-    Vectors,
-    as_choice,
-    as_count,
-    as_number,
-    as_vectors,
-)
-from kinfold.base.errors import FileFormatError
+from kinfold.base.arrays import Ids, Vectors, as_vectors
+from kinfold.base.learnt import Extra, Learnt
+from kinfold.base.parameters import Choice, Count, Flag, Number
 from kinfold.base.ranking import Neighbours
-from kinfold.base.state import (
-    JSON,
-    Arrays,
-    add_prefix,
-    check_only,
-    steady,
-    strip_prefix,
-    take,
-    take_param,
-)
+from kinfold.base.state import JSON, Arrays, check_only
 from kinfold.store.keyed import Keys, Marks, check_ids, next_id_from
 from kinfold.transform.rotation import Rotation
 from kinfold.words.inverted_file import LAYOUTS, Held, InvertedFile, Rule
@@ -88,6 +73,17 @@ class ASMK(PhotoTable[Keys[InvertedFile]]):
 
     kind: ClassVar[str] = "local.ASMK"
 
+    alpha = Number(0.0, 100.0)
+    tau = Number(-1.0, 1.0)
+    multiple = Count(most=1024)
+    binarize = Choice(*BINARIZE)
+    rotate = Flag()
+    idf = Flag()
+    centred = Flag()
+    _mean = Learnt(np.float32, ("_dim",), finite=True)
+    _rotation = Extra(np.float32, ("_dim", "_dim"), finite=True, when="rotate")
+    _medians = Extra(np.float32, ("_k", "_dim"), when="_about_medians")
+
     def __init__(
         self,
         words: VisualWords | int = 16384,
@@ -102,21 +98,24 @@ class ASMK(PhotoTable[Keys[InvertedFile]]):
     ) -> None:
         super().__init__()
         self.words = VisualWords(words) if isinstance(words, int) else words
-        self.alpha = as_number(alpha, "alpha", least=0.0, most=100.0)
-        self.tau = as_number(tau, "tau", least=-1.0, most=1.0)
-        self.multiple = as_count(multiple, "multiple", most=1024)
-        self.binarize = as_choice(binarize, "binarize", BINARIZE)
-        self.rotate = bool(rotate) and self.binarize != "none"
-        self.idf = bool(idf)
-        self.centred = bool(centred)
-        self._mean: Vectors | None = None
-        self._medians: Vectors | None = None
-        self._rotation: Vectors | None = None
+        self.alpha, self.tau, self.multiple, self.binarize = alpha, tau, multiple, binarize
+        self.rotate, self.idf, self.centred = rotate, idf, centred
+        if self.binarize == "none":
+            self.rotate = False
         self._turned_words: Vectors | None = None
         self._weighed: _Ready | None = None
 
-    def __repr__(self) -> str:
-        return f"ASMK({self.words!r}, binarize={self.binarize!r}, photos={len(self)})"
+    @property
+    def _dim(self) -> int:
+        return int(self.words.centroids.shape[1])
+
+    @property
+    def _k(self) -> int:
+        return self.words.k
+
+    @property
+    def _about_medians(self) -> bool:
+        return self.binarize == "median"
 
     def fit(self, descriptors: ArrayLike) -> Self:
         """Learn mean, words and medians from local descriptors (n, d); words that are learnt already stay."""
@@ -151,7 +150,7 @@ class ASMK(PhotoTable[Keys[InvertedFile]]):
     def _shifted(self, x: Vectors) -> Vectors:
         if not self.centred:
             return x
-        moved = x - np.asarray(self._mean)
+        moved = x - self._mean
         norms = np.sqrt(np.einsum("ij,ij->i", moved, moved))[:, None]
         return np.divide(moved, norms, out=np.zeros_like(moved), where=norms > 0)
 
@@ -202,8 +201,7 @@ class ASMK(PhotoTable[Keys[InvertedFile]]):
     @property
     def _width(self) -> int:
         """Numbers of what is kept of a word."""
-        dim = int(self.words.centroids.shape[1])
-        return dim if self.binarize == "none" else -(-dim // 64)
+        return self._dim if self.binarize == "none" else -(-self._dim // 64)
 
     # --- photos ----------------------------------------------------------------------------------------
 
@@ -290,63 +288,13 @@ class ASMK(PhotoTable[Keys[InvertedFile]]):
             "bytes_per_photo": lists.nbytes / max(1, lists.living),
         }
 
-    def params(self) -> dict[str, JSON]:
-        """What was chosen."""
-        return {
-            "words": self.words.params(), "alpha": self.alpha, "tau": self.tau, "multiple": self.multiple,
-            "binarize": self.binarize, "rotate": self.rotate, "idf": self.idf, "centred": self.centred,
-        }  # fmt: skip
-
-    @steady
-    def arrays(self) -> Arrays:
-        """What was learnt, and the inverted file."""
+    def _undeclared(self) -> Arrays:
         held = self._require_fitted()
-        (file,) = held.parts
-        arrays = add_prefix("words", self.words.arrays()) | {
-            "mean": np.asarray(self._mean), **file.arrays(), "next_id": np.array([held.next_id], np.uint64),
-        }  # fmt: skip
-        if self._rotation is not None:
-            arrays["rotation"] = self._rotation
-        return arrays if self._medians is None else {**arrays, "medians": self._medians}
+        return {**held.parts[0].arrays(), "next_id": np.array([held.next_id], np.uint64)}
 
-    @classmethod
-    def from_state(cls, params: Mapping[str, JSON], arrays: Mapping[str, NDArray[Any]]) -> ASMK:
-        """Words and photos from their parts."""
-        names = {"words", "alpha", "tau", "multiple", "binarize", "rotate", "idf", "centred"}
-        check_only(params, names, "parameters")
-        asmk = cls(
-            VisualWords.from_state(
-                take_param(params, "words", dict), strip_prefix("words", arrays)
-            ),
-            alpha=take_param(params, "alpha", (int, float)),
-            tau=take_param(params, "tau", (int, float)),
-            multiple=take_param(params, "multiple", int),
-            binarize=take_param(params, "binarize", str),
-            rotate=take_param(params, "rotate", bool),
-            idf=take_param(params, "idf", bool),
-            centred=take_param(params, "centred", bool),
-        )
-        known = {"mean", "next_id", *LAYOUTS["held" in arrays]}
-        if asmk.binarize == "median":
-            known.add("medians")
-        if asmk.rotate:
-            known.add("rotation")
-        check_only({n: 0 for n in arrays if not n.startswith("words.")}, known, "arrays")
-        dim = asmk.words.centroids.shape[1]
-        mean = take(arrays, "mean", np.float32, (dim,))
-        if not np.isfinite(mean).all():
-            raise FileFormatError("array 'mean': expected finite numbers")
-        asmk._mean = np.ascontiguousarray(mean)
-        if asmk.rotate:
-            rotation = take(arrays, "rotation", np.float32, (dim, dim))
-            if not np.isfinite(rotation).all():
-                raise FileFormatError("array 'rotation': expected finite numbers")
-            asmk._rotation = np.ascontiguousarray(rotation)
-        if asmk.binarize == "median":
-            medians = take(arrays, "medians", np.float32, (asmk.words.k, dim))
-            asmk._medians = np.ascontiguousarray(medians)
-        next_id, bits = next_id_from(arrays), 0 if asmk.binarize == "none" else dim
-        file = InvertedFile.from_arrays(arrays, asmk.words.k, asmk._width, bits)
+    def _take_undeclared(self, arrays: Mapping[str, NDArray[Any]]) -> None:
+        check_only(arrays, {"next_id", *LAYOUTS["held" in arrays]}, "arrays")
+        next_id, bits = next_id_from(arrays), 0 if self.binarize == "none" else self._dim
+        file = InvertedFile.from_arrays(arrays, self.words.k, self._width, bits)
         check_ids(file.ids, next_id)
-        asmk._hold((file,), next_id)
-        return asmk
+        self._hold((file,), next_id)

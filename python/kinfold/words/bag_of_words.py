@@ -10,26 +10,12 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from kinfold import _core
-from kinfold.base.arrays import (
-    Ids,
-    Vectors,
-    as_choice,
-    as_count,
-    as_number,
-    as_vectors,
-)
+from kinfold.base.arrays import Ids, Vectors, as_vectors
 from kinfold.base.errors import FileFormatError
+from kinfold.base.learnt import Part
+from kinfold.base.parameters import Choice, Count, Flag, Maybe, Number
 from kinfold.base.ranking import Neighbours
-from kinfold.base.state import (
-    JSON,
-    Arrays,
-    add_prefix,
-    check_only,
-    steady,
-    strip_prefix,
-    take,
-    take_param,
-)
+from kinfold.base.state import JSON, Arrays, add_prefix, check_only, strip_prefix, take
 from kinfold.store.keyed import Keys, Marks, check_ids, next_id_from
 from kinfold.store.segments import compacted, settled
 from kinfold.words.hamming_embedding import HammingEmbedding
@@ -44,7 +30,7 @@ from kinfold.words.postings import (
     to_arrays,
 )
 from kinfold.words.scoring import SCORINGS, TERMS, Bag, Scoring
-from kinfold.words.words import VisualWords, as_sigma
+from kinfold.words.words import SIGMAS, VisualWords
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -119,6 +105,14 @@ class BagOfWords(PhotoTable[Weighted]):
 
     kind: ClassVar[str] = "local.BoW"
 
+    scoring = Choice(*SCORINGS)
+    term = Choice(*TERMS)
+    idf = Flag()
+    stop = Number(0.0, 1.0)
+    multiple = Count(most=1024)
+    sigma = Maybe(Number(*SIGMAS))
+    embedding: Part[HammingEmbedding | None] = Part(HammingEmbedding, optional=True)
+
     def __init__(
         self,
         words: VisualWords | int = 65536,
@@ -133,19 +127,11 @@ class BagOfWords(PhotoTable[Weighted]):
     ) -> None:
         super().__init__()
         self.words = VisualWords(words) if isinstance(words, int) else words
-        self.scoring = as_choice(scoring, "scoring", SCORINGS)
-        self.term = as_choice(term, "term", TERMS)
-        self.idf = bool(idf)
-        self.stop = as_number(stop, "stop", least=0.0, most=1.0)
-        self.multiple = as_count(multiple, "multiple", most=1024)
-        self.sigma = None if sigma is None else as_sigma(sigma)
-        self.embedding = embedding
+        self.scoring, self.term, self.idf, self.stop = scoring, term, idf, stop
+        self.multiple, self.sigma, self.embedding = multiple, sigma, embedding
         if embedding is not None and (scoring != "cosine" or sigma is not None):
             raise ValueError("embedding: expected scoring 'cosine' and no sigma with it")
         self._weighed: _Ready | None = None
-
-    def __repr__(self) -> str:
-        return f"BagOfWords({self.words!r}, scoring={self.scoring!r}, photos={len(self)})"
 
     # --- descriptors to words --------------------------------------------------------------------------
 
@@ -334,76 +320,39 @@ class BagOfWords(PhotoTable[Weighted]):
 
     # --- state -----------------------------------------------------------------------------------------
 
-    def params(self) -> dict[str, JSON]:
-        """What was chosen."""
-        return {
-            "words": self.words.params(), "scoring": self.scoring, "term": self.term, "idf": self.idf,
-            "stop": self.stop, "multiple": self.multiple, "sigma": self.sigma,
-            "embedding": None if self.embedding is None else self.embedding.params(),
-        }  # fmt: skip
-
-    @steady
-    def arrays(self) -> Arrays:
-        """What was learnt, and the segments without what was removed."""
+    def _undeclared(self) -> Arrays:
+        """The segments without what was removed, and the weights that were pinned."""
         held = self._require_fitted()
-        segments = compacted(held.parts, Lists())
-        arrays = add_prefix("words", self.words.arrays())
-        arrays["next_id"] = np.array([held.next_id], np.uint64)
-        arrays["version"] = np.array([held.version], np.uint64)
+        numbers = {"next_id": held.next_id, "version": held.version}
+        arrays: Arrays = {name: np.array([n], np.uint64) for name, n in numbers.items()}
         if held.frozen is not None:
             arrays["idf"] = held.frozen
-        if self.embedding is not None:
-            arrays |= add_prefix("embedding", self.embedding.arrays())
-        for i, segment in enumerate(segments):
+        for i, segment in enumerate(compacted(held.parts, Lists())):
             arrays |= add_prefix(f"segments.{i}", to_arrays(segment))
         return arrays
 
-    @classmethod
-    def from_state(
-        cls, params: Mapping[str, JSON], arrays: Mapping[str, NDArray[Any]]
-    ) -> BagOfWords:
-        """Words and photos from their parts."""
-        names = {"words", "scoring", "term", "idf", "stop", "multiple", "sigma", "embedding"}
-        check_only(params, names, "parameters")
-        words = VisualWords.from_state(
-            take_param(params, "words", dict), strip_prefix("words", arrays)
-        )
-        embedding = take_param(params, "embedding", (dict, type(None)))
-        if embedding is not None:
-            own = strip_prefix("embedding", arrays)
-            embedding = HammingEmbedding.from_state(embedding, own, words)
-        bags = cls(
-            words,
-            scoring=take_param(params, "scoring", str),
-            term=take_param(params, "term", str),
-            idf=take_param(params, "idf", bool),
-            stop=take_param(params, "stop", (int, float)),
-            multiple=take_param(params, "multiple", int),
-            sigma=take_param(params, "sigma", (int, float, type(None))),
-            embedding=embedding,
-        )
-        parts = ("words.", "segments.", *(["embedding."] if embedding is not None else []))
-        rest = {name: 0 for name in arrays if not name.startswith(parts)}
+    def _take_undeclared(self, arrays: Mapping[str, NDArray[Any]]) -> None:
+        rest = {name: 0 for name in arrays if not name.startswith("segments.")}
         check_only(rest, {"next_id", "version", "idf"}, "arrays")
+        embedding, (k, d) = self.embedding, self.words.centroids.shape
+        if embedding is not None and (embedding.words, embedding.dim) != (k, d):
+            raise FileFormatError(f"embedding: expected one of {k} words of dimension {d}")
         next_id = next_id_from(arrays)
         version = int(take(arrays, "version", np.uint64, (1,))[0])
+        if version > 1 << 63:
+            raise FileFormatError(f"array 'version': got {version}")
         frozen = None
         if "idf" in arrays:
-            frozen = take(arrays, "idf", np.float32, (words.k,))
+            frozen = np.ascontiguousarray(take(arrays, "idf", np.float32, (k,)))
             if not (np.isfinite(frozen).all() and (frozen >= 0).all()):
                 raise FileFormatError("array 'idf': expected finite weights from 0 on")
-            frozen = np.ascontiguousarray(frozen)
         held = strip_prefix("segments", arrays)
         count = len({name.split(".", 1)[0] for name in held})
         segments = tuple(
-            from_arrays(strip_prefix(str(i), held), words.k, embedding is not None)
-            for i in range(count)
+            from_arrays(strip_prefix(str(i), held), k, embedding is not None) for i in range(count)
         )
-        if version > 1 << 63:
-            raise FileFormatError(f"array 'version': got {version}")
-        bags._held = Weighted(segments, next_id, frozen, version)
-        check_ids(bags.ids, next_id)
-        return bags
+        self._held = Weighted(segments, next_id, frozen, version)
+        check_ids(self.ids, next_id)
 
 
 def _runs(sizes: Sequence[int]) -> Iterator[tuple[int, int]]:

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from kinfold.base.arrays import Ids, Vectors, as_count, as_ids, as_threads
-from kinfold.base.errors import NotTrainedError
+from kinfold.base.learnt import Part
 from kinfold.base.ranking import Neighbours
 from kinfold.base.state import steady
 from kinfold.store.keyed import Keys, Marks, as_new_ids, last_of
@@ -36,7 +36,7 @@ class PhotoTable(Table[H]):
     ``_scores``.
     """
 
-    words: VisualWords
+    words = Part(VisualWords)
 
     # --- what each kind says ---------------------------------------------------------------------------
 
@@ -188,9 +188,7 @@ class PhotoTable(Table[H]):
 
     def _fit_words(self, x: Vectors) -> None:
         """Learn the words, unless they are learnt already."""
-        try:
-            self.words.centroids  # noqa: B018
-        except NotTrainedError:
+        if not hasattr(self.words, "centroids"):
             self.words.fit(x)
 
 

@@ -24,11 +24,8 @@ from kinfold.quantize.kmeans import KMeans, assign, centroid_distances, warn_of_
 _TREES = 8
 # Descriptors on fewer words than this share of those they could be on are of another kind.
 _SPREAD = 0.05
-
-
-def as_sigma(x: Any) -> float:
-    """Of a Gaussian, above 0; its square is neither 0 nor infinite."""
-    return as_number(x, "sigma", least=1e-100, most=1e100)
+# Of a Gaussian: its square is neither 0 nor infinite.
+SIGMAS = 1e-100, 1e100
 
 
 class VisualWords(Transformer):
@@ -235,7 +232,7 @@ class VisualWords(Transformer):
 
         Philbin, Chum, Isard, Sivic and Zisserman, CVPR 2008, eq. 2.
         """
-        sigma = as_sigma(sigma)
+        sigma = as_number(sigma, "sigma", least=SIGMAS[0], most=SIGMAS[1])
         words, distances = self.assign(descriptors, multiple)
         # Relative to the nearest: far descriptors would have weights of zero over zero.
         exponents = (distances - distances[:, :1]).astype(np.float64) / (2 * sigma**2)

@@ -11,6 +11,7 @@ from kinfold.base.arrays import Ids, Vectors, as_array, as_count
 from kinfold.base.declared import Declared
 from kinfold.base.learnt import Learnt
 from kinfold.base.parameters import Count, Flag
+from kinfold.base.spelling import Spelt
 from kinfold.quantize.kmeans import KMeans, assign
 
 
@@ -65,6 +66,14 @@ class MultiCells(Declared):
     ) -> None:
         self.k, self.iterations, self.sample = k, iterations, sample
         self.seed, self.verbose = seed, verbose
+
+    @classmethod
+    def from_word(cls, spelt: Spelt) -> MultiCells:
+        """IMI2x10: 2**10 centroids of each half."""
+        bits = as_count(spelt.numbers["bits"], "spec: bits of a multi-index", most=14)
+        if spelt.dim % 2:
+            raise ValueError(f"spec: a multi-index needs an even dimension, got {spelt.dim}")
+        return cls(1 << bits, **spelt.training)
 
     @property
     def n_centroids(self) -> int:

@@ -12,13 +12,15 @@ METHODS: dict[str, str] = {
         "kinfold.index.codecs.scalar:ScalarCodes", slot="codec", spelling="SQ{bits}"
     ),
     "LocallyAdaptiveCodes": Entry(
-        "kinfold.index.codecs.lvq:LocallyAdaptiveCodes", slot="codec", spelling="LVQ{bits}x{second}"
+        "kinfold.index.codecs.lvq:LocallyAdaptiveCodes",
+        slot="codec",
+        spelling="LVQ{bits}[x{second}]",
     ),
     "ProductCodes": Entry(
-        "kinfold.index.codecs.product:ProductCodes", slot="codec", spelling="PQ{m}x{bits}"
+        "kinfold.index.codecs.product:ProductCodes", slot="codec", spelling="PQ{m}[x{bits}]"
     ),
     "LocalCodes": Entry(
-        "kinfold.index.codecs.local:LocalCodes", slot="codec", spelling="LOPQ{m}x{bits}"
+        "kinfold.index.codecs.local:LocalCodes", slot="codec", spelling="LOPQ{m}[x{bits}]"
     ),
     "LocalHalves": Entry("kinfold.index.codecs.local:LocalHalves", slot="codec"),
 }

@@ -8,59 +8,33 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from typing import Any, ClassVar, NamedTuple, TypeVar
+from typing import Any, ClassVar
 
 from numpy.typing import NDArray
 
 from kinfold import _core
-from kinfold.base.arrays import Ids, Vectors, as_count
-from kinfold.base.errors import NotTrainedError
-from kinfold.base.metrics import as_metric
-from kinfold.base.state import JSON, Arrays, Restorable, check_only, take_param
+from kinfold.base.arrays import Ids, Vectors, aligned
+from kinfold.base.declared import Declared
+from kinfold.base.parameters import Count, Metric
+from kinfold.base.state import Arrays
 from kinfold.index.coarse.base import Coarse
 
-Self = TypeVar("Self", bound="Codec")
 
-
-class Spelt(NamedTuple):
-    """A word of a description, and what it is said of.
-
-    cells : which may be untrained
-    numbers : those in the word, by their names in the catalogue's spelling
-    training : seed and verbose
-    """
-
-    word: str
-    dim: int
-    metric: str
-    cells: Coarse
-    numbers: Mapping[str, int]
-    training: Mapping[str, Any]
-
-
-class Codec(Restorable, ABC):
+class Codec(Declared, ABC):
     """Vectors to bytes and back, given their cells.
 
     compiled : what the engine calls it, in codecs.def
-    choices : the parameters that its constructor takes and its file keeps, with their types
-    variants : choices that are unlike one another, each of which the general tests make
     """
 
     kind: ClassVar[str]
     compiled: ClassVar[str]
-    choices: ClassVar[dict[str, type]] = {"dim": int, "metric": str}
-    variants: ClassVar[tuple[Mapping[str, Any], ...]] = ({},)
+
+    dim = Count(most=32768)
+    metric = Metric(("l2", "ip"))
 
     def __init__(self, dim: int, metric: str) -> None:
-        self.dim = as_count(dim, "dim", most=32768)
-        self.metric = as_metric(metric, known=("l2", "ip"))
+        self.dim, self.metric = dim, metric
         self._changed()
-
-    @classmethod
-    def spelled(cls, spelt: Spelt) -> Any:
-        """The codec that a word of a description means; ValueError for none."""
-        chosen: dict[str, Any] = {"dim": spelt.dim, "metric": spelt.metric, **spelt.numbers}
-        return cls(**chosen)
 
     # --- what each codec says ------------------------------------------------------------------------
 
@@ -97,14 +71,6 @@ class Codec(Restorable, ABC):
     def parts(self) -> dict[str, Any]:
         """Arrays and numbers that the engine is told; NotTrainedError before there are any."""
 
-    @abstractmethod
-    def arrays(self) -> Arrays:
-        """What was learnt."""
-
-    def _adopt(self, arrays: Mapping[str, NDArray[Any]]) -> None:
-        """Take over what was learnt, checked; FileFormatError."""
-        raise NotImplementedError
-
     # --- what follows --------------------------------------------------------------------------------
 
     def beyond(self, x: Vectors) -> int:
@@ -123,27 +89,15 @@ class Codec(Restorable, ABC):
             made = self._engines.setdefault(self.compiled, made)
         return made
 
+    def copies(self, rows: Arrays) -> Arrays:
+        """What the engine packs of rows: blocks, and what it filters by."""
+        made: Arrays = self.engine().pack(rows)
+        return {**made, "blocks": aligned(made["blocks"])}
+
     def attach(self, segment: Any, packed: Mapping[str, NDArray[Any]]) -> None:
         """Give the packed arrays to a compiled segment."""
         segment.rows(self.engine(), dict(packed))
 
-    def params(self) -> dict[str, JSON]:
-        """What was chosen."""
-        return {name: getattr(self, name) for name in self.choices}
-
-    @classmethod
-    def from_state(
-        cls: type[Self], params: Mapping[str, JSON], arrays: Mapping[str, NDArray[Any]]
-    ) -> Self:
-        """A codec from its parts."""
-        check_only(params, set(cls.choices), "parameters")
-        codec = cls(**{name: take_param(params, name, kind) for name, kind in cls.choices.items()})
-        codec._adopt(arrays)
-        return codec
-
     def _changed(self) -> None:
         """What was compiled of another state is forgotten."""
         self._engines: dict[str, Any] = {}
-
-    def _untrained(self) -> NotTrainedError:
-        return NotTrainedError(f"{type(self).__name__}: call fit first")

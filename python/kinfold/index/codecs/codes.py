@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from kinfold.base.arrays import Vectors, aligned_empty
 from kinfold.base.errors import FileFormatError
+from kinfold.base.learnt import Extra, Figure, Learnt, Stored
+from kinfold.base.parameters import Flag
 from kinfold.base.state import Arrays, check_only, take
 from kinfold.index.codecs.base import Codec
+from kinfold.quantize.local import LocallyOptimizedPQ
+from kinfold.quantize.product import ProductQuantizer
 
 _BLOCK = 64
 
@@ -22,15 +26,12 @@ class Codes(Codec):
     blocked : blocks for scans of long lists; rows for lists of a few.
     """
 
-    kind: ClassVar[str]
+    residual = Flag().unsaved()
+    blocked = Flag().unsaved()
 
     def __init__(self, dim: int, metric: str, residual: bool, blocked: bool) -> None:
         super().__init__(dim, metric)
-        self.residual = bool(residual)
-        self.blocked = bool(blocked)
-        # Centre and scale of 8-bit copies of codewords; the middle of the centroids, lowest term and step of terms.
-        self._bytes: tuple[Vectors, float] | None = None
-        self._terms: tuple[Vectors, float, float] | None = None
+        self.residual, self.blocked = residual, blocked
 
     @property
     def code_size(self) -> int:
@@ -51,16 +52,6 @@ class Codes(Codec):
     def bytes_per_vector(self) -> float:
         """Bytes of a row."""
         return float(self.width)
-
-    def _fit_bytes(self, local: Vectors, padded_d: int) -> None:
-        """The 8-bit range of local vectors (n, d), which codewords and queries lie in."""
-        some = local[:: max(1, len(local) // 20000)]
-        centre = np.zeros(padded_d, np.float32)
-        centre[: some.shape[1]] = some.mean(axis=0, dtype=np.float64)
-        away = np.abs(some - centre[: some.shape[1]])
-        scale = float(np.quantile(away, 0.9999)) / 127 if away.size else 0.0
-        self._bytes = centre, max(scale, float(np.finfo(np.float32).tiny) * 2**20)
-        self._changed()
 
     def pack(self, rows: Arrays) -> Arrays:
         """Codes in blocks: byte j of 64 rows side by side, then the 64 terms, even rows first."""
@@ -101,38 +92,51 @@ class Codes(Codec):
         else:
             take(packed, "codes", np.uint8, (n, self.width))
 
+
+class RangedCodes(Codes):
+    """Codes that are searched by 8-bit copies of their codewords, and of queries."""
+
+    quantizer: ProductQuantizer | LocallyOptimizedPQ
+
+    # Centre and scale of the 8-bit copies; the middle of the centroids, lowest term and step of terms.
+    _centre = Learnt(np.float32, ("_padded",), finite=True)
+    _scale = Figure(np.float32)
+    _middle = Extra(np.float32, ("dim",), finite=True, when="has_terms")
+    _terms: Stored[Any] = Extra(np.float32, (2,), finite=True, when="has_terms")
+
+    @property
+    def code_size(self) -> int:
+        """Bytes of a code."""
+        return self.quantizer.code_size
+
+    @property
+    def _padded(self) -> int:
+        books = self.quantizer.codebooks
+        return books.shape[-3] * books.shape[-1]
+
+    def _fit_bytes(self, local: Vectors) -> None:
+        """The 8-bit range of local vectors (n, d), which codewords and queries lie in."""
+        some = local[:: max(1, len(local) // 20000)]
+        centre = np.zeros(self._padded, np.float32)
+        centre[: some.shape[1]] = some.mean(axis=0, dtype=np.float64)
+        away = np.abs(some - centre[: some.shape[1]])
+        scale = float(np.quantile(away, 0.9999)) / 127 if away.size else 0.0
+        self._centre, self._scale = centre, max(scale, float(np.finfo(np.float32).tiny) * 2**20)
+        self._changed()
+
     def parts(self) -> dict[str, Any]:
         """What the search needs besides codebooks."""
-        if self._bytes is None:
-            raise self._untrained()
-        centre, scale = self._bytes
-        middle, low, step = self._terms or (np.zeros(self.dim, np.float32), 0.0, 0.0)
+        low, step = (0.0, 0.0) if self._terms is None else map(float, self._terms)
         return {
-            "dim": self.dim, "residual": self.residual, "blocked": self.blocked, "centre": centre, "scale": scale,
-            "middle": middle, "term_low": low, "term_step": step,
+            "dim": self.dim, "residual": self.residual, "blocked": self.blocked, "centre": self._centre,
+            "scale": self._scale, "term_low": low, "term_step": step,
+            "middle": np.zeros(self.dim, np.float32) if self._middle is None else self._middle,
         }  # fmt: skip
 
-    def _state(self) -> Arrays:
-        if self._bytes is None:
-            raise self._untrained()
-        centre, scale = self._bytes
-        arrays = {"centre": centre, "scale": np.array([scale], np.float32)}
-        if self._terms is not None:
-            middle, low, step = self._terms
-            arrays |= {"middle": middle, "terms": np.array([low, step], np.float32)}
-        return arrays
-
-    def _adopt_ranges(self, arrays: Mapping[str, NDArray[Any]], padded_d: int) -> None:
-        centre = take(arrays, "centre", np.float32, (padded_d,))
-        scale = float(take(arrays, "scale", np.float32, (1,))[0])
-        finite = np.isfinite(centre).all() and np.isfinite(scale)
-        if self.has_terms:
-            middle = take(arrays, "middle", np.float32, (self.dim,))
-            low, step = (float(x) for x in take(arrays, "terms", np.float32, (2,)))
-            finite = finite and np.isfinite(middle).all() and np.isfinite([low, step]).all()
-            self._terms = np.ascontiguousarray(middle), low, step
-            if step < 0:
-                raise FileFormatError("array 'terms': expected a step of at least 0")
-        if not finite or scale <= 0:
-            raise FileFormatError("array 'scale': expected finite numbers and a scale above 0")
-        self._bytes = np.ascontiguousarray(centre), scale
+    def _settle(self, sides: Mapping[str, Any]) -> None:
+        if self.quantizer.dim != self.dim:
+            raise FileFormatError(
+                f"codebooks: expected dimension {self.dim}, got {self.quantizer.dim}"
+            )
+        if self._scale <= 0 or (self._terms is not None and self._terms[1] < 0):
+            raise FileFormatError("array 'scale': expected one above 0, and terms at least 0 apart")

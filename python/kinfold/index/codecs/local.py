@@ -7,18 +7,19 @@ from collections.abc import Mapping
 from typing import Any, ClassVar
 
 import numpy as np
-from numpy.typing import NDArray
 
 from kinfold.base.arrays import Ids, Vectors
 from kinfold.base.errors import FileFormatError
-from kinfold.base.state import JSON, Arrays, add_prefix, check_only, strip_prefix, take_param
+from kinfold.base.learnt import Part
+from kinfold.base.parameters import Metric
+from kinfold.base.spelling import Spelt
+from kinfold.base.state import Arrays
 from kinfold.index.coarse.base import Coarse
-from kinfold.index.codecs.base import Spelt
-from kinfold.index.codecs.codes import Codes
+from kinfold.index.codecs.codes import Codes, RangedCodes
 from kinfold.quantize.local import LocallyOptimizedPQ
 
 
-class LocalCodes(Codes):
+class LocalCodes(RangedCodes):
     """Locally optimized codes of residuals: each cell has its own rotation and codebooks (LOPQ).
 
     Kalantidis & Avrithis, CVPR 2014.
@@ -27,12 +28,15 @@ class LocalCodes(Codes):
     kind: ClassVar[str] = "index.LocalCodes"
     compiled: ClassVar[str] = "local"
 
+    metric = Metric(("l2",)).unsaved()
+    quantizer = Part(LocallyOptimizedPQ)
+
     def __init__(self, dim: int, quantizer: LocallyOptimizedPQ) -> None:
         super().__init__(dim, "l2", True, True)
         self.quantizer = quantizer
 
     @classmethod
-    def spelled(cls, spelt: Spelt) -> Codes:
+    def from_word(cls, spelt: Spelt) -> Codes:
         """LOPQ16, LOPQ16x4: in a multi-index codes of both halves."""
         if spelt.metric != "l2":
             raise ValueError(f'spec: LOPQ is for the metric "l2", got {spelt.metric!r}')
@@ -46,23 +50,12 @@ class LocalCodes(Codes):
         left, right = (LocallyOptimizedPQ(m // 2, bits=bits, **training) for _ in range(2))
         return LocalHalves(spelt.dim, left, right)
 
-    def __repr__(self) -> str:
-        return f"LocalCodes({self.quantizer!r})"
-
-    @property
-    def code_size(self) -> int:
-        """Bytes of a code."""
-        return self.quantizer.code_size
-
     def fit(self, x: Vectors, cells: Ids, coarse: Coarse) -> LocalCodes:
         """Learn rotations and codebooks from vectors and their cells."""
         residuals = x - coarse.centroids_of(cells)
         self.quantizer.fit(residuals, cells, coarse.n_cells)
-        books = self.quantizer.codebooks
         some = slice(None, None, max(1, len(x) // 20000))
-        self._fit_bytes(
-            self.quantizer.local(residuals[some], cells[some]), books.shape[1] * books.shape[3]
-        )
+        self._fit_bytes(self.quantizer.local(residuals[some], cells[some]))
         return self
 
     def encode(self, x: Vectors, cells: Ids, coarse: Coarse) -> Arrays:
@@ -78,31 +71,6 @@ class LocalCodes(Codes):
         """Codebooks and rotations, and what the search needs besides."""
         return {**super().parts(), **_turned(self.quantizer, tables=False)}
 
-    def params(self) -> dict[str, JSON]:
-        """What was chosen."""
-        return {"dim": self.dim, "quantizer": self.quantizer.params()}
-
-    def arrays(self) -> Arrays:
-        """What was learnt."""
-        return {**add_prefix("quantizer", self.quantizer.arrays()), **self._state()}
-
-    @classmethod
-    def from_state(
-        cls, params: Mapping[str, JSON], arrays: Mapping[str, NDArray[Any]]
-    ) -> LocalCodes:
-        """The codec from its parts."""
-        check_only(params, {"dim", "quantizer"}, "parameters")
-        inner = strip_prefix("quantizer", arrays)
-        own = {name: a for name, a in arrays.items() if not name.startswith("quantizer.")}
-        check_only(own, {"centre", "scale"}, "arrays")
-        quantizer = LocallyOptimizedPQ.from_state(take_param(params, "quantizer", dict), inner)
-        codec = cls(take_param(params, "dim", int), quantizer)
-        books = quantizer.codebooks
-        if quantizer.rotations.shape[1] != codec.dim:
-            raise FileFormatError(f"rotations: expected dimension {codec.dim}")
-        codec._adopt_ranges(own, books.shape[1] * books.shape[3])
-        return codec
-
 
 class LocalHalves(Codes):
     """Locally optimized codes in a multi-index: each half in the axes of its own cell (Multi-LOPQ).
@@ -115,16 +83,22 @@ class LocalHalves(Codes):
     kind: ClassVar[str] = "index.LocalHalves"
     compiled: ClassVar[str] = "halves"
 
+    metric = Metric(("l2",)).unsaved()
+    left = Part(LocallyOptimizedPQ)
+    right = Part(LocallyOptimizedPQ)
+
     def __init__(self, dim: int, left: LocallyOptimizedPQ, right: LocallyOptimizedPQ) -> None:
         super().__init__(dim, "l2", True, False)
         if dim % 2 or left.bits != right.bits or any(q.m * q.bits % 8 for q in (left, right)):
             raise ValueError(
                 "dim: expected an even dimension and halves of equal bits whose codes fill whole bytes"
             )
-        self.halves = (left, right)
+        self.left, self.right = left, right
 
-    def __repr__(self) -> str:
-        return f"LocalHalves({self.halves[0]!r}, {self.halves[1]!r})"
+    @property
+    def halves(self) -> tuple[LocallyOptimizedPQ, LocallyOptimizedPQ]:
+        """The quantizers of both."""
+        return self.left, self.right
 
     @property
     def code_size(self) -> int:
@@ -146,8 +120,6 @@ class LocalHalves(Codes):
         """Learn rotations and codebooks of both halves."""
         for half, residuals, of in self._sides(x, cells, coarse):
             half.fit(residuals, of, math.isqrt(coarse.n_cells))
-        # Halves are searched by float tables, not by 8-bit copies.
-        self._bytes = np.zeros(self.dim, np.float32), 1.0
         self._changed()
         return self
 
@@ -168,44 +140,15 @@ class LocalHalves(Codes):
 
     def parts(self) -> dict[str, Any]:
         """Both halves' parts, under their names."""
-        if self._bytes is None:
-            raise self._untrained()
         return {
             f"{side}.{name}": part
             for side, half in zip(("left", "right"), self.halves)
             for name, part in _turned(half, tables=True).items()
         }
 
-    def params(self) -> dict[str, JSON]:
-        """What was chosen."""
-        return {
-            "dim": self.dim, "left": self.halves[0].params(), "right": self.halves[1].params(),
-        }  # fmt: skip
-
-    def arrays(self) -> Arrays:
-        """What was learnt."""
-        left, right = self.halves
-        return {**add_prefix("left", left.arrays()), **add_prefix("right", right.arrays())}
-
-    @classmethod
-    def from_state(
-        cls, params: Mapping[str, JSON], arrays: Mapping[str, NDArray[Any]]
-    ) -> LocalHalves:
-        """The codec from its parts."""
-        check_only(params, {"dim", "left", "right"}, "parameters")
-        others = {name: 0 for name in arrays if not name.startswith(("left.", "right."))}
-        check_only(others, set(), "arrays")
-        left, right = (
-            LocallyOptimizedPQ.from_state(
-                take_param(params, name, dict), strip_prefix(name, arrays)
-            )
-            for name in ("left", "right")
-        )
-        codec = cls(take_param(params, "dim", int), left, right)
-        if not left.dim == right.dim == codec.dim // 2:
-            raise FileFormatError(f"rotations: expected dimension {codec.dim // 2}")
-        codec._bytes = np.zeros(codec.dim, np.float32), 1.0
-        return codec
+    def _settle(self, sides: Mapping[str, Any]) -> None:
+        if not self.left.dim == self.right.dim == self.dim // 2:
+            raise FileFormatError(f"rotations: expected dimension {self.dim // 2}")
 
 
 def _turned(of: LocallyOptimizedPQ, *, tables: bool) -> dict[str, Any]:

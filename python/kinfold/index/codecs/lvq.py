@@ -8,12 +8,20 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from kinfold.base.arrays import Ids, Vectors, aligned
-from kinfold.base.errors import FileFormatError
+from kinfold.base.arrays import Ids, Vectors
+from kinfold.base.learnt import Learnt
+from kinfold.base.parameters import Choice
 from kinfold.base.state import Arrays, check_only, take
 from kinfold.index.coarse.base import Coarse
 from kinfold.index.codecs.base import Codec
-from kinfold.index.codecs.narrow import as_bits, block_bytes, narrowed, padded, widened
+from kinfold.index.codecs.narrow import (
+    block_bytes,
+    check_blocks,
+    narrowed,
+    padded,
+    take_finite,
+    widened,
+)
 
 # Rows that are encoded or decoded together.
 _ROWS = 16384
@@ -31,36 +39,19 @@ class LocallyAdaptiveCodes(Codec):
 
     kind: ClassVar[str] = "index.LocallyAdaptiveCodes"
     compiled: ClassVar[str] = "lvq"
-    choices: ClassVar[dict[str, type]] = {**Codec.choices, "bits": int, "second": int}
-    variants: ClassVar[tuple[Mapping[str, Any], ...]] = (
-        {"bits": 4}, {"bits": 8}, {"bits": 4, "second": 8},
-    )  # fmt: skip
+
+    bits = Choice(4, 8)
+    second = Choice(0, 8)
+    mean = Learnt(np.float32, ("dim",), finite=True)
 
     def __init__(self, dim: int, *, metric: str = "l2", bits: int = 4, second: int = 0) -> None:
         super().__init__(dim, metric)
-        self.bits = as_bits(bits, "bits", (4, 8))
-        self.second = as_bits(second, "second", (0, 8))
-        self._mean: Vectors | None = None
-
-    def __repr__(self) -> str:
-        return (
-            f"LocallyAdaptiveCodes({self.bits}{f', second={self.second}' if self.second else ''})"
-        )
-
-    @property
-    def mean(self) -> Vectors:
-        """The mean of the training vectors, float32 (d,)."""
-        if self._mean is None:
-            raise self._untrained()
-        return self._mean
-
-    def _use(self, mean: Vectors) -> None:
-        self._mean = mean
-        self._changed()
+        self.bits, self.second = bits, second
 
     def fit(self, x: Vectors, cells: Ids, coarse: Coarse) -> LocallyAdaptiveCodes:
         """Learn the mean."""
-        self._use(x.mean(axis=0, dtype=np.float64).astype(np.float32))
+        self.mean = x.mean(axis=0, dtype=np.float64).astype(np.float32)
+        self._changed()
         return self
 
     def encode(self, x: Vectors, cells: Ids, coarse: Coarse) -> Arrays:
@@ -108,9 +99,7 @@ class LocallyAdaptiveCodes(Codec):
 
     def pack(self, rows: Arrays) -> Arrays:
         """Codes in the engine's blocks, with what it filters by."""
-        given = {name: np.ascontiguousarray(array) for name, array in rows.items()}
-        made = self.engine().pack(given)
-        return {**made, "blocks": aligned(made["blocks"])}
+        return self.copies({name: np.ascontiguousarray(array) for name, array in rows.items()})
 
     def unpack(self, packed: Mapping[str, NDArray[Any]], rows: NDArray[Any]) -> Arrays:
         """Some of the codes."""
@@ -124,13 +113,10 @@ class LocallyAdaptiveCodes(Codec):
         """Raise FileFormatError unless the packed arrays hold n rows."""
         second = {"second"} if self.second else set()
         check_only(packed, {"blocks", "sizes", *_SCALES, *second}, "arrays")
-        size = padded(n)
-        take(packed, "blocks", np.uint8, (size // 16 * block_bytes(self.dim, self.bits),))
+        check_blocks(packed, self.dim, self.bits, n)
         for name in _SCALES:
-            if not np.isfinite(take(packed, name, np.float32, (size,))).all():
-                raise FileFormatError(f"array '{name}': expected finite numbers")
-        if not np.isfinite(take(packed, "sizes", np.float64, (5,))).all():
-            raise FileFormatError("array 'sizes': expected finite numbers")
+            take_finite(packed, name, np.float32, padded(n))
+        take_finite(packed, "sizes", np.float64, 5)
         if self.second:
             take(packed, "second", np.uint8, (n, self.dim))
 
@@ -142,14 +128,3 @@ class LocallyAdaptiveCodes(Codec):
     def parts(self) -> dict[str, Any]:
         """The mean and the levels."""
         return {"mean": self.mean, "bits": self.bits, "second": bool(self.second)}
-
-    def arrays(self) -> Arrays:
-        """The mean."""
-        return {"mean": self.mean}
-
-    def _adopt(self, arrays: Mapping[str, NDArray[Any]]) -> None:
-        check_only(arrays, {"mean"}, "arrays")
-        mean = take(arrays, "mean", np.float32, (self.dim,))
-        if not np.isfinite(mean).all():
-            raise FileFormatError("array 'mean': expected finite numbers")
-        self._use(np.ascontiguousarray(mean))

@@ -6,18 +6,14 @@ Blocks of 16 rows; where bytes have lines of 64 (16 rows, four dimensions), narr
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
-from kinfold.base.arrays import as_count
-
-
-def as_bits(given: int, name: str, known: tuple[int, ...]) -> int:
-    """One of the widths that are known."""
-    bits = as_count(given, name, least=0)
-    if bits not in known:
-        raise ValueError(f"{name}: expected one of {', '.join(map(str, known))}, got {bits}")
-    return bits
+from kinfold.base.errors import FileFormatError
+from kinfold.base.state import take
 
 
 def padded(n: int) -> int:
@@ -51,3 +47,14 @@ def widened(
         last = np.bitwise_or.reduce(low, axis=2, keepdims=True)
         lines = np.concatenate([threes & 0xFC, last], axis=2)
     return np.ascontiguousarray(lines.reshape(len(rows), -1)[:, :dim])
+
+
+def check_blocks(packed: Mapping[str, NDArray[Any]], dim: int, bits: int, n: int) -> None:
+    """FileFormatError unless these are blocks of n rows."""
+    take(packed, "blocks", np.uint8, (padded(n) // 16 * block_bytes(dim, bits),))
+
+
+def take_finite(packed: Mapping[str, NDArray[Any]], name: str, dtype: Any, size: int) -> None:
+    """FileFormatError unless there are so many finite numbers of that name."""
+    if not np.isfinite(take(packed, name, dtype, (size,))).all():
+        raise FileFormatError(f"array '{name}': expected finite numbers")

@@ -9,12 +9,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kinfold import _core
-from kinfold.base.arrays import Ids, Vectors, aligned, as_choice, as_vectors
-from kinfold.base.errors import FileFormatError
+from kinfold.base.arrays import Ids, Vectors, aligned, as_vectors
+from kinfold.base.parameters import Choice
+from kinfold.base.spelling import Spelt
 from kinfold.base.state import Arrays, check_only, take
 from kinfold.index.coarse.base import Coarse
-from kinfold.index.codecs.base import Codec, Spelt
-from kinfold.index.codecs.scale import ByteScale
+from kinfold.index.codecs.base import Codec
+from kinfold.index.codecs.narrow import check_blocks, padded, take_finite
+from kinfold.index.codecs.scale import ByteScale, Scale
 
 _DTYPES: dict[str, np.dtype[Any]] = {
     "float32": np.dtype(np.float32),
@@ -22,21 +24,16 @@ _DTYPES: dict[str, np.dtype[Any]] = {
 }
 
 
-class _Stored(Codec):
-    """Stored numbers with the 8-bit blocks that the engine filters by."""
+class Scaled(Codec):
+    """Numbers of so many bits, each dimension on its own scale, in the blocks that the engine filters by."""
 
     compiled: ClassVar[str] = "raw"
+    # Of a number in the blocks.
+    bits: Any = 8
+    # What is packed besides the blocks.
+    _beside: ClassVar[set[str]] = set()
 
-    def __init__(self, dim: int, metric: str) -> None:
-        super().__init__(dim, metric)
-        self._scale: ByteScale | None = None
-
-    @property
-    def byte_scale(self) -> ByteScale:
-        """What 8-bit numbers stand for."""
-        if self._scale is None:
-            raise self._untrained()
-        return self._scale
+    byte_scale = Scale()
 
     @property
     def scale(self) -> float:
@@ -44,40 +41,43 @@ class _Stored(Codec):
         return float(self.byte_scale.steps.max())
 
     def _use(self, scale: ByteScale) -> None:
-        self._scale = scale
+        self.byte_scale = scale
         self._changed()
 
     def parts(self) -> dict[str, Any]:
         """Centre and steps."""
         return {"centre": self.byte_scale.centre, "steps": self.byte_scale.steps}
 
-    def copies(self, rows: Arrays) -> Arrays:
-        """8-bit blocks of rows, bias, residual, and sizes (radius, largest norm), as the engine filters by them."""
-        made: Arrays = self.engine().pack(rows)
-        return {**made, "blocks": aligned(made["blocks"])}
+    def pack(self, rows: Arrays) -> Arrays:
+        """The codes in the engine's blocks: what is searched is what filters."""
+        return self.copies({"codes": np.ascontiguousarray(rows["codes"])})
+
+    def decode(self, rows: Arrays, cells: Ids, coarse: Coarse | None) -> Vectors:
+        """The rounded vectors."""
+        return self.byte_scale.decode(rows["codes"])
 
     def check(self, packed: Mapping[str, NDArray[Any]], n: int) -> None:
         """Raise FileFormatError unless the packed arrays hold n rows."""
-        padded, tiles = -(-n // 32) * 32, -(-self.dim // 64)
-        padded_d = -(-self.dim // (4 * tiles)) * 4 * tiles
-        take(packed, "blocks", np.uint8, (padded * padded_d,))
-        take(packed, "bias", np.int32, (padded,))
-        residual = take(packed, "residual", np.float32, (padded // 32,))
-        sizes = take(packed, "sizes", np.float64, (2,))
-        if not (np.isfinite(sizes).all() and np.isfinite(residual).all()):
-            raise FileFormatError("array 'sizes': expected finite numbers")
+        check_only(packed, {"blocks", "bias", "residual", "sizes", *self._beside}, "arrays")
+        check_blocks(packed, self.dim, self.bits, n)
+        take(packed, "bias", np.int32, (padded(n),))
+        take_finite(packed, "residual", np.float32, padded(n) // 32)
+        take_finite(packed, "sizes", np.float64, 2)
 
-    def arrays(self) -> Arrays:
-        """Centre and steps of the 8-bit numbers."""
-        return self.byte_scale.arrays()
+    def _given_scale(self, first: Any, steps: Any, name: str) -> list[Vectors]:
+        """A scale that was learnt elsewhere, checked."""
+        given = [
+            as_vectors(a, called, dim=self.dim, one=True)[0]
+            for a, called in ((first, name), (steps, "steps"))
+        ]
+        if not (given[1] > 0).all():
+            raise ValueError("steps: expected numbers above 0")
+        return given
 
-    def _adopt(self, arrays: Mapping[str, NDArray[Any]]) -> None:
-        self._use(ByteScale.from_arrays(arrays, self.dim))
 
-
-def unpacked(blocks: NDArray[np.uint8], padded: int, rows: NDArray[Any]) -> NDArray[np.uint8]:
-    """Some rows of the engine's blocks of 16 codes, which hold `padded` rows; (n, padded d)."""
-    wide = len(blocks) // max(padded, 1)
+def unpacked(blocks: NDArray[np.uint8], size: int, rows: NDArray[Any]) -> NDArray[np.uint8]:
+    """Some rows of the engine's blocks of 16 codes, which hold `size` rows; (n, padded d)."""
+    wide = len(blocks) // max(size, 1)
     shaped = blocks.reshape(-1, wide // 4, 16, 4) if wide else blocks.reshape(0, 0, 16, 4)
     return shaped[rows // 16, :, rows % 16].reshape(len(rows), wide)
 
@@ -90,7 +90,7 @@ def floats_of(codec: Any, stored: NDArray[Any]) -> Vectors:
     return found
 
 
-class RawVectors(_Stored):
+class RawVectors(Scaled):
     """The vectors themselves, float32 or float16, with an 8-bit copy that only filters.
 
     Answers are the exact nearest of the visited cells (float16: of the rounded vectors).
@@ -98,23 +98,19 @@ class RawVectors(_Stored):
 
     kind: ClassVar[str] = "index.RawVectors"
 
-    choices: ClassVar[dict[str, type]] = {**Codec.choices, "dtype": str}
-    variants: ClassVar[tuple[Mapping[str, Any], ...]] = (
-        {"dtype": "float32"}, {"dtype": "float16"},
-    )  # fmt: skip
+    _beside: ClassVar[set[str]] = {"vectors"}
+
+    dtype = Choice(*_DTYPES)
 
     def __init__(self, dim: int, *, metric: str = "l2", dtype: str = "float32") -> None:
         super().__init__(dim, metric)
-        self.dtype = as_choice(dtype, "dtype", _DTYPES)
+        self.dtype = dtype
 
     @classmethod
-    def spelled(cls, spelt: Spelt) -> RawVectors:
+    def from_word(cls, spelt: Spelt) -> RawVectors:
         """Flat, or SQfp16."""
         dtype = "float16" if spelt.word == "SQfp16" else "float32"
         return cls(spelt.dim, metric=spelt.metric, dtype=dtype)
-
-    def __repr__(self) -> str:
-        return f"RawVectors({self.dtype})"
 
     def fit(self, x: Vectors, cells: Ids, coarse: Coarse | None) -> RawVectors:
         """Learn the range of the 8-bit copies: one step for all dimensions, as filters have it."""
@@ -155,7 +151,6 @@ class RawVectors(_Stored):
 
     def check(self, packed: Mapping[str, NDArray[Any]], n: int) -> None:
         """Raise FileFormatError unless the packed arrays hold n rows."""
-        check_only(packed, {"vectors", "blocks", "bias", "residual", "sizes"}, "arrays")
         take(packed, "vectors", _DTYPES[self.dtype], (n, self.dim))
         super().check(packed, n)
 
@@ -165,7 +160,7 @@ class RawVectors(_Stored):
         return self.dim * (_DTYPES[self.dtype].itemsize + 1) + 4.125
 
 
-class ByteVectors(_Stored):
+class ByteVectors(Scaled):
     """8-bit numbers, each dimension on its own scale (SQ8): exact for whole numbers 0 to 255, such as SIFT.
 
     Distances are to the rounded vectors. The scale spans the training vectors' range; numbers beyond are clipped.
@@ -176,9 +171,6 @@ class ByteVectors(_Stored):
     def __init__(self, dim: int, *, metric: str = "l2") -> None:
         super().__init__(dim, metric)
 
-    def __repr__(self) -> str:
-        return "ByteVectors()"
-
     def fit(self, x: Vectors, cells: Ids, coarse: Coarse | None) -> ByteVectors:
         """Learn centre and steps."""
         self._use(ByteScale.fit(x, self.metric))
@@ -186,13 +178,7 @@ class ByteVectors(_Stored):
 
     def adopt(self, centre: Any, steps: Any) -> ByteVectors:
         """Take over a scale: a byte c of dimension j stands for centre[j] + (c - 128) steps[j]."""
-        given = [
-            as_vectors(a, name, dim=self.dim, one=True)[0]
-            for a, name in ((centre, "centre"), (steps, "steps"))
-        ]
-        if not (given[1] > 0).all():
-            raise ValueError("steps: expected numbers above 0")
-        self._use(ByteScale(*given))
+        self._use(ByteScale(*self._given_scale(centre, steps, "centre")))
         return self
 
     def encode(self, x: Vectors, cells: Ids, coarse: Coarse | None) -> Arrays:
@@ -207,22 +193,9 @@ class ByteVectors(_Stored):
         """Codes (n, dim) of centre and steps that are known."""
         return {"codes": np.ascontiguousarray(codes, np.uint8)}
 
-    def decode(self, rows: Arrays, cells: Ids, coarse: Coarse | None) -> Vectors:
-        """The rounded vectors."""
-        return self.byte_scale.decode(rows["codes"])
-
-    def pack(self, rows: Arrays) -> Arrays:
-        """The codes in the engine's blocks: what is searched is what filters."""
-        return self.copies({"codes": np.ascontiguousarray(rows["codes"])})
-
     def unpack(self, packed: Mapping[str, NDArray[Any]], rows: NDArray[Any]) -> Arrays:
         """Some of the codes."""
         return {"codes": unpacked(packed["blocks"], len(packed["bias"]), rows)[:, : self.dim]}
-
-    def check(self, packed: Mapping[str, NDArray[Any]], n: int) -> None:
-        """Raise FileFormatError unless the packed arrays hold n rows."""
-        check_only(packed, {"blocks", "bias", "residual", "sizes"}, "arrays")
-        super().check(packed, n)
 
     @property
     def bytes_per_vector(self) -> float:

@@ -8,12 +8,12 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from kinfold.base.arrays import Ids, Vectors, aligned, as_vectors
-from kinfold.base.errors import FileFormatError
-from kinfold.base.state import Arrays, check_only, take
+from kinfold.base.arrays import Ids, Vectors
+from kinfold.base.parameters import Choice
+from kinfold.base.state import Arrays
 from kinfold.index.coarse.base import Coarse
-from kinfold.index.codecs.base import Codec
-from kinfold.index.codecs.narrow import as_bits, block_bytes, narrowed, padded, widened
+from kinfold.index.codecs.narrow import block_bytes, narrowed, widened
+from kinfold.index.codecs.raw import Scaled
 from kinfold.index.codecs.scale import ByteScale
 
 _SAMPLE = 4096
@@ -21,7 +21,7 @@ _SAMPLE = 4096
 _SHARES = np.linspace(1.0, 0.4, 13)
 
 
-class ScalarCodes(Codec):
+class ScalarCodes(Scaled):
     """Numbers of 4 or 6 bits: a code c of dimension j stands for low[j] + c step[j].
 
     Distances are to the rounded vectors. For distances each dimension's range is that in which the training vectors
@@ -30,23 +30,12 @@ class ScalarCodes(Codec):
 
     kind: ClassVar[str] = "index.ScalarCodes"
     compiled: ClassVar[str] = "scalar"
-    choices: ClassVar[dict[str, type]] = {**Codec.choices, "bits": int}
-    variants: ClassVar[tuple[Mapping[str, Any], ...]] = ({"bits": 4}, {"bits": 6})
+
+    bits = Choice(4, 6)
 
     def __init__(self, dim: int, *, metric: str = "l2", bits: int = 4) -> None:
         super().__init__(dim, metric)
-        self.bits = as_bits(bits, "bits", (4, 6))
-        self._scale: ByteScale | None = None
-
-    def __repr__(self) -> str:
-        return f"ScalarCodes({self.bits})"
-
-    @property
-    def byte_scale(self) -> ByteScale:
-        """What codes stand for in the upper bits of a byte."""
-        if self._scale is None:
-            raise self._untrained()
-        return self._scale
+        self.bits = bits
 
     @property
     def _unit(self) -> int:
@@ -76,24 +65,15 @@ class ScalarCodes(Codec):
 
     def adopt(self, low: Any, steps: Any) -> ScalarCodes:
         """Take over a scale: a code c of dimension j stands for low[j] + c steps[j]."""
-        given = [
-            as_vectors(a, name, dim=self.dim, one=True)[0].astype(np.float64)
-            for a, name in ((low, "low"), (steps, "steps"))
-        ]
-        if not (given[1] > 0).all():
-            raise ValueError("steps: expected numbers above 0")
-        steps = (given[1] / self._unit).astype(np.float32)
-        self._use(ByteScale((given[0] + 128 * steps.astype(np.float64)).astype(np.float32), steps))
+        first, wide = (x.astype(np.float64) for x in self._given_scale(low, steps, "low"))
+        steps = (wide / self._unit).astype(np.float32)
+        self._use(ByteScale((first + 128 * steps.astype(np.float64)).astype(np.float32), steps))
         return self
 
     def _of_range(self, low: NDArray[Any], high: NDArray[Any]) -> ByteScale:
         """Codes whose least and largest stand for the ends of each dimension's range."""
         # As bytes: the largest code is 256 - unit, not 255.
         return ByteScale.of_range(low, low + (high - low) * 255 / (256 - self._unit))
-
-    def _use(self, scale: ByteScale) -> None:
-        self._scale = scale
-        self._changed()
 
     def _codes(self, x: Vectors, scale: ByteScale) -> NDArray[np.uint8]:
         steps = scale.steps.astype(np.float64) * self._unit
@@ -108,29 +88,9 @@ class ScalarCodes(Codec):
         """Codes (n, dim) from 0 to 2**bits - 1, of a scale that is known."""
         return {"codes": narrowed(codes, self.bits)}
 
-    def decode(self, rows: Arrays, cells: Ids, coarse: Coarse) -> Vectors:
-        """The rounded vectors."""
-        return self.byte_scale.decode(rows["codes"])
-
-    def pack(self, rows: Arrays) -> Arrays:
-        """The codes in the engine's blocks, with what it filters by."""
-        made = self.engine().pack({"codes": np.ascontiguousarray(rows["codes"])})
-        return {**made, "blocks": aligned(made["blocks"])}
-
     def unpack(self, packed: Mapping[str, NDArray[Any]], rows: NDArray[Any]) -> Arrays:
         """Some of the codes."""
         return {"codes": widened(packed["blocks"], self.dim, self.bits, rows)}
-
-    def check(self, packed: Mapping[str, NDArray[Any]], n: int) -> None:
-        """Raise FileFormatError unless the packed arrays hold n rows."""
-        check_only(packed, {"blocks", "bias", "residual", "sizes"}, "arrays")
-        size = padded(n)
-        take(packed, "blocks", np.uint8, (size // 16 * block_bytes(self.dim, self.bits),))
-        take(packed, "bias", np.int32, (size,))
-        residual = take(packed, "residual", np.float32, (size // 32,))
-        sizes = take(packed, "sizes", np.float64, (2,))
-        if not (np.isfinite(sizes).all() and np.isfinite(residual).all()):
-            raise FileFormatError("array 'sizes': expected finite numbers")
 
     @property
     def bytes_per_vector(self) -> float:
@@ -139,12 +99,4 @@ class ScalarCodes(Codec):
 
     def parts(self) -> dict[str, Any]:
         """Centre and steps as bytes have them, and how many bits there are."""
-        scale = self.byte_scale
-        return {"centre": scale.centre, "steps": scale.steps, "bits": self.bits}
-
-    def arrays(self) -> Arrays:
-        """Centre and steps as bytes have them."""
-        return self.byte_scale.arrays()
-
-    def _adopt(self, arrays: Mapping[str, NDArray[Any]]) -> None:
-        self._use(ByteScale.from_arrays(arrays, self.dim))
+        return {**super().parts(), "bits": self.bits}

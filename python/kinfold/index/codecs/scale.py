@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 
 from kinfold.base.arrays import Vectors
 from kinfold.base.errors import FileFormatError
-from kinfold.base.state import Arrays, check_only, take
+from kinfold.base.learnt import Held, Scope
+from kinfold.base.state import JSON, Arrays, check_only, take
 
 # Below this, squares vanish in float32.
 _LEAST = float(np.finfo(np.float32).tiny) * 2**20
@@ -124,6 +125,34 @@ class ByteScale:
         return cls(
             np.ascontiguousarray(centre), np.ascontiguousarray(np.broadcast_to(steps, (dim,)))
         )
+
+
+class Scale(Held[ByteScale]):
+    """A scale that is learnt, for vectors of the owner's ``dim``; files hold ``centre`` and ``scale``."""
+
+    def __init__(self, when: str | None = None) -> None:
+        self.when = when
+
+    def absent(self, owner: type) -> Any:
+        """None where there may be none."""
+        return None if self.when else super().absent(owner)
+
+    def holds(self, name: str) -> bool:
+        """Whether a file's array of that name is its."""
+        return name in ("centre", "scale")
+
+    def to_arrays(self, value: ByteScale, scope: Scope) -> Arrays:
+        """Centre and steps."""
+        return value.arrays()
+
+    def from_state(
+        self, params: Mapping[str, JSON], arrays: Mapping[str, NDArray[Any]], scope: Scope
+    ) -> ByteScale | None:
+        """The scale, if there is one."""
+        if not self.wanted(arrays, scope):
+            return None
+        own = {name: a for name, a in arrays.items() if self.holds(name)}
+        return ByteScale.from_arrays(own, scope.made.dim)
 
 
 def warn_of_beyond(beyond: int, n: int) -> None:

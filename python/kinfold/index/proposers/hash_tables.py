@@ -11,17 +11,9 @@ from numpy.typing import NDArray
 from kinfold import _core
 from kinfold.base.arrays import Vectors
 from kinfold.base.declared import Declared
+from kinfold.base.learnt import Part
 from kinfold.base.parameters import Choice, Count, Flag
-from kinfold.base.state import (
-    JSON,
-    Arrays,
-    add_prefix,
-    check_only,
-    check_range,
-    check_starts,
-    strip_prefix,
-    take,
-)
+from kinfold.base.state import Arrays, check_only, check_range, check_starts, take
 from kinfold.index.codecs.raw import floats_of
 from kinfold.quantize.sign import PROJECTIONS, SignQuantizer
 
@@ -53,6 +45,7 @@ class HashTables(Declared):
     projection = Choice(*PROJECTIONS)
     centred = Flag()
     seed = Count(least=0, most=(1 << 63) - 1)
+    signs = Part(SignQuantizer, bare=True)
 
     def __init__(
         self,
@@ -109,18 +102,3 @@ class HashTables(Declared):
     def keys(self, queries: Vectors) -> Vectors:
         """The projections, float32 (n, tables * bits)."""
         return np.ascontiguousarray(self.signs.project(queries))
-
-    def arrays(self) -> Arrays:
-        """The hyperplanes."""
-        return add_prefix("signs", self.signs.arrays())
-
-    @classmethod
-    def from_state(
-        cls, params: Mapping[str, JSON], arrays: Mapping[str, NDArray[Any]]
-    ) -> HashTables:
-        """Tables from their parts."""
-        hashed: HashTables = super().from_state(params, {})
-        own = strip_prefix("signs", arrays)
-        check_only(arrays, {f"signs.{name}" for name in own}, "arrays")
-        hashed.signs = SignQuantizer.from_state(hashed.signs.params(), own)
-        return hashed
