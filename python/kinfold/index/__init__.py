@@ -2,7 +2,7 @@
 
 What an index is made of:
 
-    VectorIndex (base)            check, prepare, ask, wrap: search and range_search are written here, once
+    Index (base)                  check, prepare, ask, wrap: search and range_search are written here, once
       ├─ FlatIndex                one block of vectors that grows, an 8-bit copy beside it
       └─ SegmentedIndex           rows in sealed segments, sorted by cell (rows); Keys of kinfold.store hold them
            ├─ CellIndex           transform ─► coarse ─► codec ─► second look: lists of codes

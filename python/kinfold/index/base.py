@@ -4,17 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Callable, Mapping
-from pathlib import Path
-from typing import (
-    TYPE_CHECKING,
-    Any,
-    ClassVar,
-    NamedTuple,
-    Protocol,
-    TypeAlias,
-    TypeVar,
-    runtime_checkable,
-)
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, TypeAlias, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -30,16 +20,18 @@ from kinfold.base.arrays import (
 )
 from kinfold.base.parameters import Count, Metric
 from kinfold.base.ranking import Neighbours
-from kinfold.base.state import JSON, Arrays, steady
+from kinfold.base.state import JSON, steady
 from kinfold.store.keyed import Keys, Marks
 from kinfold.store.table import Table
 
 if TYPE_CHECKING:
-    from typing_extensions import Self
+    from typing_extensions import Self, TypeVar as Defaulted
 
     from kinfold.index.tune import Setting
 
-H = TypeVar("H", bound=Keys[Any])
+    H = Defaulted("H", bound=Keys[Any], default=Any)
+else:
+    H = TypeVar("H")
 # Checks what a search option is given: value and name to the value.
 Option: TypeAlias = Callable[[Any, str], Any]
 
@@ -50,124 +42,6 @@ class RangeResult(NamedTuple):
     starts: Ids
     distances: Vectors
     ids: Ids
-
-
-@runtime_checkable
-class Index(Protocol):
-    """Vectors with ids that are searched by nearness: what `index_factory` makes and `kinfold.load` gives back.
-
-    dim : dimension of the vectors; metric : "l2", "ip" or "cosine"
-    options : the keyword options of ``search`` by name; range_options : those that ``range_search`` takes as well
-    """
-
-    dim: int
-    metric: str
-    options: ClassVar[Mapping[str, Option]]
-    range_options: ClassVar[frozenset[str]]
-
-    @property
-    def ids(self) -> Ids:
-        """The stored ids, int64 (n,): in order of addition where all rows are scanned, ascending in others."""
-        ...
-
-    @property
-    def is_trained(self) -> bool:
-        """Whether vectors can be added."""
-        ...
-
-    @property
-    def keeps_vectors(self) -> bool:
-        """Whether ``reconstruct`` gives back what was added (for "cosine", its direction)."""
-        ...
-
-    def __len__(self) -> int: ...
-
-    def __contains__(self, id: object) -> bool: ...
-
-    def fit(self, x: ArrayLike) -> Self:
-        """Learn what the index needs from vectors (n, d): a sample of what will be added."""
-        ...
-
-    def train(self, x: ArrayLike) -> Self:
-        """``fit``, under faiss's name."""
-        ...
-
-    def add(self, x: ArrayLike, ids: ArrayLike | None = None) -> Ids:
-        """Add vectors (n, d) and return their ids (n,), which number on where none are given."""
-        ...
-
-    def remove(self, ids: ArrayLike) -> int:
-        """Remove vectors by id and return how many were there; unknown ids are ignored."""
-        ...
-
-    def update(self, ids: ArrayLike, x: ArrayLike) -> None:
-        """Replace the vectors of ids that are in the index; ValueError names one that is not."""
-        ...
-
-    def search(
-        self,
-        queries: ArrayLike,
-        k: int = 10,
-        *,
-        filter: ArrayLike | None = None,
-        threads: int = 0,
-        **options: Any,
-    ) -> Neighbours:
-        """The k nearest neighbours of each query."""
-        ...
-
-    def range_search(
-        self,
-        queries: ArrayLike,
-        radius: float,
-        *,
-        filter: ArrayLike | None = None,
-        threads: int = 0,
-        **options: Any,
-    ) -> RangeResult:
-        """All vectors within a radius of each query, nearest first."""
-        ...
-
-    def reconstruct(self, ids: ArrayLike) -> Vectors:
-        """What is stored of the vectors with these ids, float32 (n, d)."""
-        ...
-
-    @property
-    def n_centroids(self) -> int:
-        """How many centroids ``fit`` learns, each of which wants a sample of vectors."""
-        ...
-
-    def search_space(self, k: int = 10) -> dict[str, tuple[float, ...]]:
-        """Search options with values worth trying, ascending."""
-        ...
-
-    def tune(
-        self,
-        queries: ArrayLike,
-        truth: ArrayLike | None = None,
-        k: int = 10,
-        *,
-        recall: float = 0.9,
-        **choices: Any,
-    ) -> Setting:
-        """The fastest setting that reaches a recall."""
-        ...
-
-    def stats(self) -> dict[str, JSON]:
-        """Sizes, and what searches have cost so far."""
-        ...
-
-    def save(self, path: str | Path) -> None:
-        """Write to a `.kin` file."""
-        ...
-
-    def params(self) -> dict[str, JSON]:
-        """What was chosen."""
-        ...
-
-    def arrays(self) -> Arrays:
-        """What was learnt, and the rows."""
-        ...
 
 
 class Asked(NamedTuple):
@@ -182,8 +56,8 @@ class Asked(NamedTuple):
     threads: int
 
 
-class VectorIndex(Table[H]):
-    """A table of vectors, and how it is asked: check, prepare, let the kind answer, wrap.
+class Index(Table[H]):
+    """Vectors with ids that are searched by nearness: what `index_factory` makes and `kinfold.load` gives back.
 
         search(queries, k, filter=, threads=, **options)
           │  k, threads, options        checked by name; one that this kind has not is refused
@@ -195,6 +69,9 @@ class VectorIndex(Table[H]):
         Neighbours(distances, ids)
 
     A kind says which options it has, how rows are encoded and decoded, and answers ``_ask`` and ``_within``.
+
+    dim : dimension of the vectors; metric : "l2", "ip" or "cosine"
+    options : the keyword options of ``search`` by name; range_options : those that ``range_search`` takes as well
     """
 
     # Keyword options of ``search``, and those among them that ``range_search`` takes; None stands for the index's own.

@@ -15,7 +15,7 @@ from kinfold.base.arrays import Ids, Vectors, as_choice, as_ids, as_vectors
 from kinfold.base.metrics import inner_metric
 from kinfold.base.parameters import Flag
 from kinfold.base.state import JSON, Arrays, check_only, take
-from kinfold.index.base import Asked, Option, VectorIndex
+from kinfold.index.base import Asked, Index, Option
 from kinfold.store.buffer import Buffer
 from kinfold.store.keyed import (
     Keyed,
@@ -44,7 +44,7 @@ class Block(Keyed):
     scan: Any
 
 
-class FlatIndex(VectorIndex[Keys[Block]]):
+class FlatIndex(Index[Keys[Block]]):
     """Exact k nearest neighbours by exhaustive scan.
 
     Answers are ranked by the float32 distance, ties by ascending id. An 8-bit copy of the vectors

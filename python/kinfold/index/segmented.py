@@ -15,7 +15,7 @@ from kinfold.base.errors import FileFormatError
 from kinfold.base.locks import Lock
 from kinfold.base.progress import progress
 from kinfold.base.state import JSON, Arrays, add_prefix, check_only, strip_prefix
-from kinfold.index.base import VectorIndex
+from kinfold.index.base import Index
 from kinfold.index.codecs.scale import warn_of_beyond
 from kinfold.index.rows import Batch, RowPacking, RowSegment, Sealing, from_arrays, seal, to_arrays
 from kinfold.store.keyed import Keys, Marks, as_new_ids, last_of, next_id_from
@@ -36,7 +36,7 @@ class Searched(Keys[RowSegment]):
     scan: Any = None
 
 
-class SegmentedIndex(VectorIndex[Searched]):
+class SegmentedIndex(Index[Searched]):
     """Vectors as rows in sealed segments, each sorted by cell.
 
     What an index of this kind adds: how vectors become rows (`_encoded`, `_packing`, `_decoded`), what is

@@ -8,13 +8,13 @@ import numpy as np
 
 from kinfold import _core
 from kinfold.base.arrays import Ids, Vectors, as_vectors, owned
-from kinfold.base.declared import Declared
 from kinfold.base.learnt import Learnt
-from kinfold.base.parameters import Count, Flag
-from kinfold.quantize.kmeans import KMeans, assign
+from kinfold.base.parameters import Flag
+from kinfold.index.coarse.base import LearntCells
+from kinfold.quantize.kmeans import assign
 
 
-class KMeansCells(Declared):
+class KMeansCells(LearntCells):
     """The cells of k centroids; queries visit the nearest ones first.
 
     k : how many
@@ -24,14 +24,8 @@ class KMeansCells(Declared):
     """
 
     kind: ClassVar[str] = "index.KMeansCells"
-    counts_rows: ClassVar[bool] = False
 
-    k = Count(most=1 << 24)
-    iterations = Count(least=0)
-    sample = Count()
     spherical = Flag()
-    seed = Count(least=0)
-    verbose = Flag().unsaved()
     centroids = Learnt(np.float32, ("k", "d"), finite=True)
 
     def __init__(
@@ -44,8 +38,8 @@ class KMeansCells(Declared):
         seed: int = 0,
         verbose: bool = True,
     ) -> None:
-        self.k, self.iterations, self.sample = k, iterations, sample
-        self.spherical, self.seed, self.verbose = spherical, seed, verbose
+        self._set(k, iterations, sample, seed, verbose)
+        self.spherical = spherical
 
     @classmethod
     def of(cls, centroids: Vectors) -> KMeansCells:
@@ -54,11 +48,6 @@ class KMeansCells(Declared):
         cells = cls(len(given))
         cells.centroids = owned(given, centroids)
         return cells
-
-    @property
-    def n_centroids(self) -> int:
-        """How many centroids a training looks at."""
-        return self.k
 
     @property
     def n_cells(self) -> int:
@@ -72,15 +61,7 @@ class KMeansCells(Declared):
 
     def fit(self, x: Vectors) -> KMeansCells:
         """Learn the centroids from at least k vectors (n, d)."""
-        means = KMeans(
-            self.k,
-            iterations=self.iterations,
-            sample=self.sample,
-            spherical=self.spherical,
-            seed=self.seed,
-            verbose=self.verbose,
-        )
-        self.centroids = means.fit(x).centroids
+        self.centroids = self._means(x, spherical=self.spherical)
         return self
 
     def assign(self, x: Vectors) -> Ids:

@@ -8,11 +8,11 @@ import numpy as np
 
 from kinfold import _core
 from kinfold.base.arrays import Ids, Vectors, as_array, as_count
-from kinfold.base.declared import Declared
 from kinfold.base.learnt import Learnt
-from kinfold.base.parameters import Count, Flag
+from kinfold.base.parameters import Count
 from kinfold.base.spelling import Spelt
-from kinfold.quantize.kmeans import KMeans, assign
+from kinfold.index.coarse.base import LearntCells
+from kinfold.quantize.kmeans import assign
 
 
 def multi_sequence(left: Any, right: Any, most: int | None = None) -> tuple[Ids, Ids, Vectors]:
@@ -37,7 +37,7 @@ def multi_sequence(left: Any, right: Any, most: int | None = None) -> tuple[Ids,
     return i, j, sums
 
 
-class MultiCells(Declared):
+class MultiCells(LearntCells):
     """K * K cells: the first half of a vector's dimensions has K centroids, and so has the second.
 
     k : centroids of each half, K
@@ -49,10 +49,6 @@ class MultiCells(Declared):
     counts_rows: ClassVar[bool] = True
 
     k = Count(most=1 << 14)
-    iterations = Count(least=0)
-    sample = Count()
-    seed = Count(least=0)
-    verbose = Flag().unsaved()
     centroids = Learnt(np.float32, (2, "k", "half"), finite=True)
 
     def __init__(
@@ -64,8 +60,7 @@ class MultiCells(Declared):
         seed: int = 0,
         verbose: bool = True,
     ) -> None:
-        self.k, self.iterations, self.sample = k, iterations, sample
-        self.seed, self.verbose = seed, verbose
+        self._set(k, iterations, sample, seed, verbose)
 
     @classmethod
     def from_word(cls, spelt: Spelt) -> MultiCells:
@@ -74,11 +69,6 @@ class MultiCells(Declared):
         if spelt.dim % 2:
             raise ValueError(f"spec: a multi-index needs an even dimension, got {spelt.dim}")
         return cls(1 << bits, **spelt.training)
-
-    @property
-    def n_centroids(self) -> int:
-        """How many centroids a training looks at."""
-        return self.k
 
     @property
     def n_cells(self) -> int:
@@ -95,15 +85,7 @@ class MultiCells(Declared):
         if x.shape[1] % 2:
             raise ValueError(f"x: expected an even dimension for a multi-index, got {x.shape[1]}")
         halves = [
-            KMeans(
-                self.k,
-                iterations=self.iterations,
-                sample=self.sample,
-                seed=self.seed + side,
-                verbose=self.verbose,
-            )
-            .fit(np.ascontiguousarray(part))
-            .centroids
+            self._means(np.ascontiguousarray(part), seed=side)
             for side, part in enumerate(np.split(x, 2, axis=1))
         ]
         self.centroids = np.stack(halves)

@@ -7,15 +7,14 @@ from typing import Any, ClassVar
 import numpy as np
 
 from kinfold.base.arrays import Ids, Vectors
-from kinfold.base.declared import Declared
 from kinfold.base.parameters import Count
+from kinfold.index.coarse.base import Coarse
 
 
-class SingleCell(Declared):
+class SingleCell(Coarse):
     """The whole space; its centroid is the origin."""
 
     kind: ClassVar[str] = "index.SingleCell"
-    counts_rows: ClassVar[bool] = False
     n_cells = n_centroids = 1
 
     dim = Count(most=32768)

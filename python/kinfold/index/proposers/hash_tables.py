@@ -10,15 +10,15 @@ from numpy.typing import NDArray
 
 from kinfold import _core
 from kinfold.base.arrays import Vectors
-from kinfold.base.declared import Declared
 from kinfold.base.learnt import Part
 from kinfold.base.parameters import Choice, Count, Flag
 from kinfold.base.state import Arrays, check_only, check_range, check_starts, take
 from kinfold.index.codecs.raw import floats_of
+from kinfold.index.proposers.base import Proposer
 from kinfold.quantize.sign import PROJECTIONS, SignQuantizer
 
 
-class HashTables(Declared):
+class HashTables(Proposer):
     """Locality-sensitive hashing: several tables whose keys are the signs of random projections.
 
     A query looks into its own bucket of each table, then into those of which the fewest and nearest hyperplanes

@@ -10,12 +10,12 @@ from numpy.typing import NDArray
 
 from kinfold import _core
 from kinfold.base.arrays import Vectors
-from kinfold.base.declared import Declared
 from kinfold.base.parameters import Count
 from kinfold.base.state import Arrays, check_only, take
+from kinfold.index.proposers.base import Proposer
 
 
-class KDForest(Declared):
+class KDForest(Proposer):
     """Trees that are parted at the mean of a dimension drawn among those of largest variance.
 
     One queue holds the branches of all trees that were not followed, by the sum of squared distances to the
