@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import ast
 import doctest
 import inspect
 import re
+import textwrap
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -17,6 +19,7 @@ from kinfold.base.estimator import Estimator
 
 ROOT = Path(__file__).resolve().parents[1]
 NEEDS = {"Extractor": "torch", "RegionalExtractor": "torch"}
+EXAMPLES_NEED = {"SIFT": "cv2", "Gallery": "cv2"}
 VALUES = ("distances", "similarities", "scores", "weights")
 # SciPy's manners, an exception's, a tuple's.
 FOREIGN = {"KDTree"}
@@ -179,13 +182,15 @@ def test_documented_classes_are_at_the_top() -> None:
         assert name in kf.__all__, name
 
 
-# What needs photos or a network shows its example on its page; a protocol has none.
-SHOWN_ELSEWHERE = {"Gallery", "Extractor", "Index", "RegionalExtractor", "SIFT", "LocalFeatures"}
+# What all indexes are is shown by each of them.
+SHOWN_ELSEWHERE = {"Index"}
 
 
 @pytest.mark.filterwarnings("ignore::UserWarning")
 @pytest.mark.parametrize("name", [name for name in CLASSES if name not in SHOWN_ELSEWHERE])
 def test_examples_of_classes_run(name: str) -> None:
+    if name in EXAMPLES_NEED:
+        pytest.importorskip(EXAMPLES_NEED[name])
     cls = public(name)
     names = {"kf": kf, "np": np}
     example = doctest.DocTestParser().get_doctest(inspect.getdoc(cls) or "", names, name, None, 0)
@@ -201,3 +206,43 @@ def test_parameters_of_classes_are_described(name: str) -> None:
     said = inspect.getdoc(cls) or ""
     for parameter in inspect.signature(cls).parameters:
         assert re.search(rf"(?m)\b{parameter}\b", said), f"{name}: {parameter} is not described"
+
+
+def documented() -> Iterator[tuple[str, Callable[..., Any]]]:
+    """Public functions, and methods and properties of public classes."""
+    for name in kf.__all__:
+        thing = None if name in NEEDS or name == "__version__" else getattr(kf, name)
+        if inspect.isfunction(thing):
+            yield name, inspect.unwrap(thing)
+        if not inspect.isclass(thing) or issubclass(thing, Exception):
+            continue
+        for member in dir(thing):
+            found = inspect.getattr_static(thing, member)
+            function = getattr(found, "fget", None) or getattr(found, "__func__", found)
+            if member[0] != "_" and inspect.isfunction(function):
+                function = inspect.unwrap(function)
+                if function.__module__.startswith("kinfold"):
+                    yield f"{name}.{member}", function
+
+
+DOCUMENTED = dict(documented())
+ARRAYS = re.compile(r"\b(Vectors|Ids|NDArray|Neighbours|RangeResult|Ranking|Points)\b")
+DESCRIBED = re.compile(
+    r"Returns|\b(u?int|float|complex)\d+\b|\bbool\b|\([^()]+,[^()]*\)|Neighbours"
+)
+
+
+@pytest.mark.parametrize("name", DOCUMENTED)
+def test_what_is_returned_is_described(name: str) -> None:
+    """Of arrays the types or shapes."""
+    returned = str(DOCUMENTED[name].__annotations__.get("return", ""))
+    if ARRAYS.search(returned):
+        assert DESCRIBED.search(inspect.getdoc(DOCUMENTED[name]) or ""), returned
+
+
+@pytest.mark.parametrize("name", DOCUMENTED)
+def test_what_is_raised_is_described(name: str) -> None:
+    tree = ast.parse(textwrap.dedent(inspect.getsource(DOCUMENTED[name])))
+    if any(isinstance(node, ast.Raise) and node.exc is not None for node in ast.walk(tree)):
+        said = inspect.getdoc(DOCUMENTED[name]) or ""
+        assert re.search(r"\b[A-Z]\w*Error\b|Raises|refuse", said), said

@@ -98,7 +98,10 @@ class FisherVector(Aggregation):
         self.variances = np.maximum(squares - self.means**2, floor)
 
     def log_likelihoods(self, descriptors: ArrayLike) -> NDArray[np.float64]:
-        """Logarithms of the weighed densities, float64 (n, k)."""
+        """Logarithms of the weighed densities, float64 (n, k).
+
+        Raises ValueError for descriptors of another dimension.
+        """
         x = as_vectors(descriptors, "descriptors", empty=True).astype(np.float64)
         weights, inverse = self.weights, 1 / self.variances
         if x.shape[1] != self.means.shape[1]:

@@ -121,6 +121,7 @@ class TEmbedding(Aggregation):
 
         photos : local descriptors of photos whose aggregated vectors the final rotation is learnt on; without any
             there is none. Or the first argument is photos, arrays (n_i, d), which the rotation is learnt on as well
+        Raises ValueError where ``dim`` needs photos and there are none.
         """
         if are_photos(descriptors):
             photos = descriptors

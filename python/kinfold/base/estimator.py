@@ -115,6 +115,7 @@ class Transformer(Estimator):
         """Names of the columns of `transform`: the class's in small letters, and a number.
 
         input_features : must be the names that were fitted, where there are such; has no influence
+        Raises ValueError for ``input_features`` that are not those of fit. Returns object (n,).
         """
         self._check_fitted()
         if input_features is not None:

@@ -21,6 +21,13 @@ class LocalFeatures:
     shapes : float32 (n, 2, 2) or None, affine frames where the detector finds them: they take the unit circle to the
         feature's ellipse
     colours : uint8 (n, d) or None, the colours around each, see local.colour
+
+    Examples
+    --------
+    >>> zeros = np.zeros(3, np.float32)
+    >>> features = kf.LocalFeatures(np.zeros((3, 2), np.float32), zeros + 1, zeros, np.zeros((3, 128), np.uint8))
+    >>> len(features), len(features.select(slice(0, 2)))
+    (3, 2)
     """
 
     positions: NDArray[np.float32]

@@ -74,7 +74,7 @@ class Ranking:
 
     @classmethod
     def from_neighbours(cls, neighbours: Neighbours, *, metric: str = "l2") -> Ranking:
-        """The result of a search; squared distances are negated so that larger is better."""
+        """The result of a search, ids int64 and scores float32; squared distances are negated: larger is better."""
         distances, ids = np.atleast_2d(neighbours[0]), np.atleast_2d(neighbours[1])
         scores = -distances if metric == "l2" else distances
         return cls(np.where(ids >= 0, scores, -np.inf).astype(np.float32), ids)
@@ -87,6 +87,6 @@ class Ranking:
         return cls(np.take_along_axis(matrix, order, axis=1), order)
 
     def valid(self, query: int) -> NDArray[np.int64]:
-        """The ids of one list without the fill at its end."""
+        """The ids of one list without the fill at its end, int64 (m,)."""
         row = self.ids[query]
         return row[row >= 0]

@@ -39,6 +39,7 @@ class Classifier(Estimator):
         """The share of predictions that are right.
 
         sample_weight : (n,) what each counts, not all 0; None for one each
+        Raises ValueError for weights that are not one for each.
         """
         predicted = self.predict(X)
         right = predicted == as_labels(y, len(predicted))

@@ -71,6 +71,14 @@ class Extractor(Restorable):
     seed : of random weights
 
     Saved by ``kinfold.save`` with weights and whitening in one file; ``kinfold.load`` gives the same descriptors.
+    Raises ValueError for choices that do not go together, FileFormatError for weights that are none.
+
+    Examples
+    --------
+    >>> extractor = kf.Extractor("random", architecture="squeezenet1_1")
+    >>> pixels = np.random.default_rng(0).integers(0, 256, (96, 128, 3), dtype=np.uint8)
+    >>> extractor.describe(pixels).shape
+    (512,)
     """
 
     kind: ClassVar[str] = "features.Extractor"
@@ -245,6 +253,7 @@ class Extractor(Restorable):
             )  # fmt: skip
 
     def params(self) -> dict[str, JSON]:
+        """What was chosen. Raises ValueError for a pooling of the user's own, which no file can hold."""
         if self.pooling not in POOLINGS:
             raise ValueError(
                 f"pooling: a {self.pooling} cannot be saved: it is none of features.pool"
@@ -258,6 +267,7 @@ class Extractor(Restorable):
         }  # fmt: skip
 
     def arrays(self) -> Arrays:
+        """Weights of the network, pooling and whitening."""
         pool = {key: t.cpu().numpy() for key, t in self._pool.state_dict().items()}
         whitening = {} if self.whitening is None else self.whitening.arrays()
         return {
@@ -270,6 +280,7 @@ class Extractor(Restorable):
     def from_state(
         cls, params: Mapping[str, JSON], arrays: Mapping[str, NDArray[Any]]
     ) -> Extractor:
+        """An extractor from its parts. Raises FileFormatError."""
         check_only(params, _PARAMS, "parameters")
         parts = {part: strip_prefix(part, arrays) for part in ("trunk", "pool", "whitening")}
         known = {f"{part}.{key}" for part, inner in parts.items() for key in inner}

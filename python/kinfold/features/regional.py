@@ -60,6 +60,15 @@ class RegionalExtractor:
     grid : a window's maps are pooled by maximum in grid x grid parts: 1 or 2
     ratio : of the windows' sides, see square_windows
     whitening : fitted on regions of other photos: PCA or LearnedWhitening
+
+    Raises ValueError for a network that gives codes.
+
+    Examples
+    --------
+    >>> network = kf.Extractor("random", architecture="squeezenet1_1")
+    >>> pixels = np.random.default_rng(0).integers(0, 256, (96, 128, 3), dtype=np.uint8)
+    >>> kf.RegionalExtractor(network, levels=1).describe(pixels).shape  # the whole, and two squares
+    (3, 512)
     """
 
     def __init__(

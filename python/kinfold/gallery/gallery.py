@@ -40,6 +40,20 @@ class Gallery:
 
     Made by ``create`` or ``open``. Searches take no lock and may run beside an update of another process:
     they answer from the state that was there when the gallery was opened.
+
+    path : its folder
+
+    Examples
+    --------
+    >>> from tempfile import mkdtemp
+    >>> from kinfold.datasets.synthetic import render_collection
+    >>> photos = mkdtemp()
+    >>> names = render_collection(photos, scenes=2, views=3, distractors=2, size=(240, 180), verbose=False)
+    >>> with kf.Gallery.create(mkdtemp() + "/city.kin", engine="vlad", codewords=4) as gallery:
+    ...     changes = gallery.update(photos, verbose=False)
+    ...     hits = gallery.search(f"{photos}/jpg/{names['qimlist'][0]}.jpg", top=3)
+    >>> len(hits)
+    3
     """
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
@@ -86,7 +100,10 @@ class Gallery:
         restore_weights(self._store, weights)
 
     def discard(self) -> None:
-        """Remove what ``create`` made, if the gallery holds no photo; a folder that was there before stays."""
+        """Remove what ``create`` made, if the gallery holds no photo; a folder that was there before stays.
+
+        Raises GalleryError where it holds some.
+        """
         if len(self):
             raise GalleryError(f"{self.path}: holds photos")
         self.close()
@@ -197,7 +214,10 @@ class Gallery:
         return self.hits(described, answer, top)
 
     def search_many(self, queries: Sequence[Any], **options: Any) -> list[list[Hit]]:
-        """search for each of several queries, in threads; ``boxes`` may give one for each."""
+        """search for each of several queries, in threads; ``boxes`` may give one for each.
+
+        Raises ValueError for another number of boxes.
+        """
         boxes = options.pop("boxes", None)
         boxes = [None] * len(queries) if boxes is None else boxes
         if len(boxes) != len(queries):

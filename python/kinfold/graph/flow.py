@@ -148,6 +148,7 @@ class Flow(Scorer):
 
         similarities, ids : as of scores
         start : float32 (q, n)                    a first guess of the scores
+        Raises ValueError for a start of another number of queries.
         """
         values, lists = as_lists(similarities, ids)
         sides = query_vectors(self.graph, values, lists, rule=self.query_vector, items=self._item)

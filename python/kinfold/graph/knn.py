@@ -198,6 +198,7 @@ class KNNGraph(Declared):
 
         first : int64 (n,)    the first copy of each item; the nodes are those that are their own, in their order
         own : float32 (nodes,)    what each node's copies have for similarity
+        Raises ValueError for others.
         """
         first = as_ids(first, "first")
         nodes = np.flatnonzero(first == np.arange(len(first)))
@@ -228,6 +229,7 @@ class KNNGraph(Declared):
         """The graph of the items, and of which item each node is a copy; itself and None where there are no copies.
 
         Kept once made.
+        Copies are int64 (items,).
         """
         if self.copies is None:
             return self, None
@@ -305,7 +307,7 @@ class KNNGraph(Declared):
         return weigh(as_array(similarities, "similarities"), self.gamma, self.metric)
 
     def degrees(self) -> NDArray[np.float64]:
-        """Sum of the weights of each node; 0 where it is isolated."""
+        """Sum of the weights of each node, float64 (n,); 0 where it is isolated."""
         degrees = np.bincount(self._rows(), weights=self.weights, minlength=len(self))
         return degrees.astype(np.float64)
 
@@ -313,6 +315,7 @@ class KNNGraph(Declared):
         """Weights of D^-1/2 W D^-1/2, in the order of ``neighbours``: symmetric, spectrum in [-1, 1].
 
         Kept once computed; read-only.
+        Returns float32, one for each edge.
         """
         if self._normalised is not None:
             return self._normalised
@@ -342,6 +345,7 @@ class KNNGraph(Declared):
                "geodesic-linear"  the sum of 1 - s is the least
         source_similarities : float32 (m,)  of the query to the sources: the way begins at the query
         Returns ids (empty if the sources do not reach the target) and similarities, before the power.
+        Raises ValueError for similarities that are not one a source.
         """
         sources = as_ids(source_ids, "source_ids")
         cost = _PATHS[as_choice(kind, "kind", _PATHS)]

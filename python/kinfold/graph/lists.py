@@ -79,6 +79,7 @@ class KNNLists(Declared):
 
         similarities : float32 (n, k), or the Neighbours of a search, which hold the ids too
         ids : int (n, k)    of the others; -1 past the end
+        Raises ValueError for lists of no neighbours, or ids that no item has.
         """
         values, lists = as_lists(similarities, ids)
         if lists.ndim != 2 or lists.dtype.kind not in "iu" or lists.shape[1] == 0:
@@ -128,6 +129,7 @@ class KNNLists(Declared):
             such as nprobe=16. Similarities are those of the vectors, whatever the index compares: a second look
             of its own (",RFlat") is work done twice
         threads : of the exact join, or of the index
+        Raises ValueError for options of a search without an index.
         """
         vectors, k = _vectors(x, "x", self.metric), self.k
         as_choice(method, "method", METHODS)
@@ -187,6 +189,7 @@ class KNNLists(Declared):
         x : float32 (n, d)    the vectors of the present items
         rows : int64 (m,)     the items that go
         Items that lose a neighbour are searched for again, and no others.
+        Raises ValueError for rows that there are not.
         """
         vectors = self._matching(x)
         gone = as_ids(rows, "rows")

@@ -111,6 +111,7 @@ class OfflineDiffusion(Scorer):
         nodes : int (m,)              whose rows are made: the new nodes, and those near them
         neighbourhoods : int (m, size)    of these nodes, as of build
         The other rows stay, and know nothing of the change. New nodes without a row have an empty one.
+        Raises ValueError for a graph of another gamma or metric.
         """
         as_graph(graph)
         nodes = as_ids(nodes, "nodes")

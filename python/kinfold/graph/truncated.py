@@ -66,6 +66,7 @@ class TruncatedDiffusion(Declared):
         ids : int, the same shape    of the neighbourhood's nodes; -1 past the end of a list
 
         Nodes outside the neighbourhood are not ranked: past its size the ids are -1 and the scores -inf.
+        Raises ValueError for ids that no node has.
         """
         values, lists, one = as_batch(similarities, ids)
         k = as_count(k, "k")

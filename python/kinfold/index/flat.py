@@ -121,11 +121,11 @@ class FlatIndex(Index[Keys[Block]]):
                     self._hold((grown,), held.next_id)
 
     def stats(self) -> dict[str, JSON]:
-        """Sizes: vectors, bytes of a vector, bytes of what serves only the search."""
+        """Sizes: vectors, bytes of a vector with its 8-bit copy and its id, bytes of all copies."""
         held = self._require_fitted()
         return {
             "n": len(held),
-            "bytes_per_vector": 4 * self.dim + 8,
+            "bytes_per_vector": 4 * self.dim + 8 + (self.dim + 4.125 if self.shadow else 0),
             "filter_bytes": int(held.parts[0].scan.shadow_bytes),
         }
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from itertools import pairwise
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -15,10 +14,19 @@ from kinfold.base.arrays import as_array, as_choice, as_count, owned, read_only
 from kinfold.base.errors import FileFormatError
 from kinfold.base.locks import Lock
 from kinfold.base.state import JSON, Arrays, Restorable, check_only, take, take_param
+from kinfold.index.kd_manners import (
+    Points,
+    as_norm,
+    as_points,
+    as_radii,
+    as_ranks,
+    as_row_lists,
+    as_size,
+    as_workers,
+    padded,
+)
 from kinfold.index.kd_scan import LARGEST, Scan, scan_is_faster
 
-Points = NDArray[Any]
-NORMS = (1.0, 2.0, np.inf)
 # Leaves are multiples of what one pass of the kernels looks at.
 PASS = 16
 
@@ -149,11 +157,11 @@ class KDTree(Restorable):
         a scan.
         """
         queries, shape = self._queries(x)
-        most, ranks = _as_ranks(k)
-        p = _as_norm(p)
-        eps = _as_size(eps, "eps", finite=True)
-        bound = _as_size(distance_upper_bound, "distance_upper_bound")
-        threads = _as_threads(workers)
+        most, ranks = as_ranks(k)
+        p = as_norm(p)
+        eps = as_size(eps, "eps", finite=True)
+        bound = as_size(distance_upper_bound, "distance_upper_bound")
+        threads = as_workers(workers)
         # More places than points would only be filled with what is missing.
         depth = max(1, min(most, self.n))
         found = None
@@ -163,13 +171,13 @@ class KDTree(Restorable):
             found = self._tree().nearest(queries, depth, p, eps, bound, threads)
         distances, rows, leaves = found
         if ranks is not None:
-            distances, rows = _padded(distances, rows, most, self.n)
+            distances, rows = padded(distances, rows, most, self.n)
             distances, rows = distances[:, ranks], rows[:, ranks]
             shape_of_answers = (*shape, len(ranks))
         elif most == 1:
             shape_of_answers = shape
         else:
-            distances, rows = _padded(distances, rows, most, self.n)
+            distances, rows = padded(distances, rows, most, self.n)
             shape_of_answers = (*shape, most)
         answer = distances.reshape(shape_of_answers)[()], rows.reshape(shape_of_answers)[()]
         return (*answer, leaves.reshape(shape)[()]) if return_stats else answer
@@ -194,15 +202,15 @@ class KDTree(Restorable):
         Returns a list of rows for one query, else an object array of lists; or int64 counts.
         """
         queries, shape = self._queries(x)
-        radii = _as_radii(r, "r", shape)
-        p, eps = _as_norm(p), _as_size(eps, "eps", finite=True)
-        threads = _as_threads(workers)
+        radii = as_radii(r, "r", shape)
+        p, eps = as_norm(p), as_size(eps, "eps", finite=True)
+        threads = as_workers(workers)
         if return_length:
             counts = self._tree().count_balls(queries, radii, p, eps, threads)
             return counts.reshape(shape)[()]
         sort = return_sorted is None or bool(return_sorted)
         starts, rows = self._tree().balls(queries, radii, p, eps, threads, sort)
-        lists = _as_lists(starts, rows)
+        lists = as_row_lists(starts, rows)
         if not shape:
             return lists[0]
         answer = np.empty(len(lists), object)
@@ -215,11 +223,11 @@ class KDTree(Restorable):
     ) -> list[list[int]]:
         """For each point of this tree the rows of the other's points at most r away."""
         queries = self._points_for(other)
-        radii = _as_radii(r, "r", (len(queries),))
+        radii = as_radii(r, "r", (len(queries),))
         starts, rows = other._tree().balls(
-            queries, radii, _as_norm(p), _as_size(eps, "eps", finite=True), 1, True
+            queries, radii, as_norm(p), as_size(eps, "eps", finite=True), 1, True
         )
-        return _as_lists(starts, rows)
+        return as_row_lists(starts, rows)
 
     def query_pairs(
         self, r: float, p: float = 2.0, eps: float = 0.0, output_type: str = "set"
@@ -229,8 +237,8 @@ class KDTree(Restorable):
         Returns a set of pairs, or for "ndarray" int64 (pairs, 2), ascending.
         """
         as_choice(output_type, "output_type", ("set", "ndarray"))
-        radius = _as_size(r, "r")
-        pairs = self._tree().pairs(radius, _as_norm(p), _as_size(eps, "eps", finite=True), 1)
+        radius = as_size(r, "r")
+        pairs = self._tree().pairs(radius, as_norm(p), as_size(eps, "eps", finite=True), 1)
         return pairs if output_type == "ndarray" else set(map(tuple, pairs.tolist()))
 
     def count_neighbors(
@@ -242,6 +250,7 @@ class KDTree(Restorable):
         cumulative : False counts for each of ascending radii what lies beyond the one before
 
         Returns an int, or int64 (m,).
+        Raises ValueError for weights, and where ``cumulative=False`` for radii that do not ascend.
         """
         if weights is not None:
             raise ValueError("weights: expected None, weighted counts are not supported")
@@ -250,7 +259,7 @@ class KDTree(Restorable):
             raise ValueError(f"r: expected a number or numbers (m,), got shape {radii.shape}")
         if not cumulative and (np.diff(radii) < 0).any():
             raise ValueError("r: expected ascending radii where cumulative=False")
-        p = _as_norm(p)
+        p = as_norm(p)
         queries = self._points_for(other)
         counts = np.zeros(radii.shape, np.int64)
         for where, radius in np.ndenumerate(radii):
@@ -281,7 +290,7 @@ class KDTree(Restorable):
 
     @classmethod
     def from_state(cls, params: Mapping[str, JSON], arrays: Mapping[str, NDArray[Any]]) -> KDTree:
-        """A tree over points and an order that were saved."""
+        """A tree over points and an order that were saved. Raises FileFormatError."""
         check_only(params, {"leafsize", "scan"}, "parameters")
         check_only(arrays, {"data", "order"}, "arrays")
         leafsize = take_param(params, "leafsize", int)
@@ -353,85 +362,3 @@ class KDTree(Restorable):
             )
         leaves = np.full(len(queries), -(-self.n // self._bucket), np.uint32)
         return distances, rows, leaves
-
-
-def as_points(x: Any, name: str) -> Points:
-    """A C-contiguous matrix (n, d) of finite numbers, float32 if it came as float32 or less, else float64."""
-    array = as_array(x, name)
-    if array.ndim != 2 or array.shape[1] == 0:
-        raise ValueError(f"{name}: expected points (n, d), got shape {array.shape}")
-    small = array.dtype in (np.dtype(np.float16), np.dtype(np.float32))
-    points = np.ascontiguousarray(array, dtype=np.float32 if small else np.float64)
-    if not np.isfinite(points).all():
-        row = int(np.flatnonzero(~np.isfinite(points).all(axis=1))[0])
-        raise ValueError(f"{name}: expected finite numbers, got NaN or infinity in row {row}")
-    return points
-
-
-def _as_ranks(k: Any) -> tuple[int, NDArray[np.int64] | None]:
-    """The largest rank, and positions of the ranks that are asked for if k is a list."""
-    if np.ndim(k) == 0:
-        return as_count(k, "k", most=1 << 24), None
-    ranks = [as_count(rank, "k", most=1 << 24) for rank in k]
-    if not ranks:
-        raise ValueError("k: expected at least one rank, got none")
-    return max(ranks), np.array(ranks) - 1
-
-
-def _as_norm(p: Any) -> float:
-    try:
-        norm = float(p)
-    except (TypeError, ValueError):
-        norm = np.nan
-    if norm not in NORMS:
-        raise ValueError(f"p: expected 1, 2 or infinity, got {p!r}")
-    return norm
-
-
-def _as_size(x: Any, name: str, *, finite: bool = False) -> float:
-    """A number >= 0, infinity too unless it must be finite."""
-    try:
-        if isinstance(x, (str, bytes)):
-            raise TypeError
-        value = float(x)
-    except (TypeError, ValueError, OverflowError):
-        raise ValueError(f"{name}: expected a number, got {x!r}") from None
-    if not value >= 0 or (finite and np.isinf(value)):
-        raise ValueError(f"{name}: expected a number >= 0, got {x!r}")
-    return value
-
-
-def _as_radii(r: Any, name: str, shape: tuple[int, ...]) -> NDArray[np.float64]:
-    """One radius (nq,) for each query."""
-    radii = as_array(r, name).astype(np.float64)
-    if not (radii >= 0).all():
-        raise ValueError(f"{name}: expected numbers >= 0")
-    try:
-        return np.ascontiguousarray(np.broadcast_to(radii, shape)).reshape(-1)
-    except ValueError:
-        raise ValueError(
-            f"{name}: expected one radius, or radii of shape {shape}, got shape {radii.shape}"
-        ) from None
-
-
-def _as_threads(workers: Any) -> int:
-    if workers == -1:
-        return 0
-    return as_count(workers, "workers", most=1024)
-
-
-def _padded(distances: Points, rows: NDArray[Any], k: int, n: int) -> tuple[Points, NDArray[Any]]:
-    """Answers (nq, k): what is missing has infinity and n."""
-    missing = k - distances.shape[1]
-    if missing <= 0:
-        return distances, rows
-    width = ((0, 0), (0, missing))
-    return (
-        np.pad(distances, width, constant_values=np.inf),
-        np.pad(rows, width, constant_values=n),
-    )
-
-
-def _as_lists(starts: NDArray[np.int64], rows: NDArray[np.int64]) -> list[list[int]]:
-    flat, ends = rows.tolist(), starts.tolist()
-    return [flat[begin:end] for begin, end in pairwise(ends)]

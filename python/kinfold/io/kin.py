@@ -54,7 +54,10 @@ class Header:
 
 
 def save(obj: Stateful, path: str | os.PathLike[str]) -> None:
-    """Save whatever has a kind, parameters and arrays; ``load`` brings it back."""
+    """Save whatever has a kind, parameters and arrays; ``load`` brings it back.
+
+    Raises ValueError for what has none of these.
+    """
     if isinstance(obj, type) or not isinstance(obj, Stateful):
         raise ValueError(f"obj: expected something that can be saved, got {type(obj).__name__}")
     header, chunks = _encoded(obj.kind, obj.params(), obj.arrays())

@@ -20,6 +20,15 @@ class SIFT:
     max_features : at most this many, after duplicates in position, scale and angle are dropped
     contrast_threshold : OpenCV's; lower finds more features in flat regions
     max_side : images with a longer side are reduced first (pixels); None for none
+
+    Lowe, IJCV 2004, as OpenCV has it.
+
+    Examples
+    --------
+    >>> pixels = np.random.default_rng(0).integers(0, 256, (96, 128), dtype=np.uint8)
+    >>> features = kf.SIFT(max_features=20).extract(pixels)
+    >>> features.positions.shape, features.descriptors.shape
+    ((20, 2), (20, 128))
     """
 
     def __init__(
@@ -51,6 +60,7 @@ class SIFT:
 
         Positions and scales are in pixels of the array given; descriptors uint8 (n, 128). An image
         without structure has none.
+        Raises ValueError for other pixels.
         """
         cv2 = require("cv2")
         image = np.asarray(pixels)

@@ -76,7 +76,10 @@ class KernelPCA(Transformer):
         self.gamma, self.degree, self.coef0 = gamma, degree, coef0
 
     def fit(self, X: ArrayLike, y: ArrayLike | None = None) -> KernelPCA:
-        """Learn from vectors (n, d), at least two, or from their kernel."""
+        """Learn from vectors (n, d), at least two, or from their kernel.
+
+        Raises ValueError where the kernel does not tell them apart.
+        """
         self._check_params()
         vectors = as_samples(X, least=2, long=self.kernel == "precomputed")
         n = len(vectors)

@@ -137,7 +137,10 @@ class LocalPCA(Transformer):
         return LocalCode(cells, coordinates)
 
     def decode(self, cells: ArrayLike, coordinates: ArrayLike) -> Vectors:
-        """The vectors float32 (n, d) that cells (n,) and coordinates (n, n_components) stand for."""
+        """The vectors float32 (n, d) that cells (n,) and coordinates (n, n_components) stand for.
+
+        Raises ValueError for cells that there are not.
+        """
         self._check_fitted()
         count, p = self.components_.shape[:2]
         found = np.asarray(cells)

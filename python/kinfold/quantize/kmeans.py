@@ -145,7 +145,7 @@ class KMeans(Transformer):
 
     @property
     def cluster_centers_(self) -> Vectors:
-        """The centroids, by scikit-learn's name."""
+        """The centroids float32 (k, d), by scikit-learn's name."""
         return self.centroids
 
     @property
@@ -162,7 +162,10 @@ class KMeans(Transformer):
 
     @property
     def labels_(self) -> Ids:
-        """The centroid of each vector that was fitted, int64 (n,); not of a sample of them, and not saved."""
+        """The centroid of each vector that was fitted, int64 (n,); not of a sample of them, and not saved.
+
+        Raises AttributeError then.
+        """
         if self._labels is None:
             raise AttributeError(
                 "labels_: expected a fit of all vectors; predict gives those of any"
@@ -247,7 +250,7 @@ class KMeans(Transformer):
         return self.assign(self._samples(X))
 
     def fit_predict(self, X: ArrayLike, y: ArrayLike | None = None) -> Ids:
-        """fit, then predict the same vectors."""
+        """fit, then predict the same vectors: int64 (n,)."""
         return self.fit(X).predict(X)
 
     def transform(self, X: ArrayLike) -> Vectors:

@@ -114,6 +114,7 @@ class LocallyOptimizedPQ(Declared):
         """Learn from residuals (n, d) and their cells (n,): at least 2^bits of them, d at least m.
 
         The order of the rows does not matter but for rounding.
+        Raises ValueError for fewer.
         """
         x = as_vectors(residuals, "residuals")
         n_cells = as_count(n_cells, "n_cells", most=1 << 24)
@@ -202,7 +203,7 @@ class LocallyOptimizedPQ(Declared):
         return out
 
     def distortion(self, residuals: ArrayLike, cells: ArrayLike) -> float:
-        """Mean squared distance of residuals to what their codes stand for."""
+        """Mean squared distance of residuals to what their codes stand for. Raises ValueError for none."""
         x = self._checked(residuals)
         if not len(x):
             raise ValueError("residuals: expected at least one vector")

@@ -93,7 +93,10 @@ class OPQ(Transformer):
         return len(self.rotation)
 
     def fit(self, x: ArrayLike, y: ArrayLike | None = None) -> OPQ:
-        """Learn the rotation from vectors (n, d), at least as many as a subquantizer has codewords."""
+        """Learn the rotation from vectors (n, d), at least as many as a subquantizer has codewords.
+
+        Raises ValueError for fewer.
+        """
         vectors = as_vectors(x, "x")
         n, d = vectors.shape
         keep = d if self.dim is None else self.dim

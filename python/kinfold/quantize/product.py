@@ -93,6 +93,7 @@ class ProductQuantizer(Declared):
         """Learn the codebooks from vectors (n, d), n at least 2^bits and d at least m.
 
         start : codebooks (m, 2^bits, s) to go on from; random vectors where None
+        Raises ValueError for fewer.
         """
         vectors = as_vectors(x, "x")
         n, d = vectors.shape
@@ -124,7 +125,10 @@ class ProductQuantizer(Declared):
         return self
 
     def adopt(self, codebooks: ArrayLike, dim: int) -> ProductQuantizer:
-        """Take over codebooks (m, 2^bits, s) that were learnt elsewhere, for vectors of dimension dim."""
+        """Take over codebooks (m, 2^bits, s) that were learnt elsewhere, for vectors of dimension dim.
+
+        Raises ValueError for another shape.
+        """
         books = np.ascontiguousarray(codebooks, dtype=np.float32)
         size = -(-as_count(dim, "dim") // self.m)
         if books.shape != (self.m, self.k, size) or not np.isfinite(books).all():
@@ -156,7 +160,10 @@ class ProductQuantizer(Declared):
         return codes
 
     def words(self, codes: ArrayLike) -> Codes:
-        """Codes (n, code_size) as one number for each subquantizer, uint8 (n, m)."""
+        """Codes (n, code_size) as one number for each subquantizer, uint8 (n, m).
+
+        Raises ValueError for codes of another size.
+        """
         array = as_array(codes, "codes")
         if array.dtype != np.uint8 or array.ndim != 2 or array.shape[1] != self.code_size:
             raise ValueError(
@@ -209,7 +216,7 @@ class ProductQuantizer(Declared):
         )
 
     def distortion(self, x: ArrayLike) -> float:
-        """Mean squared distance of vectors to what their codes stand for."""
+        """Mean squared distance of vectors to what their codes stand for. Raises ValueError for none."""
         vectors = self._checked(x, "x")
         if not len(vectors):
             raise ValueError("x: expected at least one vector")

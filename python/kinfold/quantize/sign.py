@@ -108,7 +108,10 @@ class SignQuantizer(Declared):
         return codes
 
     def decode(self, codes: ArrayLike) -> Vectors:
-        """Vectors float32 (n, d) at distance one from the mean, in the direction that codes tell; no more is kept."""
+        """Vectors float32 (n, d) at distance one from the mean, in the direction that codes tell; no more is kept.
+
+        Raises ValueError for codes of another size.
+        """
         given = as_array(codes, "codes")
         if given.ndim != 2 or given.dtype != np.uint8 or given.shape[1] != self.code_size:
             raise ValueError(

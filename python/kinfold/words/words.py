@@ -111,7 +111,10 @@ class VisualWords(Transformer):
         return len(self.centroids)
 
     def fit(self, descriptors: Any, y: Any = None) -> VisualWords:
-        """Learn the words from descriptors (n, d), n >= k, or those of photos, arrays (n_i, d)."""
+        """Learn the words from descriptors (n, d), n >= k, or those of photos, arrays (n_i, d).
+
+        Raises ValueError for fewer.
+        """
         x = as_descriptors(descriptors, "descriptors")
         if len(x) < self.k:
             raise ValueError(f"descriptors: expected at least {self.k}, got {len(x)}")
@@ -179,6 +182,7 @@ class VisualWords(Transformer):
         paths : the nearest of the words below so many nodes of the tree, as in the constructor
         Of neither: exactly the nearest, or by the ``paths`` of the constructor.
         Returns words int64 (n, multiple) and squared distances float32 (n, multiple).
+        Raises ValueError for both.
         """
         centroids = self.centroids
         x = as_vectors(descriptors, "descriptors", dim=centroids.shape[1], empty=True)
