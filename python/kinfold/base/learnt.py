@@ -223,9 +223,6 @@ class Series(Stored["list[float]"]):
         """An empty list."""
         return []
 
-    def write(self, value: Any) -> NDArray[np.float64]:
-        return np.asarray(value, np.float64)
-
     def read(self, array: NDArray[Any]) -> list[float]:
         return [float(value) for value in array]
 
