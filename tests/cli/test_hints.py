@@ -41,9 +41,10 @@ def test_commands_and_options_are_written_out(
     top, commands = _parsers()
     for parser in (top, commands[name]):
         assert not parser.allow_abbrev and "exit codes: 0 done" in parser.format_help()
-    words = {"search": ["g", "q"], "eval": ["g", "--ground-truth", "f"], "demo": []}.get(
-        name, ["x"]
-    )
+    words = {
+        "search": ["g", "q"], "eval": ["g", "--ground-truth", "f"], "demo": [],
+        "train": ["softmax", "x", "--weights", "w"],
+    }.get(name, ["x"])  # fmt: skip
     for action in commands[name]._actions:
         for option in action.option_strings:
             if option.startswith("--") and action.nargs != 0 and action.dest != "json":

@@ -82,7 +82,7 @@ def test_the_best_score_is_kept_and_decides_when_to_stop(tmp_path) -> None:
     network = small()
     history = run(network, 20, tmp_path, validate=validate, patience=2)
     assert [e.score for e in history.epochs] == [0.3, 0.5, 0.4, 0.2]
-    assert (history.best, history.stopped) == (1, True)
+    assert (history.best, history.stopped, history.before) == (1, True, 0.1)
     assert same(network, states[2])
     # Resumed, it is stopped still, and has the best weights.
     again = small(4)

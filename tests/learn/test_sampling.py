@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from kinfold.learn.sampling import ClassBalanced
+from kinfold.learn.sampling import ClassBalanced, ClassGroups
 
 LABELS = np.array([5] * 50 + [7] * 3 + [2] * 10)
 
@@ -28,3 +28,35 @@ def test_orders_depend_on_seed_and_epoch_alone() -> None:
 def test_bad_labels() -> None:
     with pytest.raises(ValueError, match="labels: expected at least one"):
         ClassBalanced([])
+
+
+def test_every_batch_has_pairs_and_classes_take_turns() -> None:
+    labels = np.array([0] * 5 + [1] * 2 + [2] * 9 + [3, 4, 5])
+    batches = ClassGroups(labels, classes=3, photos=4).batches(40)
+    counts = np.zeros(6, int)
+    for rows in batches:
+        known, sizes = np.unique(labels[rows], return_counts=True)
+        assert len(known) == 3 and len(np.unique(rows)) == len(rows)
+        assert sizes.max() > 1 and (sizes <= 4).all()
+        assert all(size == min(4, (labels == label).sum()) for label, size in zip(known, sizes))
+        counts[known] += 1
+    # 120 turns of six classes; those of one photo alone give way where a batch would have no pair.
+    assert counts.sum() == 120 and counts.min() >= 17 and counts.max() <= 23
+
+
+def test_batches_depend_on_seed_and_epoch_alone() -> None:
+    sampler = ClassGroups(LABELS, classes=2, seed=3)
+    again = ClassGroups(LABELS, classes=2, seed=3)
+    for a, b in zip(sampler.batches(5, 2), again.batches(5, 2)):
+        assert np.array_equal(a, b)
+    first, other = sampler.batches(5, 2), sampler.batches(5, 3)
+    assert any(not np.array_equal(a, b) for a, b in zip(first, other))
+
+
+@pytest.mark.parametrize(
+    ("labels", "message"),
+    [([1, 1], "two classes at least, got 1"), ([1, 2, 3], "two photos of some class")],
+)
+def test_labels_without_pairs(labels, message) -> None:
+    with pytest.raises(ValueError, match=message):
+        ClassGroups(labels)

@@ -7,7 +7,7 @@ torch = pytest.importorskip("torch")
 pytest.importorskip("PIL")
 from small import small, stripes
 
-from kinfold.learn.validation import describe_by, retrieval_score
+from kinfold.learn.validation import describe_by, describe_pooled, retrieval_score
 
 
 def test_map_over_all_photos_as_queries() -> None:
@@ -27,3 +27,14 @@ def test_codes_of_a_network_in_training() -> None:
     assert codes.shape == (3, 12 * 6 * 6) and np.allclose(
         np.linalg.norm(codes, axis=1), 1, atol=1e-5
     )
+
+
+def test_pooled_maps_of_a_network_and_of_what_trains_one() -> None:
+    from kinfold.learn.descriptor import Descriptor
+
+    network = small().train()
+    photos, _ = stripes([2, 1])
+    vectors = describe_pooled(photos, pooling="spoc")(network)
+    assert vectors.shape == (3, 12)
+    again = describe_pooled(photos, pooling="spoc")(Descriptor(network))
+    assert np.array_equal(vectors, again)

@@ -9,6 +9,7 @@ COMMANDS: dict[str, str] = {
     "groups": "kinfold.cli.groups",
     "eval": "kinfold.cli.eval",
     "bench": "kinfold.cli.bench",
+    "train": "kinfold.cli.train",
     "info": "kinfold.cli.info",
     "demo": "kinfold.cli.demo",
 }

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import argparse
 import re
+from typing import TypeVar
 
 from kinfold.gallery.stages import STAGES, all_stages, checked_stages
 from kinfold.rerank.pipeline import line_of
+
+P = TypeVar("P", bound=argparse.ArgumentParser)
 
 
 def rerank(text: str) -> tuple[str, ...]:
@@ -118,3 +121,31 @@ def add_rerank(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         help="photos of the first answer that are spatially verified (default: 100)",
     )
+
+
+def common(kind: type[P], *, again: bool = False) -> P:
+    """A parser of what all commands take, for their ``parents``.
+
+    again : for the recipes of a command that takes it too: what is not given there leaves what was given before
+    """
+    parser = kind(add_help=False, argument_default=argparse.SUPPRESS if again else None)
+    parser.add_argument(
+        "--json",
+        nargs="?",
+        const="-",
+        metavar="FILE",
+        help="results as JSON, to a file or standard output",
+    )
+    parser.add_argument(
+        "--threads",
+        type=int,
+        metavar="N",
+        help="threads at most (default: all, or KINFOLD_THREADS)",
+    )
+    for name, what in (
+        ("--quiet", "no progress and no remarks"),
+        ("--debug", "show where an error arose"),
+    ):
+        flag = parser.add_argument(name, action="store_true", help=what)
+        flag.default = argparse.SUPPRESS if again else False
+    return parser

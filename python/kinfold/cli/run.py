@@ -9,7 +9,7 @@ import re
 import sys
 import traceback
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from difflib import get_close_matches
 from typing import Any, NoReturn
 
@@ -17,6 +17,7 @@ import kinfold
 from kinfold.base.errors import KinfoldError
 from kinfold.base.text import shown
 from kinfold.cli import COMMANDS
+from kinfold.cli.options import common
 from kinfold.cli.output import forget, say
 
 INTERRUPTED = 130
@@ -56,35 +57,35 @@ def parser() -> argparse.ArgumentParser:
 
 def _parsers() -> tuple[argparse.ArgumentParser, dict[str, argparse.ArgumentParser]]:
     """That of all commands, and those of each."""
-    common = _Parser(add_help=False)
-    common.add_argument(
-        "--json",
-        nargs="?",
-        const="-",
-        metavar="FILE",
-        help="results as JSON, to a file or standard output",
-    )
-    common.add_argument(
-        "--threads",
-        type=int,
-        default=0,
-        metavar="N",
-        help="threads at most (default: all, or KINFOLD_THREADS)",
-    )
-    common.add_argument("--quiet", action="store_true", help="no progress and no remarks")
-    common.add_argument("--debug", action="store_true", help="show where an error arose")
     top = _Parser(prog="kinfold", description="Find every photo of the same thing.")
     top.add_argument("--version", action="version", version=f"kinfold {kinfold.__version__}")
-    commands = top.add_subparsers(dest="command", metavar="COMMAND", parser_class=_Parser)
     made: dict[str, argparse.ArgumentParser] = {}
-    for name, module in COMMANDS.items():
-        command = importlib.import_module(module)
-        text = command.__doc__ or ""
-        sub = commands.add_parser(name, help=command.SUMMARY, description=text, parents=[common])
-        command.add_arguments(sub)
-        sub.set_defaults(run=command.run)
-        made[name] = sub
+    _add_commands(top, COMMANDS, "command", "", made)
     return top, made
+
+
+def _add_commands(
+    parser: argparse.ArgumentParser, modules: Mapping[str, str], dest: str, before: str,
+    made: dict[str, argparse.ArgumentParser],
+) -> None:  # fmt: skip
+    """What each module is called by; one that has RECIPES stands for these."""
+    # A command without its recipe is told by the parser; no command at all is answered by the help.
+    commands = parser.add_subparsers(
+        dest=dest, metavar=dest.upper(), parser_class=_Parser, required=bool(before)
+    )
+    for name, module in modules.items():
+        command = importlib.import_module(module)
+        recipes = getattr(command, "RECIPES", None)
+        sub = commands.add_parser(
+            name, help=command.SUMMARY, description=command.__doc__ or "",
+            parents=[common(_Parser, again=bool(before))],
+        )  # fmt: skip
+        made[before + name] = sub
+        if recipes:
+            _add_commands(sub, recipes, "recipe", f"{name} ", made)
+        else:
+            command.add_arguments(sub)
+            sub.set_defaults(run=command.run)
 
 
 def run(arguments: list[str] | None = None) -> int:
@@ -164,7 +165,8 @@ def _parsed(arguments: list[str]) -> argparse.Namespace:
     top, commands = _parsers()
     options, rest = top.parse_known_args(arguments)
     if rest:
-        command = commands.get(options.command, top)
+        name = f"{options.command} {getattr(options, 'recipe', '')}".strip()
+        command = commands.get(name, top)
         option = next((one for one in rest if one.startswith("--")), rest[0]).partition("=")[0]
         known = [text for action in command._actions for text in action.option_strings]
         hint = _alike(option, known) if option.startswith("-") else ""

@@ -4,6 +4,8 @@ from kinfold.base.offered import offered
 
 METHODS: dict[str, str] = {
     "softmax": "kinfold.learn.softmax:finetune_softmax",
+    "siamese": "kinfold.learn.siamese:finetune_siamese",
+    "triplet": "kinfold.learn.triplet:finetune_triplet",
 }
 
 __getattr__, __dir__ = offered(

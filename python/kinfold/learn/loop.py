@@ -47,23 +47,27 @@ class History:
     epochs : the curves
     best : the epoch whose weights the network has in the end: the best score, else the last
     stopped : whether the score had not risen for so long that the rest was left out
+    before : the score before the first epoch; None without validation
     """
 
     epochs: tuple[Epoch, ...]
     best: int
     stopped: bool
+    before: float | None = None
 
 
 @dataclass
 class _Run:
     """How far a training is, and all that the next batch depends on beside network and optimiser.
 
+    before : the score before the first epoch
     curves, best, best_score, kept : the epochs that are over, the best of them, and the network's state after it
     mined : what the epoch learns from
     batches, total : of the epoch that is not over: batches done, and the sum of their losses
     random : state of torch's generator then
     """
 
+    before: float | None
     best_score: float | None
     kept: Arrays
     curves: list[Epoch] = field(default_factory=list)
@@ -166,7 +170,8 @@ def train(
     if place is not None and resume and exists(place, _CHECKPOINT):
         run = _loaded(place / _CHECKPOINT, network, descends)
     else:
-        run = _Run(scored(), state_arrays(network))
+        before = scored()
+        run = _Run(before, before, state_arrays(network))
     if group.rank > 0:
         place, logs = None, ()  # the first process writes
     if place is not None:
@@ -177,7 +182,7 @@ def train(
         if place is not None:
             _save(place / _CHECKPOINT, network, descends, run)
 
-    began, before = time.monotonic(), len(run.curves)
+    began, earlier = time.monotonic(), len(run.curves)
     try:
         while len(run.curves) < count and not _waited(run, waits, validate):
             epoch = len(run.curves)
@@ -189,7 +194,7 @@ def train(
                     run.mined = mine(network.eval(), epoch, run.mined)
             given = batches(epoch) if mine is None else batches(epoch, run.mined)
             what = f"epoch {epoch + 1} of {count}" + _left(
-                time.monotonic() - began, epoch - before, count - epoch
+                time.monotonic() - began, epoch - earlier, count - epoch
             )
             with torch.random.fork_rng(devices=_devices(network)):
                 torch.manual_seed(seed * 1_000_003 + epoch)
@@ -208,7 +213,7 @@ def train(
         written.close()
     restore(network, run.kept)
     network.eval()
-    return History(tuple(run.curves), run.best, _waited(run, waits, validate))
+    return History(tuple(run.curves), run.best, _waited(run, waits, validate), run.before)
 
 
 class _Descent:
@@ -292,8 +297,8 @@ class _Descent:
 
 def _save(path: Path, network: Any, descent: _Descent, run: _Run) -> None:
     state = {
-        "curves": [asdict(line) for line in run.curves], "best": run.best, "best_score": run.best_score,
-        "batches": run.batches, "total": run.total, "mined": run.mined is not None,
+        "curves": [asdict(line) for line in run.curves], "best": run.best,
+        "best_score": run.best_score, "before": run.before, "batches": run.batches, "total": run.total, "mined": run.mined is not None,
         "scaler": descent.scaler.state_dict(),
     }  # fmt: skip
     more = {
@@ -309,9 +314,9 @@ def _loaded(path: Path, network: Any, descent: _Descent) -> _Run:
         if state["scaler"]:
             descent.scaler.load_state_dict(state["scaler"])
         return _Run(
-            state["best_score"], strip_prefix("best", more), [Epoch(**line) for line in state["curves"]],
-            state["best"], strip_prefix("mined", more) if state["mined"] else None,
-            state["batches"], state["total"], strip_prefix("random", more),
+            state["before"], state["best_score"], strip_prefix("best", more),
+            [Epoch(**line) for line in state["curves"]], state["best"], 
+            strip_prefix("mined", more) if state["mined"] else None, state["batches"], state["total"], strip_prefix("random", more),
         )  # fmt: skip
     except (KeyError, TypeError) as error:
         raise FileFormatError(f"{path}: no checkpoint of a training: {error}") from error

@@ -55,3 +55,27 @@ def describe_by(
         return codes.describe_all(photos, verbose=False)
 
     return describe
+
+
+def describe_pooled(
+    photos: Sequence[Any], *, layer: str | None = None, pooling: str = "gem", max_side: int = 320
+) -> Callable[[Any], Any]:
+    """A function network -> pooled maps of some photos in their own aspect: the ``describe`` of retrieval_score.
+
+    network : of ``features.backbones``, or a module whose ``backbone`` is one
+    """
+    from kinfold.features.backbones.cut import cut
+    from kinfold.features.extract import Extractor
+
+    def describe(network: Any) -> Any:
+        backbone = getattr(network, "backbone", network)
+        part = cut(backbone, layer).eval()
+        for key in ("mean", "std"):
+            setattr(part, key, getattr(backbone, key))
+        extractor = Extractor(
+            part, pooling=pooling, scales=(1.0,), max_side=max_side,
+            device=str(next(backbone.parameters()).device),
+        )  # fmt: skip
+        return extractor.describe_all(photos, verbose=False)
+
+    return describe
