@@ -298,8 +298,8 @@ class _Descent:
 def _save(path: Path, network: Any, descent: _Descent, run: _Run) -> None:
     state = {
         "curves": [asdict(line) for line in run.curves], "best": run.best,
-        "best_score": run.best_score, "before": run.before, "batches": run.batches, "total": run.total, "mined": run.mined is not None,
-        "scaler": descent.scaler.state_dict(),
+        "best_score": run.best_score, "before": run.before, "batches": run.batches,
+        "total": run.total, "mined": run.mined is not None, "scaler": descent.scaler.state_dict(),
     }  # fmt: skip
     more = {
         **add_prefix("best", run.kept), **add_prefix("mined", run.mined or {}),
@@ -315,8 +315,9 @@ def _loaded(path: Path, network: Any, descent: _Descent) -> _Run:
             descent.scaler.load_state_dict(state["scaler"])
         return _Run(
             state["before"], state["best_score"], strip_prefix("best", more),
-            [Epoch(**line) for line in state["curves"]], state["best"], 
-            strip_prefix("mined", more) if state["mined"] else None, state["batches"], state["total"], strip_prefix("random", more),
+            [Epoch(**line) for line in state["curves"]], state["best"],
+            strip_prefix("mined", more) if state["mined"] else None, state["batches"],
+            state["total"], strip_prefix("random", more),
         )  # fmt: skip
     except (KeyError, TypeError) as error:
         raise FileFormatError(f"{path}: no checkpoint of a training: {error}") from error
