@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 cv2 = pytest.importorskip("cv2")
+from marked import CUTS, MARKED
 from moving import film, texture
 
 from kinfold.local.kcf import KCF, overlap
@@ -102,30 +103,6 @@ def test_arguments(rng) -> None:
         KCF(frame, (0, 0, 9, 9), features="colour")
     with pytest.raises(ValueError, match="frame: expected"):
         KCF(frame, (0, 0, 9, 9)).update(frame[:30])
-
-
-# Boxes x0, y0, x1, y1 marked by hand, by frame.
-MARKED = {
-    "box.mp4": {
-        0: (296, 11, 590, 240), 30: (296, 11, 590, 240), 60: (299, 13, 576, 229),
-        90: (243, 29, 557, 251), 120: (171, 26, 536, 282), 150: (119, 55, 495, 328),
-        180: (132, 46, 480, 271), 210: (207, 51, 532, 266), 240: (243, 80, 545, 296),
-        270: (189, 114, 511, 354), 300: (135, 109, 487, 362), 330: (191, 114, 501, 348),
-        360: (284, 109, 585, 309), 390: (312, 85, 590, 238), 420: (304, 85, 568, 234),
-        450: (297, 88, 549, 240),
-    },
-    "cup.mp4": {
-        0: (307, 124, 415, 384), 30: (315, 116, 431, 389), 60: (87, 149, 358, 402),
-        90: (155, 93, 305, 369), 120: (367, 87, 565, 348), 150: (300, 162, 392, 361),
-        180: (289, 137, 398, 389), 210: (251, 83, 379, 403),
-    },
-    # The car, the bicycle behind a fence and the one at a wall; between these the film is cut.
-    "bikes.mp4": {
-        90: (55, 95, 285, 258), 120: (45, 78, 290, 228), 150: (144, 38, 323, 271),
-        180: (144, 38, 323, 271), 210: (275, 12, 523, 202), 240: (257, 10, 505, 197),
-    },
-}  # fmt: skip
-CUTS = {("bikes.mp4", 120), ("bikes.mp4", 180)}
 
 
 @pytest.mark.slow

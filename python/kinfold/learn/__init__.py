@@ -6,6 +6,7 @@ METHODS: dict[str, str] = {
     "softmax": "kinfold.learn.softmax:finetune_softmax",
     "siamese": "kinfold.learn.siamese:finetune_siamese",
     "triplet": "kinfold.learn.triplet:finetune_triplet",
+    "video": "kinfold.learn.video:train_video",
 }
 
 __getattr__, __dir__ = offered(

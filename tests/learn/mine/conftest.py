@@ -1,4 +1,4 @@
-"""Lets these tests share the slow loops."""
+"""Lets these tests share the slow loops, and the films of tests of trackers."""
 
 from __future__ import annotations
 
@@ -6,3 +6,4 @@ import sys
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))
+sys.path.insert(0, str(Path(__file__).parents[2] / "local"))

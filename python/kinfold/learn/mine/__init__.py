@@ -22,4 +22,7 @@ __getattr__, __dir__ = offered(
     Triplets="kinfold.learn.mine.found",
     DescriptorQueue="kinfold.learn.mine.queue",
     HardNegatives="kinfold.learn.mine.hard_negatives",
+    AcrossPairs="kinfold.learn.mine.across_pairs",
+    TrackedPairs="kinfold.learn.mine.tracks",
+    mine_tracks="kinfold.learn.mine.tracks",
 )
