@@ -21,7 +21,7 @@ def test_pairs_show_what_moves_at_both_ends() -> None:
     assert found.frames.tolist() == [[0, 12], [5, 17]]
     assert found.videos.tolist() == [0, 0]
     assert found.first.shape == found.last.shape == (2, 48, 48, 3)
-    assert (found.sharpness > 7).all()
+    assert (found.sharpness >= 8).all()
     for row, (start, _) in enumerate(found.frames):
         before, after = found.boxes[row]
         # The square is in the window, the window is half of the frame and moves as the square does.

@@ -10,4 +10,5 @@ RECIPES: dict[str, str] = {
     "softmax": "kinfold.cli.train.softmax",
     "siamese": "kinfold.cli.train.siamese",
     "triplet": "kinfold.cli.train.triplet",
+    "video": "kinfold.cli.train.video",
 }

@@ -66,7 +66,7 @@ def mine_tracks(
     threshold: float = 0.5,
     least: float = 0.25,
     most: float = 0.75,
-    least_sharpness: float = 7.0,
+    least_sharpness: float = 8.0,
     on_error: Callable[[str, str], None] | None = None,
     seed: int = 0,
     verbose: bool = True,
