@@ -16,7 +16,7 @@ from kinfold.base.registry import kinds, resolve
 
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "parameters.md"
 # Classes that need more than numpy to be looked at.
-HEAVY = ("features.", "gallery.")
+HEAVY = ("features.", "gallery.", "learn.")
 HEAD = """# Parameters
 
 What the parameters of each class may be, and the arrays that a saved file holds of it. `dev/parameters.py` writes

@@ -18,7 +18,7 @@ import kinfold as kf
 from kinfold.base.estimator import Estimator
 
 ROOT = Path(__file__).resolve().parents[1]
-NEEDS = {"Extractor": "torch", "RegionalExtractor": "torch"}
+NEEDS = {"DrLIM": "torch", "Extractor": "torch", "RegionalExtractor": "torch"}
 EXAMPLES_NEED = {"SIFT": "cv2", "Gallery": "cv2"}
 VALUES = ("distances", "similarities", "scores", "weights")
 # SciPy's manners, an exception's, a tuple's.

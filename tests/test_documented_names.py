@@ -39,7 +39,7 @@ def titles() -> list[str]:
     names = [name for line in table for name in code_of(line.split("|")[2])]
     names += [name for page in PAGES for name in code_of(page.read_text().splitlines()[0])]
     # A method of an index, not a name of the room.
-    return sorted({*names} - {"index.tune", "kinfold.datasets"})
+    return sorted({*names} - {"index.tune", "kinfold.datasets", "kinfold.learn"})
 
 
 def found(name: str) -> Iterator[object]:

@@ -19,7 +19,7 @@ from kinfold.base.registry import kinds, resolve
 # Those whose classes need no more than numpy.
 KINDS = [
     kind for kind, target in kinds().items()
-    if not kind.startswith(("gallery.", "features.")) and issubclass(resolve(target), Declared)
+    if not kind.startswith(("gallery.", "features.", "learn.")) and issubclass(resolve(target), Declared)
 ]  # fmt: skip
 
 # Parameters that shapes follow from otherwise than by name, and those that files of former versions lack.

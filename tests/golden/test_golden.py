@@ -23,7 +23,7 @@ def test_old_files_answer_as_they_did(path: Path, mmap: bool) -> None:
     kind = path.stem
     if kind.startswith("gallery"):
         pytest.importorskip("cv2")
-    if kind.startswith("features"):
+    if kind.startswith(("features", "learn")):
         pytest.importorskip("torch")
     answer = use(kind, kf.load(path, mmap=mmap))
     parts = answer if isinstance(answer, tuple) else (answer,)

@@ -28,7 +28,7 @@ def saved(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
     kind = request.param
     if kind.startswith("gallery"):
         pytest.importorskip("cv2")
-    if kind.startswith("features"):
+    if kind.startswith(("features", "learn")):
         pytest.importorskip("torch")
     kf.save(FACTORIES[kind](), tmp_path / "good.kin")
     return tmp_path / "good.kin"

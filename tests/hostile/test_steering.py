@@ -28,7 +28,7 @@ def wrong(name: str, folder: Path, *budget: int, seconds: int) -> list[str]:
     """What a child finds wrong with mutants of a kind or variant."""
     if name.startswith("gallery"):
         pytest.importorskip("cv2")
-    if name.startswith("features"):
+    if name.startswith(("features", "learn")):
         pytest.importorskip("torch")
     done = subprocess.run(
         [sys.executable, str(FUZZER), name, str(folder), *map(str, budget)],
@@ -47,7 +47,7 @@ def wrong(name: str, folder: Path, *budget: int, seconds: int) -> list[str]:
 
 @pytest.mark.parametrize("name", [*FACTORIES, *VARIANTS])
 def test_mutants_are_refused_or_harmless(name: str, tmp_path: Path) -> None:
-    each = 4 * EACH if name.startswith("features") else EACH  # a network runs in each
+    each = 4 * EACH if name.startswith(("features", "learn")) else EACH  # a network runs in each
     assert not wrong(name, tmp_path, 0, each, DRAWN, seconds=280)
 
 

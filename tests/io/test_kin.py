@@ -29,7 +29,7 @@ def test_every_kind_has_a_tiny_instance() -> None:
 def test_save_and_load_every_kind(kind: str, mmap: bool, tmp_path: Path) -> None:
     if kind.startswith("gallery"):
         pytest.importorskip("cv2")
-    if kind.startswith("features"):
+    if kind.startswith(("features", "learn")):
         pytest.importorskip("torch")
     thing = FACTORIES[kind]()
     kf.save(thing, tmp_path / "a.kin")
@@ -56,7 +56,7 @@ def test_numpys_numbers_as_parameters(kind: str, tmp_path: Path) -> None:
     """They are saved as the numbers that they are: the same bytes."""
     if kind.startswith("gallery"):
         pytest.importorskip("cv2")
-    if kind.startswith("features"):
+    if kind.startswith(("features", "learn")):
         pytest.importorskip("torch")
     thing = FACTORIES[kind]()
     kf.save(thing, tmp_path / "a.kin")

@@ -53,6 +53,17 @@ def extractor() -> Any:
     return Extractor(net, pooling=pooling, scales=[1, 0.5], max_side=64, whitening=whitening)
 
 
+def drlim() -> Any:
+    from kinfold.learn.drlim import DrLIM
+
+    model = DrLIM(1, network="connected", epochs=1, verbose=False).fit(
+        _random().random((12, 2)), pairs=[[0, 1]]
+    )
+    # Values that are told: sums of training differ from machine to machine.
+    model._weights = np.linspace(-1, 1, len(model._weights), dtype=np.float32)
+    return model
+
+
 def vlad() -> Any:
     from kinfold.aggregate.vlad import VLAD
 
@@ -208,6 +219,7 @@ FACTORIES: dict[str, Callable[[], Any]] = {
     "transform.PCA": pca,
     "transform.LearnedWhitening": learned_whitening,
     "features.Extractor": extractor,
+    "learn.DrLIM": drlim,
     "local.VLAD": vlad,
     "graph.KNN": graph,
     "manifold.Isomap": lambda: manifold("Isomap", n_neighbors=4, landmarks=6),
@@ -297,7 +309,7 @@ def use(kind: str, thing: Any) -> Any:
         return thing.transform([np.eye(3)])
     if kind in ("local.TEmbedding", "local.Fisher"):
         return thing.transform([vectors()[:4], vectors()[4:]])
-    if kind.startswith("manifold."):
+    if kind.startswith(("manifold.", "learn.")):
         return thing.transform(np.eye(2))
     if kind == "graph.KNN":
         return kf.Diffusion(thing, iterations=3).scores([[0.9, 0.8]], [[0, 1]])

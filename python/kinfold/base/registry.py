@@ -26,6 +26,7 @@ ROOMS = {
     "words": "local",
     "aggregate": "local",
     "features": "features",
+    "learn": "learn",
     "gallery": "gallery",
 }
 

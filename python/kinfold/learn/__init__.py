@@ -7,7 +7,11 @@ METHODS: dict[str, str] = {
     "siamese": "kinfold.learn.siamese:finetune_siamese",
     "triplet": "kinfold.learn.triplet:finetune_triplet",
     "video": "kinfold.learn.video:train_video",
+    "drlim": "kinfold.learn.drlim:DrLIM",
 }
+
+# What is learnt and can be saved.
+SAVED = {"DrLIM": METHODS["drlim"]}
 
 __getattr__, __dir__ = offered(
     __name__,
