@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import os
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -121,15 +120,13 @@ class DrLIM(Transformer):
         y: ArrayLike | None = None,
         *,
         pairs: ArrayLike | None = None,
-        folder: str | os.PathLike[str] | None = None,
-        resume: bool = True,
-        logs: tuple[str, ...] = ("csv",),
+        **options: Any,
     ) -> DrLIM:
         """Learn the map of pictures (n, height, width), (n, height, width, channels) or vectors (n, d).
 
         pairs : int (m, 2), rows of pictures, each with one that is similar to it, see learn.pair_batches; None for
             each and its nearest others
-        folder, resume, logs : of `learn.loop.train`: where a training that is interrupted goes on
+        options : further ones of `learn.loop.train`: with ``folder`` a training that was interrupted goes on
         Raises ValueError where there is one picture only, no pair, or NaN.
         """
         self._check_params()
@@ -166,8 +163,7 @@ class DrLIM(Transformer):
 
         self.history_ = train(
             network, weighed, loss, epochs=self.epochs, optimiser="adam", rate=rate if self.rate is None else self.rate,
-            schedule="cosine", weight_decay=0.0, folder=folder, resume=resume, logs=logs,
-            seed=self.seed, verbose=self.verbose,
+            schedule="cosine", weight_decay=0.0, seed=self.seed, verbose=self.verbose, **options,
         )  # fmt: skip
         flat = torch.nn.utils.parameters_to_vector(network.parameters())
         self._weights = flat.detach().cpu().numpy()

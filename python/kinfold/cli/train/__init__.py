@@ -11,4 +11,5 @@ RECIPES: dict[str, str] = {
     "siamese": "kinfold.cli.train.siamese",
     "triplet": "kinfold.cli.train.triplet",
     "video": "kinfold.cli.train.video",
+    "drlim": "kinfold.cli.train.drlim",
 }

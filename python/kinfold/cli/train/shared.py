@@ -19,23 +19,26 @@ from kinfold.cli.options import count
 from kinfold.cli.output import check_writable, say, show, write_json
 
 
-def add_training(parser: argparse.ArgumentParser, *, epochs: int, batch: int, rate: float) -> None:
-    """Where the result goes, how long and how fast is learnt, and on what."""
+def add_training(
+    parser: argparse.ArgumentParser, *, epochs: int, batch: int, rate: float | None,
+    output: str = "net.safetensors", what: str = "the weights",
+) -> None:  # fmt: skip
+    """Where the result goes, how long and how fast is learnt, and on what. A rate of None is the network's own."""
     parser.add_argument(
-        "-o", "--output", default="net.safetensors", metavar="FILE",
-        help="the weights (default: net.safetensors)",
-    )  # fmt: skip
+        "-o", "--output", default=output, metavar="FILE", help=f"{what} (default: {output})"
+    )
     parser.add_argument(
         "--resume", action="store_true", help="go on with a training that was interrupted"
     )
-    for name, kind, value, what in (
+    for name, kind, value, means in (
         ("--epochs", count, epochs, "times that everything is seen"),
         ("--batch", count, batch, "of what is learnt from at once"),
         ("--rate", float, rate, "of learning"),
     ):
         parser.add_argument(
-            name, type=kind, default=value, metavar="N", help=f"{what} (default: {value:g})"
-        )
+            name, type=kind, default=value, metavar="N",
+            help=f"{means} (default: {'that of the network' if value is None else f'{value:g}'})",
+        )  # fmt: skip
     parser.add_argument(
         "--seed", type=int, default=0, metavar="N", help="of all that is random (default: 0)"
     )
@@ -81,8 +84,20 @@ class Training:
     def finish(self, history: Any, recipe: str) -> int:
         """Put the weights where they were asked for, draw the curves, tell what came out."""
         best = self.folder / "best.safetensors"
-        if best.is_file():
-            shutil.copyfile(best, self.output)
+        if not best.is_file():
+            self.tell(history, recipe)
+            return 1
+        shutil.copyfile(best, self.output)
+        use = f"kinfold index PHOTOS --weights {quote(shown(str(self.output)))}"
+        self.tell(history, recipe, wrote="weights", use=use)
+        return 0
+
+    def tell(self, history: Any, recipe: str, *, wrote: str | None = None, use: str = "") -> None:
+        """Draw the curves, tell what came out.
+
+        wrote : what the output holds; None where nothing was written
+        use : what to do with it
+        """
         try:
             from kinfold.report.training import write_curves
 
@@ -91,7 +106,7 @@ class Training:
             pass
         seconds = time.perf_counter() - self.began
         told = {
-            "recipe": recipe, "weights": str(self.output) if best.is_file() else None,
+            "recipe": recipe, wrote or "weights": str(self.output) if wrote else None,
             "folder": str(self.folder), "seconds": round(seconds, 1), "best": history.best,
             "stopped": history.stopped, "epochs": [asdict(line) for line in history.epochs],
             "measured": self.measured,
@@ -101,14 +116,10 @@ class Training:
         if not self.options.quiet and self.options.json != "-":
             for name, value in self.measured.items():
                 show(f"{name}: {value:.4g}" if isinstance(value, float) else f"{name}: {value}")
-            if best.is_file():
-                show(
-                    f"weights in {shown(str(self.output))} after {seconds / 60:.1f} min; "
-                    f"kinfold index PHOTOS --weights {quote(shown(str(self.output)))}"
-                )
+            if wrote:
+                show(f"{wrote} in {shown(str(self.output))} after {seconds / 60:.1f} min; {use}")
             else:
                 show("no epoch was better than what was there before: nothing was written")
-        return 0 if best.is_file() else 1
 
 
 @contextmanager
