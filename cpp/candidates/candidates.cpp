@@ -6,7 +6,9 @@
 
 #include "core/threads.h"
 #include "core/topk.h"
-#include "scan/search.h"
+#include "kernels/filters.h"
+#include "scan/byte_filter.h"
+#include "scan/distance.h"
 
 namespace kf::candidates {
 
@@ -41,9 +43,7 @@ class CandidateScan::Session {
       : scan_(scan),
         proposer_(scan.structure_.proposer()),
         top_(empty),
-        table_(kernels<VectorKernels>()),
-        distance_(scan.metric_ == Metric::l2 ? table_.squared_l2 : table_.inner_product),
-        sign_(scan.metric_ == Metric::l2 ? 1.0f : -1.0f) {
+        distance_(scan.metric_, scan.d_) {
     std::size_t bits = 0;
     for (const CandidateSegment& s : scan.segments_) {
       first_.push_back(bits);
@@ -133,9 +133,7 @@ class CandidateScan::Session {
     for (std::size_t i = 0; i < passed; ++i) s.stored.prefetch(current_.rows[i]);
     for (std::size_t i = 0; i < passed; ++i) {
       const std::uint32_t row = current_.rows[i];
-      const float value =
-          sign_ * distance_(vector_, s.stored.row(table_, row, scratch_.data()), scan_.d_);
-      top_.push({value, s.ids[row]});
+      top_.push({distance_(vector_, s.stored.row(row, scratch_.data())), s.ids[row]});
     }
     scored_ += passed;
     current_.rows.clear();
@@ -159,9 +157,8 @@ class CandidateScan::Session {
   const CandidateScan& scan_;
   std::unique_ptr<Proposer> proposer_;
   Result top_;
-  const VectorKernels& table_;
-  float (*distance_)(const float*, const float*, std::size_t);
-  float sign_, bound_ = 0;
+  Distance distance_;
+  float bound_ = 0;
   const float* vector_ = nullptr;
   Shadow::Queries code_;
   std::vector<ByteFilter::Threshold> thresholds_;

@@ -55,7 +55,6 @@ class Builder {
   Builder(const Stored& rows, std::size_t n, std::size_t leaf, std::size_t among,
           std::uint64_t seed, std::size_t tree, std::uint32_t* order)
       : rows_(rows),
-        table_(kernels<VectorKernels>()),
         leaf_(leaf),
         among_(std::min(among, rows.d)),
         seed_(seed),
@@ -148,7 +147,7 @@ class Builder {
     const std::uint32_t* order = order_ + begin;
     for (std::size_t i = 0; i < count; ++i) rows_.prefetch(order[i * n / count]);
     for (std::size_t i = 0; i < count; ++i) {
-      const float* x = rows_.row(table_, order[i * n / count], scratch_.data());
+      const float* x = rows_.row(order[i * n / count], scratch_.data());
       for (std::size_t j = 0; j < d; ++j) {
         const double v = static_cast<double>(x[j]);
         mean[j] += v;
@@ -170,7 +169,6 @@ class Builder {
   }
 
   const Stored& rows_;
-  const VectorKernels& table_;
   std::size_t leaf_, among_;
   std::uint64_t seed_;
   std::size_t tree_;

@@ -134,7 +134,6 @@ class LvqCodec final : public CodecOf<LvqCodec> {
 
   class Filter {
    public:
-    using Kernels = FilterKernels;
     static constexpr std::size_t granule = 32, most_chunk = 256;
     struct Threshold {
       float limit, weight;
@@ -153,8 +152,8 @@ class LvqCodec final : public CodecOf<LvqCodec> {
       for (std::size_t i = 0; i < count_; ++i)
         out[i] = codec_.threshold(queries_.of[i], rows_, static_cast<double>(bounds[i]));
     }
-    std::size_t run(const FilterKernels& table, std::size_t begin, std::size_t n,
-                    const Threshold* thresholds, std::uint32_t* hits) const {
+    std::size_t run(std::size_t begin, std::size_t n, const Threshold* thresholds,
+                    std::uint32_t* hits) const {
       const std::size_t wide = codec_.layout_.padded_d(), blocks = (n + 31) / 32 * 2;
       const std::size_t stride = 16 * blocks;
       auto* scratch = thread_scratch<std::int16_t, Filter>(padded() * wide);
@@ -162,8 +161,9 @@ class LvqCodec final : public CodecOf<LvqCodec> {
       std::int32_t* bias = sums + padded() * stride;
       std::fill(bias, bias + most_chunk, 0);
       // Tiles take 16 queries, used or not; a few are quicker without.
-      table.sums_u8(queries_.codes.data(), scratch, count_ < 5 ? count_ : padded(), bytes_, bias,
-                    blocks, wide, sums, stride);
+      kernels<FilterKernels>().sums_u8(queries_.codes.data(), scratch,
+                                       count_ < 5 ? count_ : padded(), bytes_, bias, blocks, wide,
+                                       sums, stride);
       const ScaledRows rows{rows_.scales.norm + begin, rows_.scales.low + begin,
                             rows_.scales.step + begin, rows_.scales.loss + begin};
       std::size_t found = 0;
@@ -190,7 +190,7 @@ class LvqCodec final : public CodecOf<LvqCodec> {
     const LvqRows& rows;
     const float* queries;  // of which `which` are meant
     const std::uint32_t* which;
-    const VectorKernels& table = kernels<VectorKernels>();
+    scan::Distance distance{codec.metric_, codec.d_};
     float* scratch = thread_scratch<float, Scorer>(codec.d_);
     std::uint8_t* bytes = thread_scratch<std::uint8_t, Scorer>(codec.layout_.padded_d());
 
@@ -204,9 +204,7 @@ class LvqCodec final : public CodecOf<LvqCodec> {
       codec.layout_.row(rows.codes, row, bytes);
       codec.decode(bytes, rows.second ? rows.second + row * d : nullptr, rows.scales.low[row],
                    rows.scales.step[row], scratch);
-      const float* y = queries + which[q] * d;
-      return codec.metric_ == Metric::l2 ? table.squared_l2(y, scratch, d)
-                                         : -table.inner_product(y, scratch, d);
+      return distance(queries + which[q] * d, scratch);
     }
   };
 

@@ -5,6 +5,7 @@
 
 #include "codecs/codecs.h"
 #include "codecs/product_way.h"
+#include "kernels/filters.h"
 
 namespace kf::codecs {
 namespace {
@@ -100,14 +101,13 @@ class PlainCodec final : public CodecOf<PlainCodec> {
       // The centroids' values are part of the sums, rounded down by less than a unit.
       const TableFilter filter(code_, tables, rows_of<CodeRows>(visits[0]), 0);
       const float slack = largest * 0x1p-17f + static_cast<float>(1.01 * tables.unit);
-      const float known =
-          filter.most(0, scan::kth_largest(kernels<FilterKernels>(), sums, total, k)) + slack;
+      const float known = filter.most(0, scan::kth_largest(sums, total, k)) + slack;
       TableFilter::Threshold threshold = 0;
       const float reach = known + slack;
       filter.thresholds(&reach, &threshold, false);
       auto* hits = thread_scratch<std::uint32_t, Tag>(total);
-      const std::size_t survivors = kernels<FilterKernels>().at_least(
-          sums, total, static_cast<std::int32_t>(-threshold), hits);
+      const std::size_t survivors =
+          scan::at_least(sums, total, static_cast<std::int32_t>(-threshold), hits);
       std::size_t h = 0, start = 0, scored = 0;
       for (const Visit& visit : visits) {
         const std::size_t n = visit.end - visit.begin;

@@ -7,6 +7,7 @@
 #include "core/checked.h"
 #include "core/error.h"
 #include "core/threads.h"
+#include "kernels/vectors.h"
 
 namespace kf::codecs {
 namespace {

@@ -5,7 +5,7 @@
 // The canonical distance is the float32 distance between the query and the decoded vector, both
 // relative to the cell: ||l - c||^2 with l = q - centroid (or its local rotation) and c the
 // concatenated codewords. Look-up tables and 8-bit products are filters with proven bounds; see
-// search.h.
+// product_filters.h.
 
 #include <cstddef>
 #include <cstdint>
@@ -16,7 +16,8 @@
 #include "core/named.h"
 #include "kernels/product.h"
 #include "lists/lists.h"
-#include "scan/search.h"
+#include "scan/base.h"
+#include "scan/shadow.h"
 
 namespace kf::codecs {
 

@@ -19,21 +19,21 @@ void TableFilter::thresholds(const float* bounds, Threshold* out, bool clamped) 
     out[0] = static_cast<Threshold>(std::ceil(units < 2e9 ? std::max(units, -2e9) : 2e9));
 }
 
-std::size_t TableFilter::run(const Kernels& table, std::size_t begin, std::size_t n,
-                             const Threshold* thresholds, std::uint32_t* hits) const {
+std::size_t TableFilter::run(std::size_t begin, std::size_t n, const Threshold* thresholds,
+                             std::uint32_t* hits) const {
   if (thresholds[0] < 0) return 0;
+  const ProductKernels& table = kernels<ProductKernels>();
   const auto kernel = codec_.parts().bits == 8 ? table.filter_product : table.filter_product4;
   return kernel(rows_.codes + begin * rows_.width, (n + 63) / 64, rows_.width, codec_.code_size(),
                 tables_.bytes.data(), tables_.factor, static_cast<std::uint32_t>(thresholds[0]),
                 hits);
 }
 
-void TableFilter::sums(const Kernels& table, std::size_t begin, std::size_t n, std::int32_t* out,
-                       std::size_t) const {
+void TableFilter::sums(std::size_t begin, std::size_t n, std::int32_t* out, std::size_t) const {
   auto* found = thread_scratch<std::uint16_t, TableFilter>((n + 63) / 64 * 64);
-  table.sums_product(rows_.codes + begin * rows_.width, (n + 63) / 64, rows_.width,
-                     codec_.code_size(), codec_.parts().bits, tables_.bytes.data(), tables_.factor,
-                     found);
+  kernels<ProductKernels>().sums_product(rows_.codes + begin * rows_.width, (n + 63) / 64,
+                                         rows_.width, codec_.code_size(), codec_.parts().bits,
+                                         tables_.bytes.data(), tables_.factor, found);
   for (std::size_t i = 0; i < n; ++i) out[i] = -static_cast<std::int32_t>(found[i]);
 }
 

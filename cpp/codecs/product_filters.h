@@ -5,6 +5,7 @@
 #include <cstdint>
 
 #include "codecs/product_code.h"
+#include "scan/byte_filter.h"
 
 namespace kf::codecs {
 
@@ -12,7 +13,6 @@ namespace kf::codecs {
 class TableFilter {
  public:
   static constexpr std::size_t granule = 64, most_chunk = 4096;
-  using Kernels = ProductKernels;
   using Threshold = std::int64_t;
   static constexpr Threshold never = -1;
 
@@ -24,11 +24,10 @@ class TableFilter {
   void begin_chunk(std::size_t, std::size_t) {}
   // clamped: to what 16-bit sums can be.
   void thresholds(const float* bounds, Threshold* out, bool clamped = true) const;
-  std::size_t run(const Kernels& table, std::size_t begin, std::size_t n,
-                  const Threshold* thresholds, std::uint32_t* hits) const;
+  std::size_t run(std::size_t begin, std::size_t n, const Threshold* thresholds,
+                  std::uint32_t* hits) const;
   // Sums, largest first nearest: negated. And what a distance with such a sum is at most.
-  void sums(const Kernels& table, std::size_t begin, std::size_t n, std::int32_t* out,
-            std::size_t stride) const;
+  void sums(std::size_t begin, std::size_t n, std::int32_t* out, std::size_t stride) const;
   float most(std::size_t, std::int32_t sum) const;
   static std::int32_t least_sum(Threshold threshold) {
     return static_cast<std::int32_t>(-threshold);
@@ -45,7 +44,6 @@ class TableFilter {
 class DecodedFilter {
  public:
   static constexpr std::size_t granule = 64, most_chunk = scan::Shadow::chunk;
-  using Kernels = scan::ByteFilter::Kernels;
   using Threshold = scan::ByteFilter::Threshold;
   static constexpr Threshold never = scan::ByteFilter::never;
 
@@ -56,13 +54,11 @@ class DecodedFilter {
   std::size_t padded() const { return filter_.padded(); }
   void begin_chunk(std::size_t begin, std::size_t end);
   void thresholds(const float* bounds, Threshold* out) const;
-  std::size_t run(const Kernels& table, std::size_t, std::size_t n, const Threshold* thresholds,
-                  std::uint32_t* hits) {
-    return filter_.run(table, 0, n, thresholds, hits);
+  std::size_t run(std::size_t, std::size_t n, const Threshold* thresholds, std::uint32_t* hits) {
+    return filter_.run(0, n, thresholds, hits);
   }
-  void sums(const Kernels& table, std::size_t, std::size_t n, std::int32_t* out,
-            std::size_t stride) const {
-    filter_.sums(table, 0, n, out, stride);
+  void sums(std::size_t, std::size_t n, std::int32_t* out, std::size_t stride) const {
+    filter_.sums(0, n, out, stride);
   }
   static std::int32_t least_sum(Threshold threshold) { return threshold; }
   float most(std::size_t i, std::int32_t sum) const;

@@ -7,6 +7,7 @@
 #include "lists/codec.h"
 #include "lists/way.h"
 #include "scan/byte_codes.h"
+#include "scan/byte_filter.h"
 
 namespace kf::codecs {
 namespace {
@@ -54,7 +55,7 @@ class RawCodec final : public CodecOf<RawCodec> {
     const Blocks blocks(out, n, view.padded_d);
     shadow.write(blocks.codes, blocks.bias, blocks.residual);
     blocks.sizes[0] = view.radius;
-    blocks.sizes[1] = scan::largest_norm(d, n, [&](std::size_t i) { return x + i * d; });
+    blocks.sizes[1] = scan::stored_vectors(rows, "vectors", n, d).largest_norm(n);
   }
 
   std::shared_ptr<const CodecRows> rows(const Named& packed, std::size_t n) const override {
@@ -90,8 +91,11 @@ class RawCodec final : public CodecOf<RawCodec> {
     void group(const Visit& visit, const std::uint32_t* which, std::size_t queries, const float*,
                Result* const* results) {
       const RawRows& rows = rows_of<RawRows>(visit);
-      const StoredScorer scorer{
-          {segment_of(visit), admitted(visit)}, rows.stored, query_.queries, which, codec_.metric_};
+      const StoredScorer scorer{{segment_of(visit), admitted(visit)},
+                                rows.stored,
+                                query_.queries,
+                                which,
+                                {codec_.metric_, codec_.dim()}};
       if (scan::sound(rows.largest_norm)) {
         const Shadow::Queries& some = coded_.some(which, queries, rows.bytes.padded_d);
         scan::ByteFilter filter(rows.bytes, codec_.metric_, some, 0, queries, codec_.dim(),
@@ -115,10 +119,7 @@ class RawCodec final : public CodecOf<RawCodec> {
     const Blocks blocks(out, n, coder_.padded_d());
     blocks.sizes[0] = coder_.pack(codes, n, blocks.codes, blocks.bias, blocks.residual);
     const Stored stored = coder_.stored(blocks.codes);
-    std::vector<float> scratch(stored.scratch());
-    blocks.sizes[1] = scan::largest_norm(d, n, [&](std::size_t i) {
-      return stored.row(kernels<VectorKernels>(), i, scratch.data());
-    });
+    blocks.sizes[1] = stored.largest_norm(n);
   }
 
   Metric metric_;

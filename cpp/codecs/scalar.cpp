@@ -7,10 +7,9 @@
 #include "codecs/codecs.h"
 #include "codecs/narrow.h"
 #include "core/checked.h"
-#include "kernels/filters.h"
-#include "kernels/vectors.h"
 #include "lists/way.h"
 #include "scan/byte_codes.h"
+#include "scan/byte_filter.h"
 
 namespace kf::codecs {
 namespace {
@@ -44,10 +43,7 @@ class ScalarCodec final : public CodecOf<ScalarCodec> {
                            out.make<float>("residual", {padded / 32}));
     layout_.narrow(wide.data(), padded / 16, blocks);
     const Stored stored = coder_.stored(wide.data());
-    std::vector<float> scratch(stored.scratch());
-    sizes[1] = scan::largest_norm(d, n, [&](std::size_t i) {
-      return stored.row(kernels<VectorKernels>(), i, scratch.data());
-    });
+    sizes[1] = stored.largest_norm(n);
   }
 
   std::shared_ptr<const CodecRows> rows(const Named& packed, std::size_t n) const override {
@@ -67,7 +63,6 @@ class ScalarCodec final : public CodecOf<ScalarCodec> {
   // The 8-bit filter, over rows that are widened when a chunk begins.
   class Filter {
    public:
-    using Kernels = FilterKernels;
     static constexpr std::size_t granule = 32, most_chunk = 256;
     using Threshold = scan::ByteFilter::Threshold;
     static constexpr Threshold never = scan::ByteFilter::never;
@@ -88,13 +83,11 @@ class ScalarCodec final : public CodecOf<ScalarCodec> {
       filter_->begin_chunk(0, end - begin);
     }
     void thresholds(const float* bounds, Threshold* out) const { filter_->thresholds(bounds, out); }
-    std::size_t run(const FilterKernels& table, std::size_t, std::size_t n,
-                    const Threshold* thresholds, std::uint32_t* hits) {
-      return filter_->run(table, 0, n, thresholds, hits);
+    std::size_t run(std::size_t, std::size_t n, const Threshold* thresholds, std::uint32_t* hits) {
+      return filter_->run(0, n, thresholds, hits);
     }
-    void sums(const FilterKernels& table, std::size_t, std::size_t n, std::int32_t* out,
-              std::size_t stride) const {
-      filter_->sums(table, 0, n, out, stride);
+    void sums(std::size_t, std::size_t n, std::int32_t* out, std::size_t stride) const {
+      filter_->sums(0, n, out, stride);
     }
     static std::int32_t least_sum(Threshold threshold) { return threshold; }
     float most(std::size_t i, std::int32_t sum) const { return filter_->most(i, sum); }
@@ -113,7 +106,7 @@ class ScalarCodec final : public CodecOf<ScalarCodec> {
     const ScalarRows& rows;
     const float* queries;  // of which `which` are meant
     const std::uint32_t* which;
-    const VectorKernels& table = kernels<VectorKernels>();
+    scan::Distance distance{codec.metric_, codec.dim()};
     Stored stored = codec.coder_.stored(nullptr);
     float* scratch = thread_scratch<float, Scorer>(codec.dim());
     std::uint8_t* bytes = thread_scratch<std::uint8_t, Scorer>(codec.layout_.padded_d());
@@ -122,10 +115,8 @@ class ScalarCodec final : public CodecOf<ScalarCodec> {
     float value(std::size_t q, std::size_t row) const {
       ++scored;
       codec.layout_.row(rows.codes, row, bytes);
-      stored.decode(table, bytes, scratch);
-      const float* y = queries + which[q] * stored.d;
-      return codec.metric_ == Metric::l2 ? table.squared_l2(y, scratch, stored.d)
-                                         : -table.inner_product(y, scratch, stored.d);
+      stored.decode(bytes, scratch);
+      return distance(queries + which[q] * stored.d, scratch);
     }
   };
 

@@ -3,7 +3,9 @@
 
 #include <cstddef>
 
-#include "scan/exact.h"
+namespace kf::scan {
+class ExactScan;
+}
 
 namespace kf::lists {
 

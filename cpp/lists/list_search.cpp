@@ -4,6 +4,7 @@
 #include <bit>
 
 #include "core/threads.h"
+#include "scan/distance.h"
 
 namespace kf::lists {
 
@@ -103,7 +104,7 @@ void ListSearch::search_some(const ListQuery& query, std::span<const std::size_t
 // The k best of a shortlist by the second look.
 void ListSearch::rescore(const ListQuery& query, std::size_t q, const std::vector<Candidate>& items,
                          std::size_t k, float* distances, std::int64_t* ids) const {
-  const VectorKernels& table = kernels<VectorKernels>();
+  const scan::Distance distance(lists_.metric(), lists_.segments()[0].fine.d);
   TopK best(k);
   constexpr std::size_t ahead = 6;
   for (std::size_t i = 0; i < items.size(); ++i) {
@@ -113,10 +114,7 @@ void ListSearch::rescore(const ListQuery& query, std::size_t q, const std::vecto
     }
     const Stored& fine_rows = lists_.segments()[items[i].segment].fine;
     float* scratch = thread_scratch<float, ListSearch>(fine_rows.scratch());
-    const float* x = fine_rows.row(table, items[i].row, scratch);
-    const float* y = query.original + q * fine_rows.d;
-    best.push({lists_.metric() == Metric::l2 ? table.squared_l2(y, x, fine_rows.d)
-                                             : -table.inner_product(y, x, fine_rows.d),
+    best.push({distance(query.original + q * fine_rows.d, fine_rows.row(items[i].row, scratch)),
                *items[i].id});
   }
   best.write(distances, ids);

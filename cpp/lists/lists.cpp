@@ -4,7 +4,9 @@
 #include <cstring>
 
 #include "core/threads.h"
+#include "kernels/vectors.h"
 #include "lists/multi_sequence.h"
+#include "scan/exact.h"
 
 namespace kf::lists {
 

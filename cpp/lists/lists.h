@@ -1,6 +1,23 @@
 #pragma once
 // The inverted file: rows by cell, in segments, and which of them a query meets. What stands for a
 // row is its codec's affair.
+//
+// What a search is made of:
+//
+//     ListSearch (list_search)     the k best, or all within a radius; a second look at a shortlist
+//       ├─ Lists (here)            which rows a query meets: probe the cells, then visits
+//       │    ├─ Coarse (coarse)         centroids; of a multi-index each half's (multi_sequence)
+//       │    └─ Segment (here)          rows sorted by cell, never changed
+//       │         └─ Directory (directory)    where a cell's rows begin
+//       └─ Codec (codec)           what is kept of a row: one file of codecs/, one line of codecs.def
+//            └─ Way (way)          how queries pass through a list: a filter, a scorer, scan/search.h
+//
+// How queries walk:
+//
+//     search ─► Codec::search ─► go_through    each query through its lists, or each list past its
+//       │                          │           queries: by Codec::by_list
+//       │                          └─ Way::one, Way::group ─► collect: NearestOf, AllWithin
+//       └─ rescore ◄─ candidates: the second look, by the canonical distance to Segment::fine
 
 #include <atomic>
 #include <cstddef>
@@ -11,7 +28,7 @@
 #include "core/buffer.h"
 #include "lists/coarse.h"
 #include "lists/directory.h"
-#include "scan/search.h"
+#include "scan/base.h"
 #include "scan/stored.h"
 
 namespace kf::lists {

@@ -36,17 +36,13 @@ struct StoredScorer : Scored {
   const Stored& stored;
   const float* queries;  // (nq, d), or rows of them
   const std::uint32_t* which;
-  Metric metric;
-  const VectorKernels& table = kernels<VectorKernels>();
+  scan::Distance distance;
   float* scratch = thread_scratch<float, Stored>(stored.scratch());
 
   void prefetch(std::size_t row) const { stored.prefetch(row); }
   float value(std::size_t q, std::size_t row) const {
     ++scored;
-    const float* x = stored.row(table, row, scratch);
-    const float* y = queries + which[q] * stored.d;
-    return metric == Metric::l2 ? table.squared_l2(y, x, stored.d)
-                                : -table.inner_product(y, x, stored.d);
+    return distance(queries + which[q] * stored.d, stored.row(row, scratch));
   }
 };
 
@@ -136,19 +132,18 @@ class Way {
     auto* hits = thread_scratch<std::uint32_t, Tag>(n);
     struct Thresholds;
     auto* thresholds = thread_scratch<typename Filter::Threshold, Thresholds>(filter.padded());
-    const FilterKernels& table = kernels<FilterKernels>();
     filter.begin_chunk(rest.begin, end);
-    filter.sums(kernels<typename Filter::Kernels>(), rest.begin, end - rest.begin, sums, stride);
+    filter.sums(rest.begin, end - rest.begin, sums, stride);
     for (std::size_t i = 0; i < count; ++i) {
       known[i] = results[i]->bound();
       if (!(known[i] < infinity))
-        known[i] = filter.most(i, scan::kth_largest(table, sums + i * stride + skip, n, k));
+        known[i] = filter.most(i, scan::kth_largest(sums + i * stride + skip, n, k));
     }
     filter.thresholds(known, thresholds);
     const View<Result> view{results, visit.segment};
     for (std::size_t i = 0; i < count; ++i) {
       const std::size_t found =
-          table.at_least(sums + i * stride + skip, n, Filter::least_sum(thresholds[i]), hits);
+          scan::at_least(sums + i * stride + skip, n, Filter::least_sum(thresholds[i]), hits);
       for (std::size_t h = 0; h < found; ++h) {
         const std::size_t row = visit.begin + hits[h];
         if (h + 6 < found) scorer.prefetch(visit.begin + hits[h + 6]);

@@ -9,6 +9,7 @@
 #include <atomic>
 #include <cmath>
 #include <memory>
+#include <mutex>
 #include <numeric>
 #include <optional>
 #include <vector>
@@ -16,8 +17,10 @@
 #include "core/checked.h"
 #include "core/error.h"
 #include "core/random.h"
+#include "core/spin_lock.h"
 #include "core/threads.h"
 #include "neighbours/block_join.h"
+#include "neighbours/byte_tile.h"
 #include "neighbours/pair_filter.h"
 
 namespace kf::neighbours {
@@ -49,12 +52,9 @@ class Lists {
 
   void insert(Place row, float distance, Place other) {
     if (!(distance <= bound(row))) return;
-    std::atomic<bool>& lock = locks_[row % lock_count];
-    while (lock.exchange(true, std::memory_order_acquire)) {
-    }
+    const std::lock_guard guard(locks_[row % lock_count]);
     if (lists_.push(row, distance, fresh(other)))
       bounds_[row].store(lists_.bound(row), std::memory_order_relaxed);
-    lock.store(false, std::memory_order_release);
   }
 
  private:
@@ -62,7 +62,7 @@ class Lists {
 
   NeighbourLists lists_;
   std::vector<std::atomic<float>> bounds_;
-  std::vector<std::atomic<bool>> locks_;
+  std::vector<SpinLock> locks_;
 };
 
 // Lists of up to `width` places a row.
@@ -121,11 +121,9 @@ Sample reverse(const Sample& forward, std::uint64_t salt) {
 struct Room {
   std::vector<Place> rows;
   float bounds[most];
-  std::int32_t thresholds[most], offsets[most], points[most], bias[most];
   std::uint32_t hits[most * most];
-  Buffer<std::int8_t> queries;
+  ByteTile tile{most};
   Buffer<std::uint8_t> codes;
-  Buffer<std::int16_t> scratch;
 };
 
 class Descent {
@@ -240,7 +238,7 @@ class Descent {
         r.rows.insert(r.rows.end(), old.begin(row), old.end(row));
         r.rows.insert(r.rows.end(), old_back.begin(row), old_back.end(row));
         unique(r.rows, count);
-        join(r, r.rows.data(), count, r.rows.data(), r.rows.size(), true);
+        join(r, count);
       }
     });
     // Not how often something was inserted, which depends on the order of the joins.
@@ -263,64 +261,48 @@ class Descent {
     rows.erase(std::unique(first, rows.end()), rows.end());
   }
 
-  // Joins rows with rows; triangular: the points begin with the queries, and pairs count once.
-  void join(Room& r, const Place* queries, std::size_t nq, const Place* points, std::size_t np,
-            bool triangular) {
-    const std::size_t found = filter(r, queries, nq, points, np);
+  // Joins the first rows with all of them; pairs count once.
+  void join(Room& r, std::size_t first) {
+    const std::vector<Place>& rows = r.rows;
+    const std::size_t found = filter(r, first);
     constexpr std::size_t ahead = 4;
     for (std::size_t h = 0; h < found; ++h) {
       if (h + ahead < found) {
-        scorer_.prefetch(order_[queries[std::min<std::size_t>(r.hits[h + ahead] >> 16, nq - 1)]]);
-        scorer_.prefetch(order_[points[std::min<std::size_t>(r.hits[h + ahead] & 0xffff, np - 1)]]);
+        scorer_.prefetch(order_[rows[std::min<std::size_t>(r.hits[h + ahead] >> 16, first - 1)]]);
+        scorer_.prefetch(
+            order_[rows[std::min<std::size_t>(r.hits[h + ahead] & 0xffff, rows.size() - 1)]]);
       }
       const std::size_t i = r.hits[h] >> 16, j = r.hits[h] & 0xffff;
-      if (i >= nq || j >= np || (triangular && j <= i) || queries[i] == points[j]) continue;
-      const float value = scorer_(order_[queries[i]], order_[points[j]]);
-      lists_.insert(queries[i], value, points[j]);
-      lists_.insert(points[j], value, queries[i]);
+      if (i >= first || j >= rows.size() || j <= i || rows[i] == rows[j]) continue;
+      const float value = scorer_(order_[rows[i]], order_[rows[j]]);
+      lists_.insert(rows[i], value, rows[j]);
+      lists_.insert(rows[j], value, rows[i]);
     }
   }
 
-  std::size_t filter(Room& r, const Place* queries, std::size_t nq, const Place* points,
-                     std::size_t np) {
+  std::size_t filter(Room& r, std::size_t first) {
+    const std::size_t n = r.rows.size();
     if (!bytes_) {
       std::size_t found = 0;
-      for (std::uint32_t i = 0; i < nq; ++i)
-        for (std::uint32_t j = 0; j < np; ++j) r.hits[found++] = i << 16 | j;
+      for (std::uint32_t i = 0; i < first; ++i)
+        for (std::uint32_t j = 0; j < n; ++j) r.hits[found++] = i << 16 | j;
       return found;
     }
     const std::size_t padded = bytes_->padded_d();
-    const std::size_t rows = (nq + 15) / 16 * 16, columns = (np + 31) / 32 * 32;
-    r.queries.resize(most * padded);
     r.codes.resize(most * padded);
-    r.scratch.resize(most * padded);
-    float worst[2] = {0, 0};
-    for (std::size_t i = 0; i < nq; ++i)
-      worst[0] = std::max(worst[0], bytes_->residual(queries[i]));
-    for (std::size_t j = 0; j < np; ++j) worst[1] = std::max(worst[1], bytes_->residual(points[j]));
-    for (std::size_t i = 0; i < rows; ++i) {
-      const bool there = i < nq;
-      r.thresholds[i] = there ? least(queries[i], worst[1]) : PairBytes::never;
-      r.offsets[i] = there ? bytes_->offset(queries[i]) : PairBytes::hopeless;
-      if (there)
-        std::copy_n(bytes_->codes(queries[i]), padded, r.queries.data() + i * padded);
-      else
-        std::fill_n(r.queries.data() + i * padded, padded, std::int8_t{0});
+    float worst_first = 0, worst = 0;
+    for (std::size_t i = 0; i < n; ++i) {
+      if (i == first) worst_first = worst;
+      worst = std::max(worst, bytes_->residual(r.rows[i]));
+      r.bounds[i] = lists_.bound(r.rows[i]);
+      interleave(bytes_->codes(r.rows[i]), padded, i % 16, r.codes.data() + i / 16 * 16 * padded);
     }
-    for (std::size_t j = 0; j < columns; ++j) {
-      const bool there = j < np;
-      r.points[j] = there ? least(points[j], worst[0]) : PairBytes::never;
-      r.bias[j] = there ? bytes_->bias(points[j]) : PairBytes::hopeless;
-      if (there)
-        interleave(bytes_->codes(points[j]), padded, j % 16, r.codes.data() + j / 16 * 16 * padded);
-    }
-    return kernels<PairKernels>().filter_pairs_u8(r.queries.data(), r.scratch.data(), rows,
-                                                  r.codes.data(), r.bias, columns / 16, padded,
-                                                  r.thresholds, r.offsets, r.points, r.hits);
-  }
-
-  std::int32_t least(Place row, float other) const {
-    return bytes_->least(row, reach_.squared(lists_.bound(row)), static_cast<double>(other));
+    if (first == n) worst_first = worst;
+    const Side queries{r.rows.data(), first, false, r.bounds},
+        points{r.rows.data(), n, false, r.bounds};
+    r.tile.fill(*bytes_, reach_, queries, points, static_cast<double>(worst_first),
+                static_cast<double>(worst));
+    return r.tile.filter(r.tile.gather(*bytes_, queries), r.codes.data(), r.hits);
   }
 
   Rows rows_;
@@ -345,7 +327,7 @@ std::size_t nn_descent(const float* x, std::size_t n, std::size_t d, Metric metr
   const bool few = options.probes == 0 && n <= joined_exactly;
   // Blocks grow in number, and the neighbours of a row spread over more of them, but slowly: so
   // many give 98 or 99 of 100 neighbours of SIFT descriptors.
-  const auto blocks = static_cast<double>(n) / BlockJoin::block;
+  const auto blocks = static_cast<double>(n) / Blocks::size;
   const auto usual = std::max<std::size_t>(4, static_cast<std::size_t>(2 * std::sqrt(blocks)));
   if (few)
     start.join_all();

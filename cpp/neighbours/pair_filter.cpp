@@ -3,6 +3,10 @@
 #include <algorithm>
 #include <cstring>
 
+#include "core/threads.h"
+#include "kernels/filters.h"
+#include "kernels/vectors.h"
+
 namespace kf::neighbours {
 namespace {
 

@@ -10,9 +10,10 @@
 #include <vector>
 
 #include "core/buffer.h"
-#include "core/threads.h"
-#include "kernels/vectors.h"
-#include "scan/search.h"
+#include "core/prefetch.h"
+#include "scan/base.h"
+#include "scan/distance.h"
+#include "scan/shadow.h"
 
 namespace kf::neighbours {
 
@@ -31,13 +32,9 @@ Rows rows_of(const float* x, std::size_t n, std::size_t d, Metric metric);
 // Canonical values of rows.
 class PairScorer {
  public:
-  explicit PairScorer(const Rows& rows)
-      : rows_(rows),
-        sign_(rows.metric == Metric::l2 ? 1.0f : -1.0f),
-        value_(rows.metric == Metric::l2 ? kernels<VectorKernels>().squared_l2
-                                         : kernels<VectorKernels>().inner_product) {}
+  explicit PairScorer(const Rows& rows) : rows_(rows), distance_(rows.metric, rows.d) {}
   float operator()(std::size_t a, std::size_t b) const {
-    return sign_ * value_(rows_.x + a * rows_.d, rows_.x + b * rows_.d, rows_.d);
+    return distance_(rows_.x + a * rows_.d, rows_.x + b * rows_.d);
   }
   void prefetch(std::size_t row) const {
     prefetch_row(rows_.x + row * rows_.d, rows_.d * sizeof(float));
@@ -45,8 +42,7 @@ class PairScorer {
 
  private:
   Rows rows_;
-  float sign_;
-  float (*value_)(const float*, const float*, std::size_t);
+  Distance distance_;
 };
 
 // How far apart, squared, two rows are at most whose canonical value is within a bound. For inner

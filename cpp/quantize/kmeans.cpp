@@ -7,7 +7,9 @@
 #include "core/error.h"
 #include "core/random.h"
 #include "core/threads.h"
+#include "core/topk.h"
 #include "kernels/vectors.h"
+#include "scan/byte_filter.h"
 #include "scan/search.h"
 
 namespace kf::quantize {
@@ -76,7 +78,7 @@ void Clustering::assign(const float* centroids, std::size_t k, bool warm, std::i
                             std::sqrt(largest));
     if (!warm) {
       float bounds[scan::most_group];
-      filter.nearest_bounds(kernels<scan::ByteFilter::Kernels>(), k, bounds);
+      filter.nearest_bounds(k, bounds);
       for (std::size_t i = 0; i < count; ++i) nearest[i].distance = bounds[i];
     }
     // With a bound from the start there is nothing to gain from small first chunks.

@@ -9,6 +9,9 @@
 #include "core/error.h"
 #include "core/threads.h"
 #include "kernels/filters.h"
+#include "scan/byte_filter.h"
+#include "scan/float_filter.h"
+#include "scan/search.h"
 
 namespace kf::scan {
 namespace {
@@ -35,12 +38,6 @@ struct Within {
     found.insert(found.end(), other.found.begin(), other.found.end());
   }
 };
-
-bool all_below(float bound, const float* x, std::size_t n) {
-  for (std::size_t i = 0; i < n; ++i)
-    if (!(std::abs(x[i]) < bound)) return false;
-  return true;
-}
 
 }  // namespace
 
@@ -73,9 +70,10 @@ void ExactScan::scan(const State& state, const Base& base, const float* queries,
     else
       filter = nq >= 8 ? Filter::f32 : Filter::none;
   }
-  if (filter == Filter::f32 && !all_below(1e18f, queries, nq * d_)) filter = Filter::none;
-  const bool may_switch =
-      wish == Filter::automatic && nq >= 8 && all_below(1e18f, queries, nq * d_);
+  // Whether float32 products are wanted, at once or when bytes dismiss too little, and sound.
+  const bool may_switch = wish == Filter::automatic && nq >= 8;
+  const bool floats_pay = (filter == Filter::f32 || may_switch) && all_sound(queries, nq * d_);
+  if (filter == Filter::f32 && !floats_pay) filter = Filter::none;
   const std::size_t use = threads > 0 ? threads : kf::threads();
   const std::size_t group = group_size(d_ * (filter == Filter::u8 ? 1 : sizeof(float)));
   // Few queries: the base is split among the threads; many: the queries.
@@ -113,7 +111,7 @@ void ExactScan::scan(const State& state, const Base& base, const float* queries,
         } else {
           ByteFilter bytes(shadow->view(), metric_, codes, first, count, d_, largest_norm);
           std::optional<FloatFilter> floats;
-          if (may_switch) range.most_hits = 0.05;
+          if (may_switch && floats_pay) range.most_hits = 0.05;
           // While the neighbours are not told apart from the crowd yet, bytes dismiss too little:
           // floats take over for a stretch.
           while ((range.begin = scan_range(bytes, scorer, count, range, own.data())) < end) {
@@ -142,23 +140,21 @@ void ExactScan::search_by_sums(const State& state, const Base& base, const float
   parallel_for((nq + group - 1) / group, 1,
                [&](std::size_t g, std::size_t) {
                  const std::size_t first = g * group, count = std::min(group, nq - first);
-                 const FilterKernels& table = kernels<FilterKernels>();
                  const auto codes = shadow.quantize(queries + first * d_, count);
                  ByteFilter filter(shadow.view(), metric_, codes, 0, count, d_, largest_norm);
                  const FloatScorer scorer(base, metric_, queries + first * d_, d_);
                  filter.begin_chunk(0, base.n);
                  auto* sums = thread_scratch<std::int32_t, ExactScan>(filter.padded() * stride);
                  auto* where = thread_scratch<std::uint32_t, ExactScan>(stride);
-                 filter.sums(table, 0, base.n, sums, stride);
+                 filter.sums(0, base.n, sums, stride);
                  std::vector<float> bounds(count);
                  std::vector<ByteFilter::Threshold> thresholds(filter.padded());
                  for (std::size_t i = 0; i < count; ++i)
-                   bounds[i] = filter.most(i, kth_largest(table, sums + i * stride, base.n, k));
+                   bounds[i] = filter.most(i, kth_largest(sums + i * stride, base.n, k));
                  filter.thresholds(bounds.data(), thresholds.data());
                  std::vector<Neighbour> found;
                  for (std::size_t i = 0; i < count; ++i) {
-                   const std::size_t n =
-                       table.at_least(sums + i * stride, base.n, thresholds[i], where);
+                   const std::size_t n = at_least(sums + i * stride, base.n, thresholds[i], where);
                    found.resize(n);
                    for (std::size_t h = 0; h < n; ++h) {
                      if (h + 6 < n) scorer.prefetch(where[h + 6]);

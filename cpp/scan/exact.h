@@ -8,8 +8,9 @@
 #include <cstdint>
 #include <vector>
 
+#include "core/topk.h"
+#include "scan/base.h"
 #include "scan/growing.h"
-#include "scan/search.h"
 
 namespace kf::scan {
 

@@ -8,7 +8,7 @@
 #include "core/error.h"
 #include "core/threads.h"
 #include "kernels/vectors.h"
-#include "scan/search.h"
+#include "scan/base.h"
 
 namespace kf::scan {
 

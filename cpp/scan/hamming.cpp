@@ -7,7 +7,7 @@
 #include "core/buffer.h"
 #include "core/threads.h"
 #include "kernels/hamming.h"
-#include "kernels/vectors.h"
+#include "scan/distance.h"
 
 namespace kf::scan {
 namespace {
@@ -143,9 +143,7 @@ std::size_t HammingScan::search(const HammingQuery& query, std::size_t k, std::s
       },
       query.threads);
   std::atomic<std::size_t> scored{0};
-  const VectorKernels& table = kernels<VectorKernels>();
-  const auto distance = metric_ == Metric::l2 ? table.squared_l2 : table.inner_product;
-  const float sign = metric_ == Metric::l2 ? 1.0f : -1.0f;
+  const Distance distance(metric_, look ? segments_[0].fine.d : 0);
   parallel_for(
       query.n, 8,
       [&](std::size_t from, std::size_t to) {
@@ -160,8 +158,8 @@ std::size_t HammingScan::search(const HammingQuery& query, std::size_t k, std::s
               if (i + 4 < best.size())
                 segments_[best[i + 4].segment].fine.prefetch(best[i + 4].row);
               const float* vector =
-                  s.fine.row(table, best[i].row, thread_scratch<float, Scratch>(s.fine.scratch()));
-              value = sign * distance(query.vectors + q * s.fine.d, vector, s.fine.d);
+                  s.fine.row(best[i].row, thread_scratch<float, Scratch>(s.fine.scratch()));
+              value = distance(query.vectors + q * s.fine.d, vector);
             }
             top.push({value, s.ids[best[i].row]});
           }

@@ -5,8 +5,9 @@
 
 #include "core/error.h"
 #include "core/threads.h"
-#include "kernels/filters.h"
+#include "core/topk.h"
 #include "kernels/vectors.h"
+#include "scan/byte_filter.h"
 
 namespace kf::scan {
 namespace {
@@ -84,9 +85,8 @@ RegionScan::Task RegionScan::task_of(const Items& items, const float* query, std
   const State& state = *task.state;
   if (static_cast<std::size_t>(items.starts[items.n]) > state.n)
     throw InvalidArgument("vectors: more than were appended");
-  task.filtered = state.shadow && nq > 0 && state.largest_norm > 1e-12 &&
-                  state.largest_norm < 1e15 &&
-                  std::all_of(query, query + nq * d_, [](float v) { return std::abs(v) < 1e15f; });
+  task.filtered = state.shadow && nq > 0 && sound(state.largest_norm, most_summed) &&
+                  all_sound(query, nq * d_, most_summed);
   if (task.filtered) task.codes = state.shadow->quantize(query, nq);
   return task;
 }
@@ -112,7 +112,7 @@ struct RegionScan::Frame {
       const std::size_t nq = std::min(most_queries, task.nq - first);
       ByteFilter filter = task.filter(first, nq, d);
       filter.begin_chunk(begin, begin + width);
-      filter.sums(kernels<FilterKernels>(), begin, width, sums, stride);
+      filter.sums(begin, width, sums, stride);
       each(filter, first, nq, sums);
     }
   }

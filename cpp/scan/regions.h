@@ -14,8 +14,8 @@
 #include <memory>
 #include <vector>
 
+#include "scan/base.h"
 #include "scan/growing.h"
-#include "scan/search.h"
 
 namespace kf::scan {
 

@@ -15,21 +15,13 @@
 
 #include "core/buffer.h"
 #include "core/shared_rows.h"
-#include "kernels/filters.h"
+#include "scan/base.h"
 
-namespace kf::scan {
-
-enum class Metric { l2, inner_product };
-
-// Squares below float32's range vanish: what a sum of d of them may have lost.
-inline double vanished(std::size_t d) {
-  return static_cast<double>(d) * static_cast<double>(std::numeric_limits<float>::min());
+namespace kf {
+struct FilterKernels;
 }
 
-// Whether vectors have a length that float32 can bound. Below 1e18 no squared distance overflows:
-// (1e18 + 1e18)^2 < 3.4e38. Above 1e-12, what may vanish of squares in up to 32768 dimensions,
-// 4e-34, is less than 2^-24 of the largest square.
-inline bool sound(double largest_norm) { return largest_norm > 1e-12 && largest_norm < 1e18; }
+namespace kf::scan {
 
 // What the 8-bit filter reads: blocks of 16 points (blocks, padded_d / 4, 16, 4), their biases and
 // bounds. The last points, fewer than 32, may lie elsewhere: a version that grows has its own.

@@ -16,7 +16,19 @@ POOL = ["cpp/core/threads.cpp"]
 # The lowest level alone: what it shares between threads is the same at all.
 SCANS = [
     *POOL,
-    *(f"cpp/scan/{name}.cpp" for name in ("exact", "growing", "regions", "shadow")),
+    *(
+        f"cpp/scan/{name}.cpp"
+        for name in (
+            "byte_filter",
+            "distance",
+            "exact",
+            "float_filter",
+            "growing",
+            "regions",
+            "search",
+            "shadow",
+        )
+    ),
     "cpp/simd/dispatch.cpp",
     *sorted(str(p.relative_to(ROOT)) for p in (ROOT / "cpp/kernels").glob("*.cpp")),
 ]

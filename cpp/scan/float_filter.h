@@ -1,0 +1,38 @@
+#pragma once
+// The float32 filter: products of blocks against thresholds that no answer can miss.
+
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
+#include "core/buffer.h"
+#include "scan/base.h"
+
+namespace kf::scan {
+
+// For one group of queries.
+class FloatFilter {
+ public:
+  static constexpr std::size_t granule = 6, most_chunk = 1536;
+  using Threshold = float;
+  static constexpr Threshold never = infinity;
+
+  FloatFilter(const float* base, const float* bias, Metric metric, const float* queries,
+              std::size_t nq, std::size_t d, double largest_norm);
+
+  std::size_t padded() const { return (nq_ + 15) / 16 * 16; }
+  void begin_chunk(std::size_t, std::size_t) {}
+  void thresholds(const float* bounds, Threshold* out) const;
+  std::size_t run(std::size_t begin, std::size_t n, const Threshold* thresholds,
+                  std::uint32_t* hits) const;
+
+ private:
+  const float* base_;
+  const float* bias_;
+  Metric metric_;
+  std::size_t d_, nq_;
+  Buffer<float> packed_;
+  std::vector<double> squared_norm_, slack_;
+};
+
+}  // namespace kf::scan
