@@ -40,6 +40,19 @@ inline void require(bool condition, const char* message) {
   if (!condition) throw InvalidArgument(message);
 }
 
+// Where groups of n items start: from 0 on, rising to n.
+template <class T>
+void require_starts(const T* starts, std::size_t groups, std::size_t n, const char* name) {
+  bool rise = starts[0] == 0 && static_cast<std::size_t>(starts[groups]) == n;
+  for (std::size_t i = 0; rise && i < groups; ++i) rise = starts[i] <= starts[i + 1];
+  if (!rise)
+    throw InvalidArgument(std::string(name) + ": expected to rise from 0 to " + std::to_string(n));
+}
+inline void require_starts(const Array<std::int64_t>& starts, std::size_t n) {
+  require(rows(starts) > 0, "starts: expected at least one");
+  require_starts(starts.data(), rows(starts) - 1, n, "starts");
+}
+
 // An array of this shape, to be filled.
 template <class T, class... Sizes>
 Array<T> array_of(Sizes... sizes) {

@@ -23,7 +23,7 @@ struct BoundStructure {
   std::unique_ptr<candidates::Structure> structure;
 };
 
-struct BoundScan {
+struct BoundCandidates {
   std::vector<py::object> keep;
   std::vector<std::size_t> rows;
   std::size_t keys = 0;
@@ -105,12 +105,8 @@ std::unique_ptr<BoundStructure> hash_tables(std::size_t tables, std::size_t bits
     const std::size_t keys = std::size_t{1} << bits, n = cols(order);
     require(rows(order) == tables && rows(starts) == tables && cols(starts) == keys + 1,
             "starts: expected one for each key of each table");
-    for (std::size_t t = 0; t < tables; ++t) {
-      const std::uint32_t* of = starts.data() + t * (keys + 1);
-      require(of[0] == 0 && of[keys] == n, "starts: expected to rise from 0 to n");
-      for (std::size_t i = 0; i < keys; ++i)
-        require(of[i] <= of[i + 1], "starts: expected to rise from 0 to n");
-    }
+    for (std::size_t t = 0; t < tables; ++t)
+      require_starts(starts.data() + t * (keys + 1), keys, n, "starts");
     for (std::size_t i = 0; i < tables * n; ++i)
       require(order.data()[i] < n, "order: row out of range");
     bound->keep.push_back(py::reinterpret_borrow<py::object>(item));
@@ -123,10 +119,10 @@ std::unique_ptr<BoundStructure> hash_tables(std::size_t tables, std::size_t bits
 
 // A segment is (ids, alive or None, vectors or None, codes uint8 (n, stride), bias, residual,
 // radius); without vectors the codes are what is stored.
-std::unique_ptr<BoundScan> make_scan(const std::string& metric, const py::dict& scale,
-                                     const py::object& structure, const py::list& segments,
-                                     double largest_norm) {
-  auto bound = std::make_unique<BoundScan>();
+std::unique_ptr<BoundCandidates> make_candidates(const std::string& metric, const py::dict& scale,
+                                                 const py::object& structure,
+                                                 const py::list& segments, double largest_norm) {
+  auto bound = std::make_unique<BoundCandidates>();
   const auto& of = py::cast<const BoundStructure&>(structure);
   const scan::Metric chosen = metric_named(metric);
   bound->coder =
@@ -170,14 +166,14 @@ std::unique_ptr<BoundScan> make_scan(const std::string& metric, const py::dict& 
   return bound;
 }
 
-struct Inputs {
+struct CandidateInputs {
   Array<float> queries;
   std::vector<py::object> keep;
   std::vector<const std::uint8_t*> masks;
   candidates::CandidateQuery query;
 
-  Inputs(const BoundScan& scan, const py::object& vectors, const py::object& keys,
-         std::size_t checks, std::size_t threads, const py::object& admitted)
+  CandidateInputs(const BoundCandidates& scan, const py::object& vectors, const py::object& keys,
+                  std::size_t checks, std::size_t threads, const py::object& admitted)
       : queries(expect<float>(vectors, "queries", 2)), masks(masks_of(admitted, scan.rows, keep)) {
     require(cols(queries) == scan.scan->dimension(), "queries: wrong dimension");
     const std::size_t n = rows(queries);
@@ -187,7 +183,7 @@ struct Inputs {
   }
 };
 
-py::dict statistics(const candidates::CandidateStats& stats) {
+py::dict statistics_of(const candidates::CandidateStats& stats) {
   py::dict out;
   out["rows"] = stats.rows;
   out["scored"] = stats.scored;
@@ -234,14 +230,14 @@ void register_candidates(py::module_ m) {
       py::arg("leaf"), py::arg("among"), py::arg("seed"),
       "Nodes, roots and row orders of randomized k-d trees.");
 
-  py::class_<BoundScan>(m, "CandidateScan", "Search among proposed rows.")
-      .def(py::init(&make_scan), py::arg("metric"), py::arg("scale"), py::arg("structure"),
+  py::class_<BoundCandidates>(m, "CandidateScan", "Search among proposed rows.")
+      .def(py::init(&make_candidates), py::arg("metric"), py::arg("scale"), py::arg("structure"),
            py::arg("segments"), py::arg("largest_norm"))
       .def(
           "search",
-          [](const BoundScan& self, const py::object& queries, const py::object& keys,
+          [](const BoundCandidates& self, const py::object& queries, const py::object& keys,
              std::size_t k, std::size_t checks, std::size_t threads, const py::object& admitted) {
-            const Inputs in(self, queries, keys, checks, threads, admitted);
+            const CandidateInputs in(self, queries, keys, checks, threads, admitted);
             const Nearest found(in.query.n, k);
             candidates::CandidateStats stats;
             {
@@ -249,15 +245,15 @@ void register_candidates(py::module_ m) {
               stats = self.scan->search(in.query, k, found.distance, found.id);
               turn_back(self.metric, found.distance, in.query.n * k);
             }
-            return py::make_tuple(found.distances, found.ids, statistics(stats));
+            return py::make_tuple(found.distances, found.ids, statistics_of(stats));
           },
           py::arg("queries"), py::arg("keys"), py::arg("k"), py::arg("checks"),
           py::arg("threads") = 0, py::arg("admitted") = py::none())
       .def(
           "range_search",
-          [](const BoundScan& self, const py::object& queries, const py::object& keys, float radius,
-             std::size_t checks, std::size_t threads, const py::object& admitted) {
-            const Inputs in(self, queries, keys, checks, threads, admitted);
+          [](const BoundCandidates& self, const py::object& queries, const py::object& keys,
+             float radius, std::size_t checks, std::size_t threads, const py::object& admitted) {
+            const CandidateInputs in(self, queries, keys, checks, threads, admitted);
             std::vector<std::vector<Neighbour>> lists;
             candidates::CandidateStats stats;
             {
@@ -265,7 +261,7 @@ void register_candidates(py::module_ m) {
               stats = self.scan->range(in.query, turned_back(self.metric, radius), lists);
               turn_back(self.metric, lists);
             }
-            return py::make_tuple(pack_lists(lists), statistics(stats));
+            return py::make_tuple(pack_lists(lists), statistics_of(stats));
           },
           py::arg("queries"), py::arg("keys"), py::arg("radius"), py::arg("checks"),
           py::arg("threads") = 0, py::arg("admitted") = py::none());

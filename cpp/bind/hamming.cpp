@@ -11,7 +11,7 @@
 namespace kf::bind {
 namespace {
 
-struct BoundScan {
+struct BoundHamming {
   std::vector<py::object> keep;
   std::vector<std::size_t> rows;  // of each segment
   std::size_t fine_d = 0;
@@ -21,10 +21,10 @@ struct BoundScan {
 
 // A segment is a tuple: ids, alive or None, codes (blocks, words, 8), vectors of the second look or
 // None, their centre and steps.
-std::unique_ptr<BoundScan> make_scan(const std::string& metric, std::size_t words,
-                                     const py::list& segments) {
+std::unique_ptr<BoundHamming> make_hamming(const std::string& metric, std::size_t words,
+                                           const py::list& segments) {
   require(words > 0 && words <= 64, "words: expected from 1 to 64");
-  auto bound = std::make_unique<BoundScan>();
+  auto bound = std::make_unique<BoundHamming>();
   std::vector<scan::HammingSegment> parts;
   for (const py::handle& item : segments) {
     const auto fields = py::cast<py::tuple>(item);
@@ -52,14 +52,14 @@ std::unique_ptr<BoundScan> make_scan(const std::string& metric, std::size_t word
   return bound;
 }
 
-struct Inputs {
+struct HammingInputs {
   Array<std::uint64_t> codes;
   std::vector<py::object> keep;
   std::vector<const std::uint8_t*> masks;
   scan::HammingQuery query;
 
-  Inputs(const BoundScan& scan, const py::object& query_codes, const py::object& vectors,
-         std::size_t threads, const py::object& admitted)
+  HammingInputs(const BoundHamming& scan, const py::object& query_codes, const py::object& vectors,
+                std::size_t threads, const py::object& admitted)
       : codes(expect<std::uint64_t>(query_codes, "codes", 2)),
         masks(masks_of(admitted, scan.rows, keep)) {
     require(cols(codes) == scan.scan->words(), "codes: wrong number of words");
@@ -74,14 +74,14 @@ struct Inputs {
 }  // namespace
 
 void register_hamming(py::module_ m) {
-  py::class_<BoundScan>(m, "HammingScan", "Search of binary codes.")
-      .def(py::init(&make_scan), py::arg("metric"), py::arg("words"), py::arg("segments"))
+  py::class_<BoundHamming>(m, "HammingScan", "Search of binary codes.")
+      .def(py::init(&make_hamming), py::arg("metric"), py::arg("words"), py::arg("segments"))
       .def(
           "search",
-          [](const BoundScan& self, const py::object& codes, const py::object& vectors,
+          [](const BoundHamming& self, const py::object& codes, const py::object& vectors,
              std::size_t k, std::size_t shortlist, std::size_t threads,
              const py::object& admitted) {
-            const Inputs in(self, codes, vectors, threads, admitted);
+            const HammingInputs in(self, codes, vectors, threads, admitted);
             const Nearest found(in.query.n, k);
             const bool looked = !vectors.is_none();
             std::size_t scored;
@@ -97,7 +97,7 @@ void register_hamming(py::module_ m) {
           py::arg("threads") = 0, py::arg("admitted") = py::none())
       .def(
           "range_search",
-          [](const BoundScan& self, const py::object& codes, std::int32_t radius,
+          [](const BoundHamming& self, const py::object& codes, std::int32_t radius,
              std::size_t threads, const py::object& admitted) {
             const auto array = expect<std::uint64_t>(codes, "codes", 2);
             require(cols(array) == self.scan->words(), "codes: wrong number of words");

@@ -18,7 +18,8 @@ PYBIND11_MODULE(_core, m, pybind11::mod_gil_not_used()) {
   pybind11::module_ words =
       m.def_submodule("words", "Inverted files of photos: bags of words and aggregates.");
   kf::bind::register_postings(words);
-  kf::bind::register_aggregated(words);
+  kf::bind::register_aggregate(words);
+  kf::bind::register_by_word(words);
   kf::bind::register_tree(m.def_submodule("tree", "Trees over points of few dimensions."));
   kf::bind::register_quantize(m.def_submodule("quantize", "Clustering and codes."));
   kf::bind::register_graph(m.def_submodule("graph", "Sparse neighbour graphs."));

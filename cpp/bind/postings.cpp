@@ -1,6 +1,6 @@
 // Compressed posting lists over arrays that Python owns.
 
-#include "words/postings.h"
+#include "words/posting_scores.h"
 
 #include <algorithm>
 #include <memory>
@@ -33,11 +33,8 @@ std::unique_ptr<BoundPostings> make_postings(std::size_t photos, const py::objec
   l.starts = data_of<std::uint32_t>(starts, "starts", 1, l.lists + 1, bound->keep);
   l.offsets = data_of<std::uint32_t>(offsets, "offsets", 1, l.lists + 1, bound->keep);
   require(l.starts && l.offsets && l.words, "starts: expected arrays");
-  for (const std::uint32_t* at : {l.starts, l.offsets}) {
-    require(at[0] == 0, "starts: expected to rise from 0");
-    for (std::size_t i = 0; i < l.lists; ++i)
-      require(at[i] <= at[i + 1], "starts: expected to rise");
-  }
+  require_starts(l.starts, l.lists, l.starts[l.lists], "starts");
+  require_starts(l.offsets, l.lists, l.offsets[l.lists], "offsets");
   for (std::size_t i = 1; i < l.lists; ++i)
     require(l.words[i - 1] < l.words[i], "words: expected to ascend");
   l.bytes = data_of<std::uint8_t>(bytes, "bytes", 1, l.offsets[l.lists] + words::posting_pad,
@@ -79,15 +76,15 @@ words::PostingRule rule_of(const std::string& term, const std::string& match,
 }
 
 // Of a search: segments with ids, inverse norms and masks; queries.
-struct Inputs {
+struct PostingInputs {
   std::vector<py::object> keep;
   std::vector<words::PostingPart> parts;
   std::vector<words::PostingQuery> queries;
   words::PostingRule rule;
   std::size_t photos = 0;
 
-  Inputs(const py::list& segments, const py::list& asked, const std::string& term,
-         const std::string& match, const py::object& likeness, std::int32_t within)
+  PostingInputs(const py::list& segments, const py::list& asked, const std::string& term,
+                const std::string& match, const py::object& likeness, std::int32_t within)
       : rule(rule_of(term, match, likeness, within, keep)) {
     bool signatures = false;
     for (const py::handle& item : segments) {
@@ -121,10 +118,9 @@ struct Inputs {
               "queries: expected what the postings hold");
       if (!fields[4].is_none()) {
         q.starts = data_of<std::int64_t>(fields[3], "starts", 1, q.n + 1, keep);
-        require(q.starts && q.starts[0] == 0, "starts: expected to rise from 0");
-        for (std::size_t i = 0; i < q.n; ++i)
-          require(q.starts[i] <= q.starts[i + 1], "starts: expected to rise");
+        require(q.starts && q.starts[q.n] >= 0, "starts: expected an array");
         weights = static_cast<std::size_t>(q.starts[q.n]);
+        require_starts(q.starts, q.n, weights, "starts");
         q.signatures = data_of<std::uint64_t>(fields[4], "signatures", 1, weights, keep);
         require(q.signatures, "signatures: expected an array");
       }
@@ -262,7 +258,7 @@ void register_postings(py::module_ m) {
       [](const py::list& segments, const py::list& queries, const std::string& term,
          const std::string& match, const py::object& likeness, std::int32_t within,
          std::size_t threads) {
-        const Inputs in(segments, queries, term, match, likeness, within);
+        const PostingInputs in(segments, queries, term, match, likeness, within);
         auto scores = array_of<float>(in.queries.size(), in.photos);
         float* out = scores.mutable_data();
         {
@@ -278,7 +274,7 @@ void register_postings(py::module_ m) {
       [](const py::list& segments, const py::list& queries, const std::string& term,
          const std::string& match, const py::object& likeness, std::int32_t within, std::size_t k,
          std::size_t threads) {
-        const Inputs in(segments, queries, term, match, likeness, within);
+        const PostingInputs in(segments, queries, term, match, likeness, within);
         const Nearest found(in.queries.size(), k, 0);
         {
           py::gil_scoped_release release;

@@ -18,13 +18,13 @@ scan::Match match_named(const std::string& name) {
 }
 
 // Keeps the arrays alive while their pointers are in use.
-struct Inputs {
+struct RegionInputs {
   Array<float> vectors, query;
   Array<std::int64_t> starts;
   scan::Items items;
 
-  Inputs(const scan::RegionScan& scan, const py::object& base, const py::object& first,
-         const py::object& asked)
+  RegionInputs(const scan::RegionScan& scan, const py::object& base, const py::object& first,
+               const py::object& asked)
       : vectors(expect<float>(base, "vectors", 2)),
         query(expect<float>(asked, "query", 2)),
         starts(expect<std::int64_t>(first, "starts", 1)),
@@ -33,12 +33,10 @@ struct Inputs {
             "query: wrong dimension");
     require(rows(query) > 0, "query: expected at least one vector");
     require(rows(vectors) <= scan.size(), "vectors: more than were appended");
-    require(rows(starts) > 0 && starts.data()[0] == 0, "starts: expected to begin with 0");
+    require_starts(starts, rows(vectors));
     items = {vectors.data(), starts.data(), rows(starts) - 1};
     for (std::size_t i = 0; i < items.n; ++i)
-      require(starts.data()[i] < starts.data()[i + 1], "starts: expected to rise");
-    require(starts.data()[items.n] == static_cast<std::int64_t>(rows(vectors)),
-            "starts: expected to end with the vectors");
+      require(starts.data()[i] < starts.data()[i + 1], "starts: expected a vector for each item");
   }
 };
 
@@ -57,7 +55,7 @@ void register_regions(py::module_ m) {
           [](const scan::RegionScan& self, const py::object& vectors, const py::object& starts,
              const py::object& query, const std::string& match, const py::object& chosen,
              std::size_t threads) {
-            const Inputs in(self, vectors, starts, query);
+            const RegionInputs in(self, vectors, starts, query);
             const scan::Match how = match_named(match);
             const std::int64_t* numbers = nullptr;
             std::size_t count = in.items.n;
@@ -86,7 +84,7 @@ void register_regions(py::module_ m) {
           [](const scan::RegionScan& self, const py::object& vectors, const py::object& starts,
              const py::object& query, std::size_t k, const std::string& match,
              std::size_t threads) {
-            const Inputs in(self, vectors, starts, query);
+            const RegionInputs in(self, vectors, starts, query);
             const scan::Match how = match_named(match);
             require(k > 0, "k: expected at least 1");
             checked_mul(k, sizeof(std::int64_t));

@@ -16,13 +16,14 @@ namespace kf::bind {
 namespace {
 
 // Keeps the arrays alive while their pointers are in use.
-struct Inputs {
+struct ScanInputs {
   Array<float> vectors, queries;
   py::object ids, alive;
   scan::Base base;
 
-  Inputs(const scan::ExactScan& scan, const py::object& base_vectors, const py::object& base_ids,
-         const py::object& base_alive, const py::object& query_vectors)
+  ScanInputs(const scan::ExactScan& scan, const py::object& base_vectors,
+             const py::object& base_ids, const py::object& base_alive,
+             const py::object& query_vectors)
       : vectors(expect<float>(base_vectors, "base", 2)),
         queries(expect<float>(query_vectors, "queries", 2)),
         ids(base_ids),
@@ -88,7 +89,7 @@ void register_scan(py::module_ m) {
           [](const scan::ExactScan& self, const py::object& vectors, const py::object& queries,
              std::size_t k, const py::object& ids, const py::object& alive,
              const std::string& filter, std::size_t threads) {
-            const Inputs in(self, vectors, ids, alive, queries);
+            const ScanInputs in(self, vectors, ids, alive, queries);
             const scan::Filter chosen = filter_named(filter);
             const std::size_t nq = rows(in.queries);
             const Nearest found(nq, k);
@@ -107,7 +108,7 @@ void register_scan(py::module_ m) {
           [](const scan::ExactScan& self, const py::object& vectors, const py::object& queries,
              float radius, const py::object& ids, const py::object& alive,
              const std::string& filter, std::size_t threads) {
-            const Inputs in(self, vectors, ids, alive, queries);
+            const ScanInputs in(self, vectors, ids, alive, queries);
             const scan::Filter chosen = filter_named(filter);
             std::vector<std::vector<Neighbour>> results;
             {

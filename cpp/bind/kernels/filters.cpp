@@ -8,25 +8,24 @@
 namespace kf::bind {
 namespace {
 
-const FilterKernels& kernel() { return kernels<FilterKernels>(); }
-
 auto filter_u8(const py::object& queries, const py::object& codes, const py::object& bias,
                const py::object& thresholds) {
   ByteOperands in(queries, codes, bias);
   const auto t = expect<std::int32_t>(thresholds, "thresholds", 1);
   require(rows(t) == rows(in.queries), "thresholds: expected one for each query");
   std::vector<std::uint32_t> hits(rows(t) * rows(in.codes));
-  const std::size_t found = kernel().filter_u8(in.queries.data(), in.scratch.data(), rows(t),
-                                               in.codes.data(), in.bias.data(), rows(in.codes) / 16,
-                                               cols(in.codes), t.data(), hits.data());
+  const std::size_t found = kernels<FilterKernels>().filter_u8(
+      in.queries.data(), in.scratch.data(), rows(t), in.codes.data(), in.bias.data(),
+      rows(in.codes) / 16, cols(in.codes), t.data(), hits.data());
   return as_array(hits, found);
 }
 
 auto best_u8(const py::object& queries, const py::object& codes, const py::object& bias) {
   ByteOperands in(queries, codes, bias);
   auto best = array_of<std::int32_t>(rows(in.queries));
-  kernel().best_u8(in.queries.data(), in.scratch.data(), rows(in.queries), in.codes.data(),
-                   in.bias.data(), rows(in.codes) / 16, cols(in.codes), best.mutable_data());
+  kernels<FilterKernels>().best_u8(in.queries.data(), in.scratch.data(), rows(in.queries),
+                                   in.codes.data(), in.bias.data(), rows(in.codes) / 16,
+                                   cols(in.codes), best.mutable_data());
   return best;
 }
 
@@ -39,8 +38,8 @@ auto filter_f32(const py::object& queries, std::size_t nq, const py::object& poi
   require(rows(b) == rows(x) && rows(x) < 65536 && rows(t) == 16 * rows(q),
           "points: expected a bias each, thresholds padded");
   std::vector<std::uint32_t> hits(rows(t) * rows(x));
-  const std::size_t found = kernel().filter_f32(q.data(), nq, x.data(), b.data(), rows(x), cols(x),
-                                                t.data(), hits.data());
+  const std::size_t found = kernels<FilterKernels>().filter_f32(
+      q.data(), nq, x.data(), b.data(), rows(x), cols(x), t.data(), hits.data());
   return as_array(hits, found);
 }
 
@@ -50,17 +49,17 @@ auto encode_u8(const py::object& x, const py::object& centre, float scale) {
           "centre: expected the length of x, and a positive scale");
   Array<std::int8_t> codes(v.size());
   Array<float> totals(4);
-  kernel().encode_u8(v.data(), c.data(), scale, rows(v), codes.mutable_data(),
-                     totals.mutable_data());
+  kernels<FilterKernels>().encode_u8(v.data(), c.data(), scale, rows(v), codes.mutable_data(),
+                                     totals.mutable_data());
   return py::make_tuple(codes, totals);
 }
 
 auto sums_u8(const py::object& queries, const py::object& codes, const py::object& bias) {
   ByteOperands in(queries, codes, bias);
   Array<std::int32_t> sums(std::vector<py::ssize_t>{in.queries.shape(0), in.codes.shape(0)});
-  kernel().sums_u8(in.queries.data(), in.scratch.data(), rows(in.queries), in.codes.data(),
-                   in.bias.data(), rows(in.codes) / 16, cols(in.codes), sums.mutable_data(),
-                   rows(in.codes));
+  kernels<FilterKernels>().sums_u8(in.queries.data(), in.scratch.data(), rows(in.queries),
+                                   in.codes.data(), in.bias.data(), rows(in.codes) / 16,
+                                   cols(in.codes), sums.mutable_data(), rows(in.codes));
   return sums;
 }
 
@@ -68,14 +67,14 @@ auto group_max(const py::object& sums, std::size_t groups) {
   const auto x = expect<std::int32_t>(sums, "sums", 1);
   require(groups > 0 && groups <= rows(x), "groups: expected from 1 to the number of sums");
   auto out = array_of<std::int32_t>(groups);
-  kernel().group_max(x.data(), rows(x), groups, out.mutable_data());
+  kernels<FilterKernels>().group_max(x.data(), rows(x), groups, out.mutable_data());
   return out;
 }
 
 auto at_least(const py::object& sums, std::int32_t threshold) {
   const auto x = expect<std::int32_t>(sums, "sums", 1);
   std::vector<std::uint32_t> out(rows(x));
-  return as_array(out, kernel().at_least(x.data(), rows(x), threshold, out.data()));
+  return as_array(out, kernels<FilterKernels>().at_least(x.data(), rows(x), threshold, out.data()));
 }
 
 auto row_sums(const py::object& query, const py::object& codes, const py::object& bias,
@@ -87,8 +86,8 @@ auto row_sums(const py::object& query, const py::object& codes, const py::object
   require(cols(c) >= rows(q) && rows(b) == rows(c), "codes: expected the query's dimension");
   for (std::size_t i = 0; i < rows(p); ++i) require(p.data()[i] < rows(c), "places: out of range");
   Array<std::int32_t> sums(p.size());
-  kernel().row_sums(q.data(), rows(q), c.data(), cols(c), b.data(), p.data(), rows(p),
-                    sums.mutable_data());
+  kernels<FilterKernels>().row_sums(q.data(), rows(q), c.data(), cols(c), b.data(), p.data(),
+                                    rows(p), sums.mutable_data());
   return sums;
 }
 

@@ -10,15 +10,13 @@
 namespace kf::bind {
 namespace {
 
-const NarrowKernels& kernel() { return kernels<NarrowKernels>(); }
-
 Array<std::uint8_t> widen_codes(const py::object& codes, std::size_t lines, std::size_t bits) {
   const auto c = expect<std::uint8_t>(codes, "codes", 2);
   const std::size_t shares = bits == 4 ? (lines + 1) / 2 : (lines + 3) / 4 * 3;
   require((bits == 4 || bits == 6) && cols(c) == 64 * shares, "codes: expected (blocks, bytes)");
   Array<std::uint8_t> out(
       {static_cast<py::ssize_t>(rows(c)), static_cast<py::ssize_t>(lines * 64)});
-  kernel().widen_codes(c.data(), rows(c), lines, bits, out.mutable_data());
+  kernels<NarrowKernels>().widen_codes(c.data(), rows(c), lines, bits, out.mutable_data());
   return out;
 }
 
@@ -33,8 +31,8 @@ Array<std::uint32_t> scaled_within(const py::object& scales, const py::object& s
   const float* at = s.data();
   const float* of = r.data();
   const std::size_t found =
-      kernel().scaled_within({at, at + n, at + 2 * n, at + 3 * n}, x.data(), n,
-                             {of[0], of[1], of[2], of[3], of[4]}, out.data());
+      kernels<NarrowKernels>().scaled_within({at, at + n, at + 2 * n, at + 3 * n}, x.data(), n,
+                                             {of[0], of[1], of[2], of[3], of[4]}, out.data());
   return Array<std::uint32_t>(static_cast<py::ssize_t>(found), out.data());
 }
 

@@ -8,8 +8,6 @@
 namespace kf::bind {
 namespace {
 
-const PairKernels& kernel() { return kernels<PairKernels>(); }
-
 auto filter_pairs_u8(const py::object& queries, const py::object& codes, const py::object& bias,
                      const py::object& query_thresholds, const py::object& query_offsets,
                      const py::object& point_thresholds) {
@@ -20,7 +18,7 @@ auto filter_pairs_u8(const py::object& queries, const py::object& codes, const p
   require(rows(t) == rows(in.queries) && rows(o) == rows(t) && rows(p) == rows(in.codes),
           "thresholds: expected one for each query and point");
   std::vector<std::uint32_t> hits(rows(t) * rows(in.codes));
-  const std::size_t found = kernel().filter_pairs_u8(
+  const std::size_t found = kernels<PairKernels>().filter_pairs_u8(
       in.queries.data(), in.scratch.data(), rows(t), in.codes.data(), in.bias.data(),
       rows(in.codes) / 16, cols(in.codes), t.data(), o.data(), p.data(), hits.data());
   return as_array(hits, found);
@@ -31,8 +29,8 @@ auto insert_sorted(py::array_t<std::uint64_t, py::array::c_style>& keys, std::ui
                    std::uint64_t ignored) {
   require(keys.ndim() == 1 && keys.size() > 0 && keys.size() % 8 == 0,
           "keys: expected a multiple of 8");
-  return kernel().insert_sorted(keys.mutable_data(), static_cast<std::size_t>(keys.size()), key,
-                                ignored);
+  return kernels<PairKernels>().insert_sorted(keys.mutable_data(),
+                                              static_cast<std::size_t>(keys.size()), key, ignored);
 }
 
 auto keep_pairs_u8(const py::object& queries, const py::object& points,
@@ -52,8 +50,8 @@ auto keep_pairs_u8(const py::object& queries, const py::object& points,
   std::vector<std::uint32_t> out(h.data(), h.data() + h.size());
   for (const std::uint32_t hit : out)
     require(hit >> 16 < rows(q) && (hit & 0xffff) < rows(x), "hits: expected pairs of rows");
-  const std::size_t kept = kernel().keep_pairs_u8(q.data(), x.data(), cols(q), t.data(), o.data(),
-                                                  p.data(), b.data(), out.data(), out.size());
+  const std::size_t kept = kernels<PairKernels>().keep_pairs_u8(
+      q.data(), x.data(), cols(q), t.data(), o.data(), p.data(), b.data(), out.data(), out.size());
   return as_array(out, kept);
 }
 
@@ -71,8 +69,8 @@ auto filter_pairs_f32(const py::object& queries, const py::object& points, const
           "points: expected a bias and a threshold each, queries' padded");
   std::vector<std::uint32_t> hits(rows(t) * rows(x));
   const std::size_t found =
-      kernel().filter_pairs_f32(q.data(), rows(t), x.data(), b.data(), rows(x), cols(x), t.data(),
-                                o.data(), p.data(), hits.data());
+      kernels<PairKernels>().filter_pairs_f32(q.data(), rows(t), x.data(), b.data(), rows(x),
+                                              cols(x), t.data(), o.data(), p.data(), hits.data());
   return as_array(hits, found);
 }
 

@@ -8,8 +8,6 @@
 namespace kf::bind {
 namespace {
 
-const ProductKernels& kernel() { return kernels<ProductKernels>(); }
-
 // Product codes in blocks of 64 rows: codes (blocks, 64 * width), tables (lookups, 256 or 32) and
 // three bytes.
 struct ProductOperands {
@@ -33,7 +31,8 @@ auto filter_product(const py::object& codes, std::size_t lookups, std::size_t bi
                     const py::object& tables, std::uint32_t factor, std::uint32_t threshold) {
   const ProductOperands in(codes, lookups, bits, tables, factor);
   std::vector<std::uint32_t> hits(64 * rows(in.codes));
-  const auto filter = bits == 8 ? kernel().filter_product : kernel().filter_product4;
+  const auto filter = bits == 8 ? kernels<ProductKernels>().filter_product
+                                : kernels<ProductKernels>().filter_product4;
   return as_array(hits, filter(in.codes.data(), rows(in.codes), in.width, lookups, in.tables.data(),
                                factor, threshold, hits.data()));
 }
@@ -42,8 +41,8 @@ auto sums_product(const py::object& codes, std::size_t lookups, std::size_t bits
                   const py::object& tables, std::uint32_t factor) {
   const ProductOperands in(codes, lookups, bits, tables, factor);
   auto sums = array_of<std::uint16_t>(64 * rows(in.codes));
-  kernel().sums_product(in.codes.data(), rows(in.codes), in.width, lookups, bits, in.tables.data(),
-                        factor, sums.mutable_data());
+  kernels<ProductKernels>().sums_product(in.codes.data(), rows(in.codes), in.width, lookups, bits,
+                                         in.tables.data(), factor, sums.mutable_data());
   return sums;
 }
 
@@ -57,8 +56,8 @@ auto product_rows(const py::object& codes, std::size_t m_, std::size_t bits,
   std::vector<const float*> pointers(m_);
   for (std::size_t j = 0; j < m_; ++j) pointers[j] = t.data() + j * cols(t);
   Array<float> sums(c.shape(0));
-  kernel().product_rows({c.data(), rows(c), cols(c), m_, bits}, pointers.data(),
-                        sums.mutable_data());
+  kernels<ProductKernels>().product_rows({c.data(), rows(c), cols(c), m_, bits}, pointers.data(),
+                                         sums.mutable_data());
   return sums;
 }
 
@@ -74,8 +73,9 @@ auto decode_blocks(const py::object& codes, const py::object& books, const py::o
           "books: expected (m, 16 or 256, a multiple of 4) with norms");
   auto out = array_of<std::uint8_t>(rows(c) * 64 * padded_d);
   auto bias = array_of<std::int32_t>(rows(c) * 64);
-  kernel().decode_blocks({b.data(), n.data(), m_, bits, piece, width, padded_d}, c.data(), rows(c),
-                         out.mutable_data(), bias.mutable_data());
+  kernels<ProductKernels>().decode_blocks({b.data(), n.data(), m_, bits, piece, width, padded_d},
+                                          c.data(), rows(c), out.mutable_data(),
+                                          bias.mutable_data());
   return py::make_tuple(out, bias);
 }
 
@@ -87,11 +87,12 @@ auto product_distances(const py::object& query, const py::object& books, const p
           "books: expected (m, 16 or 256, s), the query's length and a code");
   std::vector<float> decoded(m_ * s), scratch(m_ * s);
   const std::size_t bits = k == 256 ? 8 : 4;
-  kernel().gather_pieces(b.data(), c.data(), 1, m_, bits, s, decoded.data());
-  return py::make_tuple(
-      copy_of(decoded.data(), decoded.size()),
-      kernel().product_squared_l2(q.data(), b.data(), c.data(), 1, m_, bits, s, scratch.data()),
-      kernel().product_inner(q.data(), b.data(), c.data(), 1, m_, bits, s, scratch.data()));
+  kernels<ProductKernels>().gather_pieces(b.data(), c.data(), 1, m_, bits, s, decoded.data());
+  return py::make_tuple(copy_of(decoded.data(), decoded.size()),
+                        kernels<ProductKernels>().product_squared_l2(
+                            q.data(), b.data(), c.data(), 1, m_, bits, s, scratch.data()),
+                        kernels<ProductKernels>().product_inner(q.data(), b.data(), c.data(), 1, m_,
+                                                                bits, s, scratch.data()));
 }
 
 auto table_bytes(const py::object& entries, float inverse, std::uint32_t limit) {
@@ -99,8 +100,9 @@ auto table_bytes(const py::object& entries, float inverse, std::uint32_t limit) 
   require(x.size() > 0 && limit < 256 && inverse >= 0, "entries: expected at least one");
   Array<std::uint8_t> out(x.size());
   float least = 0, most = 0;
-  kernel().table_range(x.data(), rows(x), &least, &most);
-  kernel().table_bytes(x.data(), rows(x), least, inverse, limit, out.mutable_data());
+  kernels<ProductKernels>().table_range(x.data(), rows(x), &least, &most);
+  kernels<ProductKernels>().table_bytes(x.data(), rows(x), least, inverse, limit,
+                                        out.mutable_data());
   return py::make_tuple(least, most, out);
 }
 

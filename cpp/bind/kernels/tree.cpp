@@ -8,12 +8,10 @@
 namespace kf::bind {
 namespace {
 
-const TreeKernels& kernel() { return kernels<TreeKernels>(); }
-
 auto kd_partition(py::object keys, std::uint64_t pivot) {
   auto k = expect<std::uint64_t>(keys, "keys", 1);
   std::vector<std::uint64_t> spare(rows(k) + 8);
-  return kernel().kd_partition(k.mutable_data(), rows(k), pivot, spare.data());
+  return kernels<TreeKernels>().kd_partition(k.mutable_data(), rows(k), pivot, spare.data());
 }
 
 }  // namespace

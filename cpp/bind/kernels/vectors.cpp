@@ -8,24 +8,22 @@
 namespace kf::bind {
 namespace {
 
-const VectorKernels& kernel() { return kernels<VectorKernels>(); }
-
 auto squared_l2(const py::object& a, const py::object& b) {
   const auto x = expect<float>(a, "a", 1), y = expect<float>(b, "b", 1);
   require(x.size() == y.size(), "b: expected the length of a");
-  return kernel().squared_l2(x.data(), y.data(), rows(x));
+  return kernels<VectorKernels>().squared_l2(x.data(), y.data(), rows(x));
 }
 
 auto inner_product(const py::object& a, const py::object& b) {
   const auto x = expect<float>(a, "a", 1), y = expect<float>(b, "b", 1);
   require(x.size() == y.size(), "b: expected the length of a");
-  return kernel().inner_product(x.data(), y.data(), rows(x));
+  return kernels<VectorKernels>().inner_product(x.data(), y.data(), rows(x));
 }
 
 auto halves_to_floats(const py::object& halves) {
   const auto h = expect<std::uint16_t>(halves, "halves", 1);
   Array<float> out(h.size());
-  kernel().halves_to_floats(h.data(), rows(h), out.mutable_data());
+  kernels<VectorKernels>().halves_to_floats(h.data(), rows(h), out.mutable_data());
   return out;
 }
 
@@ -34,7 +32,7 @@ auto bytes_to_floats(const py::object& bytes, float scale, const py::object& cen
   const auto c = expect<float>(centre, "centre", 1);
   require(b.size() == c.size(), "centre: expected the length of bytes");
   Array<float> out(b.size());
-  kernel().bytes_to_floats(b.data(), rows(b), scale, c.data(), out.mutable_data());
+  kernels<VectorKernels>().bytes_to_floats(b.data(), rows(b), scale, c.data(), out.mutable_data());
   return out;
 }
 
@@ -44,7 +42,8 @@ auto multiply(const py::object& a, const py::object& b, const py::object& c) {
   require(cols(x) == rows(y) && rows(z) == rows(x) && cols(z) == cols(y), "c: wrong shape");
   Array<float> out(std::vector<py::ssize_t>{z.shape(0), z.shape(1)});
   std::copy_n(z.data(), z.size(), out.mutable_data());
-  kernel().multiply(x.data(), rows(x), cols(x), y.data(), cols(y), out.mutable_data());
+  kernels<VectorKernels>().multiply(x.data(), rows(x), cols(x), y.data(), cols(y),
+                                    out.mutable_data());
   return out;
 }
 

@@ -8,14 +8,12 @@
 namespace kf::bind {
 namespace {
 
-const WordKernels& kernel() { return kernels<WordKernels>(); }
-
 // `bytes` end with 64 that are no numbers.
 auto unpack_bits(const py::object& bytes, std::size_t n, unsigned bits) {
   const auto b = expect<std::uint8_t>(bytes, "bytes", 1);
   require(n <= 128 && bits <= 24 && (n * bits + 7) / 8 + 64 <= rows(b), "bytes: too few");
   std::uint32_t out[128];
-  kernel().unpack_bits(b.data(), n, bits, out);
+  kernels<WordKernels>().unpack_bits(b.data(), n, bits, out);
   return copy_of(out, n);
 }
 
@@ -24,7 +22,7 @@ auto unpack_ids(const py::object& bytes, std::size_t n, unsigned bits, std::uint
   const auto b = expect<std::uint8_t>(bytes, "bytes", 1);
   require(n <= 128 && bits <= 24 && (n * bits + 7) / 8 + 64 <= rows(b), "bytes: too few");
   std::uint32_t out[128];
-  kernel().unpack_ids(b.data(), n, bits, before, mask, out);
+  kernels<WordKernels>().unpack_ids(b.data(), n, bits, before, mask, out);
   return copy_of(out, n);
 }
 
@@ -32,7 +30,8 @@ auto products_at_least(const py::object& a, const py::object& b, float least) {
   const auto x = expect<float>(a, "a", 1), y = expect<float>(b, "b", 1);
   require(x.size() == y.size(), "b: expected the length of a");
   std::vector<std::uint32_t> out(rows(x));
-  return as_array(out, kernel().products_at_least(x.data(), y.data(), rows(x), least, out.data()));
+  return as_array(out, kernels<WordKernels>().products_at_least(x.data(), y.data(), rows(x), least,
+                                                                out.data()));
 }
 
 }  // namespace

@@ -1,14 +1,15 @@
-// Aggregated residuals and their inverted file over arrays that Python owns.
+// The inverted file of aggregated residuals over arrays that Python owns.
 
-#include "words/aggregated.h"
+#include "words/by_word.h"
 
 #include <algorithm>
 #include <memory>
 
+#include "bind/parts.h"
 #include "bind/registry.h"
 #include "bind/stored.h"
 #include "core/checked.h"
-#include "core/threads.h"
+#include "words/likeness.h"
 
 namespace kf::bind {
 namespace {
@@ -23,16 +24,6 @@ struct BoundWords {
   std::vector<py::object> keep;
   words::ByWord lists;
 };
-
-// starts[0] = 0, rising to n.
-void check_rising(const Array<std::int64_t>& starts, std::size_t n) {
-  const std::size_t count = rows(starts);
-  require(count > 0 && starts.data()[0] == 0, "starts: expected to begin with 0");
-  for (std::size_t i = 1; i < count; ++i)
-    require(starts.data()[i - 1] <= starts.data()[i], "starts: expected to rise");
-  require(starts.data()[count - 1] == static_cast<std::int64_t>(n),
-          "starts: expected to end with the number of parts");
-}
 
 // Parts in groups, each part with an item below `items`.
 struct Groups {
@@ -49,7 +40,7 @@ Groups groups_of(const py::object& starts, const py::object& item, std::size_t i
   const auto first = expect<std::int64_t>(starts, "starts", 1);
   const auto held = expect<std::uint32_t>(item, name, 1);
   const std::size_t n = rows(held);
-  check_rising(first, n);
+  require_starts(first, n);
   require(n < (std::size_t{1} << 32), "parts: expected fewer than 2^32");
   for (std::size_t i = 0; i < n; ++i)
     if (held.data()[i] >= items) throw InvalidArgument(std::string(name) + ": out of range");
@@ -96,52 +87,6 @@ void check_alike(const BoundWords& lists, const BoundPhotos& photos) {
               lists.lists.shape.width == photos.photos.shape.width &&
               lists.lists.shape.d == photos.photos.shape.d,
           "photos: expected the words and parts of the lists");
-}
-
-// An array of n parts.
-py::array parts_array(std::size_t n, words::PartShape shape) {
-  if (shape.width) return array_of<std::uint64_t>(n, shape.width);
-  return array_of<float>(n, shape.d);
-}
-
-py::tuple aggregate(const py::object& x, const py::object& starts, const py::object& words,
-                    const py::object& codebook, const py::object& limits, bool signs,
-                    std::size_t threads) {
-  const auto vectors = expect<float>(x, "x", 2), books = expect<float>(codebook, "codebook", 2);
-  const auto first = expect<std::int64_t>(starts, "starts", 1);
-  const auto word = expect<std::int64_t>(words, "words", 2);
-  check_rising(first, rows(vectors));
-  require(rows(word) == rows(vectors) && cols(books) == cols(vectors) && cols(vectors) > 0,
-          "words: expected a row for each vector");
-  const std::size_t n = checked_mul(rows(word), cols(word));
-  require(rows(vectors) < (std::size_t{1} << 32), "x: expected fewer than 2^32 vectors");
-  for (std::size_t i = 0; i < n; ++i)
-    require(word.data()[i] >= 0 && word.data()[i] < static_cast<std::int64_t>(rows(books)),
-            "words: out of range");
-  std::vector<py::object> keep;
-  const std::size_t d = cols(vectors);
-  const words::Assigned given{
-      rows(first) - 1,
-      d,
-      cols(word),
-      rows(books),
-      first.data(),
-      vectors.data(),
-      word.data(),
-      books.data(),
-      data_of<float>(limits, "limits", 2, checked_mul(rows(books), d), keep)};
-  words::PartShape shape;
-  (signs ? shape.width : shape.d) = signs ? (d + 63) / 64 : d;
-  words::Aggregates found;
-  {
-    py::gil_scoped_release release;
-    found = words::aggregate(given, shape, threads);
-  }
-  py::array parts = parts_array(found.word.size(), shape);
-  std::copy(found.parts.begin(), found.parts.end(),
-            static_cast<std::uint8_t*>(parts.mutable_data()));
-  return py::make_tuple(copy_of(found.starts.data(), found.starts.size()),
-                        copy_of(found.word.data(), found.word.size()), parts);
 }
 
 py::tuple merged(const BoundWords& self, const BoundPhotos& more, const py::object& number) {
@@ -292,11 +237,7 @@ py::tuple best(const BoundWords& self, const BoundPhotos& more, const BoundPhoto
 
 }  // namespace
 
-void register_aggregated(py::module_ m) {
-  m.def("aggregate", &aggregate, py::arg("x"), py::arg("starts"), py::arg("words"),
-        py::arg("codebook"), py::arg("limits"), py::arg("signs"), py::arg("threads") = 0,
-        "What photos hold of their words: starts (photos + 1,), words uint32 (n,) ascending in "
-        "each photo, parts (n, .).");
+void register_by_word(py::module_ m) {
   py::class_<BoundPhotos>(m, "ByPhoto", "What photos hold of visual words, photo by photo.")
       .def(py::init(&make_photos), py::arg("words"), py::arg("starts"), py::arg("word"),
            py::arg("parts"))
