@@ -8,6 +8,7 @@ METHODS: dict[str, str] = {
     "triplet": "kinfold.learn.triplet:finetune_triplet",
     "video": "kinfold.learn.video:train_video",
     "drlim": "kinfold.learn.drlim:DrLIM",
+    "context": "kinfold.learn.context:context_prediction",
 }
 
 # What is learnt and can be saved.

@@ -1,0 +1,380 @@
+"""Context prediction on the real photos of `../shared/data/photos`: accuracy, shortcuts, neighbours, retrieval.
+
+    python benchmarks/learn/context.py train [--seeds 0 1 2] [--pairs 98304] [--colour projection] [--lens 0] [--chosen]
+    python benchmarks/learn/context.py overfit
+    python benchmarks/learn/context.py retrieval [--seeds 0 1 2] [--chosen]
+    python benchmarks/learn/context.py shortcut [--lens 0.0075]
+    python benchmarks/learn/context.py neighbours
+
+Objects and distractors are cut in two halves, as in features/map_cnn.py. Networks learn from the photos of one half;
+accuracy, places, neighbours and mAP are of the other, and which epoch is the best is told by a tenth of the photos that
+are learnt from. With --chosen, what settings were chosen by: networks learn from five sixths of the first half and are
+asked about the last sixth, and retrieval is that of the first half's queries. Trained networks are kept in the cache
+folder. --lens makes photos as a lens would that enlarges green: the experiment on shortcuts.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import time
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "features"))
+
+from map_cnn import cosine, halves, mean_ap, photos as retrieval_photos
+
+from data import CACHE, SHARED
+from kinfold.features.backbones.compact import Compact
+from kinfold.features.extract import Extractor
+from kinfold.features.safetensors import read_safetensors, write_safetensors
+from kinfold.images.decode import decode
+from kinfold.images.resize import resize
+from kinfold.learn.aberration import without_aberration
+from kinfold.learn.context import ContextNetwork, accuracy, context_prediction, tensors
+from kinfold.learn.loop import train
+from kinfold.learn.losses.context import ContextLoss
+from kinfold.learn.patches import Grid, PatchPairs
+from kinfold.learn.statistics import calibrate
+from kinfold.transform.normalize import l2_normalize
+
+PHOTOS = SHARED / "photos"
+Array = NDArray[np.float32]
+Pixels = NDArray[np.uint8]
+GRID = Grid()
+NEIGHBOURS, BATCH, EPOCH, RATE = 8, 128, 8192, 1e-3
+# Of a photo's width and height: three pixels in the corner of one of 640 x 480.
+LENS = 0.0075
+
+
+class Cut(NamedTuple):
+    """Rows of the database that are learnt from, and that are asked about; and queries of the latter."""
+
+    learnt: NDArray[np.int64]
+    asked: NDArray[np.int64]
+    queries: NDArray[np.int64]
+
+
+def cut(truth: dict, chosen: bool) -> Cut:
+    """The first of the halves, or for choosing what is within the half that is learnt from."""
+    (learnt, asked, queries), (_, here, theirs) = halves(truth, 0)
+    if not chosen:
+        return Cut(learnt, asked, queries)
+    random = np.random.default_rng(5)
+    names = [truth["imlist"][row] for row in here]
+    # A distractor is an object of its own.
+    objects = [n if n.startswith("distractor") else n.rsplit("_", 1)[0] for n in names]
+    left_out = set(random.permutation(sorted(set(objects)))[::6])
+    apart = np.array([name in left_out for name in objects])
+    return Cut(here[~apart], here[apart], theirs)
+
+
+def files(truth: dict, rows: NDArray[np.int64]) -> list[Path]:
+    return [PHOTOS / "jpg" / f"{truth['imlist'][row]}.jpg" for row in rows]
+
+
+def through_lens(pixels: Pixels, lens: float) -> Pixels:
+    """The photo as if green were enlarged by 1 + lens about its middle: lateral chromatic aberration."""
+    if not lens:
+        return pixels
+    from PIL import Image
+
+    height, width = pixels.shape[:2]
+    inset = np.array([width, height]) * lens / (1 + lens) / 2
+    box = (inset[0], inset[1], width - inset[0], height - inset[1])
+    out = pixels.copy()
+    green = Image.fromarray(np.ascontiguousarray(pixels[..., 1]))
+    out[..., 1] = np.asarray(green.resize((width, height), Image.Resampling.BICUBIC, box=box))
+    return out
+
+
+def seen(truth: dict, rows: NDArray[np.int64], lens: float) -> list[Pixels]:
+    """Photos as pixels, through a lens."""
+    most = 450_000
+    photos = []
+    for file in files(truth, rows):
+        pixels = decode(file).pixels
+        height, width = pixels.shape[:2]
+        scale = (most / (height * width)) ** 0.5
+        if scale < 1:
+            pixels = resize(pixels, round(width * scale), round(height * scale))
+        photos.append(through_lens(pixels, lens))
+    return photos
+
+
+# --- training ----------------------------------------------------------------------------------------
+
+
+def path_of(colour: str, lens: float, seed: int, chosen: bool, what: str) -> Path:
+    name = f"context-{colour}{f'-lens{lens:g}' if lens else ''}{'-chosen' if chosen else ''}-{seed}-{what}"
+    return CACHE / f"{name}.safetensors"
+
+
+def taught(truth: dict, options: argparse.Namespace, seed: int) -> None:
+    """Train one network; keep its trunk for whole photos, and the network that tells positions."""
+    parts = cut(truth, options.chosen)
+    torch.manual_seed(seed)
+    network = Compact()
+    start, processor = time.perf_counter(), time.process_time()
+    learnt = context_prediction(
+        network, seen(truth, parts.learnt, options.lens), epochs=options.pairs // EPOCH, batch=BATCH,
+        neighbours=NEIGHBOURS,
+        pairs_an_epoch=EPOCH, rate=RATE, colour=options.colour, precision="bfloat16",
+        weight_decay=1e-4, seed=seed, memory=4 << 30, verbose=False,
+    )  # fmt: skip
+    seconds, used = time.perf_counter() - start, time.process_time() - processor
+    others = seen(truth, parts.asked, options.lens)
+    asked = PatchPairs(others, colour=options.colour, neighbours=8, memory=4 << 30, seed=9)
+    told = accuracy(learnt.network, asked.batches(0, count=4096, batch=BATCH))
+    curve = " ".join(f"{epoch.score:.3f}" for epoch in learnt.history.epochs)
+    print(
+        f"{options.colour} lens {options.lens:g} seed {seed}: {options.pairs} pairs of {len(parts.learnt)} photos "
+        f"({len(learnt.left_out)} left out), accuracy on the other half {told:.3f}, by epoch on a tenth of its own "
+        f"[{curve}], loss {learnt.history.epochs[-1].loss:.3f}, {seconds:.0f} s, {used:.0f} s of a processor",
+        flush=True,
+    )
+
+
+def trained(colour: str, lens: float, seed: int, chosen: bool = False) -> ContextNetwork:
+    """What ``train`` kept."""
+    arrays, _ = read_safetensors(path_of(colour, lens, seed, chosen, "whole"))
+    network = ContextNetwork(Compact())
+    network.load_state_dict({key: torch.from_numpy(a.copy()) for key, a in arrays.items()})
+    return network.eval()
+
+
+def untrained(truth: dict, seed: int, rows: NDArray[np.int64]) -> Compact:
+    """The network before training, batch normalisation with the statistics of the photos that are learnt from."""
+    torch.manual_seed(seed)
+    return calibrate(Compact(), files(truth, rows), seed=seed)
+
+
+# --- what is measured --------------------------------------------------------------------------------
+
+
+def overfit(truth: dict) -> None:
+    """512 pairs of 64 photos, always the same patches: place, size, coarseness and colours are drawn once."""
+    rows = cut(truth, False).learnt
+    pairs = PatchPairs(files(truth, rows[:: len(rows) // 64][:64]), neighbours=NEIGHBOURS, seed=0)
+    fixed = list(pairs.batches(0, count=512, batch=BATCH))
+    torch.manual_seed(0)
+    network, loss = ContextNetwork(Compact()), ContextLoss()
+
+    def step(net: Any, drawn: Any) -> Any:
+        patches, positions = tensors(drawn)
+        return loss(net(patches).float().flatten(0, 1), positions.flatten())
+
+    start = time.process_time()
+    for epochs in (10, 20, 40):
+        history = train(
+            network, lambda epoch: fixed, step, epochs=epochs, rate=RATE, optimiser="adamw", statistics=True,
+            precision="bfloat16", verbose=False,
+        )  # fmt: skip
+        told = accuracy(network, fixed)
+        print(f"{epochs} more epochs: loss {history.epochs[-1].loss:.3f}, accuracy {told:.3f}, "
+              f"{time.process_time() - start:.0f} s of a processor", flush=True)  # fmt: skip
+        if told > 0.98:
+            break
+
+
+def pooled(weights: Any, truth: dict) -> dict[str, Array]:
+    """Of all photos and queries, two poolings of the trunk's maps at 640 pixels: (database + queries, 128)."""
+    extractor = Extractor(weights, architecture="compact", scales=(1.0,), max_side=640)
+    rows: dict[str, list[Array]] = {"mean": [], "GeM 3": []}
+    for photo in retrieval_photos(truth):
+        maps = extractor.maps(photo)
+        rows["mean"].append(maps.mean(axis=(1, 2)))
+        rows["GeM 3"].append((maps.clip(1e-6) ** 3).mean(axis=(1, 2)) ** (1 / 3))
+    return {name: np.stack(vectors) for name, vectors in rows.items()}
+
+
+def retrieval(truth: dict, options: argparse.Namespace) -> None:
+    """mAP of the asked half's queries among its photos: untrained, calibrated and trained."""
+    parts, (first, second) = cut(truth, options.chosen), halves(truth, 0)
+    _, searched, queries = second if options.chosen else first
+    n = len(truth["imlist"])
+    lines: dict[tuple[str, str], list[float]] = {}
+    for seed in options.seeds:
+        path = path_of(options.colour, 0.0, seed, options.chosen, "trunk")
+        for name, weights in (
+            ("untrained", untrained(truth, seed, parts.learnt)),
+            ("context", path),
+        ):
+            if name == "untrained":
+                kept = CACHE / f"context-untrained-{seed}.safetensors"
+                arrays = {key: value.numpy() for key, value in weights.state_dict().items()}
+                write_safetensors(kept, arrays, {"architecture": "compact"})
+                weights = kept
+            for pooling, x in pooled(weights, truth).items():
+                unit = l2_normalize(x)
+                centred = unit - unit[searched].mean(axis=0)
+                score = mean_ap(cosine(centred, n), truth, searched, queries)
+                lines.setdefault((name, pooling), []).append(score)
+                print(f"seed {seed} {name:10} {pooling:6} mAP {score:.4f}", flush=True)
+    for (name, pooling), scores in lines.items():
+        print(f"{name:10} {pooling:6} {np.mean(scores):.4f} ± {np.std(scores):.4f}")
+
+
+def nine(photo: Pixels, random: np.random.Generator) -> tuple[Pixels, Array]:
+    """Nine patches (9, s, s, 3) of a photo, and where in it their middles are, from -1 to 1: row, column."""
+    height, width = photo.shape[:2]
+    scale = 1.1 * GRID.side / min(height, width)
+    photo = resize(photo, round(width * scale), round(height * scale))
+    room = np.array(photo.shape[:2]) - GRID.side
+    steps = np.stack(np.meshgrid(range(3), range(3), indexing="ij"), -1).reshape(9, 2)
+    corners = random.integers(room + 1) + GRID.jitter + steps * (GRID.patch + GRID.gap)
+    side = GRID.patch
+    patches = np.stack([photo[r : r + side, c : c + side] for r, c in corners])
+    return patches, ((corners + side / 2) / photo.shape[:2] * 2 - 1).astype(np.float32)
+
+
+def codes(network: ContextNetwork, patches: Pixels, colour: str) -> Array:
+    """fc6 of patches."""
+    random = np.random.default_rng(0)
+    parts = []
+    with torch.inference_mode():
+        for start in range(0, len(patches), 90):
+            hidden = without_aberration(patches[start : start + 90], colour, random)
+            parts.append(network.codes(torch.from_numpy(hidden).permute(0, 3, 1, 2)).numpy())
+    return np.concatenate(parts)
+
+
+def positions_told(x: Array, where: Array) -> NDArray[np.float64]:
+    """Share of the variance of row and column that a ridge regression tells, learnt on the first half of the rows."""
+    half = len(x) // 18 * 9  # whole photos
+    mean, deviation = x[:half].mean(axis=0), x[:half].std(axis=0) + 1e-6
+    x = (x - mean) / deviation
+    gram = x[:half].T @ x[:half] + 0.1 * half * np.eye(x.shape[1])
+    told = x @ np.linalg.solve(gram, x[:half].T @ (where[:half] - where[:half].mean(axis=0)))
+    told += where[:half].mean(axis=0)
+    error = ((told - where)[half:] ** 2).mean(axis=0)
+    return 1 - error / where[half:].var(axis=0)
+
+
+def shortcut(truth: dict, options: argparse.Namespace) -> None:
+    """Networks taught through a lens: accuracy on others through it and without; what fc6 tells of the place."""
+    rows = cut(truth, False).asked
+    print(
+        f"{'colours':12}{'through the lens':>18}{'without':>10}{'lost':>8}   place told: row, column"
+    )
+    photos = {
+        lens: [p for p in seen(truth, rows, lens) if usable(p)] for lens in (0.0, options.lens)
+    }
+    for colour in options.colours:
+        network = trained(colour, options.lens, 0)
+        scores = [
+            accuracy(
+                network,
+                PatchPairs(photos[lens], colour=colour, neighbours=8, memory=4 << 30, seed=9)
+                .batches(0, count=4096, batch=BATCH),
+            )
+            for lens in (options.lens, 0.0)
+        ]  # fmt: skip
+        random = np.random.default_rng(1)
+        parts = [nine(photo, random) for photo in photos[options.lens]]
+        patches, where = (np.concatenate(part) for part in zip(*parts))
+        told = positions_told(codes(network, patches, colour), where)
+        print(
+            f"{colour:12}{scores[0]:18.3f}{scores[1]:10.3f}{scores[0] - scores[1]:8.3f}   "
+            f"{told[0]:.3f} {told[1]:.3f}",
+            flush=True,
+        )
+
+
+def usable(photo: Pixels) -> bool:
+    """Whether a whole grid fits, see learn.patches."""
+    shorter, longer = sorted(photo.shape[:2])
+    return shorter * 2 >= GRID.side and longer / shorter * GRID.side**2 <= 450_000
+
+
+def neighbours(truth: dict, options: argparse.Namespace) -> None:
+    """The picture: patches of asked photos, and their nearest among those of all others, by three networks."""
+    from PIL import Image, ImageDraw
+
+    parts, random = cut(truth, False), np.random.default_rng(3)
+    photos = [p for p in seen(truth, parts.asked, 0.0) if usable(p)]
+    patches = np.concatenate([nine(photo, random)[0] for photo in photos])
+    of = np.repeat(np.arange(len(photos)), 9)
+    torch.manual_seed(0)
+    blank = ContextNetwork(Compact())
+    blank.train()
+    with torch.no_grad():  # its statistics, from patches
+        hidden = without_aberration(patches[:: len(patches) // 600], "projection", random)
+        for norm in blank.modules():
+            if hasattr(norm, "momentum"):
+                norm.momentum = None
+        blank.codes(torch.from_numpy(hidden).permute(0, 3, 1, 2))
+    blank.eval()
+    squeeze = Extractor(
+        SHARED / "weights" / "squeezenet1_1.safetensors",
+        pooling="spoc",
+        side=96,
+        scales=(1.0,),
+        batch=64,
+    )
+    described = {
+        "random weights": codes(blank, patches, "projection"),
+        "ImageNet, supervised": squeeze.describe_all(patches, verbose=False),
+        "context, no labels": codes(trained("projection", 0.0, 0), patches, "projection"),
+    }
+    lively = np.flatnonzero(patches[:, ::4, ::4].std(axis=(1, 2, 3)) > 40)
+    queries = random.permutation(lively)[:8]
+    side, gap, top, k = 64, 4, 18, 4
+    wide = side + len(described) * (k * side + 3 * gap)
+    sheet = Image.new("RGB", (wide, top + len(queries) * (side + gap)), "white")
+    draw = ImageDraw.Draw(sheet)
+    draw.text((4, 3), "patch", fill="black")
+    for column, (name, x) in enumerate(described.items()):
+        left = side + 3 * gap + column * (k * side + 3 * gap)
+        draw.text((left + 2, 3), name, fill="black")
+        x = l2_normalize(x - x.mean(axis=0))
+        for line, query in enumerate(queries):
+            down = top + line * (side + gap)
+            similar = x @ x[query]
+            similar[of == of[query]] = -2
+            tile = Image.fromarray(patches[query]).resize((side, side))
+            sheet.paste(tile, (0, down))
+            for rank, row in enumerate(np.argsort(-similar, kind="stable")[:k]):
+                sheet.paste(
+                    Image.fromarray(patches[row]).resize((side, side)), (left + rank * side, down)
+                )
+    sheet.quantize(128).save(options.output, optimize=True)
+    print(options.output)
+
+
+def main() -> None:
+    """One part of it."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("part", choices=["train", "overfit", "retrieval", "shortcut", "neighbours"])
+    parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2])
+    parser.add_argument("--pairs", type=int, default=98_304)
+    parser.add_argument("--colour", default="projection")
+    parser.add_argument("--colours", nargs="+", default=["keep", "projection", "drop"])
+    parser.add_argument("--lens", type=float, default=None)
+    parser.add_argument("--chosen", action="store_true")
+    parser.add_argument("--output", default="context_neighbours.png")
+    options = parser.parse_args()
+    if not PHOTOS.exists():
+        sys.exit(f"needs the photos in {PHOTOS}")
+    torch.set_num_threads(1)
+    truth = json.loads((PHOTOS / "ground_truth.json").read_text())
+    if options.lens is None:
+        options.lens = LENS if options.part == "shortcut" else 0.0
+    if options.part == "train":
+        for seed in options.seeds:
+            taught(truth, options, seed)
+    elif options.part == "overfit":
+        overfit(truth)
+    else:
+        globals()[options.part](truth, options)
+
+
+if __name__ == "__main__":
+    main()
