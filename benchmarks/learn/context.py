@@ -1,15 +1,15 @@
 """Context prediction on the real photos of `../shared/data/photos`: accuracy, shortcuts, neighbours, retrieval.
 
-    python benchmarks/learn/context.py train [--seeds 0 1 2] [--pairs 98304] [--colour projection] [--lens 0] [--chosen]
+    python benchmarks/learn/context.py train [--pairs 65536] [--colour projection] [--lens 0] [--learn most]
     python benchmarks/learn/context.py overfit
-    python benchmarks/learn/context.py retrieval [--seeds 0 1 2] [--chosen]
+    python benchmarks/learn/context.py retrieval [--seeds 0 1 2]
     python benchmarks/learn/context.py shortcut [--lens 0.0075]
     python benchmarks/learn/context.py neighbours
 
 Objects and distractors are cut in two halves, as in features/map_cnn.py. Networks learn from the photos of one half;
 accuracy, places, neighbours and mAP are of the other, and which epoch is the best is told by a tenth of the photos that
-are learnt from. With --chosen, what settings were chosen by: networks learn from five sixths of the first half and are
-asked about the last sixth, and retrieval is that of the first half's queries. Trained networks are kept in the cache
+are learnt from. "--learn chosen" is what settings were chosen by: networks learn from five sixths of the first half's
+objects and are asked about the others; "--learn most" does so with all photos. Trained networks are kept in the cache
 folder. --lens makes photos as a lens would that enlarges green: the experiment on shortcuts.
 """
 
@@ -38,6 +38,7 @@ from kinfold.features.safetensors import read_safetensors, write_safetensors
 from kinfold.images.decode import decode
 from kinfold.images.resize import resize
 from kinfold.learn.aberration import without_aberration
+from kinfold.learn.checkpoint import restore, save_weights, state_arrays
 from kinfold.learn.context import ContextNetwork, accuracy, context_prediction, tensors
 from kinfold.learn.loop import train
 from kinfold.learn.losses.context import ContextLoss
@@ -62,11 +63,13 @@ class Cut(NamedTuple):
     queries: NDArray[np.int64]
 
 
-def cut(truth: dict, chosen: bool) -> Cut:
-    """The first of the halves, or for choosing what is within the half that is learnt from."""
+def cut(truth: dict, how: str) -> Cut:
+    """One half and the other; or of all photos ("most"), or of the first half ("chosen"), a sixth of the objects."""
     (learnt, asked, queries), (_, here, theirs) = halves(truth, 0)
-    if not chosen:
+    if how == "half":
         return Cut(learnt, asked, queries)
+    if how == "most":
+        here, theirs = np.arange(len(truth["imlist"])), np.arange(0)
     random = np.random.default_rng(5)
     names = [truth["imlist"][row] for row in here]
     # A distractor is an object of its own.
@@ -112,41 +115,44 @@ def seen(truth: dict, rows: NDArray[np.int64], lens: float) -> list[Pixels]:
 # --- training ----------------------------------------------------------------------------------------
 
 
-def path_of(colour: str, lens: float, seed: int, chosen: bool, what: str) -> Path:
-    name = f"context-{colour}{f'-lens{lens:g}' if lens else ''}{'-chosen' if chosen else ''}-{seed}-{what}"
+def path_of(colour: str, lens: float, seed: int, how: str, what: str) -> Path:
+    name = f"context-{colour}{f'-lens{lens:g}' if lens else ''}{'' if how == 'half' else f'-{how}'}-{seed}-{what}"
     return CACHE / f"{name}.safetensors"
 
 
 def taught(truth: dict, options: argparse.Namespace, seed: int) -> None:
     """Train one network; keep its trunk for whole photos, and the network that tells positions."""
-    parts = cut(truth, options.chosen)
+    parts = cut(truth, options.learn)
     torch.manual_seed(seed)
     network = Compact()
     start, processor = time.perf_counter(), time.process_time()
     learnt = context_prediction(
         network, seen(truth, parts.learnt, options.lens), epochs=options.pairs // EPOCH, batch=BATCH,
-        neighbours=NEIGHBOURS,
-        pairs_an_epoch=EPOCH, rate=RATE, colour=options.colour, precision="bfloat16",
+        neighbours=NEIGHBOURS, pairs_an_epoch=EPOCH, rate=RATE, colour=options.colour, precision="bfloat16",
         weight_decay=1e-4, seed=seed, memory=4 << 30, verbose=False,
     )  # fmt: skip
     seconds, used = time.perf_counter() - start, time.process_time() - processor
+    for what, module in (("trunk", network), ("whole", learnt.network)):
+        CACHE.mkdir(parents=True, exist_ok=True)
+        path = path_of(options.colour, options.lens, seed, options.learn, what)
+        write_safetensors(path, state_arrays(module), {"architecture": "compact"})
     others = seen(truth, parts.asked, options.lens)
     asked = PatchPairs(others, colour=options.colour, neighbours=8, memory=4 << 30, seed=9)
     told = accuracy(learnt.network, asked.batches(0, count=4096, batch=BATCH))
     curve = " ".join(f"{epoch.score:.3f}" for epoch in learnt.history.epochs)
     print(
         f"{options.colour} lens {options.lens:g} seed {seed}: {options.pairs} pairs of {len(parts.learnt)} photos "
-        f"({len(learnt.left_out)} left out), accuracy on the other half {told:.3f}, by epoch on a tenth of its own "
+        f"({len(learnt.left_out)} left out), accuracy on others {told:.3f}, by epoch on a tenth of its own "
         f"[{curve}], loss {learnt.history.epochs[-1].loss:.3f}, {seconds:.0f} s, {used:.0f} s of a processor",
         flush=True,
     )
 
 
-def trained(colour: str, lens: float, seed: int, chosen: bool = False) -> ContextNetwork:
+def trained(colour: str, lens: float, seed: int, how: str = "half") -> ContextNetwork:
     """What ``train`` kept."""
-    arrays, _ = read_safetensors(path_of(colour, lens, seed, chosen, "whole"))
+    arrays, _ = read_safetensors(path_of(colour, lens, seed, how, "whole"))
     network = ContextNetwork(Compact())
-    network.load_state_dict({key: torch.from_numpy(a.copy()) for key, a in arrays.items()})
+    restore(network, arrays)
     return network.eval()
 
 
@@ -161,7 +167,7 @@ def untrained(truth: dict, seed: int, rows: NDArray[np.int64]) -> Compact:
 
 def overfit(truth: dict) -> None:
     """512 pairs of 64 photos, always the same patches: place, size, coarseness and colours are drawn once."""
-    rows = cut(truth, False).learnt
+    rows = cut(truth, "half").learnt
     pairs = PatchPairs(files(truth, rows[:: len(rows) // 64][:64]), neighbours=NEIGHBOURS, seed=0)
     fixed = list(pairs.batches(0, count=512, batch=BATCH))
     torch.manual_seed(0)
@@ -184,35 +190,33 @@ def overfit(truth: dict) -> None:
             break
 
 
-def pooled(weights: Any, truth: dict) -> dict[str, Array]:
-    """Of all photos and queries, two poolings of the trunk's maps at 640 pixels: (database + queries, 128)."""
+def pooled(weights: Path, truth: dict, rows: NDArray[np.int64]) -> dict[str, Array]:
+    """Of some photos and queries, two poolings of the trunk's maps at 640 pixels: (database + queries, 128), else 0."""
     extractor = Extractor(weights, architecture="compact", scales=(1.0,), max_side=640)
-    rows: dict[str, list[Array]] = {"mean": [], "GeM 3": []}
-    for photo in retrieval_photos(truth):
-        maps = extractor.maps(photo)
-        rows["mean"].append(maps.mean(axis=(1, 2)))
-        rows["GeM 3"].append((maps.clip(1e-6) ** 3).mean(axis=(1, 2)) ** (1 / 3))
-    return {name: np.stack(vectors) for name, vectors in rows.items()}
+    wanted = set(rows.tolist())
+    out = {
+        name: np.zeros((len(truth["imlist"]) + len(truth["qimlist"]), 128), np.float32)
+        for name in ("mean", "GeM 3")
+    }
+    for row, photo in enumerate(retrieval_photos(truth)):
+        if row in wanted:
+            maps = extractor.maps(photo)
+            out["mean"][row] = maps.mean(axis=(1, 2))
+            out["GeM 3"][row] = (maps.clip(1e-6) ** 3).mean(axis=(1, 2)) ** (1 / 3)
+    return out
 
 
 def retrieval(truth: dict, options: argparse.Namespace) -> None:
-    """mAP of the asked half's queries among its photos: untrained, calibrated and trained."""
-    parts, (first, second) = cut(truth, options.chosen), halves(truth, 0)
-    _, searched, queries = second if options.chosen else first
+    """mAP of the asked half's queries among its photos: untrained, calibrated, and trained."""
+    learnt, searched, queries = next(halves(truth, 0))
     n = len(truth["imlist"])
     lines: dict[tuple[str, str], list[float]] = {}
     for seed in options.seeds:
-        path = path_of(options.colour, 0.0, seed, options.chosen, "trunk")
-        for name, weights in (
-            ("untrained", untrained(truth, seed, parts.learnt)),
-            ("context", path),
-        ):
-            if name == "untrained":
-                kept = CACHE / f"context-untrained-{seed}.safetensors"
-                arrays = {key: value.numpy() for key, value in weights.state_dict().items()}
-                write_safetensors(kept, arrays, {"architecture": "compact"})
-                weights = kept
-            for pooling, x in pooled(weights, truth).items():
+        blank = CACHE / f"context-untrained-{seed}.safetensors"
+        save_weights(blank, untrained(truth, seed, learnt), "compact")
+        trunk = path_of(options.colour, 0.0, seed, "half", "trunk")
+        for name, weights in (("untrained", blank), ("context", trunk)):
+            for pooling, x in pooled(weights, truth, np.append(searched, n + queries)).items():
                 unit = l2_normalize(x)
                 centred = unit - unit[searched].mean(axis=0)
                 score = mean_ap(cosine(centred, n), truth, searched, queries)
@@ -260,7 +264,7 @@ def positions_told(x: Array, where: Array) -> NDArray[np.float64]:
 
 def shortcut(truth: dict, options: argparse.Namespace) -> None:
     """Networks taught through a lens: accuracy on others through it and without; what fc6 tells of the place."""
-    rows = cut(truth, False).asked
+    rows = cut(truth, "half").asked
     print(
         f"{'colours':12}{'through the lens':>18}{'without':>10}{'lost':>8}   place told: row, column"
     )
@@ -298,7 +302,7 @@ def neighbours(truth: dict, options: argparse.Namespace) -> None:
     """The picture: patches of asked photos, and their nearest among those of all others, by three networks."""
     from PIL import Image, ImageDraw
 
-    parts, random = cut(truth, False), np.random.default_rng(3)
+    parts, random = cut(truth, "half"), np.random.default_rng(3)
     photos = [p for p in seen(truth, parts.asked, 0.0) if usable(p)]
     patches = np.concatenate([nine(photo, random)[0] for photo in photos])
     of = np.repeat(np.arange(len(photos)), 9)
@@ -358,7 +362,7 @@ def main() -> None:
     parser.add_argument("--colour", default="projection")
     parser.add_argument("--colours", nargs="+", default=["keep", "projection", "drop"])
     parser.add_argument("--lens", type=float, default=None)
-    parser.add_argument("--chosen", action="store_true")
+    parser.add_argument("--learn", choices=["half", "most", "chosen"], default="half")
     parser.add_argument("--output", default="context_neighbours.png")
     options = parser.parse_args()
     if not PHOTOS.exists():

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -26,11 +27,14 @@ from kinfold.learn.context import (
 from kinfold.learn.loop import train
 from kinfold.learn.losses.context import ContextLoss
 from kinfold.learn.patches import OFFSETS, PairBatch, PatchPairs
+from kinfold.learn.statistics import calibrate
 
 
 @pytest.fixture(autouse=True)
-def few_pairs(monkeypatch) -> None:
+def little(monkeypatch) -> None:
+    """Few pairs are held out, and few squares calibrate."""
     monkeypatch.setattr(module, "_HELD_OUT_PAIRS", 128)
+    monkeypatch.setattr(module, "calibrate", partial(calibrate, squares=6))
 
 
 def photos(count: int, seed: int = 0) -> list[np.ndarray]:

@@ -12,4 +12,5 @@ RECIPES: dict[str, str] = {
     "triplet": "kinfold.cli.train.triplet",
     "video": "kinfold.cli.train.video",
     "drlim": "kinfold.cli.train.drlim",
+    "context": "kinfold.cli.train.context",
 }
