@@ -217,7 +217,7 @@ def train(options: argparse.Namespace) -> None:
         begun = time.process_time()
         train_video(
             network.requires_grad_(True), found, epochs=options.epochs, grey=options.grey,
-            random_epochs=options.random_epochs, apart=options.apart, seed=seed, verbose=False,
+            random_epochs=options.random_epochs, apart=options.apart or None, seed=seed, verbose=False,
         )  # fmt: skip
         seconds = time.process_time() - begun
         told("trained", "of videos", seconds)
@@ -239,7 +239,7 @@ def main() -> None:
     learning.add_argument("--epochs", type=int, default=16)
     learning.add_argument("--random-epochs", type=int, default=None)
     learning.add_argument("--grey", type=float, default=0.0)
-    learning.add_argument("--apart", type=int, default=30)
+    learning.add_argument("--apart", type=int, default=30, help="0 for other videos alone")
     learning.set_defaults(run=train)
     options = parser.parse_args()
     if not VIDEOS.exists():
