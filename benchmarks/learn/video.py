@@ -38,6 +38,7 @@ from kinfold.images.decode import decode
 from kinfold.images.resize import fit
 from kinfold.images.video import frames
 from kinfold.learn.mine.tracks import TrackedPairs, mine_tracks
+from kinfold.learn.statistics import calibrate
 from kinfold.learn.validation import retrieval_score
 from kinfold.learn.video import train_video
 from kinfold.local.kcf import KCF, overlap
@@ -195,8 +196,6 @@ def scores(network: object, data: tuple) -> dict[str, float]:
 
 def train(options: argparse.Namespace) -> None:
     """One line for each seed, before and after."""
-    from kinfold.learn.statistics import calibrate
-
     torch.set_num_threads(1)
     found, data = mined(), searched()
     found = selected(found, np.flatnonzero(found.sharpness >= SHARP))
