@@ -24,7 +24,7 @@ this page from the classes' own declarations. Sides of one name are of one lengt
 """
 
 
-def shape(held: Stored[Any]) -> str:
+def shape(held: Stored[Any, Any]) -> str:
     """The sides of an array, as they are declared."""
     sides = held.shape if isinstance(held.shape, tuple) else (held.shape,)
     names = ["any" if side is None else str(side).strip("_") for side in sides]

@@ -45,7 +45,7 @@ def chosen(thing: Any) -> dict[str, Any]:
     return {name: getattr(thing, name) for name in inspect.signature(type(thing)).parameters}
 
 
-def stored(thing: Any) -> list[Stored[Any]]:
+def stored(thing: Any) -> list[Stored[Any, Any]]:
     return [held for held in type(thing)._HELD.values() if isinstance(held, Stored)]
 
 

@@ -105,7 +105,7 @@ class Held(Generic[T]):
         raise NotImplementedError
 
 
-class Stored(Held[T]):
+class Stored(Held[T], Generic[T, S]):
     """What a file holds as an array.
 
     shape : sides; those that are named are at least 1, unless the array may be ``empty``. Or the name of a property
@@ -118,7 +118,7 @@ class Stored(Held[T]):
 
     def __init__(
         self,
-        dtype: type[np.generic],
+        dtype: type[S],
         shape: tuple[Side, ...] | str,
         *,
         finite: bool = False,
@@ -163,44 +163,20 @@ class Stored(Held[T]):
         return self.read(array)
 
 
-class Learnt(Stored[NDArray[S]], Generic[S]):
+class Learnt(Stored[NDArray[S], S]):
     """An array."""
 
-    if TYPE_CHECKING:
 
-        def __init__(
-            self,
-            dtype: type[S],
-            shape: tuple[Side, ...] | str,
-            *,
-            finite: bool = False,
-            empty: bool = False,
-            when: str | None = None,
-        ) -> None: ...
-
-
-class Extra(Stored["NDArray[S] | None"], Generic[S]):
+class Extra(Stored["NDArray[S] | None", S]):
     """An array that may be missing: None."""
 
     optional = True
-
-    if TYPE_CHECKING:
-
-        def __init__(
-            self,
-            dtype: type[S],
-            shape: tuple[Side, ...] | str,
-            *,
-            finite: bool = False,
-            empty: bool = False,
-            when: str | None = None,
-        ) -> None: ...
 
     def absent(self, owner: type) -> None:
         """None."""
 
 
-class Figure(Stored[float]):
+class Figure(Stored[float, Any]):
     """A float that is learnt; in files an array of one."""
 
     def __init__(self, dtype: type[np.floating[Any]] = np.float64) -> None:
@@ -213,7 +189,7 @@ class Figure(Stored[float]):
         return float(array[0])
 
 
-class Series(Stored["list[float]"]):
+class Series(Stored["list[float]", Any]):
     """A list of floats, such as an error after each step; empty before anything was learnt."""
 
     def __init__(self) -> None:
@@ -233,6 +209,7 @@ class Part(Held[T]):
     name : in files; the attribute's without underscores around it where None
     bare : its parameters are not saved: there are none, or they are those that the whole's constructor gives it
     optional : there may be none
+    inline : its arrays have their own names, among which there are no others
     """
 
     def __init__(
@@ -242,8 +219,10 @@ class Part(Held[T]):
         name: str | None = None,
         bare: bool = False,
         optional: bool = False,
+        inline: bool = False,
     ) -> None:
-        self.cls, self.named, self.bare, self.optional = cls, name, bare, optional
+        self.cls, self.named, self.inline = cls, name, inline
+        self.bare, self.optional = bare, optional
 
     def __set_name__(self, owner: type, name: str) -> None:
         super().__set_name__(owner, name)
@@ -253,7 +232,7 @@ class Part(Held[T]):
         return set() if self.bare else {self.saved}
 
     def holds(self, name: str) -> bool:
-        return name.startswith(self.saved + ".")
+        return self.inline or name.startswith(self.saved + ".")
 
     def to_params(self, value: Any) -> dict[str, JSON]:
         if self.bare:
@@ -261,12 +240,13 @@ class Part(Held[T]):
         return {self.saved: None if value is None else self.described(value)}
 
     def to_arrays(self, value: Any, scope: Scope) -> Arrays:
-        return add_prefix(self.saved, value.arrays())
+        arrays: Arrays = value.arrays()
+        return arrays if self.inline else add_prefix(self.saved, arrays)
 
     def from_state(
         self, params: Mapping[str, JSON], arrays: Mapping[str, NDArray[Any]], scope: Scope
     ) -> Any:
-        own = strip_prefix(self.saved, arrays)
+        own = dict(arrays) if self.inline else strip_prefix(self.saved, arrays)
         if self.bare:
             made = vars(scope.made).get(self.name)
             given = made.params() if made is not None else None if self.optional else {}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 from weakref import WeakKeyDictionary
@@ -11,7 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from kinfold import _core
-from kinfold.base.arrays import Vectors, as_count, as_number, as_vectors
+from kinfold.base.arrays import Ids, Vectors, as_count, as_number, as_vectors
 from kinfold.base.declared import Declared
 from kinfold.base.parameters import Choice, Count, Number, Parameter
 from kinfold.base.ranking import Neighbours
@@ -45,7 +46,37 @@ class Solution:
     history: NDArray[np.float64]
 
 
-class Scorer(Declared, ABC):
+class Ranker(Declared, ABC):
+    """The ranking of nodes by their scores."""
+
+    @abstractmethod
+    def _each(
+        self, values: NDArray[Any], lists: NDArray[Any]
+    ) -> Iterator[tuple[Ids | None, Vectors]]:
+        """Of each query nodes, ascending, or None for all, and their scores."""
+
+    def rank(
+        self, similarities: ArrayLike, ids: ArrayLike | None = None, k: int = 100
+    ) -> Neighbours:
+        """The k nodes of the largest scores: scores (q, k), descending, and ids; one query gives (k,).
+
+        Arguments as of scores.
+
+        Ties go to the smaller id. Nodes that the flow does not reach have score 0, or are not ranked where it is kept
+        to a part of the graph; past the number of nodes the ids are -1 and the scores -inf.
+        """
+        values, lists, one = as_batch(similarities, ids)
+        k = as_count(k, "k")
+        best = np.full((len(lists), k), -np.inf, np.float32)
+        found = np.full((len(lists), k), -1, np.int64)
+        for row, (nodes, scores) in enumerate(self._each(values, lists)):
+            order = largest(scores, k)
+            found[row, : len(order)] = order if nodes is None else nodes[order]
+            best[row, : len(order)] = scores[order]
+        return Neighbours(best[0], found[0]) if one else Neighbours(best, found)
+
+
+class Scorer(Ranker):
     """Scores of all nodes from the neighbours of a query, and the ranking by them."""
 
     @abstractmethod
@@ -63,27 +94,13 @@ class Scorer(Declared, ABC):
         scores = self._scores(values, lists)
         return scores[0] if one else scores
 
-    def rank(
-        self, similarities: ArrayLike, ids: ArrayLike | None = None, k: int = 100
-    ) -> Neighbours:
-        """The k nodes of the largest scores: scores (q, k), descending, and ids; one query gives (k,).
-
-        Arguments as of scores.
-
-        Ties go to the smaller id. Nodes that the flow does not reach have score 0; past the number
-        of nodes the ids are -1 and the scores -inf.
-        """
-        values, lists, one = as_batch(similarities, ids)
-        k = as_count(k, "k")
-        best = np.full((len(lists), k), -np.inf, np.float32)
-        nodes = np.full((len(lists), k), -1, np.int64)
+    def _each(
+        self, values: NDArray[Any], lists: NDArray[Any]
+    ) -> Iterator[tuple[Ids | None, Vectors]]:
         for first in range(0, len(lists), _BLOCK):
             block = slice(first, first + _BLOCK)
-            for row, scores in enumerate(self._scores(values[block], lists[block]), first):
-                order = largest(scores, k)
-                nodes[row, : len(order)] = order
-                best[row, : len(order)] = scores[order]
-        return Neighbours(best[0], nodes[0]) if one else Neighbours(best, nodes)
+            for scores in self._scores(values[block], lists[block]):
+                yield None, scores
 
 
 def as_alpha(alpha: Any, name: str = "alpha") -> float:

@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from kinfold.base.arrays import Ids, Vectors, as_array, as_count, as_ids
+from kinfold.base.arrays import Ids, Vectors, as_array, as_ids
 from kinfold.base.learnt import Learnt
 from kinfold.base.parameters import Count, Metric, Number
-from kinfold.base.ranking import Neighbours
 from kinfold.base.state import check_range, check_starts
 from kinfold.graph.diffusion import Diffusion
-from kinfold.graph.flow import Alpha, Scorer, as_batch, as_graph, largest
+from kinfold.graph.flow import Alpha, Scorer, as_graph, largest
 from kinfold.graph.knn import KNNGraph
 from kinfold.graph.lists import METRICS
 from kinfold.graph.query_vector import Nodes, query_vectors
@@ -188,32 +187,15 @@ class OfflineDiffusion(Scorer):
         return nodes[order].astype(np.int32), scores[order]
 
     def _scores(self, values: NDArray[Any], lists: NDArray[Any]) -> Vectors:
-        sides = query_vectors(self.nodes, values, lists)
         scores = np.zeros((len(lists), len(self.nodes)), np.float32)
-        for row in range(len(lists)):
-            nodes, sums = self._sum(sides.ids, sides.weights, sides.starts[row : row + 2])
+        for row, (nodes, sums) in enumerate(self._each(values, lists)):
             scores[row, nodes] = sums
         return scores
 
-    def rank(
-        self, similarities: ArrayLike, ids: ArrayLike | None = None, k: int = 100
-    ) -> Neighbours:
-        """The k nodes of the largest scores: scores (q, k), descending, and ids; one query gives (k,).
-
-        Arguments as of scores. Only nodes that a row reaches are ranked: past them the ids are -1 and the
-        scores -inf.
-        """
-        values, lists, one = as_batch(similarities, ids)
-        k = as_count(k, "k")
+    def _each(self, values: NDArray[Any], lists: NDArray[Any]) -> Iterator[tuple[Ids, Vectors]]:
         sides = query_vectors(self.nodes, values, lists)
-        best = np.full((len(lists), k), -np.inf, np.float32)
-        found = np.full((len(lists), k), -1, np.int64)
         for row in range(len(lists)):
-            nodes, sums = self._sum(sides.ids, sides.weights, sides.starts[row : row + 2])
-            order = largest(sums, k)
-            found[row, : len(order)] = nodes[order]
-            best[row, : len(order)] = sums[order]
-        return Neighbours(best[0], found[0]) if one else Neighbours(best, found)
+            yield self._sum(sides.ids, sides.weights, sides.starts[row : row + 2])
 
     def _sum(self, ids: NDArray[Any], weights: Vectors, span: Ids) -> tuple[Ids, Vectors]:
         """One query's nodes, ascending, and their scores: the weighted sum of its neighbours' rows."""

@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from kinfold import _core
-from kinfold.base.arrays import Ids, as_count
-from kinfold.base.declared import Declared
+from kinfold.base.arrays import Ids, Vectors
 from kinfold.base.parameters import Choice, Count, Number
 from kinfold.base.ranking import Neighbours
-from kinfold.graph.flow import Alpha, as_batch, as_graph, largest
+from kinfold.graph.flow import Alpha, Ranker, as_graph
 from kinfold.graph.knn import KNNGraph
 from kinfold.graph.query_vector import RULES, query_vectors
 
 
-class TruncatedDiffusion(Declared):
+class TruncatedDiffusion(Ranker):
     """Diffusion on the graph of the nodes that are nearest to the query by plain similarity alone.
 
     graph : KNNGraph of the whole database
@@ -68,41 +68,32 @@ class TruncatedDiffusion(Declared):
         Nodes outside the neighbourhood are not ranked: past its size the ids are -1 and the scores -inf.
         Raises ValueError for ids that no node has.
         """
-        values, lists, one = as_batch(similarities, ids)
-        k = as_count(k, "k")
-        best = np.full((len(lists), k), -np.inf, np.float32)
-        nodes = np.full((len(lists), k), -1, np.int64)
+        return super().rank(similarities, ids, k)
+
+    def _each(
+        self, values: NDArray[Any], lists: NDArray[Any]
+    ) -> Iterator[tuple[Ids | None, Vectors]]:
         graph, item = self.graph.items()
+        first = slice(None, self.k_query)
         sides = query_vectors(
-            self.graph,
-            values[..., : self.k_query],
-            lists[..., : self.k_query],
-            rule=self.query_vector,
-            items=item,
+            self.graph, values[..., first], lists[..., first], rule=self.query_vector, items=item
         )
         for row, members in enumerate(lists):
             near = np.unique(members[members >= 0]).astype(np.int64)
             if len(near) == 0:
+                yield near, np.empty(0, np.float32)
                 continue
             if near[-1] >= len(self.graph):
                 raise ValueError(
                     f"ids: expected nodes from 0 to {len(self.graph) - 1} or -1, got {near[-1]}"
                 )
             inside, place = near_items(near, item)
-            part = subgraph(graph, inside)
             its = slice(sides.starts[row], sides.starts[row + 1])
             scores = diffuse(
-                part,
-                np.searchsorted(inside, sides.ids[its]),
-                sides.weights[its],
-                self.alpha,
-                self.iterations,
-                self.tolerance,
-            )[place]
-            order = largest(scores, k)
-            nodes[row, : len(order)] = near[order]
-            best[row, : len(order)] = scores[order]
-        return Neighbours(best[0], nodes[0]) if one else Neighbours(best, nodes)
+                subgraph(graph, inside), np.searchsorted(inside, sides.ids[its]), sides.weights[its],
+                self.alpha, self.iterations, self.tolerance,
+            )  # fmt: skip
+            yield near, scores[place]
 
 
 def near_items(nodes: Ids, item: Ids | None) -> tuple[Ids, Any]:

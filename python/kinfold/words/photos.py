@@ -41,6 +41,10 @@ class PhotoTable(Table[H]):
     # --- what each kind says ---------------------------------------------------------------------------
 
     @abstractmethod
+    def fit(self, descriptors: ArrayLike) -> Self:
+        """Learn from local descriptors (n, d), the words too where they are not learnt yet."""
+
+    @abstractmethod
     def _sealed(self, photos: Sequence[Any]) -> Any:
         """What is kept of photos, for ``_with``; without the lock."""
 

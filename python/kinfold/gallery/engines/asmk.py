@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+from kinfold.base.learnt import Part
 from kinfold.gallery.engines.inverted import ListsEngine
 from kinfold.words.asmk import ASMK
 
@@ -12,5 +13,5 @@ class ASMKEngine(ListsEngine):
     """Tolias, Avrithis & Jegou, ICCV 2013: sets of aggregated residuals."""
 
     weight: ClassVar[float] = 0.85
-    name = "asmk"
     lists = ASMK
+    learnt = Part(ASMK, name="asmk", inline=True)

@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar, Protocol, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-from kinfold.base.arrays import Ids, Vectors
+from kinfold.base.arrays import Vectors
 from kinfold.base.errors import GalleryError
 from kinfold.base.local_features import LocalFeatures
-from kinfold.base.ranking import Neighbours
 from kinfold.base.state import JSON, Arrays
 from kinfold.gallery.segment import PhotoSegment
 from kinfold.gallery.settings import Settings
 from kinfold.local.sift import root_sift
 from kinfold.transform.normalize import l2_normalize
 from kinfold.transform.pca import PCA
+from kinfold.words.photos import PhotoTable
 
 # Photos that a whitening is learnt on; more add little and cost memory.
 MOST_LEARNT = 8192
@@ -62,50 +62,8 @@ class VectorEngine(Engine, Protocol):
         ...
 
 
-class Lists(Protocol):
-    """Photos in an inverted file: ``words.ASMK``, ``words.BagOfWords``."""
-
-    kind: ClassVar[str]
-
-    @property
-    def ids(self) -> Ids:
-        """Of the photos, int64 (n,)."""
-        ...
-
-    def __len__(self) -> int: ...
-
-    def fit(self, descriptors: Any) -> Any:
-        """Learn from local descriptors (n, d), the words too where they are not learnt yet; returns itself."""
-        ...
-
-    def add(self, photos: Sequence[Any], ids: Any = None) -> Ids:
-        """Add photos, each its local descriptors (n_i, d); returns their ids."""
-        ...
-
-    def remove(self, ids: Any) -> int:
-        """Remove photos and return how many were there; unknown ids are ignored."""
-        ...
-
-    def ordered(self, ids: Any) -> Any:
-        """Itself, the photos put into the order of ``ids``, which holds each once."""
-        ...
-
-    def scores(self, queries: Sequence[Any]) -> Vectors:
-        """Similarities of queries, each its local descriptors, to all photos: float32 (queries, n)."""
-        ...
-
-    def neighbours(self, k: int = 10) -> Neighbours:
-        """The k most similar other photos of each: similarities (n, k), positions in ``ids`` (n, k); -inf and -1."""
-        ...
-
-    def params(self) -> dict[str, JSON]: ...
-
-    def arrays(self) -> Arrays: ...
-
-    @classmethod
-    def from_state(
-        cls, params: Mapping[str, JSON], arrays: Mapping[str, NDArray[Any]]
-    ) -> Lists: ...
+# Photos in an inverted file: ``words.ASMK``, ``words.BagOfWords``.
+Lists: TypeAlias = PhotoTable[Any]
 
 
 def described(features: LocalFeatures) -> Vectors:

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from kinfold.aggregate.vlad import VLAD
 from kinfold.base.arrays import Vectors
 from kinfold.base.errors import GalleryError
+from kinfold.base.learnt import Part
 from kinfold.base.local_features import LocalFeatures
 from kinfold.gallery.engines.base import most_words, sample_rows
 from kinfold.gallery.engines.pooled import PooledEngine
@@ -28,8 +29,7 @@ class ColourEngine(PooledEngine):
     """
 
     weight: ClassVar[float] = 0.15
-    name = "colour"
-    pooling = VLAD
+    learnt = Part(VLAD, name="colour")
 
     @staticmethod
     def local(features: LocalFeatures) -> Vectors:

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import Any, ClassVar
 
 import numpy as np
-from numpy.typing import NDArray
 
 from kinfold.base.arrays import Vectors
-from kinfold.base.errors import FileFormatError
+from kinfold.base.declared import Declared
+from kinfold.base.learnt import Part
+from kinfold.base.parameters import Number
 from kinfold.base.random import generator
-from kinfold.base.state import JSON, Arrays, check_only, take_param
 from kinfold.gallery.engines.base import Lists, most_words, sample_descriptors, sample_photos
 from kinfold.gallery.segment import PhotoSegment
 from kinfold.gallery.settings import Settings
@@ -25,20 +25,20 @@ _COMPARED, _ASKED = 256, 32
 _ABOVE_UNLIKE = 5.0
 
 
-class ListsEngine:
+class ListsEngine(Declared):
     """An engine that has no vectors: it keeps what was learnt, ``empty`` gives an inverted file for the photos.
 
-    name : of the inverted file, in the gallery
-    lists : its class, which knows ``from_state``
+    learnt : an inverted file without photos; its class is ``lists``
     half : the similarity that counts one half beside those of other engines
     """
 
     weight: ClassVar[float]
-    name: ClassVar[str]
     lists: ClassVar[Any]
+    learnt: Part[Any]
+    half = Number(0, open=True)
 
     def __init__(self, learnt: Lists, half: float) -> None:
-        self._learnt, self.half = learnt, half
+        self.learnt, self.half = learnt, half
 
     @classmethod
     def made(cls, words: VisualWords) -> Lists:
@@ -68,26 +68,10 @@ class ListsEngine:
 
     def empty(self) -> Lists:
         """An inverted file without photos."""
-        made: Lists = self.lists.from_state(self._learnt.params(), self._learnt.arrays())
+        made: Lists = self.lists.from_state(self.learnt.params(), self.learnt.arrays())
         return made
 
     def comparable(self, similarities: Vectors) -> Vectors:
         """Similarities on the scale of cosines, in the same order: 0 for unlike photos, 0.5 at ``half``, below 1."""
         known = np.maximum(similarities, 0)
         return known / (known + np.float32(self.half))
-
-    def params(self) -> dict[str, JSON]:
-        return {self.name: self._learnt.params(), "half": self.half}
-
-    def arrays(self) -> Arrays:
-        return self._learnt.arrays()
-
-    @classmethod
-    def from_state(
-        cls, params: Mapping[str, JSON], arrays: Mapping[str, NDArray[Any]]
-    ) -> ListsEngine:
-        check_only(params, {cls.name, "half"}, "parameters")
-        half = float(take_param(params, "half", (int, float)))
-        if not 0 < half < np.inf:
-            raise FileFormatError(f"parameter 'half': got {half!r}")
-        return cls(cls.lists.from_state(take_param(params, cls.name, dict), arrays), half)

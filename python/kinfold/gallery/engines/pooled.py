@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, ClassVar, Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 
 from kinfold.base.arrays import Vectors
+from kinfold.base.declared import Declared
+from kinfold.base.learnt import Part
 from kinfold.base.local_features import LocalFeatures
 from kinfold.base.random import generator
-from kinfold.base.state import JSON, Arrays, add_prefix, check_only, strip_prefix, take_param
 from kinfold.gallery.engines.base import (
     MOST_LEARNT,
     described,
@@ -31,24 +31,20 @@ class Pooling(Protocol):
         """A vector for each photo, which is given as its local descriptors (n_i, d)."""
         ...
 
-    def params(self) -> dict[str, JSON]: ...
 
-    def arrays(self) -> Arrays: ...
-
-
-class PooledEngine:
+class PooledEngine(Declared):
     """An engine of the vectors that a pooling gives.
 
-    name : of the pooling, in the file
-    pooling : its class, which knows ``from_state``
+    learnt : the pooling
+    whitening : None where there were too few photos to learn it from
     """
 
     weight: ClassVar[float]
-    name: ClassVar[str]
-    pooling: ClassVar[Any]
+    learnt: Part[Any]
+    whitening: Part[PCA | None] = Part(PCA, optional=True)
 
     def __init__(self, learnt: Pooling, whitening: PCA | None) -> None:
-        self._learnt, self._whitening = learnt, whitening
+        self.learnt, self.whitening = learnt, whitening
 
     @staticmethod
     def local(features: LocalFeatures) -> Vectors:
@@ -72,32 +68,7 @@ class PooledEngine:
 
     def vectors(self, segment: PhotoSegment) -> Vectors:
         photos = [self.local(segment.features(row)) for row in range(len(segment))]
-        return whitened(self._learnt.transform(photos), self._whitening)
+        return whitened(self.learnt.transform(photos), self.whitening)
 
     def describe(self, features: LocalFeatures, networks: Sequence[Vectors] = ()) -> Vectors:
-        return whitened(self._learnt.transform([self.local(features)]), self._whitening)[0]
-
-    def params(self) -> dict[str, JSON]:
-        whitening = None if self._whitening is None else self._whitening.params()
-        return {self.name: self._learnt.params(), "whitening": whitening}
-
-    def arrays(self) -> Arrays:
-        whitening = {} if self._whitening is None else self._whitening.arrays()
-        return {
-            **add_prefix(self.name, self._learnt.arrays()),
-            **add_prefix("whitening", whitening),
-        }
-
-    @classmethod
-    def from_state(
-        cls, params: Mapping[str, JSON], arrays: Mapping[str, NDArray[Any]]
-    ) -> PooledEngine:
-        check_only(params, {cls.name, "whitening"}, "parameters")
-        learnt = cls.pooling.from_state(
-            take_param(params, cls.name, dict), strip_prefix(cls.name, arrays)
-        )
-        chosen = take_param(params, "whitening", (dict, type(None)))
-        whitening = None
-        if chosen is not None:
-            whitening = PCA.from_state(chosen, strip_prefix("whitening", arrays))
-        return cls(learnt, whitening)
+        return whitened(self.learnt.transform([self.local(features)]), self.whitening)[0]

@@ -8,6 +8,7 @@ import numpy as np
 
 from kinfold.aggregate.t_embedding import TEmbedding
 from kinfold.base.errors import GalleryError
+from kinfold.base.learnt import Part
 from kinfold.gallery.engines.base import sample_descriptors
 from kinfold.gallery.engines.pooled import PooledEngine
 from kinfold.gallery.segment import PhotoSegment
@@ -23,8 +24,7 @@ class TEmbeddingEngine(PooledEngine):
     """Jegou & Zisserman, CVPR 2014. Their democratic sum takes a hundred times as long and adds nothing beside ASMK."""
 
     weight: ClassVar[float] = 0.3
-    name = "tembedding"
-    pooling = TEmbedding
+    learnt = Part(TEmbedding, name="tembedding")
 
     @classmethod
     def fitted(

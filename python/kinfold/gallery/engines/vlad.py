@@ -7,6 +7,7 @@ from typing import ClassVar
 import numpy as np
 
 from kinfold.aggregate.vlad import VLAD
+from kinfold.base.learnt import Part
 from kinfold.gallery.engines.base import most_words, sample_descriptors
 from kinfold.gallery.engines.pooled import PooledEngine
 from kinfold.gallery.segment import PhotoSegment
@@ -21,8 +22,7 @@ class VLADEngine(PooledEngine):
     """Jegou & Chum, ECCV 2012; Arandjelovic & Zisserman, CVPR 2013."""
 
     weight: ClassVar[float] = 0.15
-    name = "vlad"
-    pooling = VLAD
+    learnt = Part(VLAD, name="vlad")
 
     @classmethod
     def fitted(

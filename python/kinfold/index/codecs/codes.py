@@ -102,7 +102,7 @@ class RangedCodes(Codes):
     _centre = Learnt(np.float32, ("_padded",), finite=True)
     _scale = Figure(np.float32)
     _middle = Extra(np.float32, ("dim",), finite=True, when="has_terms")
-    _terms: Stored[Any] = Extra(np.float32, (2,), finite=True, when="has_terms")
+    _terms: Stored[Any, Any] = Extra(np.float32, (2,), finite=True, when="has_terms")
 
     @property
     def code_size(self) -> int:
