@@ -186,7 +186,7 @@ def test_fixed_pairs_of_real_photos_are_learnt_by_heart(shared: Path) -> None:
         return criterion(net(patches).flatten(0, 1), positions.flatten())
 
     train(
-        network, lambda epoch: pairs, loss, epochs=30, optimiser="adamw", rate=1e-3, statistics=True,
+        network, lambda epoch: pairs, loss, epochs=12, optimiser="adamw", rate=1e-3, statistics=True,
         verbose=False,
     )  # fmt: skip
     assert accuracy(network, pairs) > 0.9
