@@ -45,7 +45,8 @@ class ClassBalanced:
 class ClassGroups:
     """Batches of a few photos of a few classes each, so that every batch has pairs: for miners within it.
 
-    Classes take turns in a random order, those that have one photo alone come as dissimilar ones.
+    Classes take turns in a random order. Those of one photo alone, as distractors are, come as dissimilar ones: half of
+    a batch's classes at most.
 
     labels : int (n,)    the class of each photo
     classes : of a batch
@@ -55,28 +56,41 @@ class ClassGroups:
 
     def __init__(self, labels: Any, *, classes: int = 8, photos: int = 4, seed: int = 0) -> None:
         ids = as_ids(labels, "labels")
-        known, sizes = np.unique(ids, return_counts=True)
-        if len(known) < 2:
-            raise ValueError(f"labels: expected two classes at least, got {len(known)}")
-        if sizes.max() < 2:
+        members = [np.flatnonzero(ids == label) for label in np.unique(ids)]
+        self._several = [rows for rows in members if len(rows) > 1]
+        self._alone = [rows for rows in members if len(rows) == 1]
+        if len(members) < 2:
+            raise ValueError(f"labels: expected two classes at least, got {len(members)}")
+        if not self._several:
             raise ValueError("labels: expected two photos of some class, got one of each")
         self.seed = as_count(seed, "seed", least=0)
-        self._classes = min(as_count(classes, "classes", least=2), len(known))
+        self._classes = as_count(classes, "classes", least=2)
         self._photos = as_count(photos, "photos", least=2)
-        self._members = [np.flatnonzero(ids == label) for label in known]
 
     def batches(self, count: int, epoch: int = 0) -> list[Ids]:
         """The rows of each batch of an epoch, so many batches: int64 (m,) each, every one with a pair."""
         random = np.random.default_rng([self.seed, as_count(epoch, "epoch", least=0)])
-        several = np.array([len(members) > 1 for members in self._members])
-        made: list[Ids] = []
-        turns: list[int] = []
-        for _ in range(as_count(count, "count")):
-            while len(turns) < self._classes:
-                turns += [c for c in random.permutation(len(self._members)) if c not in turns]
-            batch, turns = turns[: self._classes], turns[self._classes :]
-            if not several[batch].any():
-                batch[-1] = int(random.choice(np.flatnonzero(several)))
-            drawn = [random.permutation(self._members[c])[: self._photos] for c in batch]
-            made.append(np.concatenate(drawn))
-        return made
+        alone = min(len(self._alone), self._classes // 2)
+        several = min(len(self._several), self._classes - alone)
+        parts = [
+            _turns(self._several, several, count, random), _turns(self._alone, alone, count, random)
+        ]  # fmt: skip
+        return [
+            np.concatenate([random.permutation(rows)[: self._photos] for rows in (*first, *second)])
+            for first, second in zip(*parts)
+        ]
+
+
+def _turns(
+    groups: list[Ids], each: int, count: int, random: np.random.Generator
+) -> list[list[Ids]]:
+    """So many times some of the groups, none twice at once, all equally often."""
+    made: list[list[Ids]] = []
+    waiting: list[int] = []
+    for _ in range(as_count(count, "count")):
+        while len(waiting) < each:
+            # Who waits still comes late, lest he be in a batch twice.
+            waiting += sorted(random.permutation(len(groups)).tolist(), key=waiting.__contains__)
+        made.append([groups[g] for g in waiting[:each]])
+        waiting = waiting[each:]
+    return made
