@@ -54,3 +54,33 @@ def test_parameters_that_descriptors_depend_on() -> None:
     assert {named[id(p)].split(".")[0] for p in descriptor_parameters(Descriptor(network))} == {
         "features"
     }
+
+
+def test_samplers_of_another_library() -> None:
+    """Batches are whatever they are: the loop asks for nothing but their dependence on the epoch."""
+    samplers = pytest.importorskip("pytorch_metric_learning.samplers")
+    import numpy as np
+
+    from kinfold.learn.descriptor import Descriptor
+    from kinfold.learn.loop import train
+
+    photos, labels = stripes([4, 4, 4])
+    images = torch.from_numpy(np.stack(photos)).permute(0, 3, 1, 2).float() / 255
+
+    def batches(epoch: int):
+        np.random.seed(epoch)  # noqa: NPY002, theirs draws from it
+        sampler = samplers.MPerClassSampler(labels, 2, batch_size=6, length_before_new_iter=12)
+        for rows in torch.tensor(list(sampler)).split(6):
+            yield images[rows], labels[rows]
+
+    loss, miner = ContrastiveLoss(), Hardest()
+
+    def value(network, batch):
+        descriptors = network(batch[0])
+        return loss.of(descriptors, miner(descriptors.detach(), batch[1]))
+
+    runs = []
+    for _ in range(2):
+        descriptor = Descriptor(small(), pooling="spoc")
+        runs.append(train(descriptor, batches, value, epochs=3, rate=0.02, verbose=False))
+    assert runs[0] == runs[1] and runs[0].epochs[-1].loss < runs[0].epochs[0].loss
