@@ -12,34 +12,10 @@
 
 namespace kf::candidates {
 
-namespace {
-
-// What a range search collects.
-class Within {
- public:
-  explicit Within(float radius) : radius_(radius) {}
-  float worst() const { return radius_; }
-  void push(const Neighbour& item) {
-    if (item.distance <= radius_) found_.push_back(item);
-  }
-  std::vector<Neighbour> take() {
-    std::sort(found_.begin(), found_.end());
-    return std::move(found_);
-  }
-
- private:
-  float radius_;
-  std::vector<Neighbour> found_;
-};
-
-}  // namespace
-
-// What a thread keeps from query to query. Result: worst() is what a row must not exceed;
-// push(neighbour).
-template <class Result>
+// What a thread keeps from query to query.
 class CandidateScan::Session {
  public:
-  Session(const CandidateScan& scan, const Result& empty)
+  Session(const CandidateScan& scan, const TopK& empty)
       : scan_(scan),
         proposer_(scan.structure_.proposer()),
         top_(empty),
@@ -55,7 +31,7 @@ class CandidateScan::Session {
     thresholds_.resize(scan.segments_.size());
   }
 
-  Result& search(const CandidateQuery& query, std::size_t q) {
+  TopK& search(const CandidateQuery& query, std::size_t q) {
     vector_ = query.vectors + q * scan_.d_;
     scan_.coder_.quantize(vector_, 1, code_, 0);
     bound_ = -infinity;  // none: thresholds are computed at the first bucket
@@ -156,7 +132,7 @@ class CandidateScan::Session {
 
   const CandidateScan& scan_;
   std::unique_ptr<Proposer> proposer_;
-  Result top_;
+  TopK top_;
   Distance distance_;
   float bound_ = 0;
   const float* vector_ = nullptr;
@@ -182,9 +158,8 @@ CandidateScan::CandidateScan(Metric metric, const ByteCodes& coder, const Struct
 }
 
 // `done` takes each query's result and leaves it empty.
-template <class Result, class Done>
-CandidateStats CandidateScan::run(const CandidateQuery& query, const Result& empty,
-                                  const Done& done) const {
+CandidateStats CandidateScan::run(const CandidateQuery& query, const TopK& empty,
+                                  const std::function<void(std::size_t, TopK&)>& done) const {
   std::atomic<std::size_t> rows{0}, scored{0};
   // A session's marks take a bit a row: shared by many queries where there are many.
   const std::size_t workers = query.threads ? query.threads : threads();
@@ -192,7 +167,7 @@ CandidateStats CandidateScan::run(const CandidateQuery& query, const Result& emp
   parallel_for(
       query.n, block,
       [&](std::size_t from, std::size_t to) {
-        Session<Result> session(*this, empty);
+        Session session(*this, empty);
         for (std::size_t q = from; q < to; ++q) {
           poll_interrupt();
           done(q, session.search(query, q));
@@ -213,7 +188,8 @@ CandidateStats CandidateScan::search(const CandidateQuery& query, std::size_t k,
 CandidateStats CandidateScan::range(const CandidateQuery& query, float radius,
                                     std::vector<std::vector<Neighbour>>& lists) const {
   lists.resize(query.n);
-  return run(query, Within(radius), [&](std::size_t q, Within& found) { lists[q] = found.take(); });
+  return run(query, TopK::within(radius),
+             [&](std::size_t q, TopK& found) { lists[q] = found.take(); });
 }
 
 }  // namespace kf::candidates

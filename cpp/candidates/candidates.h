@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <vector>
 
@@ -80,10 +81,9 @@ class CandidateScan {
                        std::vector<std::vector<Neighbour>>& lists) const;
 
  private:
-  template <class Result>
   class Session;
-  template <class Result, class Done>
-  CandidateStats run(const CandidateQuery& query, const Result& empty, const Done& done) const;
+  CandidateStats run(const CandidateQuery& query, const TopK& empty,
+                     const std::function<void(std::size_t, TopK&)>& done) const;
   Metric metric_;
   const ByteCodes& coder_;
   const Structure& structure_;

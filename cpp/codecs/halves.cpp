@@ -41,8 +41,7 @@ class HalvesCodec final : public CodecOf<HalvesCodec> {
         : lists::Way(lists, query, stats), halves_{&codec.left_, &codec.right_} {}
 
     // The query is rotated, and its tables are made, once for each half's cell that it visits.
-    template <class Result>
-    void one(std::uint32_t q, const std::vector<Visit>& visits, Result& result) {
+    void one(std::uint32_t q, const std::vector<Visit>& visits, Collector& result) {
       thread_local std::vector<std::int32_t> place[2];
       thread_local std::vector<Half> made[2];
       const std::size_t k = lists_.coarse().cells;
@@ -115,8 +114,7 @@ class HalvesCodec final : public CodecOf<HalvesCodec> {
 
     // Each query goes through its lists.
     void fetch(const Visit&) const {}
-    template <class Result>
-    void group(const Visit&, const std::uint32_t*, std::size_t, const float*, Result* const*) {}
+    void group(const Visit&, const std::uint32_t*, std::size_t, const float*, Collector* const*) {}
 
    private:
     // One side of a query in the axes of a cell.

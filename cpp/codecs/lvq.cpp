@@ -227,9 +227,8 @@ class LvqCodec final : public CodecOf<LvqCodec> {
       fetch_rows(visit, rows_of<LvqRows>(visit).codes + visit.begin / 32 * 2 * block, block / 16);
     }
 
-    template <class Result>
     void group(const Visit& visit, const std::uint32_t* which, std::size_t queries, const float*,
-               Result* const* results) {
+               Collector* const* results) {
       const LvqRows& rows = rows_of<LvqRows>(visit);
       const Scorer scorer{
           {segment_of(visit), admitted(visit)}, codec_, rows, query_.queries, which};

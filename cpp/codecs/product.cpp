@@ -33,13 +33,12 @@ class PlainCodec final : public CodecOf<PlainCodec> {
     Way(const PlainCodec& codec, const Lists& lists, const ListQuery& query, ListStats& stats)
         : ProductWay(codec.code_, lists, query, stats), blocked_(codec.blocked_) {}
 
-    template <class Result>
-    void one(std::uint32_t q, const std::vector<Visit>& visits, Result& result) {
+    void one(std::uint32_t q, const std::vector<Visit>& visits, Collector& result) {
       thread_local ProductCode::Tables tables;
       code_.tables(query_.queries + q * code_.parts().d, blocked_, tables);
       if (!blocked_) return short_lists(q, visits, tables, result);
       if (by_all_sums(q, visits, tables, result)) return;
-      Result* const results[1] = {&result};
+      Collector* const results[1] = {&result};
       for (std::size_t v = 0; v < visits.size(); ++v) {
         const Visit& visit = visits[v];
         if (v % 32 == 0) poll_interrupt();
@@ -60,9 +59,8 @@ class PlainCodec final : public CodecOf<PlainCodec> {
     // One query that has found nothing yet: the integer sums of all rows first, across lists, then
     // distances of what may be among the k best alone. False where that does not pay or rows may be
     // masked.
-    template <class Result>
     bool by_all_sums(std::uint32_t q, const std::vector<Visit>& visits,
-                     const ProductCode::Tables& tables, Result& result) {
+                     const ProductCode::Tables& tables, Collector& result) {
       std::size_t total = 0, widest = 0;
       float largest = 0;
       for (const Visit& visit : visits) {
@@ -129,9 +127,8 @@ class PlainCodec final : public CodecOf<PlainCodec> {
     }
 
     // Lists of a few rows: float tables, row by row.
-    template <class Result>
     void short_lists(std::uint32_t q, const std::vector<Visit>& visits,
-                     const ProductCode::Tables& tables, Result& result) {
+                     const ProductCode::Tables& tables, Collector& result) {
       const ProductParts& parts = code_.parts();
       const ProductKernels& table = kernels<ProductKernels>();
       const float* pointers[256];

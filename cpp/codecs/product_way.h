@@ -65,9 +65,8 @@ class ProductWay : public Way {
   }
 
   // By codes that are decoded to bytes.
-  template <class Result>
   void group(const Visit& visit, const std::uint32_t* which, std::size_t queries,
-             const float* values, Result* const* results) {
+             const float* values, Collector* const* results) {
     const Locals locals = locals_of(visit, which, queries);
     const ProductScorer scorer = scorer_of(visit, locals, values);
     if (scan::sound(code_.largest_norm())) {

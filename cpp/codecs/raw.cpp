@@ -87,9 +87,8 @@ class RawCodec final : public CodecOf<RawCodec> {
       fetch_rows(visit, bytes.codes + visit.begin / 32 * 32 * bytes.padded_d, bytes.padded_d);
     }
 
-    template <class Result>
     void group(const Visit& visit, const std::uint32_t* which, std::size_t queries, const float*,
-               Result* const* results) {
+               Collector* const* results) {
       const RawRows& rows = rows_of<RawRows>(visit);
       const StoredScorer scorer{{segment_of(visit), admitted(visit)},
                                 rows.stored,

@@ -133,9 +133,8 @@ class ScalarCodec final : public CodecOf<ScalarCodec> {
                  block / 16);
     }
 
-    template <class Result>
     void group(const Visit& visit, const std::uint32_t* which, std::size_t queries, const float*,
-               Result* const* results) {
+               Collector* const* results) {
       const ScalarRows& rows = rows_of<ScalarRows>(visit);
       const Scorer scorer{
           {segment_of(visit), admitted(visit)}, codec_, rows, query_.queries, which};

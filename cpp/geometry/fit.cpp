@@ -1,6 +1,6 @@
 #include "geometry/fit.h"
 
-#include <Eigen/Dense>
+#include <Eigen/Eigenvalues>
 #include <algorithm>
 #include <cmath>
 

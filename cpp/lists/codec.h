@@ -12,7 +12,6 @@
 
 #include <cstddef>
 #include <memory>
-#include <vector>
 
 #include "core/named.h"
 #include "lists/collect.h"
@@ -36,9 +35,7 @@ class Codec {
   }
 
   // Results of all queries from the lists that they visit.
-  virtual void search(const Lists& lists, const ListQuery& query, std::vector<NearestOf>& results,
-                      ListStats& stats) const = 0;
-  virtual void search(const Lists& lists, const ListQuery& query, std::vector<AllWithin>& results,
+  virtual void search(const Lists& lists, const ListQuery& query, Collectors& results,
                       ListStats& stats) const = 0;
 };
 
@@ -49,11 +46,7 @@ class CodecOf : public Codec {
   static bool knows_cells() { return true; }
   static bool by_list(double shared) { return shared >= 1.5; }
 
-  void search(const Lists& lists, const ListQuery& query, std::vector<NearestOf>& results,
-              ListStats& stats) const final {
-    go_through(static_cast<const Self&>(*this), lists, query, results, stats);
-  }
-  void search(const Lists& lists, const ListQuery& query, std::vector<AllWithin>& results,
+  void search(const Lists& lists, const ListQuery& query, Collectors& results,
               ListStats& stats) const final {
     go_through(static_cast<const Self&>(*this), lists, query, results, stats);
   }

@@ -1,71 +1,60 @@
 #pragma once
-// What a query collects on its way through lists: the k nearest, or all within a radius.
+// What a query collects on its way through lists.
 
 #include <atomic>
-#include <memory>
+#include <cstdint>
+#include <deque>
 #include <mutex>
 #include <utility>
-#include <vector>
 
 #include "core/spin_lock.h"
 #include "core/topk.h"
 
 namespace kf::lists {
 
-struct NearestOf {
-  Best<Candidate> heap;
-  float bound() const { return heap.worst(); }
-  std::size_t wanted() const { return heap.capacity(); }
-  void take(const Candidate& item) { heap.push(item); }
-};
-struct AllWithin {
-  float radius;
-  std::vector<Candidate> found;
-  float bound() const { return radius; }
-  static std::size_t wanted() { return 0; }
-  void take(const Candidate& item) {
-    if (item.distance <= radius) found.push_back(item);
-  }
-};
-
-// What several threads collect for one query. Survivors of the filters are few: a spinning lock.
-template <class Collector>
-class Shared {
+// The best candidates of one query, or all within a radius: for one thread, or shared by several.
+// Survivors of the filters are few: a spinning lock.
+class alignas(64) Collector {
  public:
-  explicit Shared(Collector empty) : own_(std::move(empty)), limit_(own_.bound()) {}
+  explicit Collector(Best<Candidate> empty) : best_(std::move(empty)), bound_(best_.worst()) {}
 
-  float bound() const { return limit_.load(std::memory_order_relaxed); }
-  std::size_t wanted() const { return own_.wanted(); }
+  float bound() const { return bound_.load(std::memory_order_relaxed); }
+  std::size_t wanted() const { return best_.capacity(); }
   void take(const Candidate& item) {
-    const std::lock_guard guard(lock_);
-    own_.take(item);
-    limit_.store(own_.bound(), std::memory_order_relaxed);
+    if (shared_) {
+      const std::lock_guard guard(lock_);
+      push(item);
+    } else {
+      push(item);
+    }
   }
+  // From here on several threads take.
+  void share() { shared_ = true; }
 
-  // All results, shared, and back again.
-  static std::vector<std::unique_ptr<Shared>> of(std::vector<Collector>& results) {
-    std::vector<std::unique_ptr<Shared>> shared;
-    for (Collector& result : results) shared.push_back(std::make_unique<Shared>(std::move(result)));
-    return shared;
-  }
-  static void back(std::vector<std::unique_ptr<Shared>>& shared, std::vector<Collector>& results) {
-    for (std::size_t q = 0; q < results.size(); ++q) results[q] = std::move(shared[q]->own_);
-  }
+  Best<Candidate>& best() { return best_; }
 
  private:
-  Collector own_;
-  std::atomic<float> limit_;
+  void push(const Candidate& item) {
+    best_.push(item);
+    bound_.store(best_.worst(), std::memory_order_relaxed);
+  }
+
+  Best<Candidate> best_;
+  std::atomic<float> bound_;
+  bool shared_ = false;
   SpinLock lock_;
 };
 
+// One a query.
+using Collectors = std::deque<Collector>;
+
 // The results of a group of queries as scan_range sees them, for the rows of one segment.
-template <class Result>
 struct View {
-  Result* const* results;
+  Collector* const* results;
   std::uint32_t segment;
 
   struct At {
-    Result& result;
+    Collector& result;
     std::uint32_t segment;
     float bound() const { return result.bound(); }
     static bool knows(std::size_t) { return false; }

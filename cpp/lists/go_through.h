@@ -4,7 +4,6 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
-#include <memory>
 #include <numeric>
 #include <vector>
 
@@ -21,9 +20,9 @@ struct Probed {
 };
 
 // A query through its lists in turn.
-template <class Way, class Collector>
+template <class Way>
 void by_query(Way& way, const Lists& lists, const ListQuery& query, const Probed& probed,
-              std::vector<Collector>& results, std::size_t threads) {
+              Collectors& results, std::size_t threads) {
   parallel_for(
       query.n, query.n >= 64 * threads ? 8 : 1,
       [&](std::size_t begin, std::size_t end) {
@@ -38,10 +37,10 @@ void by_query(Way& way, const Lists& lists, const ListQuery& query, const Probed
 }
 
 // A few queries over long lists: the rows are split among the threads.
-template <class Way, class Collector>
+template <class Way>
 void in_parts(Way& way, const Lists& lists, const ListQuery& query, const Probed& probed,
-              std::vector<Collector>& results, std::size_t parts, std::size_t threads) {
-  auto shared = Shared<Collector>::of(results);
+              Collectors& results, std::size_t parts, std::size_t threads) {
+  for (Collector& result : results) result.share();
   parallel_for(
       query.n * parts, 1,
       [&](std::size_t task, std::size_t) {
@@ -60,10 +59,9 @@ void in_parts(Way& way, const Lists& lists, const ListQuery& query, const Probed
           visit.begin = std::min(from, visit.end);
           if (visit.begin < visit.end) own.push_back(visit);
         }
-        way.one(static_cast<std::uint32_t>(q), own, *shared[q]);
+        way.one(static_cast<std::uint32_t>(q), own, results[q]);
       },
       threads);
-  Shared<Collector>::back(shared, results);
 }
 
 // Lists with the queries that visit them.
@@ -81,10 +79,10 @@ struct Gathered {
            std::size_t to);
 };
 
-template <class Way, class Collector>
+template <class Way>
 void past_queries(Way& way, const Lists& lists, const ListQuery& query, const Probed& probed,
-                  std::vector<Collector>& results, std::size_t threads) {
-  auto shared = Shared<Collector>::of(results);
+                  Collectors& results, std::size_t threads) {
+  for (Collector& result : results) result.share();
   // The nearest cell of every query first: then bounds are known.
   const std::size_t rounds[] = {0, std::min<std::size_t>(1, query.nprobe), query.nprobe};
   for (std::size_t round = 0; round < 2; ++round) {
@@ -95,20 +93,19 @@ void past_queries(Way& way, const Lists& lists, const ListQuery& query, const Pr
           const Gathered::Task& task = all.tasks[t];
           if (t + 1 < all.tasks.size()) way.fetch(all.tasks[t + 1].visit);
           if (t % 32 == 0) poll_interrupt();
-          Shared<Collector>* own[scan::most_group];
+          Collector* own[scan::most_group];
           for (std::uint32_t i = 0; i < task.count; ++i)
-            own[i] = shared[all.which[task.first + i]].get();
+            own[i] = &results[all.which[task.first + i]];
           way.group(task.visit, all.which.data() + task.first, task.count,
                     all.values.data() + task.first, own);
         },
         threads);
   }
-  Shared<Collector>::back(shared, results);
 }
 
-template <class Codec, class Collector>
-void go_through(const Codec& codec, const Lists& lists, const ListQuery& query,
-                std::vector<Collector>& results, ListStats& stats) {
+template <class Codec>
+void go_through(const Codec& codec, const Lists& lists, const ListQuery& query, Collectors& results,
+                ListStats& stats) {
   if (query.n == 0 || lists.rows() == 0) return;
   const std::size_t nprobe = query.nprobe, n_cells = lists.coarse().n_cells();
   const std::size_t threads = query.threads > 0 ? query.threads : kf::threads();

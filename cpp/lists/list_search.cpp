@@ -49,13 +49,21 @@ bool crowded(const std::vector<Candidate>& shortlist) {
 
 }  // namespace
 
+Collectors ListSearch::collected(const ListQuery& query, const Best<Candidate>& empty,
+                                 ListStats& stats) const {
+  Collectors results;
+  for (std::size_t q = 0; q < query.n; ++q) results.emplace_back(empty);
+  codec_.search(lists_, query, results, stats);
+  return results;
+}
+
 void ListSearch::search(const ListQuery& query, std::size_t k, std::size_t shortlist,
                         float* distances, std::int64_t* ids, ListStats& stats) const {
   const std::size_t wanted = fine() ? std::max(k, shortlist) : k;
-  std::vector<NearestOf> results(query.n, NearestOf{Best<Candidate>(wanted)});
-  codec_.search(lists_, query, results, stats);
+  Collectors results = collected(query, Best<Candidate>(wanted), stats);
   if (!fine()) {
-    for (std::size_t q = 0; q < query.n; ++q) results[q].heap.write(distances + q * k, ids + q * k);
+    for (std::size_t q = 0; q < query.n; ++q)
+      results[q].best().write(distances + q * k, ids + q * k);
     return;
   }
   const bool widest = wanted >= std::min(widest_shortlist, lists_.rows());
@@ -64,8 +72,8 @@ void ListSearch::search(const ListQuery& query, std::size_t k, std::size_t short
       query.n, 4,
       [&](std::size_t begin, std::size_t end) {
         for (std::size_t q = begin; q < end; ++q) {
-          const auto& items = results[q].heap.items();
-          again[q] = !widest && results[q].heap.full() && crowded(items);
+          const auto& items = results[q].best().items();
+          again[q] = !widest && results[q].best().full() && crowded(items);
           if (!again[q]) rescore(query, q, items, k, distances + q * k, ids + q * k);
         }
       },
@@ -122,13 +130,9 @@ void ListSearch::rescore(const ListQuery& query, std::size_t q, const std::vecto
 
 std::vector<std::vector<Neighbour>> ListSearch::range(const ListQuery& query, float radius,
                                                       ListStats& stats) const {
-  std::vector<AllWithin> results(query.n, AllWithin{radius, {}});
-  codec_.search(lists_, query, results, stats);
-  std::vector<std::vector<Neighbour>> out(query.n);
-  for (std::size_t q = 0; q < query.n; ++q) {
-    for (const Candidate& item : results[q].found) out[q].push_back(item.neighbour());
-    std::sort(out[q].begin(), out[q].end());
-  }
+  Collectors results = collected(query, Best<Candidate>::within(radius), stats);
+  std::vector<std::vector<Neighbour>> out;
+  for (Collector& result : results) out.push_back(result.best().take());
   return out;
 }
 

@@ -32,6 +32,8 @@ class ListSearch {
                                             ListStats& stats) const;
 
  private:
+  Collectors collected(const ListQuery& query, const Best<Candidate>& empty,
+                       ListStats& stats) const;
   void search_some(const ListQuery& query, std::span<const std::size_t> which, std::size_t k,
                    std::size_t shortlist, float* distances, std::int64_t* ids,
                    ListStats& stats) const;

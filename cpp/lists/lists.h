@@ -16,7 +16,7 @@
 //
 //     search ─► Codec::search ─► go_through    each query through its lists, or each list past its
 //       │                          │           queries: by Codec::by_list
-//       │                          └─ Way::one, Way::group ─► collect: NearestOf, AllWithin
+//       │                          └─ Way::one, Way::group ─► collect: a Collector each
 //       └─ rescore ◄─ candidates: the second look, by the canonical distance to Segment::fine
 
 #include <atomic>

@@ -70,30 +70,30 @@ class Way {
   }
 
   // Every row, for what a filter cannot bound.
-  template <class Scorer, class Result>
+  template <class Scorer>
   void scan_all(const Scorer& scorer, const Visit& visit, std::size_t count,
-                Result* const* results) const {
+                Collector* const* results) const {
     scan::NoFilter filter(count);
-    scan_range(filter, scorer, count, range(visit, 1, true), View<Result>{results, visit.segment});
+    scan_range(filter, scorer, count, range(visit, 1, true), View{results, visit.segment});
   }
 
   // Rows that pass a filter, chunk by chunk.
-  template <class Filter, class Scorer, class Result>
+  template <class Filter, class Scorer>
   void scan_chunks(Filter& filter, const Scorer& scorer, const Visit& visit, std::size_t count,
-                   Result* const* results) const {
+                   Collector* const* results) const {
     scan_range(filter, scorer, count, range(visit, Filter::granule, fresh(results, count)),
-               View<Result>{results, visit.segment});
+               View{results, visit.segment});
   }
 
   // The first rows that queries meet: their k-th best sum bounds the k-th distance, before any
   // distance is taken. Not where rows may be masked.
-  template <class Filter, class Scorer, class Result>
+  template <class Filter, class Scorer>
   void scan(Filter& filter, const Scorer& scorer, const Visit& visit, std::size_t count,
-            Result* const* results) const {
+            Collector* const* results) const {
     const bool new_queries = fresh(results, count);
     scan::Range rest = range(visit, Filter::granule, new_queries);
     if (new_queries && first_rows(filter, scorer, visit, count, results, rest)) return;
-    scan_range(filter, scorer, count, rest, View<Result>{results, visit.segment});
+    scan_range(filter, scorer, count, rest, View{results, visit.segment});
   }
 
   const Lists& lists_;
@@ -107,17 +107,16 @@ class Way {
     range.first_chunk = fresh ? 64 : 4096;
     return range;
   }
-  template <class Result>
-  static bool fresh(Result* const* results, std::size_t count) {
+  static bool fresh(Collector* const* results, std::size_t count) {
     for (std::size_t i = 0; i < count; ++i)
       if (results[i]->bound() == infinity) return true;
     return false;
   }
 
   // Takes what of the first rows may answer out of `rest`. True where nothing is left.
-  template <class Filter, class Scorer, class Result>
+  template <class Filter, class Scorer>
   bool first_rows(Filter& filter, const Scorer& scorer, const Visit& visit, std::size_t count,
-                  Result* const* results, scan::Range& rest) const {
+                  Collector* const* results, scan::Range& rest) const {
     constexpr std::size_t most_rows = 1024;
     const std::size_t end = std::min(visit.end, rest.begin + most_rows);
     const std::size_t k = results[0]->wanted();
@@ -140,7 +139,7 @@ class Way {
         known[i] = filter.most(i, scan::kth_largest(sums + i * stride + skip, n, k));
     }
     filter.thresholds(known, thresholds);
-    const View<Result> view{results, visit.segment};
+    const View view{results, visit.segment};
     for (std::size_t i = 0; i < count; ++i) {
       const std::size_t found =
           scan::at_least(sums + i * stride + skip, n, Filter::least_sum(thresholds[i]), hits);
@@ -162,10 +161,9 @@ class GroupWay : public Base {
  public:
   using Base::Base;
 
-  template <class Result>
-  void one(std::uint32_t q, const std::vector<Visit>& visits, Result& result) {
+  void one(std::uint32_t q, const std::vector<Visit>& visits, Collector& result) {
     Self& self = static_cast<Self&>(*this);
-    Result* const results[1] = {&result};
+    Collector* const results[1] = {&result};
     for (std::size_t v = 0; v < visits.size(); ++v) {
       if (v + 1 < visits.size()) self.fetch(visits[v + 1]);
       self.group(visits[v], &q, 1, &visits[v].value, results);

@@ -16,26 +16,13 @@
 namespace kf::scan {
 namespace {
 
-// Results of one query: the k best, or all within a radius.
-struct Best {
-  TopK heap;
-  float bound() const { return heap.worst(); }
+// What a query collects.
+struct Collected {
+  TopK best;
+  float bound() const { return best.worst(); }
   static bool knows(std::size_t) { return false; }
   void take(const FloatScorer& scorer, float value, std::size_t row) {
-    heap.push({value, scorer.id(row)});
-  }
-  void merge(const Best& other) { heap.merge(other.heap); }
-};
-struct Within {
-  float radius;
-  std::vector<Neighbour> found;
-  float bound() const { return radius; }
-  static bool knows(std::size_t) { return false; }
-  void take(const FloatScorer& scorer, float value, std::size_t row) {
-    if (value <= radius) found.push_back({value, scorer.id(row)});
-  }
-  void merge(const Within& other) {
-    found.insert(found.end(), other.found.begin(), other.found.end());
+    best.push({value, scorer.id(row)});
   }
 };
 
@@ -46,9 +33,8 @@ std::size_t ExactScan::shadow_bytes() const {
   return (state->shadow ? state->shadow->bytes() : 0) + state->n * sizeof(float);
 }
 
-template <class Result>
 void ExactScan::scan(const State& state, const Base& base, const float* queries, std::size_t nq,
-                     Filter wish, std::size_t threads, std::vector<Result>& results) const {
+                     Filter wish, std::size_t threads, std::vector<TopK>& results) const {
   const std::optional<Shadow>& shadow = state.shadow;
   const float* bias = state.bias.data();
   const double largest_norm = state.largest_norm;
@@ -57,6 +43,7 @@ void ExactScan::scan(const State& state, const Base& base, const float* queries,
   if (filter == Filter::u8 && !shadow)
     throw InvalidArgument("filter: this index keeps no 8-bit copy");
   if (nq == 0 || base.n == 0) return;
+  const TopK empty = results[0];
   // Squares of huge numbers overflow float32, those of tiny ones vanish in it, and with them every
   // bound.
   if (!sound(largest_norm)) filter = Filter::none;
@@ -84,7 +71,6 @@ void ExactScan::scan(const State& state, const Base& base, const float* queries,
   const std::size_t span = ((base.n + parts - 1) / parts + 1023) / 1024 * 1024;
   const Shadow::Queries codes =
       filter == Filter::u8 ? shadow->quantize(queries, nq) : Shadow::Queries{};
-  const std::vector<Result> empty(results.begin(), results.end());
   std::vector<std::mutex> merging(groups);
   std::vector<std::atomic<float>> shared(nq);
   for (auto& bound : shared) bound.store(infinity, std::memory_order_relaxed);
@@ -96,8 +82,7 @@ void ExactScan::scan(const State& state, const Base& base, const float* queries,
                           end = std::min(begin + span, base.n);
         const std::size_t first = g * group, count = std::min(group, nq - first);
         if (begin == end) return;
-        std::vector<Result> own(empty.begin() + static_cast<std::ptrdiff_t>(first),
-                                empty.begin() + static_cast<std::ptrdiff_t>(first + count));
+        std::vector<Collected> own(count, Collected{empty});
         const float* q = queries + first * d_;
         const FloatScorer scorer(base, metric_, q, d_);
         Range range{begin, end};
@@ -126,7 +111,7 @@ void ExactScan::scan(const State& state, const Base& base, const float* queries,
           }
         }
         std::lock_guard guard(merging[g]);
-        for (std::size_t i = 0; i < count; ++i) results[first + i].merge(own[i]);
+        for (std::size_t i = 0; i < count; ++i) results[first + i].merge(own[i].best);
       },
       use);
 }
@@ -183,21 +168,18 @@ void ExactScan::search(const Base& base, const float* queries, std::size_t nq, s
     search_by_sums(*state, base, queries, nq, k, threads, distances, ids);
     return;
   }
-  std::vector<Best> results(nq, Best{TopK(k)});
+  std::vector<TopK> results(nq, TopK(k));
   scan(*state, base, queries, nq, filter, threads, results);
-  for (std::size_t i = 0; i < nq; ++i) results[i].heap.write(distances + i * k, ids + i * k);
+  for (std::size_t i = 0; i < nq; ++i) results[i].write(distances + i * k, ids + i * k);
 }
 
 std::vector<std::vector<Neighbour>> ExactScan::range(const Base& base, const float* queries,
                                                      std::size_t nq, float radius, Filter filter,
                                                      std::size_t threads) const {
-  std::vector<Within> results(nq, Within{radius, {}});
+  std::vector<TopK> results(nq, TopK::within(radius));
   scan(*now(), base, queries, nq, filter, threads, results);
   std::vector<std::vector<Neighbour>> out;
-  for (Within& result : results) {
-    std::sort(result.found.begin(), result.found.end());
-    out.push_back(std::move(result.found));
-  }
+  for (TopK& result : results) out.push_back(result.take());
   return out;
 }
 

@@ -36,9 +36,9 @@ class ExactScan : public Growing {
                                             float radius, Filter filter, std::size_t threads) const;
 
  private:
-  template <class Result>
+  // results: nothing yet, alike for all queries.
   void scan(const State& state, const Base& base, const float* queries, std::size_t nq,
-            Filter filter, std::size_t threads, std::vector<Result>& results) const;
+            Filter filter, std::size_t threads, std::vector<TopK>& results) const;
 
   // Few rows and not so few neighbours: all integer sums first, then only what may be among the k
   // nearest.
