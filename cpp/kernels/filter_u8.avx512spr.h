@@ -11,19 +11,22 @@ struct alignas(64) TileConfig {
   std::uint8_t rows[16] = {};
 };
 
-// The sums of 16 queries by 32 points, rows 32 apart.
+// The sums of 16 queries by 32 points, rows 32 apart; of these queries the ones below `used`.
 template <class Sink>
-inline void report(const std::int32_t* sums, std::uint32_t query, std::uint32_t point, Sink& sink) {
-  for (std::uint32_t row = 0; row < 16; ++row) {
+inline void report(const std::int32_t* sums, std::uint32_t query, std::uint32_t used,
+                   std::uint32_t point, Sink& sink) {
+  for (std::uint32_t row = 0; row < 16 && query + row < used; ++row) {
     const __m512i both[2] = {_mm512_load_si512(sums + 32 * row),
                              _mm512_load_si512(sums + 32 * row + 16)};
     sink.take(query + row, point, both);
   }
 }
 
+// `used` of the nq queries are told of: what fills up a tile is never found, whatever the biases.
 template <class Sink>
-inline void scan_tiles(const std::int8_t* queries, std::size_t nq, const std::uint8_t* codes,
-                       const std::int32_t* bias, std::size_t blocks, std::size_t d, Sink& sink) {
+inline void scan_tiles(const std::int8_t* queries, std::size_t nq, std::size_t used,
+                       const std::uint8_t* codes, const std::int32_t* bias, std::size_t blocks,
+                       std::size_t d, Sink& sink) {
   const std::size_t steps = (d + 63) / 64, depth = d / steps;
   TileConfig config;
   for (int t = 0; t < 4; ++t) config.rows[t] = 16, config.bytes[t] = 64;
@@ -42,8 +45,9 @@ inline void scan_tiles(const std::int8_t* queries, std::size_t nq, const std::ui
   bool pending_pair = false;
   const auto flush = [&] {
     if (!pending) return;
-    report(pending, pending_query, pending_point, sink);
-    if (pending_pair) report(pending + 512, pending_query + 16, pending_point, sink);
+    const auto last = static_cast<std::uint32_t>(used);
+    report(pending, pending_query, last, pending_point, sink);
+    if (pending_pair) report(pending + 512, pending_query + 16, last, pending_point, sink);
   };
   for (std::size_t block = 0; block < blocks; block += 2) {
     const std::uint8_t* x = codes + block * stride;

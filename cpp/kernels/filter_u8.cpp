@@ -148,7 +148,7 @@ std::size_t filter_u8(const std::int8_t* queries, std::int16_t* scratch, std::si
 #if KF_HAS_AVX512SPR
   if (used > 4) {  // below, the tiles' fixed cost exceeds the vector unit's work
     Hits sink{thresholds, hits};
-    scan_tiles(queries, nq, codes, bias, blocks, d, sink);
+    scan_tiles(queries, nq, used, codes, bias, blocks, d, sink);
     return sink.found;
   }
 #endif
@@ -166,7 +166,7 @@ std::size_t filter_pairs_u8(const std::int8_t* queries, std::int16_t* scratch, s
 #if KF_HAS_AVX512SPR
   if (nq % 16 == 0) {
     PairHits sink{bounds, hits};
-    scan_tiles(queries, nq, codes, bias, blocks, d, sink);
+    scan_tiles(queries, nq, nq, codes, bias, blocks, d, sink);
     return sink.found;
   }
 #endif
@@ -197,7 +197,7 @@ void best_u8(const std::int8_t* queries, std::int16_t* scratch, std::size_t nq,
 #if KF_HAS_AVX512SPR
   if (nq > 16) {
     Best sink{best};
-    scan_tiles(queries, nq, codes, bias, blocks, d, sink);
+    scan_tiles(queries, nq, nq, codes, bias, blocks, d, sink);
     return;
   }
 #endif
@@ -211,7 +211,7 @@ void sums_u8(const std::int8_t* queries, std::int16_t* scratch, std::size_t nq,
 #if KF_HAS_AVX512SPR
   if (nq % 16 == 0) {
     Sums sink{sums, stride};
-    scan_tiles(queries, nq, codes, bias, blocks, d, sink);
+    scan_tiles(queries, nq, nq, codes, bias, blocks, d, sink);
     return;
   }
 #endif

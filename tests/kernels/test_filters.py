@@ -53,6 +53,19 @@ def test_integer_filter_at_the_extremes(level: str) -> None:
     assert len(hits) == 16 * 32
 
 
+@pytest.mark.parametrize("nq", [1, 5, 16, 17, 40])
+def test_what_fills_up_a_tile_is_never_found(level: str, nq: int) -> None:
+    """Whatever the biases, which may come from a file: even those that reach every threshold."""
+    padded, most = (nq + 15) // 16 * 16, np.iinfo(np.int32).max
+    thresholds = np.full(padded, most, np.int32)
+    thresholds[:nq] = 0
+    hits = _core.kernels.filter_u8(
+        np.zeros((padded, 64), np.int8), blocked(np.zeros((32, 64), np.uint8)),
+        np.full(32, most, np.int32), thresholds,
+    )  # fmt: skip
+    assert pairs(hits) == {(q, p) for q in range(nq) for p in range(32)}
+
+
 @pytest.mark.parametrize("d", [1, 3, 16, 33, 128])
 @pytest.mark.parametrize("nq", [1, 7, 16, 33, 70, 130])
 @pytest.mark.parametrize("n", [1, 5, 6, 13, 64])

@@ -11,7 +11,7 @@ SUMMARY = "descriptors, from pairs of labelled photos"
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of ``kinfold train siamese``."""
-    add_labelled(parser, epochs=10, batch=32, rate=3e-4)
+    add_labelled(parser, epochs=10, batch=32, rate=1e-3)
     parser.add_argument(
         "--margin", type=float, default=0.7, metavar="M",
         help="distance up to which photos of different classes repel one another (default: 0.7)",
