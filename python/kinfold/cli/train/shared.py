@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import shutil
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -17,6 +16,7 @@ from kinfold.base.extras import require
 from kinfold.base.text import shown
 from kinfold.cli.options import count
 from kinfold.cli.output import check_writable, say, show, write_json
+from kinfold.io import atomic
 
 
 def add_training(
@@ -87,7 +87,7 @@ class Training:
         if not best.is_file():
             self.tell(history, recipe)
             return 1
-        shutil.copyfile(best, self.output)
+        atomic.write_bytes(self.output, best.read_bytes())
         use = f"kinfold index PHOTOS --weights {quote(shown(str(self.output)))}"
         self.tell(history, recipe, wrote="weights", use=use)
         return 0
