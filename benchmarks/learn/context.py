@@ -16,6 +16,7 @@ folder. --lens makes photos as a lens would that enlarges green: the experiment 
 from __future__ import annotations
 
 import argparse
+import csv
 import json
 import sys
 import time
@@ -53,6 +54,8 @@ GRID = Grid()
 NEIGHBOURS, BATCH, EPOCH, RATE = 8, 128, 8192, 1e-3
 # Of a photo's width and height: three pixels in the corner of one of 640 x 480.
 LENS = 0.0075
+# Photos under CC BY 4.0.
+FREE = "lessthanoptimal/BoofCV-Data"
 
 
 class Cut(NamedTuple):
@@ -301,18 +304,24 @@ def usable(photo: Pixels) -> bool:
 
 
 def neighbours(truth: dict, options: argparse.Namespace) -> None:
-    """The picture: patches of asked photos, and their nearest among those of all others, by three networks."""
+    """The picture: patches of asked photos, and their nearest among those of all others, by three networks.
+
+    Of photos under CC BY 4.0 alone, which may be shown.
+    """
     from PIL import Image, ImageDraw
 
     parts, random = cut(truth, "half"), np.random.default_rng(3)
-    photos = [p for p in seen(truth, parts.asked[::2], 0.0) if usable(p)]
+    with (PHOTOS / "sources.csv").open(newline="") as file:
+        free = {line["file"] for line in csv.DictReader(file) if line["repository"] == FREE}
+    rows = np.array([row for row in parts.asked if f"{truth['imlist'][row]}.jpg" in free])
+    photos = [p for p in seen(truth, rows, 0.0) if usable(p)]
     patches = np.concatenate([nine(photo, random)[0] for photo in photos])
     of = np.repeat(np.arange(len(photos)), 9)
     torch.manual_seed(0)
     blank = ContextNetwork(Compact())
     blank.train()
     with torch.no_grad():  # its statistics, from patches
-        hidden = without_aberration(patches[:: len(patches) // 600], "projection", random)
+        hidden = without_aberration(patches[:: max(len(patches) // 600, 1)], "projection", random)
         for norm in blank.modules():
             if hasattr(norm, "momentum"):
                 norm.momentum = None
