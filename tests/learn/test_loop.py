@@ -118,8 +118,9 @@ def test_what_goes_wrong_is_said() -> None:
 KILLED = """
 import os, signal, sys
 sys.path[:0] = [{tests!r}]
-import test_loop
+import test_loop, torch
 from small import small
+torch.set_num_threads({threads})  # sums are of as many parts as there are threads
 given = test_loop.batches
 def dying(epoch):
     for number, batch in enumerate(given(epoch)):
@@ -137,7 +138,7 @@ OPTIONS: dict[str, dict[str, object]] = {
 
 @pytest.mark.parametrize("options", OPTIONS)
 def test_killed_within_an_epoch_it_goes_on_to_the_same_bits(tmp_path, options) -> None:
-    program = KILLED.format(tests=str(Path(__file__).parent))
+    program = KILLED.format(tests=str(Path(__file__).parent), threads=torch.get_num_threads())
     done = subprocess.run([sys.executable, "-c", program, str(tmp_path), options], timeout=250)
     assert done.returncode == -9
     import json

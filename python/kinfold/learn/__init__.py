@@ -17,4 +17,5 @@ SAVED = {"DrLIM": METHODS["drlim"]}
 __getattr__, __dir__ = offered(
     __name__,
     METHODS,
+    mine_tracks="kinfold.learn.mine.tracks",
 )

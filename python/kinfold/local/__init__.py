@@ -13,6 +13,8 @@ __getattr__, __dir__ = offered(
     verify_many="kinfold.local.verify",
     match="kinfold.local.match",
     verify="kinfold.local.verify",
+    hog="kinfold.local.hog",
+    motion="kinfold.local.motion",
     # Where they were before they had rooms of their own.
     VisualWords="kinfold.words.words",
     ASMK="kinfold.words.asmk",

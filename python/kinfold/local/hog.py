@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kinfold.base.arrays import as_count, as_ndarray
+from kinfold.base.offered import call_by_name
 
 # Directions of a gradient with its sign, and without.
 _SIGNED, _UNSIGNED = 18, 9
@@ -83,3 +84,6 @@ def _shares(
         for row, share in axes[0]
         for column, of in axes[1]
     )
+
+
+call_by_name(__name__)

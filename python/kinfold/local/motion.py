@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from kinfold.base.arrays import as_array, as_count, as_number
 from kinfold.base.extras import require
 from kinfold.base.local_features import LocalFeatures
+from kinfold.base.offered import call_by_name
 from kinfold.images.resize import as_pixels
 from kinfold.local.verify import project, verify
 
@@ -142,3 +143,6 @@ def _placed(points: Points) -> LocalFeatures:
     return LocalFeatures(
         points, np.ones(n, np.float32), np.zeros(n, np.float32), np.empty((n, 0), np.float32)
     )
+
+
+call_by_name(__name__)

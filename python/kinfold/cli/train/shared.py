@@ -133,7 +133,6 @@ def training(options: argparse.Namespace) -> Iterator[Training]:
     from kinfold.features.forward import as_device
 
     as_device(options.device)
-    require("torch").set_num_threads(get_threads())
     folder = output.with_name(output.name + ".training")
     kept = folder / "last.safetensors"
     if kept.is_file() and not options.resume:
@@ -143,12 +142,17 @@ def training(options: argparse.Namespace) -> Iterator[Training]:
         )
     if options.resume and not kept.is_file():
         raise KinfoldError(f"{folder}: holds no training to resume")
+    torch = require("torch")
+    threads = torch.get_num_threads()
+    torch.set_num_threads(get_threads())
     try:
         yield Training(options, output, folder)
     except KeyboardInterrupt as interrupt:
         if kept.is_file():
             interrupt.kept = "--resume goes on from where it was"  # type: ignore[attr-defined]
         raise
+    finally:
+        torch.set_num_threads(threads)
 
 
 def before_and_after(history: Any, name: str) -> Mapping[str, float]:
