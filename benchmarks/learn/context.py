@@ -3,6 +3,7 @@
     python benchmarks/learn/context.py train [--pairs 65536] [--colour projection] [--lens 0] [--learn most]
     python benchmarks/learn/context.py overfit
     python benchmarks/learn/context.py retrieval [--seeds 0 1 2]
+    python benchmarks/learn/context.py collection [--seeds 0]
     python benchmarks/learn/context.py shortcut [--lens 0.0075]
     python benchmarks/learn/context.py neighbours
 
@@ -36,6 +37,7 @@ from data import CACHE, SHARED
 from kinfold.features.backbones.compact import Compact
 from kinfold.features.extract import Extractor
 from kinfold.features.safetensors import read_safetensors, write_safetensors
+from kinfold.features.weights import random_network
 from kinfold.images.decode import decode
 from kinfold.images.resize import resize
 from kinfold.learn.aberration import without_aberration
@@ -50,6 +52,7 @@ from kinfold.transform.normalize import l2_normalize
 PHOTOS = SHARED / "photos"
 Array = NDArray[np.float32]
 Pixels = NDArray[np.uint8]
+PARTS = ("train", "overfit", "retrieval", "collection", "shortcut", "neighbours")
 GRID = Grid()
 NEIGHBOURS, BATCH, EPOCH, RATE = 8, 128, 8192, 1e-3
 # Of a photo's width and height: three pixels in the corner of one of 640 x 480.
@@ -303,6 +306,27 @@ def usable(photo: Pixels) -> bool:
     return shorter * 2 >= GRID.side and longer / shorter * GRID.side**2 <= 450_000
 
 
+def collection(truth: dict, options: argparse.Namespace) -> None:
+    """Learnt without labels from the collection that is searched in (`train --learn most`); and COIL-20."""
+    from video import scores, searched
+
+    data = searched()
+
+    def told(name: str, network: Compact) -> None:
+        network.requires_grad_(True)
+        calibrate(network, data[0], squares=256, side=128)
+        line = "".join(f"  {what} {value:.3f}" for what, value in scores(network, data).items())
+        print(f"{name:12}{line}", flush=True)
+
+    for seed in (0, 1, 2):
+        told(f"untrained {seed}", random_network("compact", seed))
+    for seed in options.seeds:
+        arrays, _ = read_safetensors(path_of("projection", 0.0, seed, "most", "trunk"))
+        trunk = Compact()
+        restore(trunk, arrays)
+        told(f"context {seed}", trunk)
+
+
 def neighbours(truth: dict, options: argparse.Namespace) -> None:
     """The picture: patches of asked photos, and their nearest among those of all others, by three networks.
 
@@ -367,7 +391,7 @@ def neighbours(truth: dict, options: argparse.Namespace) -> None:
 def main() -> None:
     """One part of it."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("part", choices=["train", "overfit", "retrieval", "shortcut", "neighbours"])
+    parser.add_argument("part", choices=PARTS)
     parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2])
     parser.add_argument("--pairs", type=int, default=98_304)
     parser.add_argument("--colour", default="projection")
