@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 pytest.importorskip("PIL")
-from kinfold.images.resize import as_pixels, fit, fitted_size, resize
+from kinfold.images.resize import as_pixels, fit, fitted_size, resize, to_shorter, uncropped
 
 
 def test_fit_keeps_aspect_and_never_enlarges() -> None:
@@ -64,3 +64,12 @@ def test_bad_sizes(side) -> None:
         resize(pixels, side, 2)
     with pytest.raises(ValueError, match="height"):
         resize(pixels, 2, side)
+
+
+def test_the_shorter_side_is_brought_to_a_length(rng) -> None:
+    pixels = rng.integers(0, 256, (40, 61, 3), dtype=np.uint8)
+    assert to_shorter(pixels, 20).shape == (20, 30, 3)
+    assert to_shorter(pixels.swapaxes(0, 1), 80).shape == (122, 80, 3)
+    assert np.array_equal(to_shorter(pixels, 40), pixels)
+    assert np.array_equal(to_shorter(pixels, 20), resize(pixels, 30, 20))
+    assert (uncropped(224), uncropped(96)) == (256, 110)

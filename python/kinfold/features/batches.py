@@ -9,7 +9,7 @@ from itertools import islice
 from typing import Any
 
 from kinfold.images.decode import decode
-from kinfold.images.resize import Pixels, as_pixels, fit, resize
+from kinfold.images.resize import Pixels, as_pixels, fit, resize, to_shorter, uncropped
 
 # Photos held back to find some of equal size.
 WINDOW = 32
@@ -30,12 +30,9 @@ def squared(photo: Any, side: int, *, crop: bool = False) -> Pixels:
     pixels = decode(photo).pixels if isinstance(photo, (str, os.PathLike)) else as_pixels(photo)
     if not crop:
         return resize(pixels, side, side)
-    height, width = pixels.shape[:2]
-    shorter = round(side * 8 / 7)
-    scale = shorter / min(height, width)
-    height, width = max(shorter, round(height * scale)), max(shorter, round(width * scale))
-    top, left = (height - side) // 2, (width - side) // 2
-    return resize(pixels, width, height)[top : top + side, left : left + side].copy()
+    pixels = to_shorter(pixels, uncropped(side))
+    top, left = ((length - side) // 2 for length in pixels.shape[:2])
+    return pixels[top : top + side, left : left + side].copy()
 
 
 def windows(photos: Iterable[Any], prepare: Callable[[Any], Any]) -> Iterator[list[Any]]:

@@ -43,6 +43,19 @@ def fit(pixels: Any, max_side: int) -> Pixels:
     return array if size == (width, height) else resize(array, *size)
 
 
+def uncropped(side: int) -> int:
+    """The shorter side of a photo of which a square is cut: 256 pixels for 224 (Krizhevsky et al., NIPS 2012)."""
+    return round(side * 8 / 7)
+
+
+def to_shorter(pixels: Any, shorter: int) -> Pixels:
+    """RGB pixels uint8 (H, W, 3) with the shorter side brought to this; aspect kept."""
+    array = as_pixels(pixels)
+    scale = shorter / min(array.shape[:2])
+    height, width = (max(shorter, round(length * scale)) for length in array.shape[:2])
+    return array if (height, width) == array.shape[:2] else resize(array, width, height)
+
+
 def resize(pixels: Any, width: int, height: int) -> Pixels:
     """RGB pixels uint8 (H, W, 3) at another size: Lanczos over the area that each new pixel covers."""
     array = as_pixels(pixels)

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from kinfold.images.decode import decode
-from kinfold.images.resize import Pixels, as_pixels, resize
+from kinfold.images.resize import Pixels, as_pixels, to_shorter, uncropped
 
 
 def random_square(photo: Any, side: int, random: np.random.Generator) -> Pixels:
@@ -18,11 +18,7 @@ def random_square(photo: Any, side: int, random: np.random.Generator) -> Pixels:
     Krizhevsky, Sutskever & Hinton, NIPS 2012, section 4.1.
     """
     pixels = decode(photo).pixels if isinstance(photo, (str, os.PathLike)) else as_pixels(photo)
-    shorter = round(side * 8 / 7)
-    scale = shorter / min(pixels.shape[:2])
-    height, width = (max(shorter, round(length * scale)) for length in pixels.shape[:2])
-    if (height, width) != pixels.shape[:2]:
-        pixels = resize(pixels, width, height)
-    top, left = random.integers(height - side + 1), random.integers(width - side + 1)
+    pixels = to_shorter(pixels, uncropped(side))
+    top, left = (random.integers(length - side + 1) for length in pixels.shape[:2])
     square = pixels[top : top + side, left : left + side]
     return np.ascontiguousarray(square[:, ::-1] if random.random() < 0.5 else square)

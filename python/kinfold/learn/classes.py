@@ -12,7 +12,7 @@ from kinfold.base.arrays import Ids, as_number
 from kinfold.base.errors import ImageError
 from kinfold.base.progress import progress
 from kinfold.images.decode import decode
-from kinfold.images.resize import Pixels, resize
+from kinfold.images.resize import Pixels, to_shorter
 from kinfold.images.walk import walk
 
 
@@ -87,8 +87,4 @@ def _reduced(path: Path, shorter: int | None) -> Pixels | Path:
     if shorter is None:
         return path
     pixels = decode(path).pixels
-    scale = shorter / min(pixels.shape[:2])
-    if scale >= 1:
-        return pixels
-    height, width = (max(shorter, round(length * scale)) for length in pixels.shape[:2])
-    return resize(pixels, width, height)
+    return pixels if min(pixels.shape[:2]) <= shorter else to_shorter(pixels, shorter)

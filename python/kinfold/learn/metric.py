@@ -11,6 +11,7 @@ from kinfold.base.arrays import as_count, as_ids
 from kinfold.base.extras import require
 from kinfold.learn.augment import random_square
 from kinfold.learn.descriptor import Descriptor
+from kinfold.learn.inputs import as_input
 from kinfold.learn.loop import History, train
 from kinfold.learn.sampling import ClassGroups
 
@@ -57,18 +58,13 @@ def finetune_metric(
     count = max(round(len(photos) / size), 1) if batches_an_epoch is None else batches_an_epoch
     count = as_count(count, "batches_an_epoch")
     descriptor = Descriptor(network, layer=layer, pooling=pooling)
-    device = next(network.parameters()).device
-    mean, std = (
-        torch.tensor(values, device=device).view(1, 3, 1, 1)
-        for values in (network.mean, network.std)
-    )
+    normalised = as_input(network)
 
     def batches(epoch: int) -> Iterator[tuple[Any, Any]]:
         random = np.random.default_rng([seed, epoch, 1])
         for rows in sampler.batches(count, epoch):
             squares = np.stack([random_square(photos[row], side, random) for row in rows])
-            images = torch.from_numpy(squares).to(device).permute(0, 3, 1, 2).float() / 255
-            yield (images - mean) / std, torch.from_numpy(ids[rows])
+            yield normalised(squares), torch.from_numpy(ids[rows])
 
     def value(net: Any, batch: tuple[Any, Any]) -> Any:
         descriptors = net(batch[0])

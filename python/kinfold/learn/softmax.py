@@ -12,6 +12,7 @@ from kinfold.base.arrays import as_count, as_ids
 from kinfold.base.extras import require
 from kinfold.learn.augment import random_square
 from kinfold.learn.head import head_of, with_classes
+from kinfold.learn.inputs import as_input
 from kinfold.learn.loop import History, train
 from kinfold.learn.sampling import ClassBalanced
 
@@ -66,10 +67,7 @@ def finetune_softmax(
     device = next(network.parameters()).device
     with_classes(network, len(classes), seed=seed).to(device)
     sampler = ClassBalanced(targets, seed=seed)
-    mean, std = (
-        torch.tensor(values, device=device).view(1, 3, 1, 1)
-        for values in (network.mean, network.std)
-    )
+    normalised = as_input(network)
 
     def batches(epoch: int) -> Iterator[tuple[Any, Any]]:
         random = np.random.default_rng([seed, epoch, 1])
@@ -77,8 +75,7 @@ def finetune_softmax(
         for start in range(0, count, size):
             rows = order[start : start + size]
             squares = np.stack([random_square(photos[row], side, random) for row in rows])
-            images = torch.from_numpy(squares).to(device).permute(0, 3, 1, 2).float() / 255
-            yield (images - mean) / std, torch.from_numpy(targets[rows]).to(device)
+            yield normalised(squares), torch.from_numpy(targets[rows]).to(device)
 
     def loss(net: Any, pair: tuple[Any, Any]) -> Any:
         images, wanted = pair

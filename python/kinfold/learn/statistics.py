@@ -12,6 +12,7 @@ from kinfold.base.errors import ImageError
 from kinfold.base.extras import require
 from kinfold.features.backbones.cut import cut
 from kinfold.learn.augment import random_square
+from kinfold.learn.inputs import as_input
 
 if TYPE_CHECKING:
     import torch
@@ -54,11 +55,7 @@ def calibrate(
             continue
     if norms and len(taken) < 2:
         raise ValueError(f"photos: expected some that can be read, got {len(taken)}")
-    device = next(network.parameters()).device
-    mean, std = (
-        torch.tensor(values, device=device).view(1, 3, 1, 1)
-        for values in (network.mean, network.std)
-    )
+    normalised = as_input(network)
     network.eval()
     momenta = [norm.momentum for norm in norms]
     for norm in norms:
@@ -67,8 +64,7 @@ def calibrate(
         norm.train()
     with torch.no_grad():
         for start in range(0, len(taken) - 1, size):
-            images = torch.from_numpy(np.stack(taken[start : start + size])).to(device)
-            trunk((images.permute(0, 3, 1, 2).float() / 255 - mean) / std)
+            trunk(normalised(np.stack(taken[start : start + size])))
     for norm, momentum in zip(norms, momenta):
         norm.momentum = momentum
     return network.eval()

@@ -14,6 +14,7 @@ from kinfold.base.extras import require
 from kinfold.images.resize import Pixels
 from kinfold.learn.augment import random_square
 from kinfold.learn.head import with_classes
+from kinfold.learn.inputs import as_input
 from kinfold.learn.loop import History, train
 from kinfold.learn.losses.cosine_triplet import CosineTripletLoss
 from kinfold.learn.mine.across_pairs import AcrossPairs
@@ -82,10 +83,7 @@ def train_video(
     colourless = as_number(grey, "grey", least=0, most=1)
     device = next(network.parameters()).device
     with_classes(network, dim, seed=seed).to(device)
-    mean, std = (
-        torch.tensor(values, device=device).view(1, 3, 1, 1)
-        for values in (network.mean, network.std)
-    )
+    normalised = as_input(network)
     measured = CosineTripletLoss(margin)
     easy, hard = (AcrossPairs(negatives, hardest=hardest) for hardest in (False, True))
 
@@ -113,8 +111,7 @@ def train_video(
 
     def loss(net: Any, of: tuple[Any, ...]) -> Any:
         squares, videos, frames, is_hard = of
-        images = squares.to(device).transpose(0, 1).flatten(0, 1).permute(0, 3, 1, 2).float() / 255
-        descriptors = net((images - mean) / std)
+        descriptors = net(normalised(squares.transpose(0, 1).flatten(0, 1)))
         found = (hard if is_hard else easy)(descriptors, _different(videos, frames, gap))
         return measured.of(descriptors, found)
 

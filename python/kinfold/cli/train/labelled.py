@@ -8,7 +8,7 @@ from typing import Any
 
 from kinfold.base.text import shown
 from kinfold.cli.options import count, share
-from kinfold.cli.train.shared import Training, add_training, before_and_after, training
+from kinfold.cli.train.shared import add_training, before_and_after, training
 
 
 def add_labelled(parser: argparse.ArgumentParser, *, epochs: int, batch: int, rate: float) -> None:
@@ -32,14 +32,15 @@ def add_labelled(parser: argparse.ArgumentParser, *, epochs: int, batch: int, ra
 
 
 def train_labelled(
-    options: argparse.Namespace, recipe: str, learn: Callable[..., Any], more: Callable[[Training], dict[str, Any]]
-) -> int:  # fmt: skip
+    options: argparse.Namespace, recipe: str, learn: Callable[..., Any], **more: Any
+) -> int:
     """Load photos and weights, learn, and tell how well photos of classes apart find one another before and after.
 
     learn : of ``kinfold.learn``: (network, photos, labels, ...) -> History
     more : further options of it
     """
     from kinfold.features.weights import network, read_weights
+    from kinfold.images.resize import uncropped
     from kinfold.learn.classes import classes_of
     from kinfold.learn.validation import describe_pooled, retrieval_score
 
@@ -47,7 +48,7 @@ def train_labelled(
         weights = read_weights(options.weights)
         net = network(weights, options.architecture).to(options.device)
         found = classes_of(
-            options.photos, shorter=round(options.side * 8 / 7), verbose=not options.quiet
+            options.photos, shorter=uncropped(options.side), verbose=not options.quiet
         )
         for path, reason in found.skipped:
             run.remark(f"skipped {shown(path)}: {shown(reason)}")
@@ -62,7 +63,7 @@ def train_labelled(
         history = learn(
             net, [found.photos[row] for row in learnt], found.labels[learnt],
             validate=score, architecture=weights.metadata.get("architecture", options.architecture),
-            side=options.side, **run.loop(), **more(run),
+            side=options.side, **run.loop(), **more,
         )  # fmt: skip
         run.measured.update(before_and_after(history, "mAP of held-out classes"))
         return run.finish(history, recipe)

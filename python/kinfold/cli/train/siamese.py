@@ -24,5 +24,5 @@ def run(options: argparse.Namespace) -> int:
 
     return train_labelled(
         options, "siamese", finetune_siamese,
-        lambda run: {"margin": options.margin, "classes": max(options.batch // 4, 2)},
+        margin=options.margin, classes=max(options.batch // 4, 2),
     )  # fmt: skip

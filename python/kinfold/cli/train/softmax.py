@@ -18,6 +18,4 @@ def run(options: argparse.Namespace) -> int:
     """Train; tell what came out."""
     from kinfold.learn.softmax import finetune_softmax
 
-    return train_labelled(
-        options, "softmax", finetune_softmax, lambda run: {"batch": options.batch}
-    )
+    return train_labelled(options, "softmax", finetune_softmax, batch=options.batch)
