@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import os
 from collections.abc import Mapping
 from typing import Any
@@ -11,7 +10,7 @@ import numpy as np
 
 from kinfold.base.arrays import as_array, as_vectors
 from kinfold.base.extras import require
-from kinfold.io.atomic import replace_file
+from kinfold.report.figure import write_png
 
 # Panels in a row.
 _ACROSS = 4
@@ -78,7 +77,4 @@ def write_embeddings(
                 )
     if title:
         figure.suptitle(title, fontsize=11)
-    picture = io.BytesIO()
-    figure.savefig(picture, format="png")
-    with replace_file(path) as file:
-        file.write(picture.getvalue())
+    write_png(path, figure)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import os
 from collections.abc import Sequence
 from typing import Any
@@ -11,7 +10,7 @@ import numpy as np
 
 from kinfold.base.arrays import as_array, as_count, as_vectors
 from kinfold.base.extras import require
-from kinfold.io.atomic import replace_file
+from kinfold.report.figure import write_png
 
 
 def write_rankings(
@@ -72,7 +71,4 @@ def write_rankings(
         axes.set_yticks([])
         for side in axes.spines.values():
             side.set_color("#e2e0d8")
-    picture = io.BytesIO()
-    figure.savefig(picture, format="png")
-    with replace_file(path) as file:
-        file.write(picture.getvalue())
+    write_png(path, figure)

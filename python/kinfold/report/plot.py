@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import io
 import os
 
 from kinfold.base.extras import require
-from kinfold.io.atomic import replace_file
 from kinfold.report.curves import Comparison, rate, rate_ticks, recall_ticks, stretched
+from kinfold.report.figure import write_png
 
 _COLOURS = (
     "#1f5f8b",
@@ -60,7 +59,4 @@ def write_plot(path: str | os.PathLike[str], comparison: Comparison) -> None:
     for side in ("top", "right"):
         axes.spines[side].set_visible(False)
     axes.legend(frameon=False, fontsize=8)
-    picture = io.BytesIO()
-    figure.savefig(picture, format="png")
-    with replace_file(path) as file:
-        file.write(picture.getvalue())
+    write_png(path, figure)

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import io
 import os
 from collections.abc import Sequence
 from typing import Any
 
 from kinfold.base.extras import require
-from kinfold.io.atomic import replace_file
+from kinfold.report.figure import write_png
 
 
 def write_curves(path: str | os.PathLike[str], epochs: Sequence[Any]) -> None:
@@ -39,7 +38,4 @@ def write_curves(path: str | os.PathLike[str], epochs: Sequence[Any]) -> None:
         right.set_ylabel("score")
         lines = [*lines, right.get_lines()[0]]
     axes.legend(handles=list(lines), frameon=False, loc="center right")
-    picture = io.BytesIO()
-    figure.savefig(picture, format="png")
-    with replace_file(path) as file:
-        file.write(picture.getvalue())
+    write_png(path, figure)

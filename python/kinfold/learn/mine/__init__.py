@@ -25,4 +25,8 @@ __getattr__, __dir__ = offered(
     AcrossPairs="kinfold.learn.mine.across_pairs",
     TrackedPairs="kinfold.learn.mine.tracks",
     mine_tracks="kinfold.learn.mine.tracks",
+    ManifoldSets="kinfold.learn.mine.on_manifold",
+    find_anchors="kinfold.learn.mine.on_manifold",
+    mine_on_manifold="kinfold.learn.mine.on_manifold",
+    stationary_distribution="kinfold.learn.mine.on_manifold",
 )
