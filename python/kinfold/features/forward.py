@@ -69,17 +69,22 @@ class Forward:
         return torch.cat([self(images[i : i + some]) for i in range(0, count, some)])
 
     def scaled(self, images: torch.Tensor, scale: float, *, antialias: bool = True) -> torch.Tensor:
-        """Images at a scale; tiny ones enlarged, thin ones continued at their edges, to what the network needs."""
-        least = self.least_side
-        height, width = images.shape[-2:]
-        scale = max(scale, least / max(height, width))
-        images = at_scale(images, scale, antialias=antialias)
-        missing = [max(0, least - side) for side in images.shape[-2:]]
-        if any(missing):
-            images = torch.nn.functional.pad(
-                images, (0, missing[1], 0, missing[0]), mode="replicate"
-            )
+        """Images at a scale, and large enough for the network."""
+        images = large_enough(images, self.least_side, scale, antialias=antialias)
         return images.contiguous(memory_format=torch.channels_last)
+
+
+def large_enough(
+    images: torch.Tensor, least: int, scale: float = 1.0, *, antialias: bool = True
+) -> torch.Tensor:
+    """Images (n, c, h, w) at a scale; tiny ones enlarged, thin ones continued at their edges, to sides of ``least``."""
+    height, width = images.shape[-2:]
+    scale = max(scale, least / max(height, width))
+    images = at_scale(images, scale, antialias=antialias)
+    missing = [max(0, least - side) for side in images.shape[-2:]]
+    if any(missing):
+        images = torch.nn.functional.pad(images, (0, missing[1], 0, missing[0]), mode="replicate")
+    return images
 
 
 def at_scale(images: torch.Tensor, scale: float, *, antialias: bool = True) -> torch.Tensor:

@@ -6,6 +6,7 @@ METHODS: dict[str, str] = {
     "softmax": "kinfold.learn.softmax:finetune_softmax",
     "siamese": "kinfold.learn.siamese:finetune_siamese",
     "triplet": "kinfold.learn.triplet:finetune_triplet",
+    "tuples": "kinfold.learn.tuples:finetune_tuples",
     "video": "kinfold.learn.video:train_video",
     "drlim": "kinfold.learn.drlim:DrLIM",
     "context": "kinfold.learn.context:context_prediction",
@@ -17,5 +18,6 @@ SAVED = {"DrLIM": METHODS["drlim"]}
 __getattr__, __dir__ = offered(
     __name__,
     METHODS,
+    Tuples="kinfold.learn.tuples",
     mine_tracks="kinfold.learn.mine.tracks",
 )

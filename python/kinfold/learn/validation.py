@@ -44,14 +44,10 @@ def describe_by(
     layer : name from the network's ``layers``; None for its first
     options : further ones of ``neural_codes``
     """
-    from kinfold.features.backbones.cut import cut
     from kinfold.features.neural_codes import neural_codes
 
     def describe(network: Any) -> Any:
-        part = cut(network, layer).eval()
-        for key in ("mean", "std"):
-            setattr(part, key, getattr(network, key))
-        codes = neural_codes(part, layer=None, side=side, **options)
+        codes = neural_codes(_part(network, layer), layer=None, side=side, **options)
         return codes.describe_all(photos, verbose=False)
 
     return describe
@@ -64,18 +60,24 @@ def describe_pooled(
 
     network : of ``features.backbones``, or a module whose ``backbone`` is one
     """
-    from kinfold.features.backbones.cut import cut
     from kinfold.features.extract import Extractor
 
     def describe(network: Any) -> Any:
         backbone = getattr(network, "backbone", network)
-        part = cut(backbone, layer).eval()
-        for key in ("mean", "std"):
-            setattr(part, key, getattr(backbone, key))
         extractor = Extractor(
-            part, pooling=pooling, scales=(1.0,), max_side=max_side,
+            _part(backbone, layer), pooling=pooling, scales=(1.0,), max_side=max_side,
             device=str(next(backbone.parameters()).device),
         )  # fmt: skip
         return extractor.describe_all(photos, verbose=False)
 
     return describe
+
+
+def _part(network: Any, layer: str | None) -> Any:
+    """A network up to a layer, as one's own module: with the pixels that it expects."""
+    from kinfold.features.backbones.cut import cut, where
+
+    part = cut(network, layer).eval()
+    part.mean, part.std = network.mean, network.std
+    part.least_side = where(network, layer)[1].least_side
+    return part
