@@ -1,4 +1,4 @@
-"""What verified matches tell of a collection: which photos show the same thing."""
+"""What verified matches tell of a collection: which photos show the same thing, and where in them it is."""
 
 from kinfold.base.offered import offered
 
@@ -7,4 +7,6 @@ __getattr__, __dir__ = offered(
     {},
     Group="kinfold.landmarks.groups",
     find_groups="kinfold.landmarks.groups",
+    clean_classes="kinfold.landmarks.cleaning",
+    object_boxes="kinfold.landmarks.boxes",
 )
