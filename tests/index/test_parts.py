@@ -252,7 +252,7 @@ CHOICES: dict[type, dict[str, Any]] = {
     MultiCells: {"iterations": I(4), "sample": I(99), "seed": I(7)},
     ProductQuantizer: PQ,
     LocallyOptimizedPQ: {**PQ, "shared": True, "least": I(30)},
-    OPQ: {**PQ, "dim": I(8), "method": "parametric"},
+    OPQ: {**PQ, "dim": I(8), "method": "parametric", "start": "parametric"},
     PCA: {
         "dim": 8, "whiten": 0.5, "floor": 1e-5, "shrinkage": 0.1, "solver": "randomized", "seed": 3,
     },

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -33,6 +35,77 @@ def test_rows_are_orthonormal(
         np.testing.assert_allclose(
             ((y[:20, None] - y[None, :20]) ** 2).sum(axis=2), gaps, rtol=1e-4, atol=1e-4
         )
+
+
+def grouped(rng: np.random.Generator, n: int, d: int) -> np.ndarray:
+    """Each four dimensions together take one of 200 forms: what product codes of four dimensions see, and no axes."""
+    forms = np.random.default_rng(5).gamma(0.5, 1.0, (d // 4, 200, 4))
+    drawn = np.concatenate([f[rng.integers(len(f), size=n)] for f in forms], axis=1)
+    return (drawn + 0.05 * rng.standard_normal((n, d))).astype(np.float32)
+
+
+def isotropic(rng: np.random.Generator, n: int, d: int) -> np.ndarray:
+    return rng.standard_normal((n, d)).astype(np.float32)
+
+
+def held_out(opq: OPQ | None, learn: np.ndarray, test: np.ndarray, m: int) -> float:
+    """What a product quantizer of fixed training loses on vectors that neither it nor the rotation has seen."""
+    if opq is not None:
+        opq.fit(learn)
+        learn, test = opq.transform(learn), opq.transform(test)
+    return ProductQuantizer(m, verbose=False).fit(learn).distortion(test)
+
+
+@pytest.mark.parametrize("draw, better", [(correlated, "parametric"), (grouped, "identity")])
+def test_the_better_start_is_taken(draw: object, better: str, rng: np.random.Generator) -> None:
+    learn, test = np.split(draw(rng, 9000, 16), [6000])  # type: ignore[operator]
+    lost = {
+        start: held_out(OPQ(4, start=start, iterations=15, verbose=False), learn, test, 4)
+        for start in ("identity", "parametric", "best")
+    }
+    worse = {"identity": "parametric", "parametric": "identity"}[better]
+    assert lost[better] < 0.8 * lost[worse]
+    assert lost["best"] < 1.02 * lost[better]
+
+
+@pytest.mark.parametrize("draw", [correlated, grouped, isotropic])
+@pytest.mark.parametrize("n", [1000, 10_000])
+def test_never_worse_than_no_rotation(draw: object, n: int, rng: np.random.Generator) -> None:
+    learn, test = np.split(draw(rng, n + 4000, 16), [n])  # type: ignore[operator]
+    opq = OPQ(4, iterations=15, verbose=False)
+    # k-means from other starts differs by some tenths of a per cent.
+    assert held_out(opq, learn, test, 4) < 1.01 * held_out(None, learn, test, 4)
+
+
+def test_a_given_start_is_where_it_begins(rng: np.random.Generator) -> None:
+    x = grouped(rng, 3000, 16)
+    order = rng.permutation(16)
+    turn = np.eye(16)[order]
+    still = OPQ(4, bits=4, iterations=0, verbose=False).fit(x, start=turn)
+    np.testing.assert_array_equal(still.rotation, turn)
+    # To begin at a rotation is to begin at the identity of rotated vectors; a permutation rounds nothing.
+    there = OPQ(4, bits=4, iterations=3, verbose=False).fit(x, start=turn)
+    moved = OPQ(4, bits=4, iterations=3, start="identity", verbose=False).fit(x[:, order])
+    np.testing.assert_allclose(there.rotation, moved.rotation @ turn, atol=1e-6)
+    assert there.history == pytest.approx(moved.history, rel=1e-6)
+
+
+@pytest.mark.slow
+def test_sift_keeps_its_groups(shared: Path) -> None:
+    cv2 = pytest.importorskip("cv2")
+    sift = cv2.SIFT_create(nfeatures=1300, contrastThreshold=0.02)
+    files = sorted((shared / "data" / "photos" / "jpg").glob("*.jpg"))[:400:20]
+    photos = [
+        sift.detectAndCompute(cv2.imread(str(file), cv2.IMREAD_GRAYSCALE), None)[1]
+        for file in files
+    ]
+    learn, test = np.concatenate(photos[4:])[:12_000], np.concatenate(photos[:4])
+    lost = {
+        start: held_out(OPQ(8, start=start, iterations=20, verbose=False), learn, test, 8)
+        for start in ("parametric", "best")
+    }
+    plain = held_out(None, learn, test, 8)
+    assert lost["best"] < 0.97 * plain < plain < 0.9 * lost["parametric"]
 
 
 def test_neither_half_step_raises_the_error(rng: np.random.Generator) -> None:
@@ -87,6 +160,15 @@ def test_state_and_one_vector(rng: np.random.Generator) -> None:
         (lambda x: OPQ(4, method="pca"), "method: expected one of"),
         (lambda x: OPQ(4, 20).fit(x), "dim: expected from m = 4 to the dimension 8"),
         (lambda x: OPQ(4).fit(x[:100]), "x: expected at least 256 vectors"),
+        (lambda x: OPQ(4, start="random"), "start: expected one of"),
+        (lambda x: OPQ(4, 6, start="identity").fit(x), "start: .* keep all dimensions"),
+        (lambda x: OPQ(4, method="parametric", start="identity").fit(x), "start: .* alternations"),
+        (lambda x: OPQ(4, method="parametric").fit(x, start=np.eye(8)), "start: expected none"),
+        (
+            lambda x: OPQ(4).fit(x, start=np.eye(6)),
+            r"start: expected a rotation \(8, 8\), got \(6, 6\)",
+        ),
+        (lambda x: OPQ(4).fit(x, start=2 * np.eye(8)), "start: expected orthonormal rows"),
     ],
 )
 def test_bad_input(call: object, words: str, rng: np.random.Generator) -> None:
