@@ -256,6 +256,13 @@ def _segment(segment: Any) -> Iterator[Verb]:
     yield "select", lambda: segment.select(np.arange(len(segment)) % 2 == 0).arrays()
 
 
+def _matches(graph: Any) -> Iterator[Verb]:
+    yield "confirmed", lambda: graph.boxes(graph.confirmed(1))
+    yield "points", lambda: [graph.points_of(row) for row in range(len(graph.tried))]
+    yield "missing", lambda: graph.missing([[0, 1], [2, 1]])
+    yield "joined", lambda: graph.joined(graph).arrays()
+
+
 def _dim(model: Any) -> int:
     for name in ("n_features_in_", "dim"):
         d = getattr(model, name, None)
@@ -285,4 +292,5 @@ _OTHERS: dict[str, Callable[[Any], Iterator[Verb]]] = {
     "manifold.LaplacianEigenmaps": _transformer("transform"), "manifold.LLE": _transformer("transform"),
     "manifold.LocalPCA": _transformer("transform predict encode score"),
     "gallery.Segment": _segment,
+    "local.Matches": _matches,
 }  # fmt: skip

@@ -100,6 +100,21 @@ def segment() -> Any:
     return PhotoSegment.of([1, 2], [(4, 3, 4, 3), (5, 5, 5, 5)], features, networks)
 
 
+def matches() -> Any:
+    from kinfold.local.match_graph import MatchGraph
+
+    return MatchGraph(
+        [3, 5, 9],
+        [[40, 30], [30, 40], [64, 48]],
+        np.arange(60, dtype=np.uint8).reshape(3, 20),
+        tried=[[0, 1], [0, 2], [1, 2]],
+        matched=[7, 2, 0],
+        maps=[np.eye(3), [[2, 0, 1], [0, 2, -1], [0, 0, 1]], np.zeros((3, 3))],
+        starts=[0, 3, 4, 4],
+        points=_random().random((4, 4), np.float32),
+    )
+
+
 def model() -> Any:
     from kinfold.gallery.model import Model
     from kinfold.gallery.settings import Settings
@@ -230,6 +245,7 @@ FACTORIES: dict[str, Callable[[], Any]] = {
     "graph.Offline": offline,
     "graph.Spectral": lambda: kf.SpectralRanking(2).fit(graph()),
     "graph.KNNLists": lists,
+    "local.Matches": matches,
     "gallery.Segment": segment,
     "gallery.Model": model,
 }
@@ -318,6 +334,8 @@ def use(kind: str, thing: Any) -> Any:
     if kind == "graph.KNNLists":
         more = thing.insert(_random().random((6, 3)), np.eye(3))
         return more.ids, more.similarities
+    if kind == "local.Matches":
+        return thing.confirmed(3), thing.rows_of([[2, 0], [1, 2]]), thing.boxes([0, 1]), thing.maps
     if kind == "gallery.Segment":
         rows = [thing.features(row) for row in range(len(thing))]
         # Files of former versions hold neither colours nor more than one network.

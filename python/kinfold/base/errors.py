@@ -52,6 +52,10 @@ class GalleryError(KinfoldError):
     """A gallery cannot do what was asked: locked by another writer, empty, or incomplete."""
 
 
+class Remark(UserWarning):
+    """What a person should know of an answer that is right all the same; commands show it."""
+
+
 class RecallError(KinfoldError, ValueError):
     """No setting of an index reaches the recall that was asked for; ``best`` is what comes nearest."""
 

@@ -18,6 +18,7 @@ MOVED = {
     "gallery.judge": "gallery.views.judge",
     "gallery.page": "gallery.views.page",
     "gallery.state": "gallery.parts",
+    "gallery.threads": "base.threads",
     "gallery.update": "gallery.write.update",
     "index.store": "index.rows",
     "local.asmk": "words.asmk",

@@ -26,6 +26,7 @@ ROOMS = {
     "words": "local",
     "aggregate": "local",
     "features": "features",
+    "local": "local",
     "learn": "learn",
     "gallery": "gallery",
 }

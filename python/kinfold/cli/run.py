@@ -14,7 +14,7 @@ from difflib import get_close_matches
 from typing import Any, NoReturn
 
 import kinfold
-from kinfold.base.errors import KinfoldError
+from kinfold.base.errors import KinfoldError, Remark
 from kinfold.base.text import shown
 from kinfold.cli import COMMANDS
 from kinfold.cli.options import common
@@ -108,6 +108,9 @@ def _run(arguments: list[str]) -> int:
     with warnings.catch_warnings():
         if not options.debug:
             warnings.simplefilter("ignore")
+        if not options.quiet:
+            warnings.simplefilter("always", Remark)
+            warnings.showwarning = lambda message, *_: say(f"kinfold: {shown(str(message))}")
         return int(options.run(options))
 
 

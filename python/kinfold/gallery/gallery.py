@@ -11,11 +11,12 @@ from typing import Any
 from kinfold.base.arrays import as_count
 from kinfold.base.errors import GalleryError
 from kinfold.base.local_features import LocalFeatures
+from kinfold.base.threads import in_threads
 from kinfold.evaluate import Evaluation, GroundTruth
 from kinfold.gallery import search
 from kinfold.gallery.hit import Hit
-from kinfold.gallery.info import info
 from kinfold.gallery.lock import writer_lock
+from kinfold.gallery.overview import Overview
 from kinfold.gallery.parts import Parts
 from kinfold.gallery.photo import Photo
 from kinfold.gallery.photos import PhotoTable
@@ -24,18 +25,15 @@ from kinfold.gallery.reader import Reader, ids_of
 from kinfold.gallery.settings import Settings
 from kinfold.gallery.stages import STAGES, checked_stages
 from kinfold.gallery.store import Store
-from kinfold.gallery.threads import in_threads
-from kinfold.gallery.views.groups import PhotoGroup, groups_of
 from kinfold.gallery.views.judge import judge
-from kinfold.gallery.views.page import Truth, answer_content, groups_content
+from kinfold.gallery.views.page import Truth, answer_content
 from kinfold.gallery.write.changes import Changes
 from kinfold.gallery.write.create import create, restore_weights
 from kinfold.gallery.write.update import update
 from kinfold.report.content import Answer
-from kinfold.report.groups import Member
 
 
-class Gallery:
+class Gallery(Overview):
     """Photos, their descriptors, an index and a graph, in a folder.
 
     Made by ``create`` or ``open``. Searches take no lock and may run beside an update of another process:
@@ -323,29 +321,6 @@ class Gallery:
         """The id of the photo that each name of a ground truth means; None where there is none."""
         return ids_of(self._table, self.root, names)
 
-    def groups(
-        self, *, least_inliers: int = 12, bridge: float = 24.0, verbose: bool = True
-    ) -> list[PhotoGroup]:
-        """Sets of at least two photos of the same thing, the largest first.
-
-        Photos that the graph joins are verified by geometry, pair by pair; confirmed pairs make the groups.
-
-        least_inliers : correspondences that one map explains in a confirmed pair
-        bridge : two sets of at least two photos each become one group only where pairs with this many inliers together
-            connect them
-        Raises GalleryError for a gallery without photos.
-        """
-        least_inliers = as_count(least_inliers, "least_inliers")
-        return groups_of(
-            self._reader.snapshot, least_inliers=least_inliers, bridge=bridge, verbose=verbose
-        )
-
-    def groups_content(
-        self, groups: Sequence[PhotoGroup], *, facts: Mapping[str, str] | None = None
-    ) -> tuple[str, list[list[Member]], dict[str, str]]:
-        """What a page shows of groups: title, groups and facts for ``report.groups.write_groups``."""
-        return groups_content(self._reader.snapshot, groups, facts or {})
-
     def evaluate(
         self,
         ground_truth: GroundTruth,
@@ -387,7 +362,3 @@ class Gallery:
             rank=lambda query: self.rank(query, rerank=()),
             rerank=partial(self.rerank, verify_top=verify_top),
         )
-
-    def info(self, *, verify: bool = False) -> dict[str, Any]:
-        """What is in the gallery and how it was made; with ``verify``, every file is read and checked."""
-        return info(self._reader, verify=verify)

@@ -6,10 +6,12 @@ from typing import Any
 
 from kinfold.base.errors import FileFormatError
 from kinfold.gallery.manifest import WEIGHTS, Manifest
+from kinfold.gallery.matches import read_matches
+from kinfold.gallery.own import own_file
 from kinfold.gallery.parts import model_of, read_parts
 from kinfold.gallery.reader import Reader
 from kinfold.gallery.segments import read_segment
-from kinfold.gallery.store import Store
+from kinfold.gallery.store import MATCHES, Store
 from kinfold.io import kin
 
 
@@ -31,6 +33,8 @@ def info(reader: Reader, *, verify: bool) -> dict[str, Any]:
     }
     if "graph" in manifest.parts:
         facts |= _headers(store, manifest)
+    if own_file(store.folder / MATCHES):
+        facts["pairs_verified"] = _pairs(store)
     if verify:
         _verify(reader, manifest)
         facts["verified"] = True
@@ -57,6 +61,15 @@ def _headers(store: Store, manifest: Manifest) -> dict[str, Any]:
     return facts
 
 
+def _pairs(store: Store) -> int:
+    """How many pairs of photos are kept, as the header tells."""
+    path = store.folder / MATCHES
+    try:
+        return kin.header(path).tensors["tried"][1][0]
+    except LookupError as error:
+        raise FileFormatError(f"{path}: lacks {error}") from None
+
+
 def _verify(reader: Reader, manifest: Manifest) -> None:
     store, table = reader.store, reader.table
     table.check()
@@ -66,5 +79,6 @@ def _verify(reader: Reader, manifest: Manifest) -> None:
         read_parts(store)
     elif "model" in manifest.parts:
         model_of(store, manifest)
+    read_matches(store)
     for photo in table.described():
         reader.segments.features(photo)

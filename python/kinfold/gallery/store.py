@@ -21,6 +21,7 @@ from kinfold.io import atomic
 MANIFEST = "MANIFEST.json"
 LOCK = "LOCK"
 PHOTOS = "photos.sqlite"
+MATCHES = "matches.kin"
 _PARTS = ("segments", "parts")
 _MOST_MANIFEST = 1 << 26
 # What a gallery writes into its folders; a NAS and a desktop put other things there, which are nobody's business.
@@ -104,7 +105,7 @@ class Store:
 
     @staticmethod
     def _leftover(name: str) -> bool:
-        return name == LOCK or name.startswith((PHOTOS, f".{MANIFEST}."))
+        return name in (LOCK, MATCHES) or name.startswith((PHOTOS, f".{MANIFEST}.", f".{MATCHES}."))
 
     def exists(self) -> bool:
         """Whether there is a manifest."""
@@ -193,8 +194,8 @@ class Store:
             for entry in self._ours(kind)
             if entry.name not in names
         ]
-        left += [str(path) for path in self.folder.glob(f".{MANIFEST}.*") if not path.is_dir()]
-        left += [str(path) for path in self.folder.glob(f"{PHOTOS}.new*") if not path.is_dir()]
+        for pattern in (f".{MANIFEST}.*", f".{MATCHES}.*", f"{PHOTOS}.new*"):
+            left += [str(path) for path in self.folder.glob(pattern) if not path.is_dir()]
         for path in left:
             with suppress(FileNotFoundError):
                 os.unlink(path)

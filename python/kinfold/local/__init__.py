@@ -1,10 +1,12 @@
-"""Pixels to local features; matching and spatial verification."""
+"""Pixels to local features; matching, spatial verification, and what is kept of it."""
 
 from kinfold.base.offered import offered
 
+METHODS = {"Matches": "kinfold.local.match_graph:MatchGraph"}
+
 __getattr__, __dir__ = offered(
     __name__,
-    {},
+    METHODS,
     KCF="kinfold.local.kcf",
     SIFT="kinfold.local.sift",
     root_sift="kinfold.local.sift",

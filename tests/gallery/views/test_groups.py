@@ -10,7 +10,7 @@ import pytest
 
 from kinfold import Gallery, KNNGraph
 from kinfold.base.errors import GalleryError
-from kinfold.gallery.views.groups import candidates
+from kinfold.gallery.matches import candidates
 from kinfold.graph.communities import communities, connected_components, members
 from kinfold.report.groups import groups_page
 

@@ -5,28 +5,20 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache
 from heapq import heapify, heappop, heappush
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from kinfold.base.arrays import Ids
-from kinfold.base.local_features import LocalFeatures
-from kinfold.base.progress import progress
-from kinfold.gallery.copies import first_photos
 from kinfold.gallery.photo import Photo
 from kinfold.gallery.reader import Snapshot
 from kinfold.gallery.segments import Segments
-from kinfold.gallery.threads import in_threads
-from kinfold.graph.knn import KNNGraph
 from kinfold.landmarks.groups import Group, find_groups
-from kinfold.local.match import Prepared, match, prepare
-from kinfold.local.verify import Verification, outline, project, verify_many
+from kinfold.local.match_graph import MatchGraph
+from kinfold.local.verify import outline, project
 
-# Photos whose prepared features are kept at hand: less than a megabyte each.
-_KEPT = 128
 # Near-duplicates: this share of the matches agrees, and corners move by less than this share of the photo's sides.
 _NEARLY_ALL = 0.7
 _NEARLY_STILL = 0.05
@@ -107,92 +99,35 @@ class PhotoGroup:
         }
 
 
-class _Verified(NamedTuple):
-    """A confirmed pair of positions, and how many correspondences were looked at."""
-
-    first: int
-    second: int
-    verification: Verification
-    matches: int
-
-
-def candidates(graph: KNNGraph) -> Ids:
-    """The graph's edges, positions (m, 2), the first below the second."""
-    first = np.repeat(np.arange(len(graph)), np.diff(graph.starts))
-    pairs = np.column_stack([first, graph.neighbours.astype(np.int64)])
-    return pairs[pairs[:, 0] < pairs[:, 1]]
-
-
-def _wanted(graph: KNNGraph, first: Ids, present: Ids) -> Ids:
-    """The pairs of different photos to look at: what the graph joins, copies as their first.
-
-    Where lists of neighbours hold all photos, all pairs: the graph leaves out what has nothing in common by an engine's
-    account, and in a small collection that may be anything.
-    """
-    distinct = np.unique(first[present])
-    if len(distinct) <= graph.k + 1:
-        return distinct[np.column_stack(np.triu_indices(len(distinct), 1))]
-    edges = candidates(graph)
-    pairs = np.sort(first[edges[np.isin(edges, present).all(axis=1)]], axis=1)
-    return np.unique(pairs[pairs[:, 0] < pairs[:, 1]], axis=0)
-
-
 def groups_of(
-    snapshot: Snapshot, *, least_inliers: int, bridge: float, verbose: bool
+    snapshot: Snapshot,
+    graph: MatchGraph,
+    first: Ids,
+    wanted: Ids,
+    *,
+    least_inliers: int,
+    bridge: float,
 ) -> list[PhotoGroup]:
-    """The groups of a gallery's photos; see ``Gallery.groups``."""
+    """The groups of a gallery's photos; see ``Gallery.groups``.
+
+    first, wanted : of ``joined_by_graph``; pairs that are known besides do not count, so that the same photos give the
+        same groups whatever was asked before
+    """
     photos = {photo.id: photo for photo in snapshot.table.described()}
-    segments, graph = snapshot.segments, snapshot.parts.graph
     ids = [int(id) for id in snapshot.ids]
 
     def photo(position: int) -> Photo:
         return photos[ids[position]]
 
-    present = np.flatnonzero([id in photos for id in ids])
-    first = np.arange(len(ids))
-    first[present] = present[first_photos([photo(at) for at in present.tolist()], segments)]
-    confirmed = _confirmed(
-        _wanted(graph, first, present),
-        lambda position: segments.features(photo(position)),
-        least_inliers,
-        verbose,
-    )
+    places = graph.places(snapshot.ids)[wanted]
+    known = np.flatnonzero((places >= 0).all(axis=1))
+    rows = graph.rows_of(places[known])
+    enough = graph.inliers[rows] >= least_inliers
     copies = [(int(first[at]), int(at)) for at in np.flatnonzero(first != np.arange(len(ids)))]
-    ends = np.array([(one.first, one.second) for one in confirmed] + copies, np.int64)
-    pairs = [_pair(photo(one.first), photo(one.second), one, segments) for one in confirmed]
-    pairs += _copies([(photo(a), photo(b)) for a, b in copies], segments)
-    return _grouped(photo, first, ends.reshape(-1, 2), pairs, bridge)
-
-
-def _confirmed(
-    wanted: Ids, get_features: Callable[[int], LocalFeatures], least_inliers: int, verbose: bool
-) -> list[_Verified]:
-    """Those of the wanted pairs of positions, sorted by their first, that geometry confirms."""
-    features = lru_cache(_KEPT)(get_features)
-
-    @lru_cache(_KEPT)
-    def prepared(position: int) -> Prepared:
-        return prepare(features(position))
-
-    def verified(first: int) -> list[_Verified]:
-        begin, end = np.searchsorted(wanted[:, 0], [first, first + 1])
-        seconds = wanted[begin:end, 1].tolist()
-        matches = [match(prepared(first), prepared(second)) for second in seconds]
-        verifications = verify_many(features(first), [features(s) for s in seconds], matches)
-        return [
-            _Verified(first, second, verification, len(matched))
-            for second, verification, matched in zip(seconds, verifications, matches)
-            if verification.inliers >= least_inliers
-        ]
-
-    confirmed: list[_Verified] = []
-    firsts = np.unique(wanted[:, 0]).tolist()
-    with progress((), "verify", verbose=verbose, total=len(firsts)) as bar:
-        for at in range(0, len(firsts), _KEPT):
-            for several in in_threads(verified, firsts[at : at + _KEPT]):
-                confirmed += several
-            bar.update(min(_KEPT, len(firsts) - at))
-    return confirmed
+    ends = np.concatenate([wanted[known][enough], np.array(copies, np.int64).reshape(-1, 2)])
+    pairs = [_pair(graph, row) for row in rows[enough].tolist()]
+    pairs += _copies([(photo(a), photo(b)) for a, b in copies], snapshot.segments)
+    return _grouped(photo, first, ends, pairs, bridge)
 
 
 def _grouped(
@@ -237,21 +172,15 @@ def _frame(photo: Photo, segments: Segments) -> tuple[NDArray[np.float64], NDArr
     return np.array([width, height], np.float64), grow
 
 
-def _pair(first: Photo, second: Photo, one: _Verified, segments: Segments) -> Pair:
-    """A confirmed pair in pixels of the upright originals."""
-    sizes, scales = zip(*(_frame(photo, segments) for photo in (first, second)))
-    size = np.stack(sizes)
-    matrix = scales[1] @ one.verification.matrix @ np.linalg.inv(scales[0])
-    points = [
-        project(segments.features(photo).positions[one.verification.pairs[:, side]], scales[side])
-        for side, photo in enumerate((first, second))
-    ]
-    box = outline((0.0, 0.0, *size[0]), matrix)
-    moved = np.abs(box / size[1] - [[0, 0], [1, 0], [1, 1], [0, 1]]).max()
-    same = moved <= _NEARLY_STILL and one.verification.inliers >= _NEARLY_ALL * one.matches
-    return Pair(
-        first.id, second.id, one.verification.inliers, matrix, size, np.hstack(points), bool(same)
-    )
+def _pair(graph: MatchGraph, row: int) -> Pair:
+    """A confirmed pair."""
+    ends, matrix = graph.tried[row], graph.maps[row]
+    sizes, matches = graph.sizes[ends], graph.points_of(row).astype(np.float64)
+    box = outline((0.0, 0.0, *sizes[0]), matrix)
+    moved = np.abs(box / sizes[1] - [[0, 0], [1, 0], [1, 1], [0, 1]]).max()
+    same = moved <= _NEARLY_STILL and len(matches) >= _NEARLY_ALL * graph.matched[row]
+    first, second = graph.ids[ends].tolist()
+    return Pair(first, second, len(matches), matrix, sizes, matches, bool(same))
 
 
 def _walk(group: Group, ends: Ids) -> tuple[list[int], list[int]]:

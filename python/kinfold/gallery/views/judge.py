@@ -11,11 +11,11 @@ from numpy.typing import NDArray
 
 from kinfold.base.errors import GalleryError
 from kinfold.base.ranking import Ranking
+from kinfold.base.threads import in_threads
 from kinfold.evaluate import Evaluation, GroundTruth, evaluate
 from kinfold.gallery.names import match_names
 from kinfold.gallery.query import Query
 from kinfold.gallery.reader import Snapshot
-from kinfold.gallery.threads import in_threads
 from kinfold.images.walk import walk
 from kinfold.report.content import Answer
 

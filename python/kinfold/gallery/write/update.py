@@ -13,6 +13,7 @@ from kinfold.base.errors import FileFormatError, GalleryError
 from kinfold.gallery.describe import Describer, Seconds
 from kinfold.gallery.lock import writer_lock
 from kinfold.gallery.manifest import Manifest
+from kinfold.gallery.matches import forget_damaged
 from kinfold.gallery.names import as_names
 from kinfold.gallery.parts import model_of
 from kinfold.gallery.photo import DamagedTableError, Photo
@@ -104,6 +105,8 @@ def _update(
             manifest = manifest.without_index()
             store.write(manifest)
         store.sweep(manifest, {photo.segment or "" for photo in described})
+        if damage := forget_damaged(store):
+            changes.notes.append(damage)
     if not described and not changes.removed:
         reasons = "; ".join(f"{path}: {reason}" for path, reason in changes.failed[:3])
         raise GalleryError(

@@ -1,0 +1,67 @@
+"""What can be asked of a gallery as a whole."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from kinfold.base.arrays import as_count
+from kinfold.gallery.info import info
+from kinfold.gallery.matches import as_pairs, joined_by_graph, matches_of
+from kinfold.gallery.reader import Reader
+from kinfold.gallery.views.groups import PhotoGroup, groups_of
+from kinfold.gallery.views.page import groups_content
+from kinfold.local.match_graph import MatchGraph
+from kinfold.report.groups import Member
+
+
+class Overview:
+    """The questions that no query photo belongs to: which pairs match, which groups they make, what is there."""
+
+    _reader: Reader
+
+    def matches(self, pairs: Any = None, *, verbose: bool = True) -> MatchGraph:
+        """What geometry says of pairs of photos, those included that were looked at before.
+
+        No pair is looked at twice: what is found is kept in the gallery's folder, now and then while the work goes on,
+        and holds until one of the two photos changes or leaves. Where nothing can be written, or another process is
+        writing, it is told and not kept.
+
+        pairs : int (m, 2), ids of photos; those that the graph joins if not given, copies left out
+        Raises GalleryError for a gallery without photos, ValueError for an id that no photo has.
+        """
+        if pairs is None:
+            snapshot = self._reader.snapshot
+            wanted = snapshot.ids[joined_by_graph(snapshot)[1]]
+        else:
+            wanted = as_pairs(self._reader.table, pairs)
+        return matches_of(self._reader, wanted, verbose=verbose)
+
+    def groups(
+        self, *, least_inliers: int = 12, bridge: float = 24.0, verbose: bool = True
+    ) -> list[PhotoGroup]:
+        """Sets of at least two photos of the same thing, the largest first.
+
+        Photos that the graph joins are verified by geometry, pair by pair; confirmed pairs make the groups. See
+        ``matches`` for what is kept of that.
+
+        least_inliers : correspondences that one map explains in a confirmed pair
+        bridge : two sets of at least two photos each become one group only where pairs with this many inliers together
+            connect them
+        Raises GalleryError for a gallery without photos.
+        """
+        least_inliers = as_count(least_inliers, "least_inliers")
+        snapshot = self._reader.snapshot
+        first, wanted = joined_by_graph(snapshot)
+        graph = matches_of(self._reader, snapshot.ids[wanted], verbose=verbose)
+        return groups_of(snapshot, graph, first, wanted, least_inliers=least_inliers, bridge=bridge)
+
+    def groups_content(
+        self, groups: Sequence[PhotoGroup], *, facts: Mapping[str, str] | None = None
+    ) -> tuple[str, list[list[Member]], dict[str, str]]:
+        """What a page shows of groups: title, groups and facts for ``report.groups.write_groups``."""
+        return groups_content(self._reader.snapshot, groups, facts or {})
+
+    def info(self, *, verify: bool = False) -> dict[str, Any]:
+        """What is in the gallery and how it was made; with ``verify``, every file is read and checked."""
+        return info(self._reader, verify=verify)
