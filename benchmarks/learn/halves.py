@@ -24,6 +24,7 @@ PHOTOS = SHARED / "photos"
 class Half:
     """Photos to learn from: pixels and classes (a distractor is a class of its own). And queries, to judge by.
 
+    names : files of the photos to learn from, in PHOTOS / "jpg"
     database, queries : pixels; queries are cropped to their boxes
     ok, junk : rows of the database of each query
     """
@@ -34,6 +35,7 @@ class Half:
     queries: list[Any]
     ok: list[list[int]]
     junk: list[list[int]]
+    names: list[str]
 
     def mean_ap(self, describe: Any) -> float:
         """mAP of cosine similarity by what describes photos: list -> vectors (n, d) of length one."""
@@ -79,6 +81,8 @@ def halves(seed: int) -> tuple[Half, Half]:
                 [_cropped(whole[i], truth["gnd"][i]["bbx"]) for i in asked],
                 [[at[row] for row in truth["gnd"][i]["ok"]] for i in asked],
                 [[at[row] for row in truth["gnd"][i]["junk"]] for i in asked],
+                [f"{truth['imlist'][row]}.jpg" for row in learnt]
+                + [f"{truth['qimlist'][i]}.jpg" for i in others],
             )
         )  # fmt: skip
     return made[0], made[1]

@@ -7,6 +7,7 @@ METHODS: dict[str, str] = {
     "siamese": "kinfold.learn.siamese:finetune_siamese",
     "triplet": "kinfold.learn.triplet:finetune_triplet",
     "tuples": "kinfold.learn.tuples:finetune_tuples",
+    "sfm": "kinfold.learn.sfm:finetune_sfm",
     "video": "kinfold.learn.video:train_video",
     "drlim": "kinfold.learn.drlim:DrLIM",
     "context": "kinfold.learn.context:context_prediction",
@@ -18,6 +19,8 @@ SAVED = {"DrLIM": METHODS["drlim"]}
 __getattr__, __dir__ = offered(
     __name__,
     METHODS,
+    CoVisible="kinfold.learn.covisible",
     Tuples="kinfold.learn.tuples",
+    whitening_of="kinfold.learn.sfm",
     mine_tracks="kinfold.learn.mine.tracks",
 )

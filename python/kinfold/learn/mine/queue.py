@@ -10,6 +10,9 @@ from numpy.typing import NDArray
 from kinfold.base.arrays import Ids, as_count, as_ids, as_vectors
 from kinfold.index.flat import FlatIndex
 
+# Queries whose whole rankings are held at once.
+_ROWS = 256
+
 
 class DescriptorQueue:
     """The last descriptors that were given, and the hardest negatives among them.
@@ -63,18 +66,18 @@ class DescriptorQueue:
         vectors = as_vectors(descriptors, "descriptors", dim=self.dim)
         classes, count = as_ids(labels, "labels", n=len(vectors)), as_count(k, "k")
         found = np.full((len(vectors), count), -1, np.int64)
-        if len(self):
-            ids = self._index.search(vectors, k=len(self))[1]
-            known = self.ids
-            by_id = np.argsort(known)
-            label = np.fromiter(self._labels.values(), np.int64, len(self))[by_id]
+        known = self.ids
+        by_id = np.argsort(known)
+        label = np.fromiter(self._labels.values(), np.int64, len(self))[by_id]
+        for start in range(0, len(vectors) if len(self) else 0, _ROWS):
+            ids = self._index.search(vectors[start : start + _ROWS], k=len(self))[1]
             theirs = label[np.searchsorted(known[by_id], ids)]
-            for row in range(len(vectors)):
-                others = np.flatnonzero(theirs[row] != classes[row])
+            for row in range(len(ids)):
+                others = np.flatnonzero(theirs[row] != classes[start + row])
                 if one_per_class:
                     others = others[np.sort(np.unique(theirs[row, others], return_index=True)[1])]
                 chosen = ids[row, others[:count]]
-                found[row, : len(chosen)] = chosen
+                found[start + row, : len(chosen)] = chosen
         return found, found >= 0
 
     def arrays(self) -> dict[str, NDArray[Any]]:
