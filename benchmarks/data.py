@@ -18,6 +18,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from kinfold.io.vecs import read_vecs
+
 SHARED = Path(__file__).resolve().parents[1].parent / "shared" / "data"
 CACHE = Path(os.environ.get("KINFOLD_BENCH_CACHE", Path.home() / ".cache" / "kinfold-benchmarks"))
 
@@ -159,6 +161,14 @@ def cnn(n: int = 1_000_000) -> dict[str, NDArray[np.float32]]:
     }
 
 
+def oxford5k(n: int = 1_000_000) -> dict[str, NDArray[np.float32]]:
+    """Real descriptors of whole photos (CaffeNet fc7, PCA to 128): 4,563 to learn from and search in, 500 queries."""
+    x = read_vecs(SHARED / "oxford5k" / "caffenet_fc7_pca128.fvecs")
+    rows = np.random.default_rng(0).permutation(len(x))
+    base = np.ascontiguousarray(x[rows[500:]][:n])
+    return {"base": base, "train": base, "queries": np.ascontiguousarray(x[rows[:500]])}
+
+
 def multimodal(n: int = 1_000_000) -> dict[str, NDArray[np.float32]]:
     """64 Gaussian modes of 128 dimensions, each with its own axes of falling variance: what one rotation cannot fit."""
     return _mixture(128, n, modes=64, fall=1.5, turned=True, seed=2)
@@ -187,7 +197,7 @@ def _mixture(
 
 
 SETS: dict[str, Callable[[int], dict[str, NDArray[np.float32]]]] = {
-    "sift": sift, "cnn": cnn, "multimodal": multimodal,
+    "sift": sift, "cnn": cnn, "multimodal": multimodal, "oxford5k": oxford5k,
 }  # fmt: skip
 # Rows that are held at once.
 PART = 100_000

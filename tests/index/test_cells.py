@@ -153,6 +153,16 @@ def test_saved_segmented_compacted(
     assert again.params() == index.params() and len(again) == len(base)
 
 
+@pytest.mark.parametrize("spec", ["IVF4,LOPQ4", "IMI2x1,LOPQ4x4", "OPQ4,IVF4,PQ4", "PCA9,IVF4,PQ3"])
+def test_equal_rows_are_reconstructed_to_equal_bits(spec: str, rng: np.random.Generator) -> None:
+    x = rng.standard_normal((600, 16)).astype(np.float32)
+    index = kf.index_factory(spec, 16, verbose=False).train(x)
+    index.add(np.concatenate([x[:37], x[:37]]), np.arange(74))
+    every = index.reconstruct(np.arange(74))
+    np.testing.assert_array_equal(every[:37], every[37:])
+    np.testing.assert_array_equal(index.reconstruct([5]), every[5:6])
+
+
 @pytest.mark.parametrize("spec", ["SQ8", "IVF8,PQ4", "IMI2x2,PQ4", "IVF8,Flat,RSQ8", "IVF4,LOPQ4"])
 def test_added_in_pieces_as_at_once(spec: str, tmp_path: Path, rng: np.random.Generator) -> None:
     index, base, queries = built(spec, rng)

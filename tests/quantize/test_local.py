@@ -47,6 +47,45 @@ def test_local_beats_shared_beats_global_beats_plain(data: tuple[np.ndarray, ...
     assert lost[0] < 1.05 * lost[1]
 
 
+def formed(rng: np.random.Generator, n: int, cells: int) -> tuple[np.ndarray, np.ndarray]:
+    """Residuals that take 250 forms, other ones in each cell."""
+    forms = np.random.default_rng(9).standard_normal((cells, 250, 8))
+    of = rng.integers(cells, size=n)
+    x = forms[of, rng.integers(250, size=n)]
+    return (x + 0.02 * rng.standard_normal((n, 8))).astype(np.float32), of
+
+
+def formless(rng: np.random.Generator, n: int, cells: int) -> tuple[np.ndarray, np.ndarray]:
+    return rng.standard_normal((n, 8)).astype(np.float32), rng.integers(cells, size=n)
+
+
+@pytest.mark.parametrize("n, draw, gains", [(12_000, formed, True), (3000, formless, False)])
+def test_own_codebooks_are_taken_where_they_gain(
+    n: int, draw: object, gains: bool, rng: np.random.Generator
+) -> None:
+    (x, cells), (test, of) = draw(rng, n, 4), draw(rng, 4000, 4)  # type: ignore[operator]
+    lost = {}
+    for shared in (True, False, None):
+        lopq = LocallyOptimizedPQ(1, shared=shared, verbose=False).fit(x, cells, 4)
+        lost[shared] = lopq.distortion(test, of)
+    assert len(lopq.codebooks) == (5 if gains else 1)
+    if gains:
+        assert lost[None] <= 1.001 * lost[False] < 0.9 * lost[True]
+    else:  # too few vectors in a cell
+        assert lost[None] == lost[True] < lost[False]
+
+
+def test_equal_codes_decode_to_equal_bits(rng: np.random.Generator) -> None:
+    x, cells = multimodal(rng, 2000, 24, 3)
+    lopq = LocallyOptimizedPQ(3, bits=4, verbose=False).fit(x, cells, 3)
+    codes = lopq.encode(x[:200], cells[:200])
+    together = lopq.decode(codes, cells[:200])
+    for i in range(0, 200, 7):
+        alone = slice(i, i + 1)
+        np.testing.assert_array_equal(lopq.encode(x[alone], cells[alone]), codes[alone])
+        np.testing.assert_array_equal(lopq.decode(codes[alone], cells[alone]), together[alone])
+
+
 def test_one_cell_is_parametric_opq(rng: np.random.Generator) -> None:
     x, _ = multimodal(rng, 3000, 8, 1)
     lopq = LocallyOptimizedPQ(2, shared=True, verbose=False).fit(x, np.zeros(3000, np.int64), 1)

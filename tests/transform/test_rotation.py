@@ -37,6 +37,15 @@ def test_one_by_one_as_in_a_batch(level: str, rng: np.random.Generator) -> None:
     np.testing.assert_array_equal(np.stack([rotation.transform(row) for row in x]), together)
 
 
+def test_back_one_by_one_as_in_a_batch(level: str, rng: np.random.Generator) -> None:
+    rotation = kf.Rotation(kf.Rotation.random(70, 40).matrix, rng.standard_normal(40))
+    y = rng.standard_normal((50, 40)).astype(np.float32)
+    back = rotation.inverse_transform(y)
+    np.testing.assert_array_equal(back, [rotation.inverse_transform(row) for row in y])
+    exact = (y.astype(np.float64) - rotation.bias) @ rotation.matrix.astype(np.float64)
+    np.testing.assert_allclose(back, exact, rtol=1e-5, atol=1e-5)
+
+
 def test_state(rng: np.random.Generator) -> None:
     rotation = kf.Rotation(rng.standard_normal((2, 4)), [1, 2])
     again = kf.Rotation.from_state(rotation.params(), rotation.arrays())

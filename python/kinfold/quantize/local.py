@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from kinfold import _core
 from kinfold.base.arrays import Ids, Vectors, as_array, as_count, as_vectors
 from kinfold.base.declared import Declared
 from kinfold.base.errors import FileFormatError
@@ -20,8 +21,11 @@ from kinfold.quantize.optimized import parametric_rotation
 from kinfold.quantize.product import ProductQuantizer
 from kinfold.transform.moments import Moments
 
-# Training vectors a cell for which codebooks of its own pay, in codewords.
-_OWN = 16
+# Own codebooks are tried on each fourth vector of a cell, held out; all cells' errors together are to fall by so much.
+_HELD = 4
+_PAYS = 0.01
+# Vectors that tell what the shared codebooks lose.
+_SOME = 20_000
 
 
 class LocallyOptimizedPQ(Declared):
@@ -35,7 +39,8 @@ class LocallyOptimizedPQ(Declared):
     ----------
     m, bits, iterations, sample, seed, verbose : as for ProductQuantizer
     shared : one set of codebooks for all cells, in their local axes (the published code), or one for each group
-        (the paper). None: one for each group where cells have 16 training vectors a codeword on average.
+        (the paper). None: a group's own where vectors that were held out lose less by them, and the shared ones
+        elsewhere; one set where all together would lose less than 1 % less.
     least : training vectors below which a cell shares group 0; the dimension where None, for own codebooks at
         least 2 * 2^bits
 
@@ -124,8 +129,7 @@ class LocallyOptimizedPQ(Declared):
             raise ValueError(
                 f"residuals: expected at least {self.k} vectors of dimension {self.m} or more, got {x.shape}"
             )
-        shared = n / n_cells < _OWN * self.k if self.shared is None else self.shared
-        least = self.least if self.least is not None else d if shared else max(d, 2 * self.k)
+        least = self.least or (max(d, 2 * self.k) if self.shared is False else d)
         counts = np.bincount(of, minlength=n_cells)
         own = np.flatnonzero(counts >= least)
         group = np.zeros(n_cells, np.int32)
@@ -152,24 +156,52 @@ class LocallyOptimizedPQ(Declared):
             self.m, bits=self.bits, iterations=self.iterations, sample=self.sample, seed=self.seed,
             verbose=self.verbose,
         ).fit(local).codebooks  # fmt: skip
-        books = base[None] if shared else self._own_books(local, group[of], base)
+        if self.shared:
+            books = base[None]
+        elif self.shared is None:
+            books = self._better_books(local, group[of], base)
+        else:
+            books = self._own_books(local, group[of], base)
         self.codebooks = np.ascontiguousarray(books)
         return self
 
     def _own_books(self, local: Vectors, groups: NDArray[np.int32], base: Vectors) -> Vectors:
-        """Codebooks of each group, a few iterations from the shared ones."""
+        """Codebooks of each group."""
         books = np.repeat(base[None], len(self.means), axis=0)
-        steps = min(self.iterations, 10)
         for g, rows in progress(list(_runs(groups)), "local codebooks", verbose=self.verbose):
-            if len(rows) < self.k:
-                continue
+            if len(rows) >= self.k:
+                books[g] = self._suited(local[rows], base)
+        return books
+
+    def _better_books(self, local: Vectors, groups: NDArray[np.int32], base: Vectors) -> Vectors:
+        """Own codebooks of the groups that gain by them on vectors held out; one set where that is little."""
+        books = np.repeat(base[None], len(self.means), axis=0)
+        saved = 0.0
+        for g, rows in progress(list(_runs(groups)), "local codebooks", verbose=self.verbose):
             mine = local[rows]
-            for j in range(self.m):
-                part = _part(mine, j, base.shape[2])
-                if part.shape[1]:
-                    start = np.ascontiguousarray(base[j, :, : part.shape[1]])
-                    means = KMeans(self.k, iterations=steps, seed=self.seed + j, verbose=False)
-                    books[g, j, :, : part.shape[1]] = means._learn(part, start).centroids
+            held = np.arange(len(mine)) % _HELD == _HELD - 1
+            learn, test = mine[~held], mine[held]
+            if len(learn) < 2 * self.k:
+                continue
+            tried = self._with(self._suited(learn, base)).distortion(test)
+            gain = self._with(base).distortion(test) - tried
+            if gain > 0:
+                books[g] = self._suited(mine, base)
+                saved += gain * len(mine)
+        some = local[:: max(1, len(local) // _SOME)]
+        lost = self._with(base).distortion(some) * len(local)
+        return books if saved > _PAYS * lost else base[None]
+
+    def _suited(self, mine: Vectors, base: Vectors) -> Vectors:
+        """The codebooks (m, 2^bits, s) that some vectors lead to, a few iterations from the shared ones."""
+        books = base.copy()
+        steps = min(self.iterations, 10)
+        for j in range(self.m):
+            part = _part(mine, j, base.shape[2])
+            if part.shape[1]:
+                start = np.ascontiguousarray(base[j, :, : part.shape[1]])
+                means = KMeans(self.k, iterations=steps, seed=self.seed + j, verbose=False)
+                books[j, :, : part.shape[1]] = means._learn(part, start).centroids
         return books
 
     def local(self, residuals: ArrayLike, cells: ArrayLike) -> Vectors:
@@ -199,7 +231,7 @@ class LocallyOptimizedPQ(Declared):
         local = pieces.reshape(len(words), self.m * self.codebooks.shape[3])[:, : self.dim]
         out = np.empty((len(words), self.dim), np.float32)
         for g, rows in _runs(groups):
-            out[rows] = local[rows] @ self.rotations[g] + self.means[g]
+            out[rows] = _core.quantize.linear(local[rows], None, self.rotations[g], self.means[g])
         return out
 
     def distortion(self, residuals: ArrayLike, cells: ArrayLike) -> float:
@@ -233,11 +265,14 @@ class LocallyOptimizedPQ(Declared):
     def _local(self, x: Vectors, of: Ids) -> Vectors:
         out = np.empty_like(x)
         for g, rows in _runs(self.group[of]):
-            out[rows] = (x[rows] - self.means[g]) @ self.rotations[g].T
+            axes = np.ascontiguousarray(self.rotations[g].T)
+            out[rows] = _core.quantize.linear(x[rows], self.means[g], axes, None)
         return out
 
     def _quantizer(self, g: int) -> ProductQuantizer:
-        books = self.codebooks[min(g, len(self.codebooks) - 1)]
+        return self._with(self.codebooks[min(g, len(self.codebooks) - 1)])
+
+    def _with(self, books: Vectors) -> ProductQuantizer:
         return ProductQuantizer(self.m, bits=self.bits, verbose=False).adopt(books, self.dim)
 
 

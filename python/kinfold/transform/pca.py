@@ -277,8 +277,8 @@ class PCA(Transformer):
         """The vectors (n, d) nearest to projected ones (n, dim), or (d,) of one (dim,)."""
         projected = as_vectors(y, "y", dim=len(self.components), empty=True, one=True)
         with np.errstate(over="ignore", invalid="ignore"):
-            vectors = projected @ (self.components / self.scales[:, None]) + self.mean
-        vectors = as_answer(vectors, "y")
+            back = np.ascontiguousarray(self.components / self.scales[:, None])
+        vectors = as_answer(_core.quantize.linear(projected, None, back, self.mean), "y")
         return vectors[0] if np.ndim(y) == 1 else vectors
 
     def _goes_on(self) -> bool:

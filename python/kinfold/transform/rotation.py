@@ -73,6 +73,6 @@ class Rotation(Declared):
             back = self.matrix
         else:
             back = np.linalg.pinv(self.matrix.astype(np.float64)).T.astype(np.float32)
-        with np.errstate(over="ignore", invalid="ignore"):
-            x = as_answer(np.asarray((mapped - self.bias) @ back, np.float32), "y")
+        back = np.ascontiguousarray(back)
+        x = as_answer(_core.quantize.linear(mapped, self.bias, back, None), "y")
         return x[0] if np.ndim(y) == 1 else x
