@@ -16,6 +16,19 @@ def test_ways_by_hand() -> None:
     assert repr(seen) == "CoVisible(4 photos, 3 of them in 1 clusters)"
 
 
+def test_some_photos_by_hand() -> None:
+    seen = CoVisible(
+        [4, -1, 4, 4], [[2, 0], [2, 3]], [10, 4], [20, 0, 40, 4], [0.5, 3.0], unsure=[[1, 3], [0, 1]]
+    )  # fmt: skip
+    some = seen.of([3, 2, 1])
+    assert some.clusters.tolist() == [4, 4, -1] and some.points.tolist() == [4, 40, 0]
+    assert some.pairs.tolist() == [[1, 0]] and some.common.tolist() == [4]
+    assert some.scales.tolist() == [3.0] and some.unsure.tolist() == [[2, 0]]
+    for rows in ([0, 4], [1, 1]):
+        with pytest.raises(ValueError, match="photos: expected rows below 4, each once"):
+            seen.of(rows)
+
+
 def test_nothing_seen() -> None:
     seen = CoVisible([-1, -1, 0], [], [], [0, 0, 0], [])
     assert len(seen) == 3 and len(seen.ways().query) == 0

@@ -20,6 +20,7 @@ _EXTRA_OF = {
     "onnx": "onnx",
     "onnxscript": "onnx",
     "onnxruntime": "onnx",
+    "pycolmap": "colmap",
 }
 
 

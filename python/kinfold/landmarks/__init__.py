@@ -5,6 +5,9 @@ from kinfold.base.offered import offered
 __getattr__, __dir__ = offered(
     __name__,
     {},
+    covisible="kinfold.landmarks.covisible",
+    covisible_points="kinfold.landmarks.reconstruction",
+    reconstruct="kinfold.landmarks.reconstruction",
     Group="kinfold.landmarks.groups",
     find_groups="kinfold.landmarks.groups",
     clean_classes="kinfold.landmarks.cleaning",

@@ -62,6 +62,20 @@ class CoVisible:
         known = self.clusters[self.clusters >= 0]
         return f"CoVisible({len(self)} photos, {len(known)} of them in {len(np.unique(known))} clusters)"
 
+    def of(self, photos: Any) -> CoVisible:
+        """The same of some photos, int (m,), each once, in their order; what they share with others is left out."""
+        rows = as_ids(photos, "photos")
+        if (len(rows) and rows.max() >= len(self)) or len(np.unique(rows)) < len(rows):
+            raise ValueError(f"photos: expected rows below {len(self)}, each once")
+        place = np.full(len(self), -1)
+        place[rows] = np.arange(len(rows))
+        pairs, unsure = place[self.pairs], place[self.unsure]
+        kept = (pairs >= 0).all(axis=1)
+        return CoVisible(
+            self.clusters[rows], pairs[kept], self.common[kept], self.points[rows], self.scales[kept],
+            unsure=unsure[(unsure >= 0).all(axis=1)],
+        )  # fmt: skip
+
     def ways(self) -> Ways:
         """Pairs both ways round, sorted by query, then by the other."""
         both = np.concatenate([self.pairs, self.pairs[:, ::-1]])
