@@ -93,7 +93,9 @@ def main() -> None:
     print(
         f"{len(gallery)} photos, {count:,} candidate pairs, {len(confirmed):,} with {LEAST} inliers"
     )
-    print(f"{times[0]:.1f} s, {times[0] / count * 1e3:.1f} ms a candidate; again: {times[1]:.2f} s\n")
+    print(
+        f"{times[0]:.1f} s, {times[0] / count * 1e3:.1f} ms a candidate; again: {times[1]:.2f} s\n"
+    )
     print(heading(COLUMNS))
     for least, bridge in WAYS:
         there = inliers >= least

@@ -82,7 +82,7 @@ def test_order_does_not_matter_and_lengths_are_one(rng: np.random.Generator) -> 
 def test_rotation_and_fewer_dimensions(rng: np.random.Generator, tmp_path: Path) -> None:
     x = rng.standard_normal((3000, 6)).astype(np.float32)
     photos = np.split(x[:1200], 60)
-    whole = TEmbedding(5, power=1.0).fit(x, photos)
+    whole = TEmbedding(5, power=1.0, rotate=True).fit(x, photos)
     plain = TEmbedding(5, power=1.0).fit(x)
     a, b = whole.transform(photos[:9]), plain.transform(photos[:9])
     np.testing.assert_allclose(a @ a.T, b @ b.T, atol=1e-4)
@@ -93,6 +93,29 @@ def test_rotation_and_fewer_dimensions(rng: np.random.Generator, tmp_path: Path)
     np.testing.assert_array_equal(again.transform(photos), short.transform(photos))
     with pytest.raises(ValueError, match="^photos: expected photos"):
         TEmbedding(5, dim=7).fit(x)
+    with pytest.raises(ValueError, match="^photos: expected photos"):
+        TEmbedding(5, rotate=True).fit(x)
+    with pytest.raises(ValueError, match="^rotate: expected True or None"):
+        TEmbedding(5, dim=7, rotate=False)
+
+
+def test_axes_are_turned_to_where_photos_are_enough(rng: np.random.Generator) -> None:
+    x = rng.standard_normal((3000, 6)).astype(np.float32)  # 24 dimensions
+    plain, many, few = (
+        TEmbedding(5).fit(x, *photos) for photos in ((), (np.split(x, 30),), (np.split(x, 20),))
+    )
+    assert len(many._rotation) == 24 and few._rotation is None
+    np.testing.assert_array_equal(few.transform([x[:50]]), plain.transform([x[:50]]))
+    assert TEmbedding(5, rotate=False).fit(x, np.split(x, 30))._rotation is None
+    # The power law is taken in other axes then.
+    assert np.abs(many.transform([x[:50]]) - plain.transform([x[:50]])).max() > 0.01
+
+
+def test_no_dimension_is_lost_beside_one_that_is_left_out(rng: np.random.Generator) -> None:
+    # Two of the 24 kept variances are below 1e-7 of the first, which is left out, and above 1e-7 of the first kept.
+    x = (rng.standard_normal((6000, 6)) * (1e3, 30, 10, 3, 1, 0.1)).astype(np.float32)
+    embedded = TEmbedding(5, normalise=False).fit(x).embed(x)
+    np.testing.assert_allclose(embedded.std(axis=0), 1, atol=1e-3)
 
 
 def test_few_descriptors_stay_finite(rng: np.random.Generator) -> None:

@@ -51,7 +51,7 @@ class TEmbedding(Aggregation):
 
     A descriptor becomes the directions from all centroids to it, centred and whitened without the d directions of
     largest variance, which tell little but where it lies. These are added up, turned to the axes of training
-    photos, and passed through a power law.
+    photos where there are enough of them, and passed through a power law.
 
     Parameters
     ----------
@@ -61,6 +61,8 @@ class TEmbedding(Aggregation):
     normalise : embedded descriptors are scaled to length one; None: where they are aggregated democratically
     power : exponent of the signed power law
     dim : keep so many dimensions after the rotation; None for all
+    rotate : turn to the axes of training photos before the power law. None: where ``dim`` asks for it, or where there
+        are at least as many photos as dimensions: axes of fewer cost accuracy
     seed : of the codebook
 
     Jegou and Zisserman, CVPR 2014.
@@ -80,6 +82,7 @@ class TEmbedding(Aggregation):
     normalise = Flag()
     power = Number(0, 1)
     dim = Maybe(Count())
+    rotate = Maybe(Flag()).since(None)
     seed = Count(least=0)
     codebook = Learnt(np.float32, ("k", "n_features_in_"), finite=True)
     _mean = Learnt(np.float32, ("_size",), finite=True)
@@ -94,9 +97,13 @@ class TEmbedding(Aggregation):
         normalise: bool | None = None,
         power: float = 0.5,
         dim: int | None = None,
+        rotate: bool | None = None,
         seed: int = 0,
     ) -> None:
         self.k, self.aggregation, self.power, self.dim = k, aggregation, power, dim
+        self.rotate = rotate
+        if dim is not None and rotate is False:
+            raise ValueError("rotate: expected True or None with dim, which keeps the leading axes")
         self.normalise = aggregation == "democratic" if normalise is None else normalise
         self.seed = seed
 
@@ -119,9 +126,9 @@ class TEmbedding(Aggregation):
     def fit(self, descriptors: ArrayLike, photos: Any = ()) -> TEmbedding:
         """Learn from local descriptors (n, d), n > k * d for a full whitening.
 
-        photos : local descriptors of photos whose aggregated vectors the final rotation is learnt on; without any
-            there is none. Or the first argument is photos, arrays (n_i, d), which the rotation is learnt on as well
-        Raises ValueError where ``dim`` needs photos and there are none.
+        photos : local descriptors of photos whose aggregated vectors the final rotation is learnt on, see ``rotate``.
+            Or the first argument is photos, arrays (n_i, d), which the rotation is learnt on as well
+        Raises ValueError where ``dim`` or ``rotate`` needs photos and there are none.
         """
         if are_photos(descriptors):
             photos = descriptors
@@ -141,21 +148,26 @@ class TEmbedding(Aggregation):
         mean = total / len(x)
         variances, rows = leading(products / len(x) - np.outer(mean, mean), size)
         # Fewer descriptors than dimensions leave directions without variance: they must not be blown up.
-        floor = max(float(variances[0]), 1e-30) * 1e-7
         # Nor may those that are left out be all that there are: then the larger half of them is.
-        rank = int(np.count_nonzero(variances > floor))
+        largest = max(float(variances[0]), 1e-30)
+        rank = int(np.count_nonzero(variances > 1e-7 * largest))
         out = d if rank > d + d // 4 else rank // 2
         kept = slice(out, out + size - d)
+        # Relative to what is kept: the first of all are much larger. Rounding leaves 1e-13 of those.
+        floor = max(float(variances[out]) * 1e-7, largest * 1e-12)
         scales = 1 / np.sqrt(np.maximum(variances[kept], floor))
         scales[variances[kept] <= floor] = 0
         self._mean = mean.astype(np.float32)
         self._projection = np.ascontiguousarray(rows[kept].T * scales, np.float32)
-        if len(photos):
+        rotate = self.rotate
+        if rotate is None:
+            rotate = self.dim is not None or len(photos) >= self._kept
+        if rotate and not len(photos):
+            raise ValueError("photos: expected photos to learn the rotation on, for dim or rotate")
+        if rotate:
             sums = self._aggregated(photos).astype(np.float64)
             _, axes = leading(sums.T @ sums / len(sums), self.dim or sums.shape[1])
             self._rotation = np.ascontiguousarray(axes, np.float32)
-        elif self.dim is not None:
-            raise ValueError("photos: expected photos to learn the rotation on, for dim")
         self.n_features_in_ = d
         return self
 
@@ -234,5 +246,5 @@ class TEmbedding(Aggregation):
 
     def _settle(self, sides: Mapping[str, Any]) -> None:
         super()._settle(sides)
-        if self._rotation is None and self.dim is not None:
+        if self._rotation is None and (self.dim is not None or self.rotate):
             raise FileFormatError("array 'rotation' is missing")
