@@ -343,6 +343,8 @@ MIRRORED_ELSEWHERE = {
     "base/learnt.py": "base/test_declared.py",
     "base/parameters.py": "base/test_declared.py",
     "cli/bench_data.py": "cli/test_bench.py",
+    "cli/train/siamese.py": "cli/train/test_labelled.py",
+    "cli/train/triplet.py": "cli/train/test_labelled.py",
     "datasets/building.py": "datasets/test_synthetic.py",
     "datasets/facade.py": "datasets/test_synthetic.py",
     "datasets/figures.py": "datasets/test_synthetic.py",

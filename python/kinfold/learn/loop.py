@@ -301,8 +301,10 @@ def _save(path: Path, network: Any, descent: _Descent, run: _Run) -> None:
         "best_score": run.best_score, "before": run.before, "batches": run.batches,
         "total": run.total, "mined": run.mined is not None, "scaler": descent.scaler.state_dict(),
     }  # fmt: skip
+    # Where nothing was learnt since the best epoch, the network is that of it.
+    best = {} if run.best == len(run.curves) - 1 and not run.batches else run.kept
     more = {
-        **add_prefix("best", run.kept), **add_prefix("mined", run.mined or {}),
+        **add_prefix("best", best), **add_prefix("mined", run.mined or {}),
         **add_prefix("random", run.random),
     }  # fmt: skip
     save_checkpoint(path, network, descent.optimiser, state, more)
@@ -314,7 +316,8 @@ def _loaded(path: Path, network: Any, descent: _Descent) -> _Run:
         if state["scaler"]:
             descent.scaler.load_state_dict(state["scaler"])
         return _Run(
-            state["before"], state["best_score"], strip_prefix("best", more),
+            state["before"], state["best_score"],
+            strip_prefix("best", more) or state_arrays(network),
             [Epoch(**line) for line in state["curves"]], state["best"],
             strip_prefix("mined", more) if state["mined"] else None, state["batches"],
             state["total"], strip_prefix("random", more),

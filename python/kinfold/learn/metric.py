@@ -67,10 +67,7 @@ def finetune_metric(
             yield normalised(squares), torch.from_numpy(ids[rows])
 
     def value(net: Any, batch: tuple[Any, Any]) -> Any:
-        descriptors = net(batch[0])
-        if not bool(torch.isfinite(descriptors).all()):
-            return descriptors.sum()  # no miner compares such; the loop tells what it means
-        return loss.of(descriptors, miner(descriptors.detach(), batch[1]))
+        return loss.mined(net(batch[0]), miner, batch[1])
 
     # The last layer is of the classes that were learnt once: nothing here reaches it.
     reached = descriptor_parameters(descriptor)

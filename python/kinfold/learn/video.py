@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from kinfold.base.arrays import as_count, as_number
 from kinfold.base.extras import require
+from kinfold.images.luma import luma
 from kinfold.images.resize import Pixels
 from kinfold.learn.augment import random_square
 from kinfold.learn.head import with_classes
@@ -112,8 +113,8 @@ def train_video(
     def loss(net: Any, of: tuple[Any, ...]) -> Any:
         squares, videos, frames, is_hard = of
         descriptors = net(normalised(squares.transpose(0, 1).flatten(0, 1)))
-        found = (hard if is_hard else easy)(descriptors, _different(videos, frames, gap))
-        return measured.of(descriptors, found)
+        miner = hard if is_hard else easy
+        return measured.mined(descriptors, miner, _different(videos, frames, gap))
 
     return train(
         network, batches, loss, epochs=count, optimiser=optimiser, rate=rate,
@@ -132,9 +133,8 @@ def _different(videos: Any, frames: Any, apart: int | None) -> Any:
 
 
 def _without_colours(squares: Pixels, grey: NDArray[np.bool_]) -> Pixels:
-    """Some of the squares uint8 (n, 2, side, side, 3) as their luma, by the weights of BT.601."""
-    luma = np.rint(squares[grey] @ np.array([0.299, 0.587, 0.114], np.float32))
-    squares[grey] = luma[..., None].astype(np.uint8)
+    """Some of the squares uint8 (n, 2, side, side, 3) as their luma."""
+    squares[grey] = np.rint(luma(squares[grey]))[..., None].astype(np.uint8)
     return squares
 
 

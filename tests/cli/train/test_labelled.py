@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 torch = pytest.importorskip("torch")
+from kinfold import learn
 from kinfold.cli import main
 from kinfold.cli.train import RECIPES
 
@@ -113,3 +114,23 @@ def test_an_interruption_says_how_to_go_on(classes, weights, tmp_path, capsys, m
     assert capsys.readouterr().err == "kinfold: interrupted; --resume goes on from where it was\n"
     monkeypatch.undo()
     assert main([*start, "--resume"]) in (0, 1)
+
+
+@pytest.mark.parametrize("recipe", ["siamese", "triplet"])
+def test_the_margin_is_that_of_the_loss(
+    recipe, classes, weights, tmp_path, capsys, monkeypatch
+) -> None:
+    given = {}
+
+    def learnt(*_: object, **options: object) -> None:
+        given.update(options)
+        raise ValueError("enough")
+
+    out = str(tmp_path / "n")
+    command = ["train", recipe, str(classes), "--weights", str(weights), "-o", out, "--quiet"]
+    assert main([*command, "--margin", "-1"]) == 2
+    assert "margin: expected" in capsys.readouterr().err
+    monkeypatch.setattr(getattr(learn, recipe), f"finetune_{recipe}", learnt)
+    assert main([*command, "--margin", "0.25", "--batch", "24"]) == 2
+    assert capsys.readouterr().err == "kinfold: error: enough\n"
+    assert (given["margin"], given["classes"], given["architecture"]) == (0.25, 6, "compact")

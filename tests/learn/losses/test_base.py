@@ -73,6 +73,19 @@ def test_miners_of_another_library_will_do(name) -> None:
         assert torch.isfinite(loss.of(x, miner(x, labels)))
 
 
+@pytest.mark.parametrize("name", LOSSES)
+def test_what_a_miner_finds_is_learnt_from(name) -> None:
+    x = torch.nn.functional.normalize(rows(3, 12, 5).detach().float(), dim=1)
+    labels, miner, loss = (
+        torch.arange(12) % 3,
+        resolve(MINERS["hardest"])(),
+        resolve(METHODS[name])(),
+    )
+    assert float(loss.mined(x, miner, labels)) == float(loss.of(x, miner(x, labels)))
+    x[1, 1] = torch.nan
+    assert not torch.isfinite(loss.mined(x, miner, labels))  # and no miner is asked
+
+
 def test_distances_and_means() -> None:
     assert euclidean(torch.tensor([[0.0, 3.0]]), torch.tensor([[4.0, 0.0]])).tolist() == [5.0]
     assert float(mean(torch.tensor([1.0, 2.0]))) == 1.5

@@ -124,6 +124,7 @@ def _photos(folder: Path, options: argparse.Namespace, run: Training) -> NDArray
     from kinfold.base.errors import ImageError
     from kinfold.base.progress import progress
     from kinfold.images.decode import decode
+    from kinfold.images.luma import luma
     from kinfold.images.resize import resize
     from kinfold.images.walk import walk
 
@@ -142,5 +143,4 @@ def _photos(folder: Path, options: argparse.Namespace, run: Training) -> NDArray
     if not squares:
         raise ValueError(f"pictures: there is no photo in {shown(str(folder))}")
     colours = np.stack(squares)
-    # The luma of ITU-R BT.601, as in JPEG files.
-    return colours if options.colour else colours @ np.array([0.299, 0.587, 0.114], np.float32)
+    return colours if options.colour else luma(colours)

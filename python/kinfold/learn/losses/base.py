@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from kinfold.base.arrays import as_number
@@ -29,6 +30,21 @@ class _MarginLoss(torch.nn.Module):  # type: ignore[misc]
 
     def extra_repr(self) -> str:
         return f"margin={self.margin}, squared={self.squared}"
+
+    @abstractmethod
+    def of(self, descriptors: torch.Tensor, found: Any) -> torch.Tensor:
+        """The mean loss of what a miner found among descriptors (n, d)."""
+
+    def mined(
+        self, descriptors: torch.Tensor, miner: Callable[[Any, Any], Any], known: Any
+    ) -> torch.Tensor:
+        """The mean loss of what a miner finds among descriptors (n, d), with what is known of them: classes.
+
+        Not finite where they are not: no miner compares such, and the loop tells what it means.
+        """
+        if not bool(torch.isfinite(descriptors).all()):
+            return descriptors.sum()
+        return self.of(descriptors, miner(descriptors.detach(), known))
 
     def powered(self, distances: torch.Tensor) -> torch.Tensor:
         """Distances, or their squares."""

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from kinfold.base.arrays import as_count
+from kinfold.base.arrays import as_count, as_vectors
 from kinfold.base.extras import require
-from kinfold.learn.mine.batch import triplets
+from kinfold.learn.mine.batch import ranked, triplets
 from kinfold.learn.mine.found import Triplets
 
 if TYPE_CHECKING:
@@ -34,20 +34,20 @@ class AcrossPairs:
 
         others : bool (n, n), whether pairs show different things
         """
-        vectors = torch.as_tensor(descriptors).detach()
+        vectors = as_vectors(descriptors, "descriptors")
         n = len(vectors) // 2
-        allowed = torch.as_tensor(others)
+        allowed = np.asarray(others, bool)
         if len(vectors) != 2 * n or allowed.shape != (n, n):
             raise ValueError(
                 f"others: expected flags of {n} pairs for {len(vectors)} vectors, got {tuple(allowed.shape)}"
             )
-        unit = torch.nn.functional.normalize(vectors.float(), dim=1)
         # Of float64: random numbers of float32 meet now and then.
-        liking = unit @ unit.T if self.hardest else torch.rand(2 * n, 2 * n, dtype=torch.float64)
-        allowed = allowed.bool().repeat(2, 2).to(liking.device)
-        liking = liking.masked_fill(~allowed, -torch.inf)
-        ranked = torch.argsort(liking, dim=1, descending=True, stable=True)
-        chosen = ranked[:, : self.k]
-        anchor, place = np.nonzero(allowed.gather(1, chosen).cpu().numpy())
-        negative = chosen.cpu().numpy()[anchor, place]
-        return triplets(anchor, (anchor + n) % (2 * n), negative)
+        order = (
+            ranked(vectors, "cosine")[1]
+            if self.hardest
+            else torch.rand(2 * n, 2 * n, dtype=torch.float64).argsort(1, descending=True).numpy()
+        )
+        of_others = np.take_along_axis(np.tile(allowed, (2, 2)), order, axis=1)
+        first = of_others & (of_others.cumsum(axis=1) <= self.k)
+        anchor, place = np.nonzero(first)
+        return triplets(anchor, (anchor + n) % (2 * n), order[anchor, place])

@@ -33,11 +33,9 @@ class Batch:
     def of(cls, descriptors: Any, labels: Any) -> Batch:
         """From vectors (n, d) and classes (n,), tensors or arrays. ValueError where one is not finite."""
         vectors = as_vectors(descriptors, "descriptors")
-        n, dim = vectors.shape
+        n = len(vectors)
         ids = as_ids(labels, "labels", n=n)
-        index = FlatIndex(dim, metric="l2")
-        index.add(vectors)
-        squares, order = index.search(vectors, k=n)
+        squares, order = ranked(vectors, "l2")
         distances = np.empty((n, n))
         np.put_along_axis(distances, order, np.sqrt(squares.astype(np.float64)), axis=1)
         same = ids[:, None] == ids
@@ -59,6 +57,14 @@ class Batch:
         ranked = np.take_along_axis(allowed, self.order[anchor], axis=1)[:, ::-1]
         first = ranked.argmax(1)
         return self.order[anchor, -1 - first], ranked.max(1)
+
+
+def ranked(vectors: Any, metric: str) -> tuple[NDArray[np.float32], Ids]:
+    """For each of n vectors all of them, nearest first: distances or similarities (n, n), and rows int64 (n, n)."""
+    index = FlatIndex(vectors.shape[1], metric=metric)
+    index.add(vectors)
+    found = index.search(vectors, k=len(vectors))
+    return found[0], found[1]
 
 
 def triplets(anchor: Any, positive: Any, negative: Any) -> Triplets:
