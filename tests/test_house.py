@@ -343,6 +343,20 @@ MIRRORED_ELSEWHERE = {
     "base/learnt.py": "base/test_declared.py",
     "base/parameters.py": "base/test_declared.py",
     "cli/bench_data.py": "cli/test_bench.py",
+    **{
+        f"report/figures/{name}.py": "report/figures/test_figures.py"
+        for name in (
+            "codes",
+            "embeddings",
+            "flows",
+            "lists",
+            "losses",
+            "photos",
+            "plane",
+            "ranked_list",
+        )
+    },
+    "report/figures/triangulation.py": "report/figures/test_figures.py",
     "cli/train/siamese.py": "cli/train/test_labelled.py",
     "cli/train/triplet.py": "cli/train/test_labelled.py",
     "datasets/building.py": "datasets/test_synthetic.py",

@@ -12,6 +12,7 @@ COMMANDS: dict[str, str] = {
     "train": "kinfold.cli.train",
     "info": "kinfold.cli.info",
     "demo": "kinfold.cli.demo",
+    "figures": "kinfold.cli.figures",
 }
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from kinfold.base.arrays import as_array, as_count, as_vectors
+from kinfold.base.arrays import as_array, as_count, as_ids, as_vectors
 from kinfold.base.extras import require
 from kinfold.report.figure import write_png
 
@@ -18,21 +18,35 @@ def write_rankings(
     points: Any,
     query: Any,
     rankings: Sequence[tuple[str, Any]],
+    **options: Any,
+) -> None:
+    """Write ``rankings_figure`` as a PNG."""
+    write_png(path, rankings_figure(points, query, rankings, **options))
+
+
+def rankings_figure(
+    points: Any,
+    query: Any,
+    rankings: Sequence[tuple[str, Any]],
     *,
     columns: int = 5,
-) -> None:
-    """Write a PNG with a panel for each ranking: the points, coloured by rank, and the query.
+    marked: Any = (),
+) -> Any:
+    """Matplotlib's figure with a panel for each ranking: the points, coloured by rank, and the query.
 
     points : (n, 2)
     query : (2,), or (m, 2) for a query of several points
     rankings : pairs of a title and scores (n,); the larger the nearer. Points of score 0 or less, which
         a flow has not reached, are drawn as rings
     columns : panels beside one another
+    marked : int (k,), points with a ring around: the query's neighbours
     Raises MissingExtraError without matplotlib.
     """
     x = as_vectors(points, "points", dim=2)
     q = as_vectors(query, "query", dim=2, one=True)
-    columns = as_count(columns, "columns")
+    columns, ringed = as_count(columns, "columns"), as_ids(marked, "marked")
+    if len(ringed) and ringed.max() >= len(x):
+        raise ValueError(f"marked: expected points below {len(x)}, got {ringed.max()}")
     panels = [(title, as_array(scores, "scores")) for title, scores in rankings]
     if not panels:
         raise ValueError("rankings: expected at least one pair of title and scores")
@@ -62,6 +76,7 @@ def write_rankings(
             vmax=len(x) - 1,
             linewidths=0,
         )
+        axes.scatter(*x[ringed].T, s=34, facecolors="none", edgecolors="#16170f", linewidths=0.8)
         axes.scatter(
             *q.T, s=70, marker="*", color="#16170f", edgecolors="white", linewidths=0.8, zorder=3
         )
@@ -71,4 +86,4 @@ def write_rankings(
         axes.set_yticks([])
         for side in axes.spines.values():
             side.set_color("#e2e0d8")
-    write_png(path, figure)
+    return figure
