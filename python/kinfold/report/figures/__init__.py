@@ -77,7 +77,9 @@ FIGURES: dict[str, Figure] = {
         "Patches whose relative position is learnt",
         ("learn.context_prediction",),
     ),
-    "regions": Figure(_HERE + "photos:regions", "The regions of R-MAC", ("features.pool.RMAC",)),
+    "regions": Figure(
+        _HERE + "photos:regions", "The regions of R-MAC", ("features.pool.rmac.RMAC",)
+    ),
     "mac-match": Figure(
         _HERE + "photos:mac_match",
         "What makes two photos alike by MAC",
