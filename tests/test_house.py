@@ -360,6 +360,7 @@ MIRRORED_ELSEWHERE = {
     "cli/train/siamese.py": "cli/train/test_labelled.py",
     "cli/train/triplet.py": "cli/train/test_labelled.py",
     "datasets/building.py": "datasets/test_synthetic.py",
+    "datasets/street.py": "datasets/test_synthetic.py",
     "datasets/facade.py": "datasets/test_synthetic.py",
     "datasets/figures.py": "datasets/test_synthetic.py",
     "index/codecs/base.py": "index/test_parts.py",
