@@ -104,7 +104,10 @@ def test_a_query_with_nothing_to_compare_finds_nothing(query) -> None:
 @pytest.mark.parametrize(
     ("rerank", "words"),
     [
-        (("magic",), "^rerank: expected one of spatial, diffusion, random-walk, expansion, got"),
+        (
+            ("magic",),
+            "^rerank: expected one of spatial, diffusion, diffusion-lecture, random-walk, expansion, got",
+        ),
         (("spatial", "aqe"), "^rerank: aqe needs base, queries; expected one of spatial"),
         (("spatial", "spatial"), "^rerank: expected each stage once"),
     ],

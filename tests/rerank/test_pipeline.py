@@ -78,6 +78,36 @@ def look(
     return rerank_by([name], asked, Ranked.joined([ranked]), {name: options}).lists[0]
 
 
+def test_the_lecture_ranks_by_what_diffuses_alone(photos: dict[int, LocalFeatures]) -> None:
+    # Weights 1 along the chain of six: W and y by hand, a dense solve.
+    degrees = np.array([1, 2, 2, 2, 2, 1.0])
+    walk = (np.eye(6, k=1) + np.eye(6, k=-1)) / np.sqrt(np.outer(degrees, degrees))
+    y = np.array([0.9**3, 0.8**3, 0, 0, 0, 0])
+    f = np.linalg.solve(np.eye(6) - 0.99 * walk, 0.01 * y)
+    verified = look("spatial", first(), photos)
+    answer = look("diffusion-lecture", verified, k_query=2)
+    # 60 was not in the first answer, and what geometry said does not count.
+    np.testing.assert_array_equal(answer.ids, IDS[np.argsort(-f)])
+    np.testing.assert_allclose(answer.scores, np.sort(f)[::-1] / f.max(), rtol=1e-4)
+    assert answer.sources.tolist() == [10, 20] and set(answer.verified) == set(verified.verified)
+
+
+def test_what_the_lecture_does_not_reach_stays_in_its_order() -> None:
+    apart = KNNGraph.from_neighbours(
+        ids=np.array([[1], [0], [3], [2], [-1], [-1]]),
+        similarities=np.full((6, 1), 0.8, np.float32),
+    )
+    asked = Asked(graph=apart, ids=IDS)
+    answer = rerank_by(
+        ["diffusion-lecture"],
+        asked,
+        Ranked.joined([first()]),
+        {"diffusion-lecture": {"k_query": 1}},
+    ).lists[0]
+    assert set(answer.ids[:2].tolist()) == {10, 20}
+    assert answer.ids[2:].tolist() == [30, 40, 50] and not answer.scores[2:].any()
+
+
 def test_the_first_answer_drops_what_is_no_photo() -> None:
     assert first().ids.tolist() == [10, 20, 30, 40, 50]
 

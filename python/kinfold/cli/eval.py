@@ -14,7 +14,7 @@ from typing import Any
 
 from kinfold.base.errors import FileFormatError
 from kinfold.cli.opened import opened
-from kinfold.cli.options import add_rerank
+from kinfold.cli.options import add_rerank, along
 from kinfold.cli.output import check_writable, show, write_json
 
 SUMMARY = "measure mean average precision with a ground truth"
@@ -53,6 +53,7 @@ def run(options: argparse.Namespace) -> int:
             options.protocol,
             rerank=options.rerank,
             verify_top=options.verify_top,
+            along=along(options),
             queries=options.queries,
         )
         engine = gallery.settings.engine
@@ -61,6 +62,7 @@ def run(options: argparse.Namespace) -> int:
             "gallery": options.gallery,
             "engine": engine,
             "rerank": list(options.rerank),
+            "along": along(options),
             **judged.to_dict(),
         }
         write_json(options.json, value)

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import argparse
 import re
-from typing import TypeVar
+from contextlib import suppress
+from functools import partial
+from typing import Any, TypeVar
 
+from kinfold.gallery.along import Along
 from kinfold.gallery.stages import STAGES, all_stages, checked_stages
 from kinfold.rerank.pipeline import line_of
 
@@ -121,6 +124,33 @@ def add_rerank(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         help="photos of the first answer that are spatially verified (default: 100)",
     )
+    for name, metavar, what in (
+        ("alpha", "A", "share that flows on at each step along the graph, below 1, or auto"),
+        ("k-query", "N", "photos of the first answer that diffusion starts from"),
+        ("k", "K", "neighbours in the graph, or auto (default: those of the gallery)"),
+        ("gamma", "G", "power that turns similarities into weights (default: 3)"),
+    ):
+        stages.add_argument(
+            f"--{name}", type=partial(_along, name.replace("-", "_")), metavar=metavar, help=what
+        )
+
+
+def along(options: argparse.Namespace) -> dict[str, Any]:
+    """What was chosen of how second looks go along the graph."""
+    chosen = {name: getattr(options, name) for name in ("alpha", "k_query", "k", "gamma")}
+    return {name: value for name, value in chosen.items() if value is not None}
+
+
+def _along(name: str, text: str) -> Any:
+    value: Any = text
+    if text != "auto":
+        with suppress(ValueError):  # refused below
+            value = int(text) if name.startswith("k") else float(text)
+    try:
+        return getattr(Along.of({name: value}), name)
+    except ValueError as error:
+        # argparse names the argument itself.
+        raise argparse.ArgumentTypeError(str(error).removeprefix(f"{name}: ")) from None
 
 
 def common(kind: type[P], *, again: bool = False) -> P:

@@ -6,7 +6,7 @@ import argparse
 
 from kinfold.base.text import shown
 from kinfold.cli.opened import opened
-from kinfold.cli.options import add_rerank, box, count, seconds
+from kinfold.cli.options import add_rerank, along, box, count, seconds
 from kinfold.cli.output import check_writable, say, show, table, write_json
 
 SUMMARY = "find the photos that show the same thing"
@@ -46,6 +46,7 @@ def run(options: argparse.Namespace) -> int:
             query,
             rerank=options.rerank,
             verify_top=options.verify_top,
+            along=along(options),
             verify_seconds=options.verify_seconds,
             top=options.top,
         )
@@ -64,6 +65,7 @@ def run(options: argparse.Namespace) -> int:
             "query": options.query,
             "box": options.box,
             "rerank": list(options.rerank),
+            "along": along(options),
             "verified": len(answer.verified),
             "features": len(query.features),
             "root": str(root),

@@ -15,6 +15,7 @@ from kinfold.gallery.engines.base import Lists, described
 from kinfold.gallery.model import Model
 from kinfold.gallery.query import Query
 from kinfold.graph.knn import KNNGraph
+from kinfold.graph.reach import LENGTHS, suited_graph
 from kinfold.index.flat import FlatIndex
 
 # Of each engine so many times more neighbours are looked at than are kept, so that their sum finds the best of all.
@@ -64,20 +65,24 @@ class Fused:
         share = np.float32(self.model.shares[name])
         return share * self.model.lists[name].comparable(similarities)
 
-    def graph(self, neighbours: int, first: Ids | None = None) -> KNNGraph:
+    def graph(
+        self, neighbours: int | str, first: Ids | None = None, *, gamma: float = 3.0
+    ) -> KNNGraph:
         """The graph of the most similar photos; its nodes are positions in ``ids``.
 
+        neighbours : length of the lists, or "auto", see ``graph.reach.suited_graph``
         first : int64 (n,)    the position of the first copy of each photo: copies are one photo while neighbours are
             looked for, and are joined after
         """
         if first is not None and (first != np.arange(len(self))).any():
-            graph = self._only(first == np.arange(len(self))).graph(neighbours)
+            graph = self._only(first == np.arange(len(self))).graph(neighbours, gamma=gamma)
             return graph.with_copies(first, np.ones(len(graph), np.float32))
+        if isinstance(neighbours, str):
+            return suited_graph(*_known(self.neighbours(max(LENGTHS))), gamma=gamma)
         if not self.lists and self.index is not None:
-            return KNNGraph.build(self.index.reconstruct(self.ids), neighbours)
-        found = self.neighbours(neighbours)
-        known = np.where(found.ids >= 0, found.distances, 0)
-        return KNNGraph.from_neighbours(np.maximum(known, 0), found.ids, k=neighbours)
+            return KNNGraph.build(self.index.reconstruct(self.ids), neighbours, gamma=gamma)
+        found = _known(self.neighbours(neighbours))
+        return KNNGraph.from_neighbours(*found, k=neighbours, gamma=gamma)
 
     def _only(self, kept: NDArray[np.bool_]) -> Fused:
         """Some of the photos; these stay as they are."""
@@ -130,3 +135,8 @@ def _best(row: Ids, column: Ids, total: Vectors, n: int, k: int) -> Neighbours:
     similarities, ids = np.full((n, k), -np.inf, np.float32), np.full((n, k), -1, np.int64)
     similarities[row[order], rank], ids[row[order], rank] = total[order], column[order]
     return Neighbours(similarities, ids)
+
+
+def _known(found: Neighbours) -> tuple[Vectors, Ids]:
+    """Similarities of at least 0, and positions; 0 and -1 past the end."""
+    return np.maximum(np.where(found.ids >= 0, found.distances, 0), 0), found.ids

@@ -14,6 +14,7 @@ from kinfold.base.local_features import LocalFeatures
 from kinfold.base.threads import in_threads
 from kinfold.evaluate import Evaluation, GroundTruth
 from kinfold.gallery import search
+from kinfold.gallery.along import Along
 from kinfold.gallery.hit import Hit
 from kinfold.gallery.lock import writer_lock
 from kinfold.gallery.overview import Overview
@@ -194,6 +195,7 @@ class Gallery(Overview):
         rerank: Sequence[str] = STAGES,
         verify_top: int = 100,
         verify_seconds: float | None = None,
+        along: Mapping[str, Any] | Along | None = None,
     ) -> list[Hit]:
         """The photos of the same thing, best first.
 
@@ -204,11 +206,14 @@ class Gallery(Overview):
         verify_top : how many of the first answer are spatially verified
         verify_seconds : start no further verifications after this time; None for all of them. Given enough time, the
             answer does not depend on it
+        along : how diffusion and the random walk go: ``alpha`` (or "auto"), ``k_query`` photos to start from, ``k``
+            neighbours in the graph (or "auto") and ``gamma``, each where it is to be another than the stage's own
         """
         described = self.describe(query, box=box)
         answer = self.rank(
-            described, rerank=rerank, verify_top=verify_top, verify_seconds=verify_seconds, top=top
-        )
+            described, rerank=rerank, verify_top=verify_top, verify_seconds=verify_seconds,
+            along=along, top=top,
+        )  # fmt: skip
         return self.hits(described, answer, top)
 
     def search_many(self, queries: Sequence[Any], **options: Any) -> list[list[Hit]]:
@@ -235,6 +240,7 @@ class Gallery(Overview):
         rerank: Sequence[str] = STAGES,
         verify_top: int = 100,
         verify_seconds: float | None = None,
+        along: Mapping[str, Any] | Along | None = None,
         top: int | None = None,
     ) -> Answer:
         """Rank photos for a described query; all of them if top is None. None for a query with nothing to compare."""
@@ -244,6 +250,7 @@ class Gallery(Overview):
             rerank=rerank,
             verify_top=verify_top,
             verify_seconds=verify_seconds,
+            along=along,
             top=top,
         )
         return Answer(ranked=ranked)
@@ -256,6 +263,7 @@ class Gallery(Overview):
         *,
         verify_top: int = 100,
         verify_seconds: float | None = None,
+        along: Mapping[str, Any] | Along | None = None,
     ) -> Answer:
         """One more stage on top of an answer."""
         ranked = search.second_look(
@@ -265,6 +273,7 @@ class Gallery(Overview):
             stage_name,
             verify_top=verify_top,
             verify_seconds=verify_seconds,
+            along=along,
         )
         return Answer(ranked=ranked)
 
@@ -328,6 +337,7 @@ class Gallery(Overview):
         *,
         rerank: Sequence[str] = STAGES,
         verify_top: int = 100,
+        along: Mapping[str, Any] | Along | None = None,
         queries: str | os.PathLike[str] | None = None,
     ) -> Evaluation:
         """Search with each query of a ground truth, and judge.
@@ -337,7 +347,7 @@ class Gallery(Overview):
         Raises GalleryError where no photo of imlist is in the gallery, or a query photo is not found.
         """
         return self.evaluate_ways(
-            ground_truth, [rerank], protocol, verify_top=verify_top, queries=queries
+            ground_truth, [rerank], protocol, verify_top=verify_top, along=along, queries=queries
         )[0]
 
     def evaluate_ways(
@@ -347,6 +357,7 @@ class Gallery(Overview):
         protocol: str = "oxford",
         *,
         verify_top: int = 100,
+        along: Mapping[str, Any] | Along | None = None,
         queries: str | os.PathLike[str] | None = None,
     ) -> list[Evaluation]:
         """evaluate for several ways to re-rank; what ways have in common is computed once."""
@@ -360,5 +371,5 @@ class Gallery(Overview):
             self.root if queries is None else Path(queries),
             describe=lambda photo, box: self.describe(photo, box=box),
             rank=lambda query: self.rank(query, rerank=()),
-            rerank=partial(self.rerank, verify_top=verify_top),
+            rerank=partial(self.rerank, verify_top=verify_top, along=Along.of(along)),
         )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -10,11 +10,13 @@ import numpy as np
 
 from kinfold.base.arrays import Ids
 from kinfold.base.errors import FileFormatError, GalleryError
+from kinfold.gallery.along import Along
 from kinfold.gallery.fused import Fused
 from kinfold.gallery.manifest import Manifest
 from kinfold.gallery.model import Model
 from kinfold.gallery.store import Store
 from kinfold.graph.knn import KNNGraph
+from kinfold.graph.reach import suited_alpha
 from kinfold.index.flat import FlatIndex
 from kinfold.io import kin
 
@@ -65,6 +67,28 @@ class Parts:
     model: Model
     fused: Fused
     graph: KNNGraph
+    # Graphs of other lengths and powers, and what suits them: made once.
+    _made: dict[Any, Any] = field(default_factory=dict, repr=False, compare=False)
+
+    def graph_along(self, along: Along) -> KNNGraph:
+        """The graph, or one of lists of another length or of another power."""
+        k, gamma = along.k or self.graph.k, along.gamma or self.graph.gamma
+        if (k, gamma) == (self.graph.k, self.graph.gamma):
+            return self.graph
+        if (k, gamma) not in self._made:
+            self._made[k, gamma] = self.fused.graph(k, self.graph.copies, gamma=gamma)
+        graph: KNNGraph = self._made[k, gamma]
+        return graph
+
+    def alpha_along(self, along: Along) -> float | None:
+        """The share that flows on at each step, where one was chosen."""
+        if along.alpha != "auto":
+            return along.alpha  # type: ignore[return-value]
+        key = "alpha", along.k, along.gamma
+        if key not in self._made:
+            self._made[key] = suited_alpha(self.graph_along(along))
+        alpha: float = self._made[key]
+        return alpha
 
     @property
     def ids(self) -> Ids:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +12,7 @@ from numpy.typing import NDArray
 from kinfold.base.arrays import Ids, as_count
 from kinfold.base.local_features import LocalFeatures
 from kinfold.base.ranking import Neighbours
+from kinfold.gallery.along import Along
 from kinfold.gallery.hit import Hit, hit_of
 from kinfold.gallery.photo import Photo
 from kinfold.gallery.query import Query, with_features
@@ -30,10 +32,11 @@ def rank(
     rerank: Sequence[str] = STAGES,
     verify_top: int = 100,
     verify_seconds: float | None = None,
+    along: Mapping[str, Any] | Along | None = None,
     top: int | None = None,
 ) -> RankedList:
     """Rank photos for a described query; see ``Gallery.rank``."""
-    names = checked_stages(rerank)
+    names, along = checked_stages(rerank), Along.of(along)
     verify_top = as_count(verify_top, "verify_top")
     if query.is_empty:
         return RankedList.first(np.empty(0, np.float32), np.empty(0, np.int64))
@@ -47,8 +50,9 @@ def rank(
     ranked = RankedList.first(similarities[live], ids[live])
     for name in names:
         ranked = second_look(
-            snapshot, query, ranked, name, verify_top=verify_top, verify_seconds=verify_seconds
-        )
+            snapshot, query, ranked, name,
+            verify_top=verify_top, verify_seconds=verify_seconds, along=along,
+        )  # fmt: skip
     return ranked
 
 
@@ -60,10 +64,12 @@ def second_look(
     *,
     verify_top: int = 100,
     verify_seconds: float | None = None,
+    along: Mapping[str, Any] | Along | None = None,
 ) -> RankedList:
     """One more stage on top of a ranking."""
-    stage = stage_named(name, options_of(name, verify_top, verify_seconds))
-    parts, photos = snapshot.parts, {}
+    parts, photos, along = snapshot.parts, {}, Along.of(along)
+    options = options_of(name, verify_top, verify_seconds, parts.alpha_along(along), along.k_query)
+    stage = stage_named(name, options)
     if "features" in stage.needs:
         # What diffusion reached may be gone from the table since; of what is verified, all is there.
         photos = snapshot.by_ids(parts.ids if "search" in stage.needs else ranked.ids)
@@ -80,7 +86,7 @@ def second_look(
         return Neighbours(similarities[live], ids[live])
 
     asked = Asked(
-        graph=parts.graph,
+        graph=parts.graph_along(along),
         ids=parts.ids,
         local=[query.features],
         regions=[query.region],

@@ -23,8 +23,16 @@ def checked_stages(rerank: Sequence[str]) -> tuple[str, ...]:
     return checked(rerank, OFFERS)
 
 
-def options_of(name: str, verify_top: int, verify_seconds: float | None) -> dict[str, Any]:
-    """A stage's options in a gallery."""
+def options_of(
+    name: str,
+    verify_top: int,
+    verify_seconds: float | None,
+    alpha: float | None = None,
+    k_query: int | None = None,
+) -> dict[str, Any]:
+    """A stage's options in a gallery. alpha, k_query : of those along the graph; their own where None"""
     if name in ("spatial", "expansion"):
         return {"top": verify_top, "seconds": verify_seconds}
-    return {"k_query": 1, "alpha": 0.9, "blend": True}
+    own = {} if name == "diffusion-lecture" else {"k_query": 1, "alpha": 0.9, "blend": True}
+    chosen = {"alpha": alpha, "k_query": k_query}
+    return own | {name: value for name, value in chosen.items() if value is not None}

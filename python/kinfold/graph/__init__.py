@@ -20,4 +20,6 @@ __getattr__, __dir__ = offered(
     communities="kinfold.graph.communities",
     members="kinfold.graph.communities",
     modularity="kinfold.graph.communities",
+    suited_alpha="kinfold.graph.reach",
+    suited_graph="kinfold.graph.reach",
 )

@@ -20,6 +20,7 @@ METHODS: dict[str, str] = {
     "dba": "kinfold.rerank.query_expansion:AugmentationStage",
     "k-reciprocal": "kinfold.rerank.k_reciprocal:KReciprocalStage",
     "diffusion": "kinfold.rerank.along_graph:DiffusionStage",
+    "diffusion-lecture": "kinfold.rerank.along_graph:LectureDiffusionStage",
     "random-walk": "kinfold.rerank.along_graph:RandomWalkStage",
     "expansion": "kinfold.rerank.spatial_expansion:ExpansionStage",
 }

@@ -107,6 +107,34 @@ class DiffusionStage(_FlowStage):
     flow = Diffusion
 
 
+class LectureDiffusionStage(_FlowStage):
+    """By what diffuses to each alone, from the nearest of the query, whatever was verified.
+
+    What diffusion does not reach follows in its order, with score 0; scores are relative to the largest.
+    Options as of ``rerank.diffusion_rerank``. Iscen et al., CVPR 2017.
+    """
+
+    flow = Diffusion
+
+    def __call__(self, asked: Asked, ranking: Ranking) -> Ranking:
+        """The ranking by diffusion alone."""
+        flow = self.flow(asked.need("graph"), **self._options)
+        return Ranked.joined([self._alone(flow, asked, r) for r in Ranked.of(ranking).lists])
+
+    def _alone(self, flow: Flow, asked: Asked, ranked: RankedList) -> RankedList:
+        if not len(ranked.ids):
+            return ranked
+        sources, weights = ranked.first_ids[: self._k_query], ranked.first_scores[: self._k_query]
+        diffused = np.maximum(flow.scores(similarities=weights, ids=asked.rows(sources)), 0)
+        rows = asked.rows(ranked.ids)
+        near = np.argsort(-diffused, kind="stable")[: np.count_nonzero(diffused)]
+        order = np.concatenate([near, rows[diffused[rows] == 0]])[: self._k]
+        scores = diffused[order] / max(float(diffused.max(initial=0)), 1e-30)
+        return replace(
+            ranked, ids=asked.named(order), scores=scores.astype(np.float32), sources=sources
+        )
+
+
 class RandomWalkStage(_FlowStage):
     """The same, step by step: a random walk with restart."""
 
