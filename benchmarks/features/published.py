@@ -2,7 +2,8 @@
 
     python benchmarks/features/published.py --weights FOLDER --data FOLDER [--only crow r-mac] [--table]
 
---weights holds state dicts by name: alexnet, vgg16, vgg19 (.safetensors, .pth or .pt). --data holds a folder a data
+--weights holds state dicts by name: alexnet, vgg16, vgg19 (.safetensors, .pth or .pt), and for the figures of learnt
+networks alexnet-landmarks, vgg16-sfm, vgg16-mined, resnet101-sfm. --data holds a folder a data
 set: oxford5k, paris6k, holidays as their loaders want them (see kinfold.datasets), and roxford5k, rparis6k with the
 ground truth and the features that revisitop publishes. Networks are those that the papers took: Caffe's or
 torchvision's ImageNet weights. Whitenings are learnt on the other city; for Holidays on Oxford5k. What is missing is
@@ -21,6 +22,10 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+from lecture import SYSTEMS
 
 from kinfold import Ranking
 from kinfold.datasets.collection import Collection
@@ -55,9 +60,14 @@ class Row:
     published: float
     source: str
 
+    @property
+    def architecture(self) -> str:
+        """What the network is, however it was trained."""
+        return self.network.partition("-")[0]
+
     def __str__(self) -> str:
         return (
-            f"{self.method:22} {self.network:8} {self.dim:5} {self.data:9} {self.published:10.2f}"
+            f"{self.method:22} {self.network:17} {self.dim:5} {self.data:9} {self.published:10.2f}"
         )
 
 
@@ -66,11 +76,30 @@ def _rows() -> list[Row]:
         return [Row(method, network, dim, data, mAP, source) for data, mAP in figures.items()]
 
     babenko = "Babenko et al., ECCV 2014, table 1"
+    landmarks = "Babenko et al., ECCV 2014, table 1, retrained on landmarks"
+    razavian = "Razavian et al., 2014"
+    printed = "the lecture: Tolias et al., ICCV 2013"
+    zisserman = "the lecture: Jegou & Zisserman, CVPR 2014"
+    iscen = "the lecture: Iscen et al., CVPR 2017"
+    mined = "the lecture: Iscen et al., CVPR 2018"
     tolias = "Tolias, Sicre & Jegou, ICLR 2016"
     return [
         *of("neural code pool5", "alexnet", 9216, babenko, oxford5k=38.9, holidays=69.0),
         *of("neural code fc6", "alexnet", 4096, babenko, oxford5k=43.5, holidays=74.9),
         *of("neural code fc7", "alexnet", 4096, babenko, oxford5k=43.0, holidays=73.6),
+        *of("neural code pool5", "alexnet-landmarks", 9216, landmarks, oxford5k=38.7, holidays=67.4),
+        *of("neural code fc6", "alexnet-landmarks", 4096, landmarks, oxford5k=54.5, holidays=79.3),
+        *of("neural code fc7", "alexnet-landmarks", 4096, landmarks, oxford5k=53.8, holidays=76.4),
+        *of("ASMK", "-", 2200, printed, oxford5k=81.7, paris6k=78.2, holidays=82.2),
+        *of("ASMK", "-", 3800, printed, oxford5k=83.8, paris6k=80.5, holidays=86.5),
+        *of("triangulation", "-", 1920, zisserman, oxford5k=57.1, holidays=72.3),
+        *of("triangulation", "-", 8064, zisserman, oxford5k=67.6, holidays=77.1),
+        *of("regional", "alexnet", 500, razavian, oxford5k=84.3, paris6k=87.9, holidays=89.6),
+        *of("R-MAC, diffusion", "resnet101-sfm", 2048, iscen, oxford5k=87.1, paris6k=96.5),
+        *of("regions, diffusion", "resnet101-sfm", 2048, iscen, oxford5k=95.8, paris6k=96.9),
+        *of("R-MAC", "vgg16", 512, mined, oxford5k=68.0, paris6k=76.6),
+        *of("R-MAC", "vgg16-sfm", 512, mined, oxford5k=77.8, paris6k=84.1),
+        *of("R-MAC", "vgg16-mined", 512, mined, oxford5k=78.2, paris6k=85.1),
         *of("MAC", "vgg16", 512, tolias, oxford5k=56.4, paris6k=72.3),
         *of("R-MAC", "vgg16", 512, tolias, oxford5k=66.9, paris6k=83.0),
         *of("SPoC", "vgg19", 256, "Babenko & Lempitsky, ICCV 2015", oxford5k=53.1, holidays=80.2),
@@ -87,8 +116,8 @@ CAFFENET = {"Euclidean": 39.86, "cosine": 40.29}
 def extractor_of(row: Row, weights: Path) -> Extractor:
     """Before the whitening of global descriptors."""
     if row.method.startswith("neural code"):
-        return neural_codes(weights, layer=row.method.split()[-1], architecture=row.network)
-    options: dict[str, Any] = {"architecture": row.network, "scales": (1.0,), "max_side": 1024}
+        return neural_codes(weights, layer=row.method.split()[-1], architecture=row.architecture)
+    options: dict[str, Any] = {"architecture": row.architecture, "scales": (1.0,), "max_side": 1024}
     if row.method == "SPoC":
         prior = row.data != "holidays"
         from kinfold.features.pool.spoc import SPoC
@@ -98,15 +127,19 @@ def extractor_of(row: Row, weights: Path) -> Extractor:
     return Extractor(weights, layer="pool5", pooling=pooling, **options)
 
 
-def obtained(row: Row, weights: Path, collection: Collection, other: Collection) -> float:
-    """The mAP of a row, in per cent; other : what the whitening is learnt on."""
+def obtained(row: Row, weights: Path | None, collection: Collection, other: Collection) -> float:
+    """The mAP of a row, in per cent; other : what codebooks and whitening are learnt on."""
+    if row.method in SYSTEMS:
+        found = collection.evaluate(SYSTEMS[row.method](row, weights, collection, other))
+        return 100 * next(iter(found.values())).map
+    assert weights is not None
     extractor = extractor_of(row, weights)
     if row.method == "R-MAC":
         # Each region is whitened before they are summed.
         regional = RegionalExtractor(extractor, whole=False)
         regions = np.concatenate(regional.describe_all(other.photos(max_side=1024)))
         pool = RMAC(whitening=PCA(row.dim, whiten=True).fit(regions))
-        options = {"architecture": row.network, "scales": (1.0,), "max_side": 1024}
+        options = {"architecture": row.architecture, "scales": (1.0,), "max_side": 1024}
         extractor = Extractor(weights, layer="pool5", pooling=pool, **options)
     else:
         sample = extractor.describe_all(other.photos(max_side=1024))
@@ -188,13 +221,21 @@ def verdict(published: float, found: float) -> str:
     )
 
 
-def weights_of(folder: Path, network: str) -> Path:
-    """The state dict of a network."""
+def weights_of(folder: Path, network: str) -> Path | None:
+    """The state dict of a network; None where a method has none. Raises FileNotFoundError, with what to bring."""
+    if network == "-":
+        return None
     for suffix in (".safetensors", ".pth", ".pt"):
         if (folder / f"{network}{suffix}").is_file():
             return folder / f"{network}{suffix}"
+    architecture, _, training = network.partition("-")
+    learnt = {
+        "": "ImageNet", "landmarks": "landmark classes", "sfm": "clusters and 3-d models",
+        "mined": "mining on manifolds",
+    }[training]  # fmt: skip
     raise FileNotFoundError(
-        f"{network}: put its ImageNet state dict, in torchvision's names, into {folder / network}.safetensors or .pth"
+        f"{network}: put the state dict of {architecture} from {learnt}, in torchvision's names, into "
+        f"{folder / network}.safetensors or .pth"
     )
 
 
@@ -228,7 +269,7 @@ def main() -> int:
         wrong += abs(found - published) > TOLERANCE
         print(f"{what} {found:9.2f}  {verdict(published, found)}", flush=True)
 
-    print(f"{'method':22} {'network':8} {'dim':>5} {'data':9} {'published':>10} {'obtained':>9}")
+    print(f"{'method':22} {'network':17} {'dim':>5} {'data':9} {'published':>10} {'obtained':>9}")
     for row in rows:
         parts: list[Any] = []
         for part in (
