@@ -16,5 +16,6 @@ __getattr__, __dir__ = offered(
     neural_codes="kinfold.features.neural_codes",
     receptive_field="kinfold.features.receptive_field",
     explain_match="kinfold.features.explain",
+    proposed_regions="kinfold.features.proposals.propose",
     sparse_channels="kinfold.features.explain",
 )

@@ -13,6 +13,7 @@ from kinfold.base.extras import require
 from kinfold.features.extract import Extractor
 from kinfold.features.forward import at_scale, unit
 from kinfold.features.fuse import fuse
+from kinfold.features.pool import LEARNT
 from kinfold.io.atomic import replace_file
 
 if TYPE_CHECKING:
@@ -78,6 +79,10 @@ def export_onnx(
     """
     for package in ("onnx", "onnxscript"):
         require(package)
+    if extractor.pooling in LEARNT:
+        raise ValueError(
+            f"extractor: {extractor.pooling} has no ONNX graph: how many cells its boxes touch is a matter of numbers"
+        )
     sizes = (as_count(height, "height"), as_count(width, "width"))
     if extractor.side is not None and sizes != (extractor.side,) * 2:
         raise ValueError(f"height, width: expected {extractor.side}, the extractor's, got {sizes}")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import inspect
 import json
+import os
 from collections.abc import Iterable, Mapping, Sequence, Sized
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -27,9 +28,9 @@ from kinfold.base.state import (
 )
 from kinfold.features.batches import by_size, fitted, squared, windows
 from kinfold.features.forward import Forward, inference, unit
-from kinfold.features.pool import METHODS as POOLINGS
+from kinfold.features.pool import LEARNT, METHODS as PLAIN
 from kinfold.features.trunk import Trunk, shape_of
-from kinfold.features.weights import fill
+from kinfold.features.weights import Weights, fill, read_weights
 from kinfold.images.resize import Pixels
 from kinfold.transform import METHODS as TRANSFORMS
 from kinfold.transform.normalize import l2_normalize
@@ -40,6 +41,7 @@ else:
     torch = require("torch")
 
 _MOST_SCALES = 100
+POOLINGS = {**PLAIN, **LEARNT}
 _PARAMS = {
     "trunk", "pooling", "pooling_options", "scales", "max_side", "side", "crop", "antialias", "whitening",
 }  # fmt: skip
@@ -57,7 +59,8 @@ class Extractor(Restorable):
         learnt nothing, with an architecture; or an ``nn.Module`` of your own from normalised pixels to maps
     architecture : name from ``features.backbones``; None to tell it from the weights
     layer : where to cut, a name from the network's ``layers``; None for its first
-    pooling : name from ``features.pool``, or such a module
+    pooling : name from ``features.pool``, or such a module; "learnt-rmac" for what a file of weights holds beside the
+        network (learn.regions)
     p : exponent of GeM by name; other poolings have none
     scales : sides relative to the photo as fitted to max_side
     max_side : the longer side of larger photos is reduced to this
@@ -108,7 +111,10 @@ class Extractor(Restorable):
         else:
             self.pooling = as_choice(pooling, "pooling", POOLINGS)
             make = resolve(POOLINGS[self.pooling])
-            pool = make(exponent) if "p" in inspect.signature(make).parameters else make()
+            if self.pooling in LEARNT:
+                pool = make.of_weights(_file(weights, self.pooling))
+            else:
+                pool = make(exponent) if "p" in inspect.signature(make).parameters else make()
         if len(scales) > _MOST_SCALES:
             raise ValueError(f"scales: expected at most {_MOST_SCALES}, got {len(scales)}")
         scales = tuple(as_number(s, "scales", least=0.01, most=8) for s in scales)
@@ -146,6 +152,10 @@ class Extractor(Restorable):
         self._maps = self._forward.module
         self._pool = pool.eval().requires_grad_(False).to(self.device)
         self.p = float(pool.p) if hasattr(pool, "p") else 1.0
+        if getattr(pool, "channels", trunk.dim) != trunk.dim:
+            raise ValueError(
+                f"layer: the pooling was learnt on {pool.channels} maps, this layer gives {trunk.dim}"
+            )
         maps: tuple[int, ...] = (1, trunk.dim, 4, 4)
         if self.side is not None:
             maps = shape_of(trunk.module, (1, 3, self.side, self.side))
@@ -289,7 +299,9 @@ class Extractor(Restorable):
         scales = take_param(params, "scales", list)
         try:
             name = as_choice(take_param(params, "pooling", str), "pooling", POOLINGS)
-            pool = resolve(POOLINGS[name])(**take_param(params, "pooling_options", dict))
+            # Without memory for values: what a file merely claims allocates nothing.
+            with torch.device("meta" if name in LEARNT else "cpu"):
+                pool = resolve(POOLINGS[name])(**take_param(params, "pooling_options", dict))
             tensors = {key: torch.from_numpy(np.array(a)) for key, a in parts["pool"].items()}
             if name == "rmac" and tensors.keys() == {"mean", "projection"}:
                 if any(tensor.dtype != torch.float32 for tensor in tensors.values()):
@@ -346,10 +358,19 @@ def _name_of(pool: Any) -> str:
 
 def _plain(name: str, p: float) -> Any:
     """The pooling of that name with its defaults, or None for one of the user's own."""
-    if name not in POOLINGS:
+    if name not in PLAIN:
         return None
     make = resolve(POOLINGS[name])
     return make(p) if "p" in inspect.signature(make).parameters else make()
+
+
+def _file(weights: Any, pooling: str) -> Weights:
+    """What a file of weights holds; ValueError for what is no file."""
+    if not isinstance(weights, (str, os.PathLike)) or weights == "random":
+        raise ValueError(
+            f"pooling: {pooling!r} is read from a file of weights, which has learnt it"
+        )
+    return read_weights(weights)
 
 
 def _options(pool: Any) -> Any:

@@ -7,7 +7,7 @@ import pickle
 import re
 import zipfile
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -28,14 +28,20 @@ else:
 # Older releases can be made to run code, or corrupt memory, by a file: CVE-2025-32434, CVE-2026-24747.
 _SAFE_TORCH = (2, 10)
 _MOST_CLASSES = 1 << 20
+# What names of a pooling's tensors begin with.
+POOL = "pool."
 
 
 @dataclass(frozen=True)
 class Weights:
-    """Tensors by parameter name, and what the file tells about them."""
+    """Tensors by parameter name, and what the file tells about them.
+
+    pool : those of a pooling that was learnt with the network, which a file may hold beside it
+    """
 
     tensors: dict[str, torch.Tensor]
     metadata: dict[str, str]
+    pool: dict[str, torch.Tensor] = field(default_factory=dict)
 
 
 def read_weights(path: str | os.PathLike[str]) -> Weights:
@@ -57,8 +63,9 @@ def read_weights(path: str | os.PathLike[str]) -> Weights:
             name: torch.from_numpy(array.astype(array.dtype.newbyteorder("=")))
             for name, array in arrays.items()
         }
-        weights = Weights(tensors, metadata)
-    for name, tensor in weights.tensors.items():
+        pool = {key: tensors.pop(key) for key in list(tensors) if key.startswith(POOL)}
+        weights = Weights(tensors, metadata, {key.removeprefix(POOL): t for key, t in pool.items()})
+    for name, tensor in (*weights.tensors.items(), *weights.pool.items()):
         if tensor.is_floating_point() and not bool(torch.isfinite(tensor).all()):
             raise FileFormatError(f"{file.name}: tensor '{name}' holds NaN or infinity")
     return weights

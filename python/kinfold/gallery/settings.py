@@ -18,7 +18,7 @@ REMAKE = "kinfold index PHOTOS -o GALLERY --remake makes it anew from the photos
 ALIASES = {"both": "vlad+cnn"}
 # A photo is looked at once for each.
 _MOST_SCALES = 16
-POOLINGS = ("gem", "mac", "spoc", "spoc-centre", "crow", "rmac")
+POOLINGS = ("gem", "mac", "spoc", "spoc-centre", "crow", "rmac", "learnt-rmac")
 
 
 def engines_of(engine: str) -> tuple[str, ...]:
@@ -50,7 +50,7 @@ class Settings:
     whitening : exponent of the whitening: 0.5 evens all variances out, 0 none
     network_side, network_scales, exponent : of networks, see ``features.Extractor``
     pooling : of networks, one of POOLINGS: names of ``features.pool``, and SPoC with its centre prior; several joined
-        by + are one for each network
+        by + are one for each network. "learnt-rmac" is what weights of ``kinfold train dir`` hold beside the network
     neighbours : length of the neighbour lists of the graph for diffusion
     seed : of the codebook
     """

@@ -8,6 +8,8 @@ METHODS: dict[str, str] = {
     "triplet": "kinfold.learn.triplet:finetune_triplet",
     "tuples": "kinfold.learn.tuples:finetune_tuples",
     "sfm": "kinfold.learn.sfm:finetune_sfm",
+    "regions": "kinfold.learn.regions:finetune_regions",
+    "proposals": "kinfold.learn.proposals:train_proposals",
     "video": "kinfold.learn.video:train_video",
     "drlim": "kinfold.learn.drlim:DrLIM",
     "context": "kinfold.learn.context:context_prediction",
@@ -22,5 +24,6 @@ __getattr__, __dir__ = offered(
     CoVisible="kinfold.learn.covisible",
     Tuples="kinfold.learn.tuples",
     whitening_of="kinfold.learn.sfm",
+    whitened_regions="kinfold.learn.regions",
     mine_tracks="kinfold.learn.mine.tracks",
 )

@@ -13,8 +13,9 @@ import numpy as np
 from kinfold.base.errors import FileFormatError
 from kinfold.base.extras import require
 from kinfold.base.state import add_prefix, strip_prefix
+from kinfold.features.pool.learnt_rmac import LearntRMAC
 from kinfold.features.safetensors import read_safetensors, write_safetensors
-from kinfold.features.weights import matching
+from kinfold.features.weights import POOL, matching
 from kinfold.learn.optimiser import load_optimiser, optimiser_arrays
 
 if TYPE_CHECKING:
@@ -80,14 +81,20 @@ def restore(network: Any, arrays: Mapping[str, np.ndarray[Any, Any]]) -> None:
 def save_weights(path: str | os.PathLike[str], network: Any, architecture: str | None) -> None:
     """Write a network's weights so that ``Extractor`` and ``features.weights`` read them: names, mean, std.
 
-    network : of one that trains a ``backbone`` with a head that serves the training alone, the backbone is written
+    network : of one that trains a ``backbone`` with a head that serves the training alone, the backbone is written; and
+        with a ``pool`` that is learnt too, that beside it
     """
+    pool = getattr(network, "pool", None)
     network = getattr(network, "backbone", network)
     metadata = {} if architecture is None else {"architecture": architecture}
+    arrays = state_arrays(network)
+    if isinstance(pool, LearntRMAC):
+        metadata["pool"] = json.dumps(pool.options())
+        arrays |= {f"{POOL}{key}": array for key, array in state_arrays(pool).items()}
     for key in ("mean", "std"):
         if hasattr(network, key):
             metadata[key] = ",".join(repr(float(v)) for v in getattr(network, key))
-    write_safetensors(path, state_arrays(network), metadata)
+    write_safetensors(path, arrays, metadata)
 
 
 def exists(folder: str | os.PathLike[str] | None, name: str) -> bool:

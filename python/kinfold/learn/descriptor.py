@@ -22,14 +22,17 @@ class Descriptor(torch.nn.Module):  # type: ignore[misc]
 
     network : of ``features.backbones``; its parameters are those that are trained
     layer : where it is cut, a name from its ``layers``; None for its first
-    pooling : name from ``features.pool``
+    pooling : name from ``features.pool``, or such a module, which is trained too where it has parameters
     ``Extractor`` with its weights, layer and pooling gives the same descriptors at one scale.
     """
 
-    def __init__(self, network: Any, *, layer: str | None = None, pooling: str = "gem") -> None:
+    def __init__(self, network: Any, *, layer: str | None = None, pooling: Any = "gem") -> None:
         super().__init__()
         self.backbone = network
         self.layer = where(network, layer)[0]
+        if isinstance(pooling, torch.nn.Module):
+            self.pool = pooling
+            return
         kind = resolve(POOLINGS[as_choice(pooling, "pooling", POOLINGS)])
         # Extractor has the exponent by its options, not by the weights.
         self.pool = kind(learnt=False) if pooling == "gem" else kind()

@@ -50,7 +50,7 @@ def finetune_tuples(
     *,
     loss: Any,
     layer: str | None = None,
-    pooling: str = "gem",
+    pooling: Any = "gem",
     max_side: int = 362,
     batch: int = 5,
     seed: int = 0,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from copy import deepcopy
 from typing import Any
 
 import numpy as np
@@ -54,18 +55,19 @@ def describe_by(
 
 
 def describe_pooled(
-    photos: Sequence[Any], *, layer: str | None = None, pooling: str = "gem", max_side: int = 320
+    photos: Sequence[Any], *, layer: str | None = None, pooling: Any = "gem", max_side: int = 320
 ) -> Callable[[Any], Any]:
     """A function network -> pooled maps of some photos in their own aspect: the ``describe`` of retrieval_score.
 
     network : of ``features.backbones``, or a module whose ``backbone`` is one
+    pooling : name from ``features.pool``, or such a module, as it is then
     """
     from kinfold.features.extract import Extractor
 
     def describe(network: Any) -> Any:
         backbone = getattr(network, "backbone", network)
         extractor = Extractor(
-            _part(backbone, layer), pooling=pooling, scales=(1.0,), max_side=max_side,
+            _part(backbone, layer), pooling=deepcopy(pooling), scales=(1.0,), max_side=max_side,
             device=str(next(backbone.parameters()).device),
         )  # fmt: skip
         return extractor.describe_all(photos, verbose=False)

@@ -82,3 +82,89 @@ def test_options_make_it_again(rng) -> None:
 def test_a_whitening_of_other_sizes(rng) -> None:
     with pytest.raises(ValueError, match="whitening: expected one from 4 to 3 dimensions"):
         LearntRMAC(4, 3).adopt(PCA(2).fit(rng.random((20, 4))))
+
+
+def saved(path, kept: LearntRMAC | None, **metadata: str) -> str:
+    """Weights of a compact network, and of a pooling beside it."""
+    from kinfold.features.safetensors import read_safetensors, write_safetensors
+    from kinfold.features.weights import random_network
+    from kinfold.learn.checkpoint import save_weights
+    from kinfold.learn.descriptor import Descriptor
+
+    network = random_network("compact", 0)
+    save_weights(path, network if kept is None else Descriptor(network, pooling=kept), "compact")
+    if metadata:
+        arrays, told = read_safetensors(path)
+        write_safetensors(path, arrays, told | metadata)
+    return str(path)
+
+
+def of_compact(dim: int = 5, **options) -> LearntRMAC:
+    from kinfold.features.weights import random_network
+
+    torch.manual_seed(1)
+    channels = next(iter(random_network("compact", 0).layers.values())).dim
+    return LearntRMAC(channels, dim, **options)
+
+
+@pytest.mark.parametrize("proposals", [None, {"hidden": 6, "keep": 9}])
+def test_weights_hold_it_and_an_extractor_too(proposals, tmp_path, rng) -> None:
+    import kinfold as kf
+
+    pool = of_compact(proposals=proposals)
+    path = saved(tmp_path / "net.safetensors", pool)
+    pixels = rng.integers(0, 256, (96, 128, 3), dtype=np.uint8)
+    extractor = kf.Extractor(path, pooling="learnt-rmac", scales=[1.0])
+    maps = torch.from_numpy(extractor.maps(pixels))[None]
+    expected = torch.nn.functional.normalize(pool(maps), dim=-1)[0].detach().numpy()
+    assert np.allclose(extractor.describe(pixels), expected, atol=1e-5)
+    assert extractor.dim == 5 and extractor.pooling == "learnt-rmac"
+    # The network is there without it, as if it had been saved alone.
+    plain = kf.Extractor(path, scales=[1.0]).describe(pixels)
+    alone = saved(tmp_path / "alone.safetensors", None)
+    assert np.array_equal(plain, kf.Extractor(alone, scales=[1.0]).describe(pixels))
+    kf.save(extractor, tmp_path / "e.kin")
+    again = kf.load(tmp_path / "e.kin")
+    assert np.array_equal(again.describe(pixels), extractor.describe(pixels))
+    assert again.fingerprint == extractor.fingerprint
+
+
+def test_what_is_learnt_changes_the_fingerprint(tmp_path) -> None:
+    import kinfold as kf
+
+    prints = set()
+    for keep in (9, 8):
+        torch.manual_seed(1)
+        path = saved(tmp_path / f"{keep}", of_compact(proposals={"hidden": 6, "keep": keep}))
+        prints.add(kf.Extractor(path, pooling="learnt-rmac").fingerprint)
+    assert len(prints) == 2
+
+
+def test_files_that_hold_none_or_another(tmp_path) -> None:
+    import kinfold as kf
+
+    def refused(path: str, words: str, kind: type[Exception] = ValueError, **options) -> None:
+        with pytest.raises(kind, match=words):
+            kf.Extractor(path, pooling="learnt-rmac", **options)
+
+    refused(
+        saved(tmp_path / "none", None), "hold no learnt R-MAC, as those of kinfold train dir do"
+    )
+    refused("random", "is read from a file of weights", architecture="compact")
+    whole = of_compact()
+    for told, words in (
+        ("{", "no learnt R-MAC"),
+        ("[]", "no learnt R-MAC"),
+        ('{"channels": 3}', "no learnt R-MAC"),
+        ('{"channels": 3, "dim": 5}', "not those of learnt R-MAC"),
+        ('{"channels": 999999999, "dim": 999999999}', "no learnt R-MAC"),
+    ):
+        refused(saved(tmp_path / "bad", whole, pool=told), words, kf.FileFormatError)
+    other = LearntRMAC(whole.channels + 1, 5)
+    refused(saved(tmp_path / "other", other), "layer: the pooling was learnt on")
+    from kinfold.features.export import export_onnx
+
+    extractor = kf.Extractor(saved(tmp_path / "good", whole), pooling="learnt-rmac")
+    pytest.importorskip("onnxscript")
+    with pytest.raises(ValueError, match="learnt-rmac has no ONNX graph"):
+        export_onnx(extractor, tmp_path / "x.onnx", height=64, width=64)

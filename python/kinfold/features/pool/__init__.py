@@ -12,3 +12,5 @@ METHODS: dict[str, str] = {
     "flatten": "kinfold.features.pool.flatten:Flatten",
     "rmac": "kinfold.features.pool.rmac:RMAC",
 }
+# Those that were learnt with a network, and are read from its weights.
+LEARNT: dict[str, str] = {"learnt-rmac": "kinfold.features.pool.learnt_rmac:LearntRMAC"}
