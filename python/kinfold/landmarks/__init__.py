@@ -11,5 +11,6 @@ __getattr__, __dir__ = offered(
     Group="kinfold.landmarks.groups",
     find_groups="kinfold.landmarks.groups",
     clean_classes="kinfold.landmarks.cleaning",
+    objects="kinfold.landmarks.objects",
     object_boxes="kinfold.landmarks.boxes",
 )
