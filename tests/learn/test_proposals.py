@@ -6,10 +6,17 @@ import pytest
 torch = pytest.importorskip("torch")
 from small import Small, small
 
+from kinfold.features.pool.learnt_rmac import LearntRMAC
 from kinfold.features.proposals.anchors import anchors
 from kinfold.features.proposals.boxes import as_moves, iou
 from kinfold.features.proposals.network import RegionProposals
-from kinfold.learn.proposals import maps_of, overlap_score, proposal_loss, train_proposals
+from kinfold.learn.proposals import (
+    maps_of,
+    overlap_score,
+    proposal_loss,
+    train_proposals,
+    with_proposals,
+)
 
 
 def planted(count: int, seed: int = 0) -> tuple[list[np.ndarray], np.ndarray]:
@@ -54,7 +61,7 @@ def test_the_loss_is_its_definition() -> None:
 
 def test_its_gradient() -> None:
     torch.manual_seed(0)
-    start = anchors(3, 4).double()
+    start = anchors(3, 4, [0.5], [1.0]).double()
     box = torch.tensor([[0.5, 0.5, 3.5, 2.5]], dtype=torch.float64)
     scores = torch.randn(1, len(start), dtype=torch.float64, requires_grad=True)
     moves = torch.randn(1, len(start), 4, dtype=torch.float64, requires_grad=True)
@@ -137,3 +144,14 @@ def test_photos_without_a_box_are_left_out() -> None:
     for wrong in (boxes[:2], boxes * 200, boxes[:, ::-1]):
         with pytest.raises(ValueError, match="boxes: expected"):
             train_proposals(network, RegionProposals(12), photos, wrong, epochs=1)
+
+
+def test_the_same_over_proposals() -> None:
+    grid = LearntRMAC(12, 5, levels=2)
+    made = with_proposals(grid, seed=3, keep=7)
+    again = with_proposals(grid, seed=3, keep=7)
+    other = with_proposals(grid, seed=4, keep=7)
+    assert made.proposals.keep == 7 and made.grid.levels == 2 and grid.proposals is None
+    assert torch.equal(made.layer.weight, grid.layer.weight)
+    weights = [one.proposals.hidden.weight for one in (made, again, other)]
+    assert torch.equal(weights[0], weights[1]) and not torch.equal(weights[0], weights[2])

@@ -13,6 +13,7 @@ from kinfold.base.extras import require
 from kinfold.features.backbones.cut import cut, where
 from kinfold.features.batches import fitted
 from kinfold.features.forward import large_enough
+from kinfold.features.pool.learnt_rmac import LearntRMAC
 from kinfold.features.proposals.boxes import as_moves, iou
 from kinfold.features.proposals.network import RegionProposals
 from kinfold.learn.inputs import as_input
@@ -22,6 +23,18 @@ if TYPE_CHECKING:
     import torch
 else:
     torch = require("torch")
+
+
+def with_proposals(pooling: LearntRMAC, *, seed: int = 0, **options: Any) -> LearntRMAC:
+    """The same R-MAC over proposals, which have learnt nothing yet, instead of its regions.
+
+    options : of ``RegionProposals``: keep, hidden, sizes, ratios, overlap
+    """
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(as_count(seed, "seed", least=0))
+        made = LearntRMAC(**pooling.options() | {"proposals": options})
+    made.layer.load_state_dict(pooling.layer.state_dict())
+    return made.to(pooling.layer.weight.device)
 
 
 def train_proposals(

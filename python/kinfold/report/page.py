@@ -6,7 +6,7 @@ import base64
 import hashlib
 import html
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from importlib import resources
 from string import Template
 
@@ -64,15 +64,19 @@ class Album:
         return f'<use href="#p{number}"{placement}/>'
 
     def figure(
-        self, picture: Picture, label: str, *, box: Box | None = None, outline: Points | None = None
+        self,
+        picture: Picture,
+        label: str,
+        *,
+        box: Box | None = None,
+        outline: Points | None = None,
+        regions: Sequence[Box] = (),
     ) -> str:
-        """A photo with the region that was asked for (solid) or found (dashed)."""
+        """A photo with the region that was asked for (solid) or those that were found (dashed)."""
         width, height = picture.width, picture.height
-        drawn = ""
+        drawn = "".join(polygon(corners_of(region), "outline") for region in regions)
         if box is not None:
-            x0, y0, x1, y1 = box
-            corners = np.array([(x0, y0), (x1, y0), (x1, y1), (x0, y1)], dtype=np.float64)
-            drawn += polygon(corners, "box")
+            drawn += polygon(corners_of(box), "box")
         if outline is not None and len(outline):
             drawn += polygon(outline, "outline")
         if drawn:
@@ -91,6 +95,12 @@ class Album:
             for (jpeg, width, height), n in self._pictures.items()
         )
         return f'<svg class="album" width="0" height="0" aria-hidden="true"><defs>{images}</defs></svg>'
+
+
+def corners_of(box: Box) -> Points:
+    """A box as a polygon (4, 2)."""
+    x0, y0, x1, y1 = box
+    return np.array([(x0, y0), (x1, y0), (x1, y1), (x0, y1)], dtype=np.float64)
 
 
 def within(points: Points, width: float, height: float) -> Points:

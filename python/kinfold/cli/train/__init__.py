@@ -10,6 +10,7 @@ RECIPES: dict[str, str] = {
     "softmax": "kinfold.cli.train.softmax",
     "siamese": "kinfold.cli.train.siamese",
     "triplet": "kinfold.cli.train.triplet",
+    "dir": "kinfold.cli.train.dir",
     "video": "kinfold.cli.train.video",
     "drlim": "kinfold.cli.train.drlim",
     "context": "kinfold.cli.train.context",

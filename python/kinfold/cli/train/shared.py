@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -123,8 +123,13 @@ class Training:
 
 
 @contextmanager
-def training(options: argparse.Namespace) -> Iterator[Training]:
-    """A training whose files may be written; what an interruption leaves is told."""
+def training(
+    options: argparse.Namespace, *, keeps: Sequence[str] = ("last.safetensors",)
+) -> Iterator[Training]:
+    """A training whose files may be written; what an interruption leaves is told.
+
+    keeps : what it keeps in its folder, from any of which it goes on
+    """
     output = Path(options.output)
     if options.json:
         check_writable(options.json)
@@ -134,13 +139,13 @@ def training(options: argparse.Namespace) -> Iterator[Training]:
 
     as_device(options.device)
     folder = output.with_name(output.name + ".training")
-    kept = folder / "last.safetensors"
-    if kept.is_file() and not options.resume:
+    kept = [folder / name for name in keeps]
+    if any(place.exists() for place in kept) and not options.resume:
         raise KinfoldError(
             f"{folder}: holds an earlier training: --resume goes on with it; to begin anew, choose another "
             "output or delete that folder"
         )
-    if options.resume and not kept.is_file():
+    if options.resume and not any(place.exists() for place in kept):
         raise KinfoldError(f"{folder}: holds no training to resume")
     torch = require("torch")
     threads = torch.get_num_threads()
@@ -148,7 +153,7 @@ def training(options: argparse.Namespace) -> Iterator[Training]:
     try:
         yield Training(options, output, folder)
     except KeyboardInterrupt as interrupt:
-        if kept.is_file():
+        if any(place.exists() for place in kept):
             interrupt.kept = "--resume goes on from where it was"  # type: ignore[attr-defined]
         raise
     finally:
