@@ -123,13 +123,21 @@ def test_interrupted_anywhere_it_goes_on(collected, weights, tmp_path, capsys, m
     assert whole.read_bytes() == parts.read_bytes()
 
 
-def test_the_network_as_it_is_and_two_classes(collected, weights, tmp_path) -> None:
+def test_the_network_as_it_is_and_two_classes(collected, weights, tmp_path, capsys) -> None:
     from kinfold.features.safetensors import read_safetensors
 
     out, two = tmp_path / "net.safetensors", tmp_path / "two"
     for name in ("arch", "bell"):
         shutil.copytree(collected / name, two / name)
     assert train(two, weights, out, "--quiet", "--frozen") == 0
+    # Done, it is done again from what is there; of other photos it is another training.
+    made = out.read_bytes()
+    assert train(two, weights, out, "--quiet", "--frozen", "--resume") == 0
+    assert out.read_bytes() == made
+    (two / "bell" / "2.png").unlink()
+    assert train(two, weights, out, "--quiet", "--frozen", "--resume") == 2
+    error = capsys.readouterr().err
+    assert "was begun with other photos" in error and len(error.splitlines()) == 1, error
     (before, _), (after, told) = read_safetensors(weights), read_safetensors(out)
     assert all(np.array_equal(after[key], array) for key, array in before.items())
     # None is left to judge by: proposals it is, as was asked.

@@ -168,3 +168,24 @@ def test_files_that_hold_none_or_another(tmp_path) -> None:
     pytest.importorskip("onnxscript")
     with pytest.raises(ValueError, match="learnt-rmac has no ONNX graph"):
         export_onnx(extractor, tmp_path / "x.onnx", height=64, width=64)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"channels": 10**9, "dim": 10**9, "levels": 3, "proposals": None},
+        {"channels": 4, "dim": 3, "levels": 3, "proposals": [1]},
+        {"channels": 4, "dim": 3, "levels": 3, "proposals": {"keep": 10**9}},
+        {"channels": 4, "dim": 3, "levels": 3, "proposals": {"sizes": [0.5] * 99}},
+        {"channels": 65536, "dim": 65536, "levels": 3, "proposals": {"hidden": 4096}},
+        {},
+    ],
+)
+def test_an_extractor_whose_file_claims_what_is_not_there(options, tmp_path) -> None:
+    import kinfold as kf
+
+    path = saved(tmp_path / "net", of_compact(proposals={"hidden": 6, "keep": 9}))
+    extractor = kf.Extractor(path, pooling="learnt-rmac")
+    params = extractor.params() | {"pooling_options": options}
+    with pytest.raises(kf.FileFormatError):
+        kf.Extractor.from_state(params, extractor.arrays())

@@ -11,6 +11,7 @@ at, and checkpoints of both stages: each goes on from where it was.
 from __future__ import annotations
 
 import argparse
+import hashlib
 from contextlib import ExitStack
 from pathlib import Path
 from shlex import quote
@@ -20,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kinfold.base.arrays import Ids
+from kinfold.base.errors import KinfoldError
 from kinfold.base.text import shown
 from kinfold.cli.options import count, share
 from kinfold.cli.train.shared import Training, add_training, training
@@ -40,7 +42,7 @@ _PIXELS = 320
 
 
 class _Objects(NamedTuple):
-    """Photos of classes, what became of them, and where the object is, in shares of their sides."""
+    """Photos of classes, what became of them, where the object is, in shares of their sides, sizes, digests."""
 
     files: list[Path]
     labels: Ids
@@ -48,6 +50,7 @@ class _Objects(NamedTuple):
     cleaning: Cleaning
     boxes: NDArray[np.float64]
     sizes: NDArray[np.float64]
+    digests: list[str]
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -94,6 +97,7 @@ def run(options: argparse.Namespace) -> int:
         net = network(weights, options.architecture).to(options.device)
         found = _objects(run)
         learnt, judged = _split(run, found)
+        _check_unchanged(run, found, learnt)
         name = weights.metadata.get("architecture", options.architecture)
         return _learn(run, net, name, found, learnt, judged)
 
@@ -139,8 +143,9 @@ def _objects(run: Training) -> _Objects:
         cleaning, boxes = objects(graph, labels, least_inliers=least, copies=copies)
         files = [gallery.root / photo.path for photo in photos]
     found = _Objects(
-        files, labels, names.tolist(), cleaning, boxes / np.hstack([graph.sizes] * 2), graph.sizes
-    )
+        files, labels, names.tolist(), cleaning, boxes / np.hstack([graph.sizes] * 2), graph.sizes,
+        [str(photo.digest) for photo in photos],
+    )  # fmt: skip
     run.measured["photos"] = int(named[labels].sum())
     run.measured["photos kept"] = len(cleaning.kept)
     run.measured["classes dropped, of which no two photos match"] = int(
@@ -191,6 +196,26 @@ def _split(run: Training, found: _Objects) -> tuple[Ids, Ids]:
         f"{len(set(labels[judged]))} other classes to judge by"
     )
     return kept[learnt], kept[judged]
+
+
+def _check_unchanged(run: Training, found: _Objects, learnt: Ids) -> None:
+    """KinfoldError where a training that goes on would be of other photos than it began with: its rows are theirs."""
+    from kinfold.images.digest import content_digest
+    from kinfold.io.atomic import write_bytes
+
+    sums = hashlib.blake2b(content_digest(run.options.weights).encode())
+    for row in learnt.tolist():
+        sums.update(
+            f"{found.files[row].name}\0{found.labels[row]}\0{found.digests[row]}\0".encode()
+        )
+    told, kept = sums.hexdigest().encode(), run.folder / "learnt.txt"
+    begun = any((run.folder / name).exists() for name in _KEEPS[1:])
+    if begun and (not kept.is_file() or kept.read_bytes() != told):
+        raise KinfoldError(
+            f"{run.folder}: was begun with other photos, weights or --least-inliers: choose another output, or delete "
+            "'network' and 'proposals' in that folder"
+        )
+    write_bytes(kept, told)
 
 
 def _learn(
