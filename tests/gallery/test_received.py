@@ -231,7 +231,7 @@ def test_a_table_of_the_first_version_is_read_and_carried_over(small) -> None:
         gallery.update(small / "photos", verbose=False)
         assert [hit.path for hit in gallery.search(noise(2))] == before
     with closing(sqlite3.connect(table)) as db:
-        assert db.execute("PRAGMA user_version").fetchone() == (2,)
+        assert db.execute("PRAGMA user_version").fetchone() == (3,)
 
 
 FIRST = """

@@ -7,6 +7,7 @@ COMMANDS: dict[str, str] = {
     "index": "kinfold.cli.index",
     "search": "kinfold.cli.search",
     "groups": "kinfold.cli.groups",
+    "locate": "kinfold.cli.locate",
     "eval": "kinfold.cli.eval",
     "bench": "kinfold.cli.bench",
     "train": "kinfold.cli.train",

@@ -94,6 +94,17 @@ def seconds(text: str) -> float:
     return value
 
 
+def metres(text: str) -> float:
+    """A distance above 0."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = 0.0
+    if not 0 < value < float("inf"):
+        raise argparse.ArgumentTypeError(f"expected metres, more than 0, got {text!r}")
+    return value
+
+
 def memory(text: str) -> tuple[float, bool]:
     """Bytes, and whether they are of each vector ("64") or of all together ("500MB")."""
     match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([a-z]*)\s*", text.lower())

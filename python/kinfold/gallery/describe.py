@@ -20,6 +20,7 @@ from kinfold.base.local_features import LocalFeatures
 from kinfold.base.locks import Lock
 from kinfold.base.threads import get_threads
 from kinfold.gallery.settings import Settings
+from kinfold.images.caption import NOTHING, Caption
 from kinfold.images.decode import decode
 from kinfold.images.digest import content_digest
 from kinfold.images.exif import PhotoInfo
@@ -41,6 +42,7 @@ class Found:
     features: LocalFeatures
     networks: tuple[Vectors, ...] = ()
     note: str = ""
+    caption: Caption = NOTHING
 
 
 @dataclass(frozen=True)
@@ -188,8 +190,9 @@ class Describer:
             return Described(file, reason=reason, cause="memory"), None
         height, width = pixels.shape[:2]
         found = Found(
-            (*decoded.full_size, width, height), decoded.info, features, note=decoded.note
-        )
+            (*decoded.full_size, width, height), decoded.info, features,
+            note=decoded.note, caption=decoded.caption,
+        )  # fmt: skip
         # Pixels are kept only where a network is yet to see them: a batch of them is large.
         kept = decoded.pixels if self._extractors else None
         return Described(file, digest, found=found), kept

@@ -9,6 +9,7 @@ from kinfold.gallery.manifest import WEIGHTS, Manifest
 from kinfold.gallery.matches import read_matches
 from kinfold.gallery.own import own_file
 from kinfold.gallery.parts import model_of, read_parts
+from kinfold.gallery.places import places_of
 from kinfold.gallery.reader import Reader
 from kinfold.gallery.segments import read_segment
 from kinfold.gallery.store import MATCHES, Store
@@ -25,7 +26,7 @@ def info(reader: Reader, *, verify: bool) -> dict[str, Any]:
         "photos_folder": manifest.photos,
         "photos": len(described),
         "failed": [{"path": photo.path, "reason": photo.reason} for photo in failed],
-        "with_position": sum(photo.latitude is not None for photo in described),
+        "with_position": places_of(None, described, reader.root).with_position,
         "segments": len(table.segments()),
         "bytes": store.size(),
         "own_model": manifest.own_model,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -10,9 +11,12 @@ from kinfold.gallery.info import info
 from kinfold.gallery.matches import as_pairs, joined_by_graph, matches_of
 from kinfold.gallery.reader import Reader
 from kinfold.gallery.views.groups import PhotoGroup, groups_of
-from kinfold.gallery.views.page import groups_content
+from kinfold.gallery.views.locate import Located, locate
+from kinfold.gallery.views.page import groups_content, location_content
 from kinfold.local.match_graph import MatchGraph
+from kinfold.report.content import Answer
 from kinfold.report.groups import Member
+from kinfold.report.location import Place
 
 
 class Overview:
@@ -61,6 +65,42 @@ class Overview:
     ) -> tuple[str, list[list[Member]], dict[str, str]]:
         """What a page shows of groups: title, groups and facts for ``report.groups.write_groups``."""
         return groups_content(self._reader.snapshot, groups, facts or {})
+
+    def locate(
+        self,
+        query: Any,
+        *,
+        box: Any = None,
+        places: str | os.PathLike[str] | None = None,
+        least_inliers: int = 12,
+        verify_top: int = 100,
+        **choices: Any,
+    ) -> Located:
+        """Where a photo was taken and what it shows: by the positions and tags of the photos of the same thing.
+
+        Those count that are verified with the query, and those that ``matches`` confirms with one of these; the query
+        itself and copies do not. Where too little agrees, that is the answer: ``location`` is None.
+
+        query, box : as of ``search``
+        places : a table of positions, tags, users and titles, ``*.csv`` or ``*.json``, believed before what files say;
+            that which lies beside the photos, ``places.csv`` or ``places.json``, if not given
+        least_inliers : of a photo that counts
+        verify_top : how many of the first answer are verified
+        choices : of ``landmarks.estimate_location``, such as reach=200 (metres)
+        """
+        return locate(
+            self._reader,
+            query,
+            box=box,
+            places=places,
+            least_inliers=as_count(least_inliers, "least_inliers"),
+            verify_top=as_count(verify_top, "verify_top"),
+            choices=choices,
+        )
+
+    def location_content(self, found: Located) -> tuple[Answer, Place]:
+        """What a page shows of where a photo was taken, for ``report.location.write_location``."""
+        return location_content(self._reader.snapshot, found)
 
     def info(self, *, verify: bool = False) -> dict[str, Any]:
         """What is in the gallery and how it was made; with ``verify``, every file is read and checked."""

@@ -28,6 +28,7 @@ class Photo:
     reason : why it could not be read; None for a photo that was described
     segment, row : where its features lie; None for one that could not be read
     cause : one of CAUSES where it could not be read, None where that was not noted
+    tags : one a line; with title and user, what is written in the file
     """
 
     id: int
@@ -45,6 +46,17 @@ class Photo:
     segment: str | None = None
     row: int | None = None
     cause: str | None = None
+    tags: str | None = None
+    title: str | None = None
+    user: str | None = None
+
+    @property
+    def position(self) -> tuple[float, float] | None:
+        """Latitude and longitude in degrees, where both are known and on Earth."""
+        latitude, longitude = self.latitude, self.longitude
+        if latitude is None or longitude is None or abs(latitude) > 90 or abs(longitude) > 180:
+            return None
+        return latitude, longitude
 
     @classmethod
     def from_row(cls, row: tuple[Any, ...], table: Path) -> Photo:
@@ -59,8 +71,9 @@ class Photo:
         return tuple(vars(self).values())
 
 
-# The table's columns.
+# The table's columns, and the version of it since which there are those that came later.
 COLUMNS = tuple(Photo.__dataclass_fields__)
+SINCE = {"cause": 2, "tags": 3, "title": 3, "user": 3}
 
 
 def known_file(root: Path, photo: Photo) -> Path | None:
@@ -96,6 +109,9 @@ def _is_sound(photo: Photo) -> bool:
         and _is_finite(photo.latitude)
         and _is_finite(photo.longitude)
         and (photo.cause is None or photo.cause in CAUSES)
+        and _is_text(photo.tags)
+        and _is_text(photo.title)
+        and _is_text(photo.user)
     )
 
 

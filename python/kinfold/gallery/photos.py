@@ -12,7 +12,7 @@ from tempfile import TemporaryDirectory
 from kinfold.base.errors import FileFormatError
 from kinfold.gallery import table_file
 from kinfold.gallery.own import is_name
-from kinfold.gallery.photo import COLUMNS, MOST_ID, DamagedTableError, Photo
+from kinfold.gallery.photo import COLUMNS, MOST_ID, SINCE, DamagedTableError, Photo
 
 _MOST_COPIED = 1 << 33
 _INSERT = f"INSERT INTO photos ({','.join(COLUMNS)}) VALUES ({','.join('?' * len(COLUMNS))})"
@@ -212,5 +212,5 @@ def salvage(path: Path) -> list[Photo]:
 
 
 def _select(version: int) -> str:
-    columns = [name if name != "cause" or version > 1 else "NULL" for name in COLUMNS]
+    columns = [name if SINCE.get(name, 1) <= version else "NULL" for name in COLUMNS]
     return f"SELECT {','.join(columns)} FROM photos"

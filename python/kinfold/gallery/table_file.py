@@ -31,7 +31,12 @@ CREATE INDEX photos_digest ON photos (digest);
 CREATE INDEX photos_segment ON photos (segment);
 """
 # What makes each version from the one before.
-_STEPS = (_TABLE, "ALTER TABLE photos ADD COLUMN cause TEXT;")
+_STEPS = (
+    _TABLE,
+    "ALTER TABLE photos ADD COLUMN cause TEXT;",
+    "ALTER TABLE photos ADD COLUMN tags TEXT; ALTER TABLE photos ADD COLUMN title TEXT; "
+    "ALTER TABLE photos ADD COLUMN user TEXT;",
+)
 VERSION = len(_STEPS)
 # SQLite's own files beside the table; a journal is of another mode than ours, and may name any file to be deleted.
 BESIDE, _JOURNAL = ("-wal", "-shm"), "-journal"

@@ -17,6 +17,7 @@ import numpy as np
 from kinfold.base.arrays import as_count
 from kinfold.base.errors import ImageError
 from kinfold.base.extras import require
+from kinfold.images.caption import NOTHING, Caption, caption_of
 from kinfold.images.colour import to_srgb
 from kinfold.images.exif import PhotoInfo, orientation, photo_info
 from kinfold.images.jpeg import checked_jpeg, load_jpeg
@@ -43,12 +44,14 @@ class Decoded:
     full_size : width and height of the upright original
     info : what EXIF tells
     note : what is wrong with a file that could be decoded nevertheless; empty for a sound one
+    caption : what people wrote into it
     """
 
     pixels: Pixels
     full_size: tuple[int, int]
     info: PhotoInfo
     note: str = ""
+    caption: Caption = NOTHING
 
 
 def decode(
@@ -147,6 +150,7 @@ def _decode(file: BinaryIO, max_side: int | None, max_pixels: int | None) -> Dec
         (height, width) if turn >= 5 else (width, height),
         photo_info(exif),
         note,
+        caption_of(image.info, exif),
     )
 
 

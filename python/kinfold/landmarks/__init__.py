@@ -1,4 +1,4 @@
-"""What verified matches tell of a collection: which photos show the same thing, and where in them it is."""
+"""What verified matches tell: which photos show the same thing, where in them it is, and where on Earth."""
 
 from kinfold.base.offered import offered
 
@@ -13,4 +13,7 @@ __getattr__, __dir__ = offered(
     clean_classes="kinfold.landmarks.cleaning",
     objects="kinfold.landmarks.objects",
     object_boxes="kinfold.landmarks.boxes",
+    estimate_location="kinfold.landmarks.location",
+    median_position="kinfold.landmarks.sphere",
+    suggest_tags="kinfold.landmarks.tags",
 )

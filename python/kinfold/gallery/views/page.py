@@ -14,15 +14,17 @@ import numpy as np
 from kinfold.base.errors import ImageError
 from kinfold.gallery import search
 from kinfold.gallery.describe import Describer
-from kinfold.gallery.hit import Hit
+from kinfold.gallery.hit import Hit, hit_of
 from kinfold.gallery.photo import Photo, known_file
 from kinfold.gallery.query import Query
 from kinfold.gallery.reader import Snapshot
 from kinfold.gallery.views.explain import explainer_of
 from kinfold.gallery.views.groups import Pair, PhotoGroup
+from kinfold.gallery.views.locate import Located
 from kinfold.images.decode import decode, thumbnail_jpeg
 from kinfold.report.content import Answer, Link, Mark, Match, Picture, Result
 from kinfold.report.groups import Member
+from kinfold.report.location import Place, Spot
 from kinfold.rerank.stage import RankedList
 
 # Long enough to see what matched.
@@ -98,6 +100,50 @@ def groups_content(
         [_members(group, snapshot.root) for group in groups],
         {**_facts(snapshot), "In groups": str(grouped), **facts},
     )
+
+
+def location_content(snapshot: Snapshot, found: Located) -> tuple[Answer, Place]:
+    """What a page shows of where a photo was taken: the answer with the photos that tell it, and the place."""
+    spots = tuple(
+        Spot(one.photo.path, one.known.position, one.state)
+        for one in found.witnesses
+        if one.known.position is not None
+    )
+    location, query, ranked = found.location, found.query, found.ranked
+    place = Place(
+        None if location is None else (location.latitude, location.longitude),
+        0.0 if location is None else location.radius,
+        found.reason,
+        spots,
+        len(found.witnesses) - len(spots),
+        tuple((tag.text, tag.users) for tag in found.suggested),
+        tuple((tag.text, tag.users) for tag in found.frequent),
+    )
+    direct = [one.photo for one in found.witnesses if one.through is None]
+    hits = [
+        hit_of(
+            rank,
+            photo,
+            ranked.verified[photo.id].inliers,
+            query,
+            ranked,
+            snapshot.segments,
+            snapshot.root,
+        )
+        for rank, photo in enumerate(direct, 1)
+    ]
+    facts = {"With a position": f"{len(spots)} of {len(found.witnesses)} photos of the same thing"}
+    if found.places.path is not None:
+        facts["Table"] = str(found.places.path)
+    beyond = len(found.witnesses) - len(direct)
+    if beyond:
+        facts["Through another photo"] = f"{beyond}, not shown"
+    pictures = _pictures({photo.id: photo for photo in direct}, snapshot.root)
+    results = tuple(Result(hit.rank, pictures(hit.id), None, _match(hit)) for hit in hits)
+    width, height = query.size
+    picture = Picture(query.name, thumbnail_jpeg(query.pixels, _SIDE), width, height)
+    title = f"Where {query.name} was taken"
+    return Answer(picture, query.box, results, title, {**_facts(snapshot), **facts}), place
 
 
 def _facts(snapshot: Snapshot) -> dict[str, str]:

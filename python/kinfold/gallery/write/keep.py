@@ -74,6 +74,7 @@ def _keep(
         )
         if item.found is not None:
             info, (width, height, _, _) = item.found.info, item.found.frame
+            caption = item.found.caption
             photo = replace(
                 photo,
                 width=width,
@@ -82,6 +83,9 @@ def _keep(
                 latitude=info.latitude,
                 longitude=info.longitude,
                 camera=info.camera,
+                tags="\n".join(caption.tags) or None,
+                title=caption.title,
+                user=caption.user,
                 row=len(good),
             )
             good.append((id, item.found))
