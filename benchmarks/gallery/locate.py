@@ -238,7 +238,13 @@ def main() -> None:
         chosen[name] = max(values, key=lambda value: goodness(tried[value]))
     print("\nchosen:", chosen)
     print(heading(COLUMNS))
-    for name, options in (("chosen", chosen), ("as it is by default", DEFAULT)):
+    ways = {
+        "chosen": chosen,
+        "as it is by default": DEFAULT,
+        "three must agree": {**DEFAULT, "least": 3},
+        "none through another": {**DEFAULT, "beyond": False},
+    }
+    for name, options in ways.items():
         for half in (0, 1):
             which = "chosen on" if half == 0 else "other half"
             print(line(f"{name}, {which}", judged(asked, worlds, half, size, options)))

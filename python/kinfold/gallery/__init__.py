@@ -1,9 +1,9 @@
 """A folder of photos made searchable: the whole chain in one object.
 
     gallery     Gallery: open, create, close, and one line to each of the parts below
-    overview    its questions without a query: matches, groups, info
+    overview    its questions beside search: matches, groups, locate, info
       write/      create  update = compare > keep (describe) > build (learn, index, graph)      changes files
-      views/      judge  groups  page  explain                                         looks at a snapshot
+      views/      judge  groups  locate  page  explain                                       looks at a snapshot
       matches     pairs of photos, verified: kept in the folder, gone on with          looks at a reader
       search      describe > rank > second looks > hits                                looks at a snapshot
         reader      Snapshot: parts, table, segments of one moment; Reader opens them

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from kinfold.base.errors import FileFormatError
@@ -9,7 +11,8 @@ from kinfold.gallery.manifest import WEIGHTS, Manifest
 from kinfold.gallery.matches import read_matches
 from kinfold.gallery.own import own_file
 from kinfold.gallery.parts import model_of, read_parts
-from kinfold.gallery.places import places_of
+from kinfold.gallery.photo import Photo
+from kinfold.gallery.places import Places, places_of
 from kinfold.gallery.reader import Reader
 from kinfold.gallery.segments import read_segment
 from kinfold.gallery.store import MATCHES, Store
@@ -26,7 +29,7 @@ def info(reader: Reader, *, verify: bool) -> dict[str, Any]:
         "photos_folder": manifest.photos,
         "photos": len(described),
         "failed": [{"path": photo.path, "reason": photo.reason} for photo in failed],
-        "with_position": places_of(None, described, reader.root).with_position,
+        **_positions(described, reader.root),
         "segments": len(table.segments()),
         "bytes": store.size(),
         "own_model": manifest.own_model,
@@ -40,6 +43,17 @@ def info(reader: Reader, *, verify: bool) -> dict[str, Any]:
         _verify(reader, manifest)
         facts["verified"] = True
     return facts
+
+
+def _positions(photos: Sequence[Photo], root: Path) -> dict[str, Any]:
+    """How many photos have a position, and the table that says so, or what is wrong with it."""
+    try:
+        places = places_of(None, photos, root)
+    except (FileFormatError, OSError) as error:
+        places = Places(None, {}, photos, root)
+        return {"with_position": places.with_position, "places": str(error)}
+    table = {} if places.path is None else {"places": str(places.path)}
+    return {"with_position": places.with_position, **table}
 
 
 def _headers(store: Store, manifest: Manifest) -> dict[str, Any]:

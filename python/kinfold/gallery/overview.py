@@ -1,4 +1,4 @@
-"""What can be asked of a gallery as a whole."""
+"""What can be asked of a gallery beside searching."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from kinfold.report.location import Place
 
 
 class Overview:
-    """The questions that no query photo belongs to: which pairs match, which groups they make, what is there."""
+    """Which photos match, which groups they make, where a photo was taken, what is there."""
 
     _reader: Reader
 

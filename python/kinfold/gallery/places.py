@@ -78,7 +78,9 @@ def places_of(table: str | os.PathLike[str] | None, photos: Iterable[Photo], roo
     if table is not None:
         path: Path | None = Path(table)
     else:
-        path = next((root / name for name in BESIDE if (root / name).is_file()), None)
+        # A gallery that knows no folder of photos has the empty path, which is wherever one stands.
+        names = BESIDE if root.is_absolute() else ()
+        path = next((root / name for name in names if (root / name).is_file()), None)
     return Places(path, {} if path is None else read_table(path), photos, root)
 
 

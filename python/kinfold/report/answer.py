@@ -62,12 +62,14 @@ def card(album: Album, result: Result, place: str) -> str:
     way = ""
     if len(result.chain) > 1:
         way = f'<span class="steps">{len(result.chain)} steps</span>'
+    note = f'<span class="line quiet">{text(result.note)}</span>' if result.note else ""
     return (
         f'<li><a class="card {result.mark or ""}" id="{place}-card" href="#{place}">{figure}'
         f'<span class="line"><span class="rank">{result.rank}</span>{badge(result)}'
         f"{score(result)}</span>"
         f'<span class="line">{name(result.picture.name)}</span>'
-        f'<span class="line quiet">{inliers(result.match)}{way}</span></a></li>'
+        f'<span class="line quiet">{inliers(result.match)}{way}</span>'
+        f"{note}</a></li>"
     )
 
 

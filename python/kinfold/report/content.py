@@ -33,6 +33,7 @@ class Result:
     chain : the steps from the query to this photo, which is the last of them; empty if not known
     mark : what the ground truth says, if there is one
     components : what of it a network finds alike, where one was used
+    note : what else is to be said of it
     """
 
     rank: int
@@ -42,6 +43,7 @@ class Result:
     chain: tuple[Link, ...] = ()
     mark: Mark | None = None
     components: Components | None = None
+    note: str = ""
 
     def __post_init__(self) -> None:
         as_count(self.rank, "rank")
@@ -57,6 +59,7 @@ class Result:
             as_choice(self.mark, "mark", tuple(MARKS))
         if self.components is not None:
             as_kind(self.components, "components", Components)
+        as_text(self.note, "note")
 
 
 def _nothing() -> RankedList:

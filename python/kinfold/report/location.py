@@ -145,10 +145,10 @@ def _map(place: Place) -> str:
             far, way = math.hypot(*offset), _direction(offset)
             lines.append(f"<li>{name(spot.name)}: {metres(far)} to the {way}</li>")
     if place.position is not None:
-        drawn.append(f'<circle class="here" cx="{middle}" r="6"/>')
+        drawn.append(f'<circle class="here" cx="{middle}" r="9"/>')
     legend = []
     if place.position is not None:
-        legend.append(_key('<circle class="here" r="5"/>', "estimated location"))
+        legend.append(_key('<circle class="here" r="6"/>', "estimated location"))
     for state, said in _STATES.items():
         if count := sum(spot.state == state for spot in place.spots):
             legend.append(_key(_mark(state), f"{count} {said}"))

@@ -259,6 +259,9 @@ def test_what_the_files_say_is_kept_with_the_photos(
         (photos / "places.csv").write_text("path,lat,lon\nscene0/view0.jpg,100,2\n")
         with pytest.raises(FileFormatError, match=r"places\.csv: line 2: latitude"):
             gallery.locate(query)
+        # What is there is told all the same.
+        facts = gallery.info()
+        assert facts["with_position"] == VIEWS and "line 2: latitude" in facts["places"]
 
 
 def test_a_collection_of_three(tmp_path: Path, query: Path) -> None:

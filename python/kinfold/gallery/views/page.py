@@ -20,11 +20,11 @@ from kinfold.gallery.query import Query
 from kinfold.gallery.reader import Snapshot
 from kinfold.gallery.views.explain import explainer_of
 from kinfold.gallery.views.groups import Pair, PhotoGroup
-from kinfold.gallery.views.locate import Located
+from kinfold.gallery.views.locate import Located, Witness
 from kinfold.images.decode import decode, thumbnail_jpeg
 from kinfold.report.content import Answer, Link, Mark, Match, Picture, Result
 from kinfold.report.groups import Member
-from kinfold.report.location import Place, Spot
+from kinfold.report.location import Place, Spot, metres
 from kinfold.rerank.stage import RankedList
 
 # Long enough to see what matched.
@@ -119,31 +119,35 @@ def location_content(snapshot: Snapshot, found: Located) -> tuple[Answer, Place]
         tuple((tag.text, tag.users) for tag in found.suggested),
         tuple((tag.text, tag.users) for tag in found.frequent),
     )
-    direct = [one.photo for one in found.witnesses if one.through is None]
-    hits = [
-        hit_of(
-            rank,
-            photo,
-            ranked.verified[photo.id].inliers,
-            query,
-            ranked,
-            snapshot.segments,
-            snapshot.root,
-        )
-        for rank, photo in enumerate(direct, 1)
-    ]
+    photos = {one.photo.id: one.photo for one in found.witnesses}
+    pictures = _pictures(photos, snapshot.root)
+    results = []
+    for rank, one in enumerate(found.witnesses, 1):
+        match, way = None, ""
+        if one.through is None:
+            hit = hit_of(
+                rank, one.photo, one.inliers, query, ranked, snapshot.segments, snapshot.root
+            )
+            match = _match(hit)
+        else:
+            way = f", through {photos[one.through].path}" if one.through in photos else ""
+        picture = pictures(one.photo.id)
+        results.append(Result(rank, picture, None, match, note=f"{_whereabouts(one)}{way}"))
     facts = {"With a position": f"{len(spots)} of {len(found.witnesses)} photos of the same thing"}
     if found.places.path is not None:
         facts["Table"] = str(found.places.path)
-    beyond = len(found.witnesses) - len(direct)
-    if beyond:
-        facts["Through another photo"] = f"{beyond}, not shown"
-    pictures = _pictures({photo.id: photo for photo in direct}, snapshot.root)
-    results = tuple(Result(hit.rank, pictures(hit.id), None, _match(hit)) for hit in hits)
     width, height = query.size
     picture = Picture(query.name, thumbnail_jpeg(query.pixels, _SIDE), width, height)
     title = f"Where {query.name} was taken"
-    return Answer(picture, query.box, results, title, {**_facts(snapshot), **facts}), place
+    return Answer(picture, query.box, tuple(results), title, {**_facts(snapshot), **facts}), place
+
+
+def _whereabouts(witness: Witness) -> str:
+    """What a card says of a photo's position."""
+    if witness.distance is None:
+        return "has a position" if witness.state == "unsure" else "no position"
+    away = metres(witness.distance)
+    return f"{away} away" if witness.state == "agrees" else f"{away} away: elsewhere"
 
 
 def _facts(snapshot: Snapshot) -> dict[str, str]:
