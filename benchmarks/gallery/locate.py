@@ -63,13 +63,24 @@ class Asked:
     direct: np.ndarray
 
 
-def things_of(truth: GroundTruth, objects: list[str]) -> dict[str, str]:
-    """The object of each database photo that shows one, junk too: it was taken there."""
+def things_of(truth: GroundTruth, objects: list[str]) -> tuple[dict[str, str], list[str]]:
+    """The place of each database photo that shows an object, junk too, for it was taken there; and of each query.
+
+    Objects whose lists share a photo are parts of one building, and one place, which bears the first one's name.
+    """
+    first: dict[str, str] = {thing: thing for thing in objects}
+
+    def root(thing: str) -> str:
+        while first[thing] != thing:
+            thing = first[thing]
+        return thing
+
     of: dict[str, str] = {}
     for known, thing in zip(truth.gnd, objects):
-        for i in (*known["junk"], *known["ok"]):
-            of[truth.imlist[i]] = thing
-    return of
+        for i in (*known["ok"], *known["junk"]):
+            one, other = sorted((root(of.setdefault(truth.imlist[i], thing)), root(thing)))
+            first[other] = one
+    return {name: root(thing) for name, thing in of.items()}, [root(thing) for thing in objects]
 
 
 def asked_of(gallery: kf.Gallery, truth: GroundTruth, objects: list[str]) -> list[Asked]:
@@ -204,15 +215,15 @@ def main() -> None:
     kf.set_threads(1)
     truth = GroundTruth.from_json(PHOTOS / "ground_truth.json")
     objects = json.loads((PHOTOS / "ground_truth.json").read_text())["qgroup"]
-    of = things_of(truth, objects)
+    of, objects = things_of(truth, objects)
     size: defaultdict[str, int] = defaultdict(int)
     for thing in of.values():
         size[thing] += 1
     kept = Path(arguments.json) if arguments.json else None
     if kept is not None and kept.exists():
         asked = [
-            Asked(t, n, np.array(i, float), np.array(d, bool))
-            for t, n, i, d in json.loads(kept.read_text())
+            Asked(thing, n, np.array(i, float), np.array(d, bool))
+            for thing, (_, n, i, d) in zip(objects, json.loads(kept.read_text()))
         ]
     else:
         asked = asked_of(opened(arguments.gallery, truth), truth, objects)
