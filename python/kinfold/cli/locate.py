@@ -74,10 +74,9 @@ def run(options: argparse.Namespace) -> int:
         value = found.to_dict(gallery.root)
     if options.json:
         write_json(options.json, {"gallery": options.gallery, "query": options.query, **value})
-    if found.places.strangers and not options.quiet:
-        say(
-            f"{shown(str(found.places.path))}: {found.places.strangers} rows name no photo of the gallery"
-        )
+    if (strangers := found.places.strangers) and not options.quiet:
+        rows = "1 row names" if strangers == 1 else f"{strangers} rows name"
+        say(f"{shown(str(found.places.path))}: {rows} no photo of the gallery")
     if options.json != "-":
         _show(value)
         if options.html and not options.quiet:

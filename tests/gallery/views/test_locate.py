@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -16,7 +15,6 @@ from kinfold.base.errors import FileFormatError
 from kinfold.cli.run import run
 from kinfold.gallery.store import MATCHES
 from kinfold.landmarks.sphere import RADIUS
-from kinfold.report.location import Place, Spot, degrees, location_page, metres, write_location
 
 from ..conftest import SCENES, VIEWS, small_gallery, small_photos, texture, view, write_photo
 
@@ -277,80 +275,8 @@ def test_a_collection_of_three(tmp_path: Path, query: Path) -> None:
         ]  # fmt: skip
 
 
-def test_the_command(
-    gallery_path: Path, query: Path, table: Callable[..., Path], tmp_path: Path, capfd: pytest.CaptureFixture[str]
-) -> None:  # fmt: skip
-    wrong = table({4: {"latitude": 50.0, "longitude": 8.0}, 0: {"path": "nobody.jpg"}})
-    page, target = tmp_path / "page.html", tmp_path / "found.json"
-    command = ["locate", str(gallery_path), str(query), "--places", str(wrong)]
-    assert run([*command, "--html", str(page), "--json", str(target)]) == 0
-    out, err = capfd.readouterr()
-    value = json.loads(target.read_text())
-    assert re.match(r"-16\.9\d+, -?1(79|80)\.\d+ within \d+ m: 3 photos agree\n", out)
-    assert "suggested tags: Scene 1\n" in out and "frequent tags: Scene 1, trip\n" in out
-    assert "ELSEWHERE" in out and f"page: {page}" in out
-    assert err == f"{wrong}: 1 rows name no photo of the gallery\n"
-    assert value["located"] and value["agreeing_users"] == 3 and value["rows_without_photo"] == 1
-    assert [p["state"] for p in value["photos"]].count("elsewhere") == 1
-    html = page.read_text()
-    assert "estimated location" in html and "scene1/view0.jpg" in html and "Scene 1" in html
-    # Nothing but the photos themselves is asked for.
-    assert (
-        set(re.findall(r'(?:href|src)="([^"#]{4})', html)) == {"data"}
-        and "http" not in html.split("<body", 1)[-1]
-    )
-    assert run([*command, "--json", "--least", "4"]) == 1
-    value = json.loads(capfd.readouterr()[0])
-    assert not value["located"] and value["reason"].endswith("but too few agree")
-    assert run([*command, "--least", "4", "--html", str(page), "--quiet"]) == 1
-    assert capfd.readouterr()[0].startswith(
-        "not enough evidence: 4 photos show the same thing, and 4 have"
-    )
-    assert "Not enough evidence: 4 photos" in page.read_text()
-    assert run([*command[:3], "--places", str(query)]) == 2
-    assert "is not UTF-8" in capfd.readouterr()[1]
-    assert run([*command, "--reach", "0"]) == 2
-
-
 def test_a_gallery_without_positions(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     folder = small_photos(tmp_path / "photos", 6)
     path = small_gallery(tmp_path / "g.kin", folder)
     assert run(["locate", str(path), str(folder / "0.jpg")]) == 1
     assert capfd.readouterr()[0].startswith("not enough evidence: no photo of the gallery shows")
-
-
-def test_a_page_of_places_that_are_far_apart(tmp_path: Path, indexed: Path, query: Path) -> None:
-    with Gallery.open(indexed) as gallery:
-        answer = gallery.answer(query, top=2)
-    spots = [
-        Spot("<b>.jpg", (0.0, 179.9999), "agrees"), Spot("pole.jpg", (90.0, 0.0), "elsewhere"),
-        Spot("same.jpg", (0.0, -180.0), "agrees"), Spot("beside.jpg", (0.002, 180.0), "elsewhere"),
-    ]  # fmt: skip
-    place = Place((0.0, 180.0), 55.0, "", tuple(spots), 2, (("A & B", 2),), (("C", 9),))
-    write_location(tmp_path / "x.html", answer, place)
-    html = (tmp_path / "x.html").read_text()
-    assert html == location_page(answer, place)
-    assert "&lt;b&gt;.jpg" in html and "A &amp; B" in html and "<b>.jpg" not in html
-    assert "pole.jpg</bdi>: 10,008 km to the north" in html and "2 without a position" in html
-    assert html.count('class="elsewhere" d="M0-9') == 1  # the pole, as an arrow at the rim
-    nowhere = location_page(answer, Place(None, 0.0, "nothing agrees", tuple(spots[:1])))
-    assert "Not enough evidence: nothing agrees." in nowhere and 'class="here"' not in nowhere
-    assert '<svg class="plot"' not in location_page(answer, Place(None, 0.0, "none"))
-
-
-def test_distances_and_degrees_for_eyes() -> None:
-    texts = [metres(v) for v in (0.2, 3.4, 43.7, 187, 994, 995, 1234, 9949, 9950, 1.2e7)]
-    assert texts == [
-        "0 m",
-        "3 m",
-        "44 m",
-        "190 m",
-        "990 m",
-        "1.0 km",
-        "1.2 km",
-        "9.9 km",
-        "10 km",
-        "12,000 km",
-    ]
-    assert degrees((48.8583701, -2.29448)) == "48.85837° N, 2.29448° W"
-    assert degrees((-0.5, 0.0)) == "0.50000° S, 0.00000° E"
