@@ -11,6 +11,7 @@ RECIPES: dict[str, str] = {
     "siamese": "kinfold.cli.train.siamese",
     "triplet": "kinfold.cli.train.triplet",
     "dir": "kinfold.cli.train.dir",
+    "sfm": "kinfold.cli.train.sfm",
     "video": "kinfold.cli.train.video",
     "drlim": "kinfold.cli.train.drlim",
     "context": "kinfold.cli.train.context",
