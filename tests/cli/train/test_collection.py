@@ -27,7 +27,9 @@ def test_a_folder_becomes_a_gallery_once_and_a_gallery_is_taken(classes, weights
             assert gallery.path == run.folder / "photos.kin"
             ids = gallery.matches([], verbose=False).ids
     with collection(run_of(gallery.path, weights, tmp_path)) as (same, _):
-        assert same.path == gallery.path and np.array_equal(same.matches([], verbose=False).ids, ids)
+        assert same.path == gallery.path and np.array_equal(
+            same.matches([], verbose=False).ids, ids
+        )
 
 
 def test_no_such_folder(weights, tmp_path) -> None:

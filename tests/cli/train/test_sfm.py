@@ -91,6 +91,31 @@ def test_interrupted_it_goes_on(street, weights, tmp_path, capsys, monkeypatch) 
     assert out.read_bytes() == whole.read_bytes()
 
 
+def test_clusters_of_a_file(street, weights, tmp_path, capsys) -> None:
+    import pickle
+
+    names = [f"place{place:03}_{view:02}" for place in range(3) for view in range(4)]
+    photos = tmp_path / "ims"
+    for at, name in enumerate(names):
+        folder = photos / name[-2:] / name[-4:-2] / name[-6:-4] if at == 0 else photos
+        folder.mkdir(parents=True, exist_ok=True)
+        shutil.copy(street / f"{name}.jpg", folder / (name if at % 2 == 0 else f"{name}.jpg"))
+    clusters = [place for place in range(3) for _ in range(4)]
+    lists = {"cids": names, "cluster": clusters, "qidxs": [0, 5, 1], "pidxs": [1, 7, 0]}
+    file = tmp_path / "clusters.pkl"
+    file.write_bytes(pickle.dumps({"train": lists}))
+    out = tmp_path / "net.safetensors"
+    assert learn(photos, weights, out, "--clusters", str(file)) == 0
+    assert "12 photos in 3 clusters, 2 pairs" in capsys.readouterr().err
+    assert out.is_file() and not (tmp_path / "net.safetensors.training" / "photos.kin").exists()
+    (photos / f"{names[3]}.jpg").unlink()
+    assert learn(photos, weights, tmp_path / "n", "--clusters", str(file), "--quiet") == 2
+    assert f"{names[3]}: there is no such photo" in capsys.readouterr().err
+    file.write_bytes(b"cos\nsystem\n(S'false'\ntR.")
+    assert learn(photos, weights, tmp_path / "n", "--clusters", str(file), "--quiet") == 2
+    assert "refused: it asks for" in capsys.readouterr().err
+
+
 def test_clusters_are_held_out_to_judge_by() -> None:
     from kinfold.cli.train.sfm import _split
 

@@ -40,6 +40,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "by pycolmap (default: matches)",
     )  # fmt: skip
     parser.add_argument(
+        "--clusters", metavar="FILE",
+        help="clusters and matching pairs are those of this file instead, such as retrieval-SfM-30k.pkl; PHOTOS is the "
+        "folder of its photos",
+    )  # fmt: skip
+    parser.add_argument(
         "--positives", choices=("nearest", "most", "random"), default="random",
         help="of each query: the nearest descriptor, the most points in common, or a random one with a fifth of "
         "the query's points (default: random)",
@@ -81,11 +86,11 @@ def run(options: argparse.Namespace) -> int:
 
     if options.points == "reconstruction":
         require("pycolmap")
-    with training(options) as run, collection(run) as (gallery, start):
-        graph = gallery.matches(verbose=not options.quiet)
-        files = [gallery.root / gallery.photo(int(id)).path for id in graph.ids]
-        _check(files)
-        seen = _seen(graph, run)
+    with training(options) as run:
+        if options.clusters is None:
+            files, seen, start = _matched(run)
+        else:
+            files, seen, start = _listed(run)
         learnt, judged = _split(seen.clusters, options.held_out, options.seed)
         weights = read_weights(start)
         net = network(weights, options.architecture).to(options.device)
@@ -111,11 +116,41 @@ def run(options: argparse.Namespace) -> int:
         return code
 
 
-def _check(files: list[Path]) -> None:
-    """Say which photo of a gallery is gone, before anything is learnt."""
+def _matched(run: Training) -> tuple[list[Path], CoVisible, Path]:
+    """Photos of a folder or gallery, what they have in common, and the weights to begin with."""
+    with collection(run) as (gallery, start):
+        graph = gallery.matches(verbose=not run.options.quiet)
+        files = [gallery.root / gallery.photo(int(id)).path for id in graph.ids]
     for file in files:
         if not file.is_file():
             raise GalleryError(f"{file}: is missing; kinfold index brings the gallery up to date")
+    return files, _seen(graph, run), start
+
+
+def _listed(run: Training) -> tuple[list[Path], CoVisible, Path]:
+    """The same by a file of clusters: matching photos have all in common that is known of them."""
+    from kinfold.io.foreign.clusters_pickle import read
+    from kinfold.learn.covisible import CoVisible
+
+    folder, (names, clusters, queries, positives) = (
+        Path(run.options.photos),
+        read(run.options.clusters),
+    )
+    pairs = np.unique(np.sort(np.column_stack([queries, positives]), axis=1), axis=0)
+    ones = np.ones(len(pairs), np.int64)
+    seen = CoVisible(clusters, pairs, ones, np.ones(len(names), np.int64), ones)
+    run.measured["clusters"] = len(np.unique(clusters))
+    run.remark(f"{len(names)} photos in {run.measured['clusters']} clusters, {len(pairs)} pairs")
+    return [_file(folder, name) for name in names], seen, Path(run.options.weights)
+
+
+def _file(folder: Path, name: str) -> Path:
+    """A photo by its name, with or without its ending, or in the folders of its last letters."""
+    inner = Path(name[-2:], name[-4:-2], name[-6:-4], name)
+    for path in (Path(name), Path(f"{name}.jpg"), inner):
+        if (folder / path).is_file():
+            return folder / path
+    raise FileNotFoundError(f"{folder / name}: there is no such photo")
 
 
 def _seen(graph: MatchGraph, run: Training) -> CoVisible:
