@@ -46,9 +46,28 @@ class Half:
         )
 
 
-def halves(seed: int) -> tuple[Half, Half]:
-    """One cut of all objects and distractors, both ways round."""
-    truth = json.loads((PHOTOS / "ground_truth.json").read_text())
+@dataclass(frozen=True)
+class Cut:
+    """The same as numbers: of photos, the database's first and then the queries', and of queries.
+
+    learnt : photos to learn from; labels : their classes, a distractor is one of its own
+    kept : photos of the database that are searched in
+    asked : queries; ok, junk : rows of ``kept`` of each
+    """
+
+    learnt: NDArray[np.int64]
+    labels: NDArray[np.int64]
+    kept: NDArray[np.int64]
+    asked: NDArray[np.int64]
+    ok: list[list[int]]
+    junk: list[list[int]]
+
+
+def cuts(truth: dict[str, Any], seed: int, *, all_distractors: bool = False) -> tuple[Cut, Cut]:
+    """One cut of all objects and distractors, both ways round.
+
+    all_distractors : search among those that were learnt from, too
+    """
     things = _things(truth)
     of = {
         row: thing
@@ -63,28 +82,45 @@ def halves(seed: int) -> tuple[Half, Half]:
     )
     rows = range(len(truth["imlist"]))
     where = [side[of[row]] if row in of else int(random.random() < 0.5) for row in rows]
-    pixels = [decode(PHOTOS / "jpg" / f"{name}.jpg").pixels for name in truth["imlist"]]
-    whole = [decode(PHOTOS / "jpg" / f"{name}.jpg").pixels for name in truth["qimlist"]]
     made = []
     for judged in (0, 1):
         # Photos of an object that share no view with a query teach nothing that is asked for.
         learnt = [row for row in rows if where[row] != judged and (row in shown or row not in of)]
-        kept = [row for row in rows if where[row] == judged]
+        kept = [row for row in rows if where[row] == judged or (all_distractors and row not in of)]
         at = {row: i for i, row in enumerate(kept)}
         asked = [i for i, thing in enumerate(things) if side[thing] == judged]
         others = [i for i, thing in enumerate(things) if side[thing] != judged]
         made.append(
-            Half(
-                [pixels[row] for row in learnt] + [whole[i] for i in others],
+            Cut(
+                np.array(learnt + [len(rows) + i for i in others]),
                 np.array([of.get(row, len(rows) + row) for row in learnt] + [things[i] for i in others]),
-                [pixels[row] for row in kept],
-                [_cropped(whole[i], truth["gnd"][i]["bbx"]) for i in asked],
+                np.array(kept),
+                np.array(asked),
                 [[at[row] for row in truth["gnd"][i]["ok"]] for i in asked],
                 [[at[row] for row in truth["gnd"][i]["junk"]] for i in asked],
-                [f"{truth['imlist'][row]}.jpg" for row in learnt]
-                + [f"{truth['qimlist'][i]}.jpg" for i in others],
             )
         )  # fmt: skip
+    return made[0], made[1]
+
+
+def halves(seed: int) -> tuple[Half, Half]:
+    """The photos of one cut, both ways round."""
+    truth = json.loads((PHOTOS / "ground_truth.json").read_text())
+    names = truth["imlist"] + truth["qimlist"]
+    pixels = [decode(PHOTOS / "jpg" / f"{name}.jpg").pixels for name in names]
+    n = len(truth["imlist"])
+    made = [
+        Half(
+            [pixels[row] for row in cut.learnt],
+            cut.labels,
+            [pixels[row] for row in cut.kept],
+            [cropped(pixels[n + i], truth["gnd"][i]["bbx"]) for i in cut.asked],
+            cut.ok,
+            cut.junk,
+            [f"{names[row]}.jpg" for row in cut.learnt],
+        )
+        for cut in cuts(truth, seed)
+    ]
     return made[0], made[1]
 
 
@@ -100,6 +136,6 @@ def _things(truth: dict[str, Any]) -> list[int]:
     return [thing[name] for name in truth["qgroup"]]
 
 
-def _cropped(photo: NDArray[np.uint8], box: list[float] | None) -> NDArray[np.uint8]:
+def cropped(photo: NDArray[np.uint8], box: list[float] | None) -> NDArray[np.uint8]:
     left, top, right, bottom = (round(v) for v in box) if box else (0, 0, None, None)
     return np.ascontiguousarray(photo[top:bottom, left:right])
