@@ -75,6 +75,7 @@ _PUBLIC = {
     "TEmbedding": "kinfold.aggregate.t_embedding",
     "VLAD": "kinfold.aggregate.vlad",
     "SIFT": "kinfold.local.sift",
+    "Adapter": "kinfold.learn.adapter",
     "DrLIM": "kinfold.learn.drlim",
     "Extractor": "kinfold.features.extract",
     "RegionalExtractor": "kinfold.features.regional",

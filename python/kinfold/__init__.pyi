@@ -67,6 +67,7 @@ from kinfold.index.proposers.kd_forest import KDForest as KDForest
 from kinfold.index.regional import RegionalIndex as RegionalIndex
 from kinfold.index.trees import TreeIndex as TreeIndex
 from kinfold.io.kin import load as load, save as save
+from kinfold.learn.adapter import Adapter as Adapter
 from kinfold.learn.drlim import DrLIM as DrLIM
 from kinfold.local.sift import SIFT as SIFT
 from kinfold.manifold.isomap import Isomap as Isomap

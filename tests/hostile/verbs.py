@@ -287,6 +287,7 @@ _OTHERS: dict[str, Callable[[Any], Iterator[Verb]]] = {
     "quantize.Sign": _codes, "quantize.VQ": _codes, "quantize.PQ": _codes,
     "quantize.OPQ": _transformer("transform"),
     "transform.PCA": _transformer("transform"), "transform.LearnedWhitening": _transformer("transform"),
+    "learn.Adapter": _transformer("transform"),
     "transform.Rotation": _transformer("transform"),
     "manifold.Isomap": _transformer("transform"), "manifold.KernelPCA": _transformer("transform"),
     "manifold.LaplacianEigenmaps": _transformer("transform"), "manifold.LLE": _transformer("transform"),

@@ -64,6 +64,19 @@ def drlim() -> Any:
     return model
 
 
+def adapter() -> Any:
+    from kinfold.learn.adapter import Adapter
+
+    model = Adapter(2, epochs=1, runs=1, verbose=False).fit(
+        _random().random((9, 2)), [[0, 1], [2, 3], [4, 5]]
+    )
+    # Values that are told: sums of training differ from machine to machine.
+    model.projection = np.array([[0.5, -1], [2, 0.25]], np.float32)
+    model.mean, model._rest = np.array([0.5, 0.25], np.float32), None
+    model.before_, model.after_ = 0.5, 0.75
+    return model
+
+
 def vlad() -> Any:
     from kinfold.aggregate.vlad import VLAD
 
@@ -234,6 +247,7 @@ FACTORIES: dict[str, Callable[[], Any]] = {
     "transform.PCA": pca,
     "transform.LearnedWhitening": learned_whitening,
     "features.Extractor": extractor,
+    "learn.Adapter": adapter,
     "learn.DrLIM": drlim,
     "local.VLAD": vlad,
     "graph.KNN": graph,

@@ -28,9 +28,11 @@ from kinfold.gallery.stages import STAGES, checked_stages
 from kinfold.gallery.store import Store
 from kinfold.gallery.views.judge import judge
 from kinfold.gallery.views.page import Truth, answer_content
+from kinfold.gallery.write.adapt import adapt
 from kinfold.gallery.write.changes import Changes
 from kinfold.gallery.write.create import create, restore_weights
 from kinfold.gallery.write.update import update
+from kinfold.learn.adapter import Adapter
 from kinfold.report.content import Answer
 
 
@@ -185,6 +187,19 @@ class Gallery(Overview):
             verify=verify,
             verbose=verbose,
         )
+
+    def adapt(self, adapters: Adapter | Sequence[Adapter | None] | None) -> list[str]:
+        """Compare photos by what adapters make of their networks' descriptors, instead of whitening these.
+
+        Index and graph are made anew, of the descriptors that are stored: no photo is described again. New photos, and
+        queries, are adapted too, also after ``update(relearn=True)``. Interrupted anywhere, the gallery is as before.
+
+        adapters : one for each network, or None for those that stay whitened; one alone for the first. None, or none
+            for all, takes them away. See ``learn.Adapter``
+        Returns lines on what was mended on the way. Raises GalleryError where no engine has networks, or another
+        process is writing; ValueError for adapters of other descriptors.
+        """
+        return adapt(self._reader, adapters)
 
     def search(
         self,

@@ -70,8 +70,10 @@ def _headers(store: Store, manifest: Manifest) -> dict[str, Any]:
         if "index" in headers:
             facts["dim"] = headers["index"].params["dim"]
         facts["model_learnt_on"] = headers["model"].params["photos"]
+        if adapters := _adapters(store, manifest, headers["model"].params):
+            facts["adapters"] = adapters
         facts["graph_edges"] = graph["neighbours"][1][0] // 2
-    except (LookupError, TypeError) as error:
+    except (LookupError, TypeError, AttributeError) as error:
         raise FileFormatError(f"{store.folder}: a part lacks {error}") from None
     return facts
 
@@ -83,6 +85,18 @@ def _pairs(store: Store) -> int:
         return kin.header(path).tensors["tried"][1][0]
     except LookupError as error:
         raise FileFormatError(f"{path}: lacks {error}") from None
+
+
+def _adapters(store: Store, manifest: Manifest, params: dict[str, Any]) -> dict[str, str]:
+    """What stands in the place of the networks' whitenings, of each network that has one."""
+    if not any(params["engines"].get("cnn", {}).get("adapters", [])):
+        return {}
+    return {
+        f"network {which + 1}": f"learnt from {adapter.pairs_:.0f} pairs; mAP of pairs held out {adapter.after_:.3f}, "
+        f"whitened {adapter.before_:.3f}"
+        for which, adapter in enumerate(model_of(store, manifest).adapters)
+        if adapter is not None
+    }
 
 
 def _verify(reader: Reader, manifest: Manifest) -> None:

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kinfold.base.arrays import Vectors
-from kinfold.base.errors import FileFormatError
+from kinfold.base.errors import FileFormatError, GalleryError
 from kinfold.base.local_features import LocalFeatures
 from kinfold.base.registry import resolve
 from kinfold.base.state import (
@@ -23,9 +23,11 @@ from kinfold.base.state import (
 )
 from kinfold.gallery import METHODS
 from kinfold.gallery.engines.base import Engine, Lists
+from kinfold.gallery.engines.cnn import CNNEngine
 from kinfold.gallery.engines.inverted import ListsEngine
 from kinfold.gallery.segment import PhotoSegment
 from kinfold.gallery.settings import Settings
+from kinfold.learn.adapter import Adapter
 
 
 class Model(Restorable):
@@ -67,6 +69,23 @@ class Model(Restorable):
         weights = settings.shares or tuple(engine.weight for engine in engines.values())
         shares = {name: weight / sum(weights) for name, weight in zip(engines, weights)}
         return cls(engines, shares, fingerprint, photos)
+
+    @property
+    def adapters(self) -> tuple[Adapter | None, ...]:
+        """Of each network, what was learnt in the place of its whitening; empty where no engine has networks."""
+        engine = self.engines.get("cnn")
+        return engine.adapters if isinstance(engine, CNNEngine) else ()
+
+    def adapted(self, adapters: Sequence[Adapter | None]) -> Model:
+        """The same with other adapters, or with none. Raises GalleryError where no engine has networks."""
+        engine = self.engines.get("cnn")
+        if not isinstance(engine, CNNEngine):
+            raise GalleryError(
+                f"adapters are of networks' descriptors, and the engines are {', '.join(self.engines)}: index the "
+                "photos with --weights FILE"
+            )
+        engines = {**self.engines, "cnn": engine.adapted(adapters)}
+        return Model(engines, self.shares, self.fingerprint, self.photos)
 
     def vectors(self, segment: PhotoSegment) -> Vectors | None:
         """A vector for each photo of a segment, (n, dim); None where no engine gives any."""

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
-from kinfold.base.arrays import as_count
+from kinfold.base.arrays import Ids, Vectors, as_count
 from kinfold.gallery.info import info
 from kinfold.gallery.matches import as_pairs, joined_by_graph, matches_of
 from kinfold.gallery.reader import Reader
+from kinfold.gallery.views.descriptors import descriptors_of
 from kinfold.gallery.views.groups import PhotoGroup, groups_of
 from kinfold.gallery.views.locate import Located, locate
 from kinfold.gallery.views.page import groups_content, location_content
+from kinfold.gallery.write.adapt import learn_adapters
+from kinfold.learn.adapter import Adapter
 from kinfold.local.match_graph import MatchGraph
 from kinfold.report.content import Answer
 from kinfold.report.groups import Member
@@ -40,6 +44,35 @@ class Overview:
         else:
             wanted = as_pairs(self._reader.table, pairs)
         return matches_of(self._reader, wanted, verbose=verbose)
+
+    @property
+    def weights(self) -> list[Path]:
+        """The file of each network's weights, in the gallery's folder."""
+        store = self._reader.store
+        return [store.part(name) for name in store.read().weights]
+
+    def descriptors(self, network: int = 0) -> tuple[Ids, Vectors]:
+        """What a network gives of the photos, before whitening or adapter: ids int64 (n,) and float32 (n, d).
+
+        Photos that are gone are none of them. Raises GalleryError where photos were described without networks.
+        """
+        return descriptors_of(self._reader.snapshot, network)
+
+    def learn_adapters(
+        self, *, least_inliers: int = 12, verbose: bool = True, **options: Any
+    ) -> list[Adapter | None]:
+        """Of each network an adapter, learnt from the pairs of photos that geometry confirms, for ``adapt``.
+
+        None where no epoch found pairs of other things better than the whitening does.
+
+        least_inliers : correspondences that one map explains in a confirmed pair
+        options : parameters of ``learn.Adapter``; dim and whiten are those of the gallery
+        Raises GalleryError where no engine has networks; ValueError where too few photos show the same things.
+        """
+        return learn_adapters(
+            self._reader, self.matches(verbose=verbose), as_count(least_inliers, "least_inliers"),
+            verbose=verbose, **options,
+        )  # fmt: skip
 
     def groups(
         self, *, least_inliers: int = 12, bridge: float = 24.0, verbose: bool = True

@@ -10,13 +10,15 @@ METHODS: dict[str, str] = {
     "sfm": "kinfold.learn.sfm:finetune_sfm",
     "regions": "kinfold.learn.regions:finetune_regions",
     "proposals": "kinfold.learn.proposals:train_proposals",
+    "manifold": "kinfold.learn.manifold:finetune_manifold",
+    "adapter": "kinfold.learn.adapter:Adapter",
     "video": "kinfold.learn.video:train_video",
     "drlim": "kinfold.learn.drlim:DrLIM",
     "context": "kinfold.learn.context:context_prediction",
 }
 
 # What is learnt and can be saved.
-SAVED = {"DrLIM": METHODS["drlim"]}
+SAVED = {"Adapter": METHODS["adapter"], "DrLIM": METHODS["drlim"]}
 
 __getattr__, __dir__ = offered(
     __name__,
@@ -25,5 +27,6 @@ __getattr__, __dir__ = offered(
     Tuples="kinfold.learn.tuples",
     whitening_of="kinfold.learn.sfm",
     whitened_regions="kinfold.learn.regions",
+    mine_on_manifold="kinfold.learn.mine.on_manifold",
     mine_tracks="kinfold.learn.mine.tracks",
 )

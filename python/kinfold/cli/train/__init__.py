@@ -12,6 +12,8 @@ RECIPES: dict[str, str] = {
     "triplet": "kinfold.cli.train.triplet",
     "dir": "kinfold.cli.train.dir",
     "sfm": "kinfold.cli.train.sfm",
+    "manifold": "kinfold.cli.train.manifold",
+    "adapter": "kinfold.cli.train.adapter",
     "video": "kinfold.cli.train.video",
     "drlim": "kinfold.cli.train.drlim",
     "context": "kinfold.cli.train.context",

@@ -14,6 +14,7 @@ from kinfold.base.local_features import LocalFeatures
 from kinfold.base.state import JSON, Arrays
 from kinfold.gallery.segment import PhotoSegment
 from kinfold.gallery.settings import Settings
+from kinfold.learn.adapter import Adapter
 from kinfold.local.sift import root_sift
 from kinfold.transform.normalize import l2_normalize
 from kinfold.transform.pca import PCA
@@ -84,7 +85,7 @@ def learn_whitening(raw: Vectors, dim: int, exponent: float) -> PCA | None:
     return PCA(min(dim, most), whiten=exponent, shrinkage="ledoit-wolf").fit(raw)
 
 
-def whitened(raw: Vectors, whitening: PCA | None) -> Vectors:
+def whitened(raw: Vectors, whitening: PCA | Adapter | None) -> Vectors:
     """Whitened where that could be learnt; of length one."""
     return l2_normalize(raw if whitening is None else whitening.transform(raw))
 

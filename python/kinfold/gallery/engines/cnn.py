@@ -1,4 +1,4 @@
-"""Pooled descriptors of one network or several, each PCA-whitened on the collection."""
+"""Pooled descriptors of one network or several, each PCA-whitened on the collection, or adapted to it."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from kinfold.base.state import JSON, Arrays, add_prefix, check_only, strip_prefi
 from kinfold.gallery.engines.base import MOST_LEARNT, learn_whitening, whitened
 from kinfold.gallery.segment import PhotoSegment
 from kinfold.gallery.settings import MOST_NETWORKS, Settings
+from kinfold.learn.adapter import Adapter
 from kinfold.transform.pca import PCA
 
 
@@ -22,18 +23,38 @@ class CNNEngine:
     """Radenovic, Tolias & Chum, PAMI 2019, with whitening learnt without labels.
 
     Similarity is the mean over networks; their vectors stand side by side.
+
+    whitenings : of each network; None where there were too few photos
+    adapters : of each network, in the place of its whitening; None where none was learnt
     """
 
     # Beside sets of local features as much as these.
     weight: ClassVar[float] = 0.85
 
-    def __init__(self, whitenings: Sequence[PCA | None]) -> None:
+    def __init__(
+        self, whitenings: Sequence[PCA | None], adapters: Sequence[Adapter | None] = ()
+    ) -> None:
         self._whitenings = tuple(whitenings)
+        self.adapters = tuple(adapters) or (None,) * len(self._whitenings)
+        if len(self.adapters) != len(self._whitenings):
+            raise ValueError(
+                f"adapters: expected one for each of {len(self._whitenings)} networks, got {len(self.adapters)}"
+            )
 
     @property
-    def whitening(self) -> PCA | None:
+    def whitening(self) -> PCA | Adapter | None:
         """What was learnt for the first network, or None where there were too few photos."""
-        return self._whitenings[0]
+        return self._maps[0]
+
+    @property
+    def _maps(self) -> list[PCA | Adapter | None]:
+        """What is done to the descriptors of each network."""
+        pairs = zip(self._whitenings, self.adapters)
+        return [whitening if adapter is None else adapter for whitening, adapter in pairs]
+
+    def adapted(self, adapters: Sequence[Adapter | None]) -> CNNEngine:
+        """The same with others in the place of its adapters, or with none."""
+        return CNNEngine(self._whitenings, adapters)
 
     @classmethod
     def learn(cls, segments: Iterable[PhotoSegment], settings: Settings) -> CNNEngine:
@@ -58,34 +79,54 @@ class CNNEngine:
             raise GalleryError(
                 f"expected descriptors of {len(self._whitenings)} networks, got {len(networks)}"
             )
-        parts = [whitened(raw, learnt) for raw, learnt in zip(networks, self._whitenings)]
+        parts = [whitened(raw, learnt) for raw, learnt in zip(networks, self._maps)]
         return np.concatenate(parts, axis=1) / np.float32(len(parts) ** 0.5)
 
     def params(self) -> dict[str, JSON]:
-        return {"whitenings": [None if w is None else w.params() for w in self._whitenings]}
+        params: dict[str, JSON] = {"whitenings": [_params(part) for part in self._whitenings]}
+        if any(self.adapters):
+            params["adapters"] = [_params(part) for part in self.adapters]
+        return params
 
     def arrays(self) -> Arrays:
         arrays: Arrays = {}
-        for i, whitening in enumerate(self._whitenings):
-            if whitening is not None:
-                arrays |= add_prefix(f"whitening{i}", whitening.arrays())
+        for name, parts in (("whitening", self._whitenings), ("adapter", self.adapters)):
+            for i, part in enumerate(parts):
+                if part is not None:
+                    arrays |= add_prefix(f"{name}{i}", part.arrays())
         return arrays
 
     @classmethod
     def from_state(
         cls, params: Mapping[str, JSON], arrays: Mapping[str, NDArray[Any]]
     ) -> CNNEngine:
-        check_only(params, {"whitenings"}, "parameters")
-        chosen = take_param(params, "whitenings", list)
-        if not 0 < len(chosen) <= MOST_NETWORKS:
-            raise FileFormatError(f"parameter 'whitenings': got {len(chosen)}")
-        whitenings: list[PCA | None] = []
-        for i, state in enumerate(chosen):
-            if not isinstance(state, (dict, type(None))):
-                raise FileFormatError(f"parameter 'whitenings': got {state!r}")
-            own = strip_prefix(f"whitening{i}", arrays)
-            whitenings.append(None if state is None else PCA.from_state(state, own))
-        return cls(whitenings)
+        check_only(params, {"whitenings", "adapters"}, "parameters")
+        whitenings = _restored(PCA, "whitening", params, arrays)
+        if not 0 < len(whitenings) <= MOST_NETWORKS:
+            raise FileFormatError(f"parameter 'whitenings': got {len(whitenings)}")
+        if "adapters" not in params:
+            return cls(whitenings)
+        adapters = _restored(Adapter, "adapter", params, arrays)
+        if len(adapters) != len(whitenings):
+            raise FileFormatError(f"parameter 'adapters': got {len(adapters)}")
+        return cls(whitenings, adapters)
+
+
+def _params(part: PCA | Adapter | None) -> JSON:
+    return None if part is None else part.params()
+
+
+def _restored(
+    kind: Any, name: str, params: Mapping[str, JSON], arrays: Mapping[str, NDArray[Any]]
+) -> list[Any]:
+    """What a file has of each network, or None."""
+    parts = []
+    for i, state in enumerate(take_param(params, f"{name}s", list)):
+        if not isinstance(state, (dict, type(None))):
+            raise FileFormatError(f"parameter '{name}s': got {state!r}")
+        own = strip_prefix(f"{name}{i}", arrays)
+        parts.append(None if state is None else kind.from_state(state, own))
+    return parts
 
 
 def _networks(segment: PhotoSegment) -> tuple[Vectors, ...]:

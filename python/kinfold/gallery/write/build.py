@@ -23,7 +23,10 @@ from kinfold.gallery.segments import Segments, read_segment
 from kinfold.gallery.store import Store
 from kinfold.index.flat import FlatIndex
 from kinfold.io import kin
+from kinfold.learn.adapter import Adapter
 
+# Of each network, one or none.
+Adapters = Sequence[Adapter | None]
 # A model is learnt anew where the collection has grown to this many times what it was learnt on.
 GROWTH = 1.5
 _Part = TypeVar("_Part")
@@ -38,8 +41,11 @@ def finish(
     *,
     relearn: bool,
     notes: list[str],
+    adapters: Adapters | None = None,
 ) -> tuple[Manifest, bool]:
     """Bring model, index and graph in line with the photos; the manifest is replaced last.
+
+    adapters : in the place of the model's, which else stay, even when it is learnt anew
 
     What is damaged is made anew, and a line of that added to the notes. Returns the manifest, and whether the model was
     learnt (anew). Nothing is written where nothing changed.
@@ -55,14 +61,22 @@ def finish(
     if model is None or learn:
         with seconds.of("learn"):
             segments = _segments(store, photos)
-            model = Model.learn(segments, manifest.settings, fingerprint(), len(photos))
+            fresh = Model.learn(segments, manifest.settings, fingerprint(), len(photos))
+            if model is not None and any(model.adapters):
+                fresh = fresh.adapted(model.adapters)
+            model = fresh
             manifest = replace(_saved(store, manifest, "model", model), own_model=True)
     else:
+        kept = model
         fused = _sound(
-            lambda: _indexed_before(store, manifest, model), "graph", "made", manifest, notes
+            lambda: _indexed_before(store, manifest, kept), "graph", "made", manifest, notes
         )
+    renewed = adapters is not None and not _same(adapters, model.adapters)
+    if renewed:
+        model = model.adapted(adapters or ())
+        manifest = _saved(store, manifest, "model", model)
     with seconds.of("index"):
-        fused, changed = _indexed(store, model, fused, photos)
+        fused, changed = _indexed(store, model, fused, photos, renewed=renewed)
     if changed:
         with seconds.of("write"):
             if fused.index is not None:
@@ -92,7 +106,9 @@ def _sound(
         return read()
     except (FileFormatError, FileNotFoundError, KeyError) as error:
         what = "the model" if name == "model" else "index and graph"
-        notes.append(f"{what} damaged or missing: {done} anew ({error})")
+        adapted = name == "model" and "cnn" in manifest.settings.engines
+        lost = ", without an adapter that it may have had" * adapted
+        notes.append(f"{what} damaged or missing: {done} anew{lost} ({error})")
         return None
 
 
@@ -102,10 +118,29 @@ def _indexed_before(store: Store, manifest: Manifest, model: Model) -> Fused:
     return fused
 
 
+def _same(some: Adapters, others: Adapters) -> bool:
+    """Whether these are the same, or none on either side."""
+    if not any(some) and not any(others):
+        return True
+    states = [
+        [a and (a.params(), {n: x.tobytes() for n, x in a.arrays().items()}) for a in each]
+        for each in (some, others)
+    ]
+    return states[0] == states[1]
+
+
 def _indexed(
-    store: Store, model: Model, fused: Fused | None, photos: Sequence[Photo]
+    store: Store,
+    model: Model,
+    fused: Fused | None,
+    photos: Sequence[Photo],
+    *,
+    renewed: bool = False,
 ) -> tuple[Fused, bool]:
-    """What the engines hold of these photos, and whether anything had to be changed for that."""
+    """What the engines hold of these photos, and whether anything had to be changed for that.
+
+    renewed : whether the vectors are others than they were; inverted files stay
+    """
     wanted = np.array([photo.id for photo in photos], np.int64)
     present = np.empty(0, np.int64) if fused is None else fused.ids
     new = set(np.setdiff1d(wanted, present).tolist())
@@ -114,19 +149,22 @@ def _indexed(
     lists = model.empty() if fused is None else fused.lists
     for part in [] if fused is None else fused.indexes:
         part.remove(gone)
-    for segment in _segments(store, [photo for photo in photos if photo.id in new]):
+    if renewed:
+        index = None
+    for segment in _segments(store, [p for p in photos if renewed or p.id in new]):
         vectors = model.vectors(segment)
         if vectors is not None:
             index = FlatIndex(vectors.shape[1], metric="ip") if index is None else index
             index.add(vectors, ids=segment.ids)
-        if lists:
+        segment = segment.select(np.isin(segment.ids, list(new)))
+        if lists and len(segment):
             local = all_described(segment)
             for file in lists.values():
                 file.add(local, ids=segment.ids)
     if index is not None:
         for file in lists.values():
             file.ordered(index.ids)
-    return Fused(model, index, lists), bool(len(gone) or new)
+    return Fused(model, index, lists), bool(len(gone) or new or renewed)
 
 
 def _segments(store: Store, photos: Sequence[Photo]) -> list[PhotoSegment]:
