@@ -106,6 +106,9 @@ def built(
     """A system with all vectors, and how long that took."""
     system = LIBRARIES[library](spec)
     train = vectors.train
+    if arguments.learn is not None:
+        rows = np.random.default_rng(0).permutation(len(train))
+        train = train[rows[: arguments.learn]]
     if arguments.train is not None:
         train = vectors.base[: arguments.train]
     trained = seconds(lambda: system.build(train, vectors.base[:0], arguments.threads))[0]
@@ -152,6 +155,7 @@ def main() -> None:
     parser.add_argument(
         "--train", type=int, help="learn from so many base vectors, not the training set"
     )
+    parser.add_argument("--learn", type=int, help="learn from so many of the training set")
     parser.add_argument("--only", default="kinfold,faiss", help="libraries")
     parser.add_argument("--table", type=Path, help="print the table of this file")
     arguments = parser.parse_args()
@@ -159,7 +163,7 @@ def main() -> None:
         print(table(json.loads(arguments.table.read_text())))
         return
     described = settle(arguments) | {
-        name: getattr(arguments, name) for name in ("n", "cells", "words", "nprobe", "budget", "train")
+        name: getattr(arguments, name) for name in ("n", "cells", "words", "nprobe", "budget", "train", "learn")
     }  # fmt: skip
     vectors = loaded(arguments.data, arguments.n)
     result: dict[str, Any] = {"run": described, "records": []}

@@ -80,6 +80,27 @@ def test_hard_and_equal_is_vlad(rng: np.random.Generator) -> None:
     )
 
 
+def test_a_mixture_of_elsewhere(rng: np.random.Generator) -> None:
+    mixture = pytest.importorskip("sklearn.mixture")
+    x = rng.standard_normal((600, 4)) * (1, 2, 0.5, 1) + rng.integers(3, size=(600, 1)) * 4
+    theirs = mixture.GaussianMixture(3, covariance_type="diag", random_state=0).fit(x)
+    model = FisherVector.from_mixture(theirs.weights_, theirs.means_, theirs.covariances_)
+    np.testing.assert_allclose(model.posteriors(x), theirs.predict_proba(x), atol=1e-4)
+    assert model.transform([x[:50].astype(np.float32)]).shape == (1, 12)
+    for change, words in (
+        ({"weights": [0.5, 0.5, 0.5]}, "^weights: expected 3 numbers"),
+        ({"variances": np.zeros((3, 4))}, "^variances: expected numbers above 0"),
+        ({"variances": np.ones((3, 3))}, "^variances: expected numbers above 0"),
+    ):
+        parts = {
+            "weights": theirs.weights_,
+            "means": theirs.means_,
+            "variances": theirs.covariances_,
+        }
+        with pytest.raises(ValueError, match=words):
+            FisherVector.from_mixture(**{**parts, **change})
+
+
 def test_photos(rng: np.random.Generator, tmp_path: Path) -> None:
     for gradients, times in (("means", 1), ("means and variances", 2)):
         model, x = fitted(rng, gradients=gradients)

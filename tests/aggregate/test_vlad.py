@@ -82,6 +82,21 @@ def test_vocabularies_are_whitened_together(rng: np.random.Generator) -> None:
     np.testing.assert_allclose(np.cov(reduced.T, bias=True), np.eye(16), atol=0.05)
 
 
+def test_a_codebook_of_elsewhere(rng: np.random.Generator) -> None:
+    x = rng.standard_normal((300, 5)).astype(np.float32)
+    photos = np.split(x, 10)
+    learnt = VLAD(4, vocabularies=2, power=0.5).fit(x)
+    again = VLAD.from_centroids(learnt.codebook.tolist(), vocabularies=2, power=0.5)
+    assert again.k == 4 and again.vocabularies == 2
+    np.testing.assert_array_equal(again.transform(photos), learnt.transform(photos))
+    # Of one centroid at the origin: the sum of the descriptors.
+    one = VLAD.from_centroids(np.zeros((1, 5))).transform(photos)
+    sums = np.array([photo.sum(axis=0) for photo in photos])
+    np.testing.assert_allclose(one, sums / np.linalg.norm(sums, axis=1)[:, None], atol=1e-6)
+    with pytest.raises(ValueError, match="^centroids: expected as many in each of 2, got 3"):
+        VLAD.from_centroids(x[:3], vocabularies=2)
+
+
 def test_nothing_and_descriptors_at_the_centroids_are_zero(rng: np.random.Generator) -> None:
     model = VLAD(3).fit(rng.random((50, 5)))
     got = model.transform([np.empty((0, 5), np.float32), model.codebook, model.codebook[:1]])

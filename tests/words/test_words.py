@@ -167,6 +167,23 @@ def test_soft_assignment(rng: np.random.Generator) -> None:
     assert np.isfinite(far).all() and (far[:, 0] > 0).all()
 
 
+def test_words_of_elsewhere(rng: np.random.Generator, tmp_path: Path) -> None:
+    cluster = pytest.importorskip("sklearn.cluster")
+    x = rng.standard_normal((500, 6)).astype(np.float32)
+    theirs = cluster.KMeans(9, n_init=1, random_state=0).fit(x)
+    centres = theirs.cluster_centers_.copy()
+    words = VisualWords.from_centroids(centres, fingerprint="sift")
+    centres[:] = 0  # the words are the codebook's own
+    np.testing.assert_array_equal(words.predict(x), theirs.predict(x))
+    assert (words.k, words.fingerprint) == (9, "sift")
+    kf.save(words, tmp_path / "w.kin")
+    np.testing.assert_array_equal(kf.load(tmp_path / "w.kin").assign(x)[0], words.assign(x)[0])
+    with pytest.raises(ValueError, match="^branch: expected none"):
+        VisualWords.from_centroids(x[:9], branch=3)
+    with pytest.raises(ValueError, match="^centroids: "):
+        VisualWords.from_centroids(x[0])
+
+
 def test_refusals(rng: np.random.Generator) -> None:
     with pytest.raises(ValueError, match="^k: expected a power of branch 3"):
         VisualWords(16, branch=3)

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from kinfold.aggregate.aggregation import Aggregation
-from kinfold.base.arrays import Vectors, as_vectors
+from kinfold.base.arrays import Vectors, as_array, as_vectors
 from kinfold.base.bags import as_descriptors
 from kinfold.base.errors import FileFormatError
 from kinfold.base.learnt import Learnt
@@ -72,6 +72,31 @@ class FisherVector(Aggregation):
     @property
     def _n_features_out(self) -> int:
         return self.means.size * (1 if self.gradients == "means" else 2)
+
+    @classmethod
+    def from_mixture(
+        cls, weights: ArrayLike, means: ArrayLike, variances: ArrayLike, **options: Any
+    ) -> FisherVector:
+        """A mixture that was learnt elsewhere: weights (k,) that sum to one, means and variances (k, d).
+
+        options : of the constructor but k
+        Raises ValueError for what is no such mixture.
+        """
+        middle, spread = (
+            np.array(as_vectors(x, name), np.float64)
+            for x, name in ((means, "means"), (variances, "variances"))
+        )
+        if spread.shape != middle.shape or spread.min() <= 0:
+            raise ValueError(
+                f"variances: expected numbers above 0 {middle.shape}, one for each mean"
+            )
+        share = np.array(as_array(weights, "weights"), np.float64)
+        if share.shape != middle.shape[:1] or not (share > 0).all() or abs(share.sum() - 1) > 1e-3:
+            raise ValueError(f"weights: expected {len(middle)} numbers above 0 that sum to 1")
+        made = cls(len(middle), **options)
+        made.weights, made.means, made.variances = share, middle, spread
+        made.n_features_in_ = middle.shape[1]
+        return made
 
     def fit(self, descriptors: ArrayLike, y: ArrayLike | None = None) -> FisherVector:
         """Learn the mixture from local descriptors (n, d), n >= k, or those of photos, arrays (n_i, d)."""

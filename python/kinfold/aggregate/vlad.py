@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from kinfold.aggregate.aggregation import Aggregation
-from kinfold.base.arrays import Vectors, as_vectors
+from kinfold.base.arrays import Vectors, as_count, as_vectors, owned
 from kinfold.base.bags import as_descriptors
 from kinfold.base.learnt import Learnt
 from kinfold.base.parameters import Count, Flag, Number
@@ -78,6 +78,23 @@ class VLAD(Aggregation):
     @property
     def _n_features_out(self) -> int:
         return self.dim
+
+    @classmethod
+    def from_centroids(cls, centroids: ArrayLike, *, vocabularies: int = 1, **options: Any) -> VLAD:
+        """A codebook (k, d) that was learnt elsewhere, or several below each other, (vocabularies * k, d).
+
+        options : of the constructor but k
+        Raises ValueError for vocabularies of unequal sizes.
+        """
+        book = as_vectors(centroids, "centroids")
+        if len(book) % as_count(vocabularies, "vocabularies"):
+            raise ValueError(
+                f"centroids: expected as many in each of {vocabularies}, got {len(book)}"
+            )
+        made = cls(len(book) // vocabularies, vocabularies=vocabularies, **options)
+        made.codebook = owned(book, centroids)
+        made.n_features_in_ = book.shape[1]
+        return made
 
     def fit(self, descriptors: ArrayLike, y: ArrayLike | None = None) -> VLAD:
         """Learn the codebook from local descriptors (n, d), n >= k, or those of photos, arrays (n_i, d)."""

@@ -21,8 +21,8 @@ from kinfold.quantize.optimized import parametric_rotation
 from kinfold.quantize.product import ProductQuantizer
 from kinfold.transform.moments import Moments
 
-# Own codebooks are tried on each fourth vector of a cell, held out; all cells' errors together are to fall by so much.
-_HELD = 4
+# Own codebooks are tried on each eighth vector of a cell, held out; all cells' errors together are to fall by so much.
+_HELD = 8
 _PAYS = 0.01
 # Vectors that tell what the shared codebooks lose.
 _SOME = 20_000
@@ -152,10 +152,7 @@ class LocallyOptimizedPQ(Declared):
             rotations[g], means[g] = parametric_rotation(mixed, self.m, d), moments.mean
         self.rotations, self.means, self.group = rotations, means, group
         local = self._local(x, of)
-        base = ProductQuantizer(
-            self.m, bits=self.bits, iterations=self.iterations, sample=self.sample, seed=self.seed,
-            verbose=self.verbose,
-        ).fit(local).codebooks  # fmt: skip
+        base = self._shared_books(local)
         if self.shared:
             books = base[None]
         elif self.shared is None:
@@ -175,22 +172,34 @@ class LocallyOptimizedPQ(Declared):
 
     def _better_books(self, local: Vectors, groups: NDArray[np.int32], base: Vectors) -> Vectors:
         """Own codebooks of the groups that gain by them on vectors held out; one set where that is little."""
+        held = np.zeros(len(local), bool)
+        for _, rows in _runs(groups):
+            held[rows[_HELD - 1 :: _HELD]] = True
+        # What is held out is seen by neither.
+        shared = self._shared_books(local[~held]) if (~held).sum() >= self.k else base
         books = np.repeat(base[None], len(self.means), axis=0)
         saved = 0.0
         for g, rows in progress(list(_runs(groups)), "local codebooks", verbose=self.verbose):
-            mine = local[rows]
-            held = np.arange(len(mine)) % _HELD == _HELD - 1
-            learn, test = mine[~held], mine[held]
+            learn, test = local[rows[~held[rows]]], local[rows[held[rows]]]
             if len(learn) < 2 * self.k:
                 continue
-            tried = self._with(self._suited(learn, base)).distortion(test)
-            gain = self._with(base).distortion(test) - tried
+            own = self._with(self._suited(learn, shared)).distortion(test)
+            gain = self._with(shared).distortion(test) - own
             if gain > 0:
-                books[g] = self._suited(mine, base)
-                saved += gain * len(mine)
+                books[g] = self._suited(local[rows], base)
+                saved += gain * len(rows)
         some = local[:: max(1, len(local) // _SOME)]
         lost = self._with(base).distortion(some) * len(local)
         return books if saved > _PAYS * lost else base[None]
+
+    def _shared_books(self, local: Vectors) -> Vectors:
+        """One set of codebooks for vectors in their local axes."""
+        return (
+            ProductQuantizer(
+                self.m, bits=self.bits, iterations=self.iterations, sample=self.sample, seed=self.seed,
+                verbose=self.verbose,
+            ).fit(local).codebooks
+        )  # fmt: skip
 
     def _suited(self, mine: Vectors, base: Vectors) -> Vectors:
         """The codebooks (m, 2^bits, s) that some vectors lead to, a few iterations from the shared ones."""

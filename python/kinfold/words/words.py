@@ -7,10 +7,10 @@ from collections.abc import Mapping
 from typing import Any, ClassVar
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from kinfold import _core
-from kinfold.base.arrays import Ids, Vectors, as_count, as_number, as_vectors, read_only
+from kinfold.base.arrays import Ids, Vectors, as_count, as_number, as_vectors, owned, read_only
 from kinfold.base.bags import as_descriptors
 from kinfold.base.errors import FileFormatError
 from kinfold.base.estimator import Transformer
@@ -109,6 +109,20 @@ class VisualWords(Transformer):
     @property
     def _n_features_out(self) -> int:
         return len(self.centroids)
+
+    @classmethod
+    def from_centroids(cls, centroids: ArrayLike, **options: Any) -> VisualWords:
+        """Words (k, d) that were learnt elsewhere.
+
+        options : of the constructor but k
+        Raises ValueError for ``branch``: the nodes above the words are not known.
+        """
+        if options.get("branch") is not None:
+            raise ValueError("branch: expected none, for words alone are no tree")
+        words = as_vectors(centroids, "centroids")
+        made = cls(len(words), **options)
+        made._adopt(owned(words, centroids))
+        return made
 
     def fit(self, descriptors: Any, y: Any = None) -> VisualWords:
         """Learn the words from descriptors (n, d), n >= k, or those of photos, arrays (n_i, d).
