@@ -93,11 +93,12 @@ def test_points_take_the_place_of_matches_where_there_is_a_model() -> None:
     found = covisible_points(seen, [model], sizes)
     assert found.clusters.tolist() == seen.clusters.tolist()
     assert found.unsure.tolist() == [[0, 6]]
-    assert found.pairs.tolist() == [[4, 5], [0, 1], [0, 2], [1, 2]]
-    assert found.common.tolist() == [20, 2, 1, 1]
-    assert found.points.tolist() == [2, 3, 1, 0, 22, 21, 0]
+    # Photo 3, which the model lacks, keeps its match.
+    assert found.pairs.tolist() == [[1, 3], [4, 5], [0, 1], [0, 2], [1, 2]]
+    assert found.common.tolist() == [14, 20, 2, 1, 1]
+    assert found.points.tolist() == [15, 20, 1, 14, 22, 21, 0]
     # Photo 1 has twice the focal length; photo 2 half the size, and half the depth.
-    assert np.allclose(found.scales, [1.2, 2.0, 4.0, 2.0])
+    assert np.allclose(found.scales, [1.1, 1.2, 2.0, 4.0, 2.0])
     # A second model of the same photos adds nothing.
     assert np.array_equal(covisible_points(seen, [model, model], sizes).pairs, found.pairs)
 

@@ -54,3 +54,41 @@ def test_arguments_are_checked() -> None:
         whitening_of(np.zeros((3, 2), np.float32), seen_of(labels))
     with pytest.raises(ValueError, match="clusters: expected two"):
         finetune_sfm(small(), photos, seen_of(np.zeros(4, int)), epochs=1)
+
+
+@pytest.mark.slow
+def test_buildings_that_were_not_learnt_are_found_better(tmp_path) -> None:
+    """Without labels: rendered photos, matched by geometry, and others to judge by."""
+    pytest.importorskip("cv2")
+    from kinfold.datasets.synthetic import render_collection
+    from kinfold.features.weights import random_network
+    from kinfold.images.decode import decode
+    from kinfold.landmarks.covisible import covisible
+    from kinfold.learn.validation import describe_pooled, retrieval_score
+    from kinfold.local.match_graph import MatchGraph
+    from kinfold.local.sift import SIFT
+
+    photos, labels = [], []
+    for seed in (0, 1000):
+        place = tmp_path / str(seed)
+        render_collection(
+            place, scenes=8, views=5, distractors=0, size=(240, 180), seed=seed, verbose=False
+        )
+        files = sorted(place.glob("jpg/*.jpg"))
+        photos.append([decode(file).pixels for file in files])
+        labels.append(np.array([int(file.stem[5:8]) for file in files]))
+    sift = SIFT(max_features=600)
+    features = [sift.extract(photo) for photo in photos[0]]
+    n, sizes = len(features), np.full((len(features), 2), (240.0, 180.0))
+    every = np.column_stack(np.triu_indices(n, 1))
+    graph = MatchGraph(np.arange(n), sizes)
+    seen = covisible(graph.extended(every, features.__getitem__, sizes, verbose=False))
+    assert len(np.unique(seen.clusters)) > 5
+    assert (labels[0][seen.pairs[:, 0]] == labels[0][seen.pairs[:, 1]]).all()
+    network, score = (
+        random_network("compact", 0),
+        retrieval_score(describe_pooled(photos[1]), labels[1]),
+    )
+    before = score(network)
+    finetune_sfm(network, photos[0], seen, epochs=4, rate=1e-3, statistics=True, verbose=False)
+    assert score(network) > before + 0.03

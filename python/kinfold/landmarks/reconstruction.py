@@ -21,6 +21,8 @@ from kinfold.local.match_graph import MatchGraph
 _FOCAL = 1.2
 # Points that a pose needs at least: verified matches are fewer than those that COLMAP expects.
 _LEAST_POSE = 12
+# Two cameras see in common what their matches say.
+_LEAST_CAMERAS = 3
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,7 +48,7 @@ class Model:
 def reconstruct(
     graph: MatchGraph, photos: Any, *, least_inliers: int = 12, seed: int = 0
 ) -> list[Model]:
-    """The models of some photos, the largest first; none where their matches do not bear one.
+    """The models of three photos at least, the largest first; none where their matches do not bear one.
 
     photos : int (r,), positions in the graph, such as a cluster
     least_inliers : of the pairs that are used
@@ -74,6 +76,7 @@ def reconstruct(
             path, folder, Path(folder) / "models", options=_options(colmap, least, seed)
         )
         models = [_model(one) for one in found.values()]
+    models = [m for m in models if len(m.photos) >= _LEAST_CAMERAS and len(m.points) >= least]
     return sorted(models, key=lambda model: (-len(model.photos), -len(model.points)))
 
 
@@ -81,18 +84,17 @@ def covisible_points(seen: CoVisible, models: Sequence[Model], sizes: Any) -> Co
     """The same clusters, where models have been made with their points instead of matches.
 
     sizes : (n, 2), width and height of the photos. What a model's photos see in common are points of it; scales are
-        those of these points, the median. Photos of its cluster that it lacks have no pairs.
+        those of these points, the median. Pairs with a photo that it lacks stay as they were.
     """
     longer = np.asarray(sizes, np.float64).max(axis=1)
     points, parts = seen.points.copy(), []
-    replaced = [int(seen.clusters[model.photos[0]]) for model in models]
-    points[np.isin(seen.clusters, replaced)] = 0
-    kept = ~np.isin(seen.clusters[seen.pairs[:, 0]], replaced)
+    kept = np.ones(len(seen.pairs), bool)
     done: set[int] = set()
     for model in models:
         # The first of two models of one photo is the larger.
         fresh = np.array([photo not in done for photo in model.photos.tolist()])
         done.update(model.photos.tolist())
+        kept &= ~np.isin(seen.pairs, model.photos[fresh]).all(axis=1)
         parts.append(_pairs(model, fresh, longer, points))
     pairs = [seen.pairs[kept], *(part[0] for part in parts)]
     common = [seen.common[kept], *(part[1] for part in parts)]
@@ -110,7 +112,8 @@ def _pairs(
     sees = np.zeros((len(model.photos), len(model.points)), bool)
     sees[model.observed[:, 0], model.observed[:, 1]] = True
     places = np.flatnonzero(fresh)
-    points[model.photos[places]] = sees[places].sum(axis=1)
+    own = model.photos[places]
+    points[own] = np.maximum(points[own], sees[places].sum(axis=1))
     away = model.points[None] - model.centres[:, None]
     depths = (away * model.axes[:, None, 2]).sum(axis=2)
     # How large a photo as a network takes it shows what lies at a point.
@@ -163,7 +166,7 @@ def _write(colmap: Any, path: Path, graph: MatchGraph, rows: Ids) -> None:
 def _options(colmap: Any, least: int, seed: int) -> Any:
     """For few photos and few matches, on one thread: the same each time."""
     options = colmap.IncrementalPipelineOptions()
-    options.min_num_matches, options.min_model_size = least, 3
+    options.min_num_matches, options.min_model_size = least, _LEAST_CAMERAS
     options.num_threads, options.random_seed, options.extract_colors = 1, seed, False
     options.mapper.init_min_num_inliers = 2 * least
     options.mapper.init_min_tri_angle = 4.0
