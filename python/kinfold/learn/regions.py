@@ -87,6 +87,7 @@ def finetune_regions(
     batch: int = 16,
     rate: float = 1e-3,
     schedule: str = "cosine",
+    weight_decay: float = 5e-5,
     seed: int = 0,
     **options: Any,
 ) -> History:
@@ -112,7 +113,8 @@ def finetune_regions(
     )  # fmt: skip
     return finetune_tuples(
         network, photos, mine, loss=TripletLoss(margin), layer=layer, pooling=pooling, max_side=max_side,
-        batch=batch, epochs=epochs, rate=rate, schedule=schedule, seed=seed, **options,
+        batch=batch, epochs=epochs, rate=rate, schedule=schedule, weight_decay=weight_decay,
+        seed=seed, **options,
     )  # fmt: skip
 
 
