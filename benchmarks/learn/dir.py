@@ -303,7 +303,8 @@ def main() -> None:
     for seed in options.seeds:
         began = time.perf_counter()
         if options.what == "rendered":
-            results.append(rendered(seed, options.epochs, options.sheet))
+            sheet = options.sheet if seed == options.seeds[0] else None
+            results.append(rendered(seed, options.epochs, sheet))
         else:
             results.append(photos(seed, options.epochs, regions, net))
         seconds = round(time.perf_counter() - began)
