@@ -216,12 +216,20 @@ def test_bad_arguments() -> None:
             call()
 
 
-def test_a_million_pairs_take_a_moment() -> None:
+def test_hundred_thousands_of_pairs_are_joined_without_a_loop() -> None:
     n, random = 2000, np.random.default_rng(0)
     tried = np.unique(np.sort(random.integers(0, n, (400_000, 2)), axis=1), axis=0)
     tried = tried[tried[:, 0] < tried[:, 1]]
-    graph = MatchGraph(np.arange(n), np.ones((n, 2)), tried=tried)
+    counts = random.integers(0, 4, len(tried))
+    starts = np.concatenate([[0], np.cumsum(counts)])
+    # Every point says which pair it is of.
+    points = np.repeat(np.arange(len(tried)), counts)[:, None] * np.ones(4)
     began = time.perf_counter()
+    graph = MatchGraph(np.arange(n), np.ones((n, 2)), tried=tried, starts=starts, points=points)
     assert len(graph.missing(tried)) == 0
     assert (graph.rows_of(tried[:, ::-1]) == np.arange(len(tried))).all()
+    half = MatchGraph(np.arange(0, n, 2), np.ones((n // 2, 2))).joined(graph)
+    kept = np.flatnonzero((tried % 2 == 0).all(axis=1))
+    np.testing.assert_array_equal(half.ids[half.tried], tried[kept])
+    np.testing.assert_array_equal(half.points[:, 0], np.repeat(kept, counts[kept]))
     print(f"{len(tried)} pairs: {time.perf_counter() - began:.3f} s")

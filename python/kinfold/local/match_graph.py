@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import lru_cache
 from typing import Any, ClassVar, NamedTuple
 
@@ -28,12 +28,13 @@ _EVERY, _TIMES = 30.0, 20
 
 
 class _Found(NamedTuple):
-    """What came of looking at some pairs, one item a pair."""
+    """What came of looking at some pairs, one item a pair; the points one after the other, so many of each."""
 
     tried: Ids
     matched: Ids
     maps: NDArray[np.float64]
-    points: Sequence[NDArray[np.float32]]
+    counts: Ids
+    points: NDArray[np.float32]
 
 
 class MatchGraph(Declared):
@@ -170,7 +171,8 @@ class MatchGraph(Declared):
 
     def missing(self, wanted: ArrayLike) -> Ids:
         """Those of the wanted pairs of positions (m, 2) that were never tried: int64, each once, as ``tried`` is."""
-        pairs = np.unique(self._sorted(wanted), axis=0)
+        keys = np.unique(self._keys(self._sorted(wanted)))
+        pairs = np.column_stack(np.divmod(keys, max(len(self), 1)))
         return pairs[self.rows_of(pairs) < 0]
 
     def joined(self, other: MatchGraph) -> MatchGraph:
@@ -182,8 +184,9 @@ class MatchGraph(Declared):
         ends = place[other.tried]
         rows = np.flatnonzero((ends >= 0).all(axis=1))
         rows = rows[self.rows_of(ends[rows]) < 0]
-        points = [other.points_of(row) for row in rows.tolist()]
-        return self._with(_Found(ends[rows], other.matched[rows], other.maps[rows], points))
+        counts = other.inliers[rows]
+        points = other.points[_ranges(other.starts[:-1][rows], counts)]
+        return self._with(_Found(ends[rows], other.matched[rows], other.maps[rows], counts, points))
 
     def extended(
         self,
@@ -233,12 +236,9 @@ class MatchGraph(Declared):
         """The same with more pairs, none of which is there."""
         tried = np.concatenate([self.tried, *(one.tried for one in found)])
         order = np.argsort(self._keys(tried))
-        points = [self.points, *(part for one in found for part in one.points)]
-        more = [len(part) for one in found for part in one.points]
-        counts = np.concatenate([self.inliers, np.array(more, np.int64)])
+        counts = np.concatenate([self.inliers, *(one.counts for one in found)])
         begins = np.cumsum(counts) - counts
-        starts = np.concatenate([[0], np.cumsum(counts[order])])
-        rows = np.repeat(begins[order] - starts[:-1], counts[order]) + np.arange(starts[-1])
+        points = np.concatenate([self.points, *(one.points for one in found)])
         return MatchGraph(
             self.ids,
             self.sizes,
@@ -246,8 +246,8 @@ class MatchGraph(Declared):
             tried=tried[order],
             matched=np.concatenate([self.matched, *(one.matched for one in found)])[order],
             maps=np.concatenate([self.maps, *(one.maps for one in found)])[order],
-            starts=starts,
-            points=np.concatenate(points)[rows],
+            starts=np.concatenate([[0], np.cumsum(counts[order])]),
+            points=points[_ranges(begins[order], counts[order])],
         )
 
     def _keys(self, pairs: Ids) -> Ids:
@@ -295,8 +295,15 @@ class _Look:
             ]).astype(np.float32)
             for second, photo, one in zip(seconds, theirs, verified)
         ]  # fmt: skip
-        counts = np.array([len(pairs) for pairs in matches], np.int64)
-        return _Found(tried, counts, np.stack(maps), points)
+        matched = np.array([len(pairs) for pairs in matches], np.int64)
+        counts = np.array([one.inliers for one in verified], np.int64)
+        return _Found(tried, matched, np.stack(maps), counts, np.concatenate(points))
+
+
+def _ranges(begins: Ids, counts: Ids) -> Ids:
+    """The numbers of each range, one range after the other: ``counts[i]`` of them from ``begins[i]`` on."""
+    ends = np.cumsum(counts)
+    return np.repeat(begins - (ends - counts), counts) + np.arange(counts.sum())
 
 
 def _or(given: ArrayLike | None, shape: tuple[int, ...]) -> ArrayLike:
