@@ -100,7 +100,12 @@ class World:
     """Made-up places: where each photo was taken, what its geotag says, and which of these are wrong."""
 
     def __init__(
-        self, truth: GroundTruth, of: dict[str, str], objects: list[str], seed: int
+        self,
+        truth: GroundTruth,
+        of: dict[str, str],
+        objects: list[str],
+        seed: int,
+        tagged: float = 1.0,
     ) -> None:
         random = np.random.default_rng(seed)
         things = sorted(set(objects))
@@ -122,6 +127,9 @@ class World:
                 if random.random() < 0.5 and other != thing:
                     spot = near(other)
             self.tags[name] = degrees(spot)
+        silent = random.random(len(truth.imlist)) >= tagged
+        for name in np.array(truth.imlist)[silent].tolist():
+            del self.tags[name]
         self.taken = [degrees(near(thing)) for thing in objects]
 
 
@@ -153,6 +161,7 @@ def judged(
             possible = size[one.thing] >= 2
             could += possible
             keep = (one.inliers >= least) & (one.direct | beyond)
+            keep &= np.array([name in world.tags for name in one.names], bool)
             names = [name for name, there in zip(one.names, keep) if there]
             positions = np.array([world.tags[name] for name in names]).reshape(-1, 2)
             found = estimate_location(positions, np.minimum(one.inliers[keep], cap), **own)
@@ -259,6 +268,8 @@ def main() -> None:
         for half in (0, 1):
             which = "chosen on" if half == 0 else "other half"
             print(line(f"{name}, {which}", judged(asked, worlds, half, size, options)))
+    few = [World(truth, of, objects, seed, tagged=0.5) for seed in range(arguments.seeds)]
+    print(line("half without geotag, other half", judged(asked, few, 1, size, DEFAULT)))
     spread = [judged(asked, [world], 1, size, DEFAULT) for world in worlds]
     for figure in ("of_all", "median", "inside", "recall", "precision"):
         values = np.array([one[figure] for one in spread])
