@@ -97,10 +97,10 @@ _NUMBERS = {
     "max_side": "longer side that photos are reduced to",
     "max_features": "local features of a photo",
     "visual_words": "words of asmk",
-    "codewords": "size of the VLAD codebook",
+    "codewords": "size of the codebook of vlad; fisher has half as many Gaussians",
     "colour_codewords": "size of the codebook of colours",
     "centroids": "of tembedding",
-    "dim": "length of the vectors of vlad, tembedding and colour",
+    "dim": "length of the vectors of vlad, fisher, tembedding and colour",
 }
 
 

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 METHODS: dict[str, str] = {
     "bow": "kinfold.gallery.engines.bow:BoWEngine",
     "vlad": "kinfold.gallery.engines.vlad:VLADEngine",
+    "fisher": "kinfold.gallery.engines.fisher:FisherEngine",
     "tembedding": "kinfold.gallery.engines.tembedding:TEmbeddingEngine",
     "cnn": "kinfold.gallery.engines.cnn:CNNEngine",
     "colour": "kinfold.gallery.engines.colour:ColourEngine",

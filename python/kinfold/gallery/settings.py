@@ -36,13 +36,14 @@ class Settings:
     """The parameters of a gallery.
 
     engine : of ``gallery.METHODS``, or several joined by +, whose similarities are added: "asmk" (local features
-        compared word by word), "bow" (the same as visual words with signatures), "vlad" and "tembedding" (one vector of
-        local features), "colour" (one of the colours around them), "cnn" (networks' descriptors); "both" is "vlad+cnn"
+        compared word by word), "bow" (the same as visual words with signatures), "vlad", "fisher" and "tembedding" (one
+        vector of local features), "colour" (one of the colours around them), "cnn" (networks' descriptors); "both" is
+        "vlad+cnn"
     shares : of the similarity, one for each engine in that order; () for what each engine proposes
     max_side : photos are reduced to this side before local features are found
     max_features : local features of a photo
     contrast_threshold : the weakest local features that count, see ``local.SIFT``
-    codewords : size of the VLAD codebook
+    codewords : size of the VLAD codebook; Fisher vectors have half as many Gaussians
     colour_codewords : size of the codebook of colours
     visual_words : size of ASMK's codebook; less where there are few features
     centroids : of the triangulation embedding; fewer where there are few descriptors to learn from

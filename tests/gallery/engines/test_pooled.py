@@ -11,12 +11,14 @@ pytest.importorskip("cv2")
 
 from kinfold.base.errors import FileFormatError, GalleryError
 from kinfold.gallery.engines.pooled import PooledEngine
+from kinfold.gallery.engines.fisher import FisherEngine
 from kinfold.gallery.engines.tembedding import TEmbeddingEngine
 from kinfold.gallery.engines.vlad import VLADEngine
 from kinfold.gallery.settings import Settings
 
 SMALL: dict[type[PooledEngine], dict[str, Any]] = {
     VLADEngine: {"codewords": 4},
+    FisherEngine: {"codewords": 8},
     TEmbeddingEngine: {"centroids": 2},
 }
 engines = pytest.mark.parametrize("engine", SMALL)
@@ -49,7 +51,7 @@ def test_nothing_to_learn_from(engine, rng, segment) -> None:
         engine.learn([segment(rng, [0, 0])], Settings())
 
 
-@pytest.mark.parametrize("engine", ["bow", "vlad", "tembedding", "colour"])
+@pytest.mark.parametrize("engine", ["bow", "vlad", "fisher", "tembedding", "colour"])
 @pytest.mark.parametrize("features", [20, 60, 200])
 @pytest.mark.parametrize("photos", [1, 2, 3])
 def test_few_features_are_learnt_from_too(tmp_path, engine, features, photos) -> None:
