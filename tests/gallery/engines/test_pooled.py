@@ -10,8 +10,8 @@ import pytest
 pytest.importorskip("cv2")
 
 from kinfold.base.errors import FileFormatError, GalleryError
-from kinfold.gallery.engines.pooled import PooledEngine
 from kinfold.gallery.engines.fisher import FisherEngine
+from kinfold.gallery.engines.pooled import PooledEngine
 from kinfold.gallery.engines.tembedding import TEmbeddingEngine
 from kinfold.gallery.engines.vlad import VLADEngine
 from kinfold.gallery.settings import Settings
