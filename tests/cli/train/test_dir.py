@@ -130,6 +130,11 @@ def test_the_network_as_it_is_and_two_classes(collected, weights, tmp_path, caps
     for name in ("arch", "bell"):
         shutil.copytree(collected / name, two / name)
     assert train(two, weights, out, "--quiet", "--frozen") == 0
+    # A gallery of these photos serves as well, whatever its engine.
+    gallery, other = str(tmp_path / "two.kin"), tmp_path / "other.safetensors"
+    assert main(["index", str(two), "-o", gallery, "--engine", "colour", "--quiet"]) == 0
+    assert train(Path(gallery), weights, other, "--quiet", "--frozen") == 0
+    assert other.read_bytes() == out.read_bytes()
     # Done, it is done again from what is there; of other photos it is another training.
     made = out.read_bytes()
     assert train(two, weights, out, "--quiet", "--frozen", "--resume") == 0

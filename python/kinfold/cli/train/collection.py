@@ -28,11 +28,13 @@ def add_collection(parser: argparse.ArgumentParser) -> None:
 
 
 @contextmanager
-def collection(run: Training) -> Iterator[tuple[Gallery, Path]]:
+def collection(run: Training, *, engine: str = "cnn") -> Iterator[tuple[Gallery, Path]]:
     """The gallery, and the weights to begin with.
 
     Of a folder one is made, or brought up to date, beside the training's checkpoints: local features and descriptors
     are then kept, whatever stops the rest.
+
+    engine : of the gallery that is made; "cnn" describes photos by the weights
     """
     options, place = run.options, Path(run.options.photos)
     if is_gallery(place):
@@ -44,11 +46,12 @@ def collection(run: Training) -> Iterator[tuple[Gallery, Path]]:
     from kinfold.gallery import Gallery
 
     path = run.folder / "photos.kin"
+    weights = [options.weights] if engine == "cnn" else []
     if is_gallery(path):
         made = Gallery.open(path)
-        made.restore_weights([options.weights])
+        made.restore_weights(weights)
     else:
-        made = Gallery.create(path, engine="cnn", weights=[options.weights])
+        made = Gallery.create(path, engine=engine, weights=weights)
     with made as gallery:
         changes = gallery.update(place, verbose=not options.quiet)
         for name, reason in changes.failed:

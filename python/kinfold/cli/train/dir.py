@@ -1,8 +1,9 @@
 """Deep image retrieval: descriptors of regions, learnt from folders of photos as people collected them.
 
-FOLDER holds a folder for each class, wrong photos among them: of each class the largest set of photos that geometry
-connects is kept, and from what matches the box of the object is found in each. Maps and whitening are then learnt from
-hard triplets, on whole photos and a rigid grid of regions; after that, the network as it is, proposals from the boxes.
+PHOTOS holds a folder for each class, or is a gallery of such, with wrong photos among them: of each class the largest
+set of photos that geometry connects is kept, and from what matches the box of the object is found in each. Maps and
+whitening are then learnt from hard triplets, on whole photos and a rigid grid of regions; after that, the network as it
+is, proposals from the boxes.
 
 Beside the weights OUT, OUT.training keeps the photos' features and matches, cleaning.html and proposals.html to look
 at, and checkpoints of both stages: each goes on from where it was.
@@ -12,7 +13,6 @@ from __future__ import annotations
 
 import argparse
 import hashlib
-from contextlib import ExitStack
 from pathlib import Path
 from shlex import quote
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -24,6 +24,7 @@ from kinfold.base.arrays import Ids
 from kinfold.base.errors import KinfoldError
 from kinfold.base.text import shown
 from kinfold.cli.options import count, share
+from kinfold.cli.train.collection import add_collection, collection
 from kinfold.cli.train.shared import Training, add_training, training
 
 if TYPE_CHECKING:
@@ -55,13 +56,7 @@ class _Objects(NamedTuple):
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of ``kinfold train dir``."""
-    parser.add_argument("photos", metavar="FOLDER", help="a folder for each class, with its photos")
-    parser.add_argument(
-        "--weights", required=True, metavar="FILE", help="of a trained network, to begin with"
-    )
-    parser.add_argument(
-        "--architecture", metavar="NAME", help="of the weights (default: told from them)"
-    )
+    add_collection(parser)
     parser.add_argument(
         "--held-out", type=share, default=0.2, metavar="SHARE",
         help="of the classes that are not learnt but judged by (default: 0.2)",
@@ -104,22 +99,11 @@ def run(options: argparse.Namespace) -> int:
 
 def _objects(run: Training) -> _Objects:
     """Photos matched within classes, cleaned, their boxes; and the page of it."""
-    from kinfold.gallery import Gallery
     from kinfold.landmarks.objects import objects
 
-    options, place = run.options, Path(run.options.photos)
-    if not place.is_dir():
-        raise FileNotFoundError(f"{place}: there is no such folder")
-    path = run.folder / "photos.kin"
-    with ExitStack() as stack:
-        made = (path / "MANIFEST.json").is_file()
-        gallery = stack.enter_context(
-            # Local features are what is needed; the engine is the cheapest that has them.
-            Gallery.open(path, repair=True) if made else Gallery.create(path, engine="tembedding")
-        )
-        changes = gallery.update(place, verbose=not options.quiet)
-        for name, reason in changes.failed:
-            run.remark(f"skipped {shown(name)}: {shown(reason)}")
+    options = run.options
+    # Local features are what is needed: the cheapest engine that has them.
+    with collection(run, engine="tembedding") as (gallery, _):
         graph = gallery.matches(np.empty((0, 2), np.int64), verbose=False)
         photos = [gallery.photo(id) for id in graph.ids.tolist()]
         parts = [photo.path.partition("/") for photo in photos]
@@ -131,7 +115,7 @@ def _objects(run: Training) -> _Objects:
         named = names != ""
         if named.sum() < 2:
             raise ValueError(
-                f"{place}: expected a folder for each class, two at least, with photos, got {named.sum()}"
+                f"{options.photos}: expected a folder for each class, two at least, with photos, got {named.sum()}"
             )
         digests = {
             digest: row for row, digest in reversed(list(enumerate(p.digest for p in photos)))
@@ -146,6 +130,7 @@ def _objects(run: Training) -> _Objects:
         files, labels, names.tolist(), cleaning, boxes / np.hstack([graph.sizes] * 2), graph.sizes,
         [str(photo.digest) for photo in photos],
     )  # fmt: skip
+    run.folder.mkdir(parents=True, exist_ok=True)
     run.measured["photos"] = int(named[labels].sum())
     run.measured["photos kept"] = len(cleaning.kept)
     run.measured["classes dropped, of which no two photos match"] = int(
