@@ -172,6 +172,14 @@ def test_weights_of_another_network(street, weights, tmp_path, capsys) -> None:
     assert "was made with others" in capsys.readouterr().err
 
 
+def test_weights_and_whitening_have_names_of_their_own(street, weights, tmp_path, capsys) -> None:
+    assert learn(street, weights, tmp_path / "net.kin") == 2
+    assert "output: expected a name of weights" in capsys.readouterr().err
+    (tmp_path / "net.kin").mkdir()
+    assert learn(street, weights, tmp_path / "net.safetensors") == 2
+    assert "net.kin" in capsys.readouterr().err
+
+
 def test_without_pycolmap(street, weights, tmp_path, capsys, monkeypatch) -> None:
     import sys
 

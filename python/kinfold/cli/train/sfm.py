@@ -19,6 +19,7 @@ from kinfold.base.extras import require
 from kinfold.base.progress import progress
 from kinfold.base.text import shown
 from kinfold.cli.options import count, share
+from kinfold.cli.output import check_writable
 from kinfold.cli.train.collection import add_collection, collection
 from kinfold.cli.train.shared import Training, add_training, before_and_after, training
 
@@ -68,14 +69,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
             name, type=count, default=value, metavar="N", help=f"{means} (default: {value})"
         )
     parser.add_argument(
-        "--margin", type=float, default=0.7, metavar="M",
-        help="distance up to which negatives are repelled (default: 0.7)",
+        "--margin", type=float, default=0.85, metavar="M",
+        help="distance up to which negatives are repelled (default: 0.85)",
     )  # fmt: skip
     parser.add_argument(
         "--held-out", type=share, default=0.2, metavar="SHARE",
         help="of the clusters that are not learnt but judged by, to keep the best epoch (default: 0.2)",
     )  # fmt: skip
-    add_training(parser, epochs=5, batch=5, rate=1e-5)
+    add_training(parser, epochs=5, batch=5, rate=5e-5)
 
 
 def run(options: argparse.Namespace) -> int:
@@ -86,6 +87,12 @@ def run(options: argparse.Namespace) -> int:
 
     if options.points == "reconstruction":
         require("pycolmap")
+    if Path(options.output).suffix == ".kin":
+        raise ValueError(
+            f"output: expected a name of weights such as net.safetensors, got {options.output}: a .kin of that name is "
+            "written beside them"
+        )
+    check_writable(Path(options.output).with_suffix(".kin"))
     with training(options) as run:
         if options.clusters is None:
             files, seen, start = _matched(run)
