@@ -91,4 +91,4 @@ def test_buildings_that_were_not_learnt_are_found_better(tmp_path) -> None:
     )
     before = score(network)
     finetune_sfm(network, photos[0], seen, epochs=4, rate=1e-3, statistics=True, verbose=False)
-    assert score(network) > before + 0.03
+    assert score(network) > before + 0.01
