@@ -282,6 +282,25 @@ def test_copies_are_not_looked_at(photos: Path, tmp_path: Path) -> None:
         np.testing.assert_allclose(graph.maps[row], np.eye(3), atol=1e-6)
 
 
+def test_an_interrupted_command_says_what_is_kept(
+    gallery_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(match_graph, "_KEPT", 1)
+    real, calls = match_graph.verify_many, []
+
+    def stopped(*args: object) -> object:
+        calls.append(args)
+        if len(calls) > 2:
+            raise KeyboardInterrupt
+        return real(*args)
+
+    monkeypatch.setattr(match_graph, "verify_many", stopped)
+    assert run(["groups", str(gallery_path)]) == 130
+    kept = len(kf.load(gallery_path / MATCHES).tried)
+    said = f"kinfold: interrupted; {gallery_path} keeps the {kept} pairs verified so far\n"
+    assert kept > 0 and capfd.readouterr() == ("", said)
+
+
 KILLED = """
 import sys, time
 from kinfold import Gallery
