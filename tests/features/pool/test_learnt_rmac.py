@@ -71,6 +71,18 @@ def test_what_proposes_takes_no_part_in_the_gradient(rng) -> None:
     assert pool.layer.weight.grad is not None
 
 
+@pytest.mark.parametrize("proposals", [True, False])
+def test_boxes_are_exact_in_half_precision(proposals, rng) -> None:
+    pool = proposing() if proposals else LearntRMAC(4, 3)
+    maps = torch.from_numpy(rng.random((1, 4, 300, 301))).bfloat16()
+    with torch.autocast("cpu", torch.bfloat16):
+        boxes, there = pool.boxes(maps)
+        assert pool(maps).shape == (1, 3)
+    assert boxes.dtype == torch.float32 and there.any()
+    if not proposals:
+        assert boxes[0].tolist() == [list(box) for box in pool.grid.boxes(300, 301)]
+
+
 def test_options_make_it_again(rng) -> None:
     maps = torch.from_numpy(rng.random((1, 4, 6, 8))).float()
     for pool in (proposing(), LearntRMAC(4, 3, levels=2)):

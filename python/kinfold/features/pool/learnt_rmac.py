@@ -57,7 +57,9 @@ class LearntRMAC(torch.nn.Module):  # type: ignore[misc]
         if self.proposals is not None:
             boxes, there = self.proposals(maps)
             return boxes, there
-        grid = torch.tensor(self.grid.boxes(*maps.shape[-2:]), dtype=maps.dtype, device=maps.device)
+        # In float32 whatever maps are: half precision knows no whole numbers beyond some hundreds.
+        cells = self.grid.boxes(*maps.shape[-2:])
+        grid = torch.tensor(cells, dtype=torch.float32, device=maps.device)
         return grid.expand(len(maps), -1, -1), grid.new_ones(len(maps), len(grid), dtype=torch.bool)
 
     def adopt(self, whitening: Any) -> None:

@@ -64,7 +64,7 @@ class RegionProposals(torch.nn.Module):  # type: ignore[misc]
         r is keep, or the number of anchors where that is smaller.
         """
         with torch.no_grad():
-            scores, moves = self.answers(maps)
+            scores, moves = (answer.float() for answer in self.answers(maps))
             height, width = maps.shape[-2:]
             looked = min(_LOOKED_AT, scores.size(1))
             best = scores.argsort(dim=1, descending=True, stable=True)[:, :looked]
