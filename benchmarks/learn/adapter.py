@@ -1,17 +1,18 @@
 """What an adapter learnt from verified pairs adds to a whitening: mAP on the real photos, and on COIL-20's objects.
 
-    python benchmarks/learn/adapter.py [--networks mobilenet_v2 squeezenet1_1] [--seeds 0 1 2 3 4]
+    python benchmarks/learn/adapter.py [--networks mobilenet_v2 squeezenet1_1] [--seeds 0 1 2 3 4] [--labels]
 
 Descriptors are those of a gallery: GeM, 640 pixels, three scales. Pairs are those that geometry confirms among the 20
 nearest of each photo, without labels.
 
 own     learnt on the database, and searched in it: a user's own gallery. Queries, cropped to their boxes, are no part
-        of it. Settings were looked at on the queries of half of the objects; those of the others are reported
+        of it. Their objects are cut in halves at random, for each seed: the strength of the pull that is best for one
+        half is reported on the other, both ways round; "default" is one strength for all
 others  objects are cut in two halves at random: learnt on one, whose distractors are searched in, too; the queries of
         the other search. Both ways round. Settings were looked at on cuts 100 to 102
 
-Each seed is another cut, and another choice of what is held out; the spread is over seeds (and ways). Lw: whitening
-learnt from the same pairs. labels: pairs by labels instead, for what better pairs would add.
+The spread is over seeds and ways. Lw: whitening learnt from the same pairs. --labels: pairs by labels as well, for what
+better pairs would add.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ import argparse
 import time
 import warnings
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -32,32 +33,68 @@ import kinfold as kf
 from kinfold.gallery.engines.base import learn_whitening, whitened
 from kinfold.transform.normalize import l2_normalize
 
+STRENGTHS = (3.0, 10.0, 30.0)
 
-def own(data: Described, seed: int) -> Iterator[Cut]:
-    """The whole database, and the queries of the objects that settings were not looked at on."""
-    n, groups = len(data.truth["imlist"]), data.truth["qgroup"]
-    things = sorted(set(groups))
-    looked_at = np.random.default_rng(0).permutation(things)[: len(things) // 2]
-    asked = np.flatnonzero(~np.isin(groups, looked_at))
-    entries = [data.truth["gnd"][i] for i in asked]
-    everything = np.arange(n)
-    yield Cut(
-        everything, everything, everything, asked, [e["ok"] for e in entries], [e["junk"] for e in entries]
+
+def own(data: Described, seeds: list[int]) -> None:
+    """Learnt on the database; each query once for each way, halves of the objects after that."""
+    everything, gnd = np.arange(len(data.truth["imlist"])), data.truth["gnd"]
+    cut = Cut(
+        everything, everything, everything, np.arange(len(gnd)), [e["ok"] for e in gnd], [e["junk"] for e in gnd]
     )  # fmt: skip
+    precisions, coil, seconds = {}, {}, {}
+    for name, vectors, spent in ways(data, cut, 0, STRENGTHS):
+        precisions[name], coil[name] = (
+            data.precisions(cut, vectors),
+            data.mean_ap_of_others(vectors),
+        )
+        seconds[name] = spent
+    objects = np.array(data.truth["qgroup"])
+    things = np.unique(objects)
+    base = precisions["whitening"]
+    for name, found in precisions.items():
+        gain = found - base
+        by_thing = np.array([gain[objects == thing].mean() for thing in things])
+        draws = np.random.default_rng(0).integers(0, len(things), (2000, len(things)))
+        low, high = np.percentile(by_thing[draws].mean(axis=1), [2.5, 97.5])
+        print(
+            f"  own     {name:14} mAP {found.mean():.4f}  {gain.mean():+.4f}, by objects 95 % [{low:+.3f}, {high:+.3f}]"
+            f"  COIL-20 {coil[name]:.4f} {coil[name] - coil['whitening']:+.4f}  {seconds[name]:5.1f} s",
+            flush=True,
+        )
+    rows = []
+    for seed in seeds:
+        side = np.isin(objects, np.random.default_rng(seed).permutation(things)[: len(things) // 2])
+        for looked_at, judged in ((side, ~side), (~side, side)):
+            best = max(STRENGTHS, key=lambda s: precisions[f"adapter {s:g}"][looked_at].mean())
+            chosen = precisions[f"adapter {best:g}"]
+            rows.append([(chosen - other)[judged].mean() for other in (base, precisions["raw"])])
+    for name, gains in zip(("whitening", "raw"), np.transpose(rows)):
+        told = f"{gains.mean():+.4f} ± {gains.std(ddof=1):.4f} over {name} ({len(gains)})"
+        print(f"  own     chosen on one half, on the other: {told}")
 
 
-def others(data: Described, seed: int) -> Iterator[Cut]:
-    """Both ways round of a cut."""
-    yield from cuts(data.truth, seed, all_distractors=True)
+def others(data: Described, seeds: list[int], labels: bool) -> None:
+    """Both ways round of each cut."""
+    found: dict[str, list[tuple[float, float]]] = defaultdict(list)
+    for seed in seeds:
+        for cut in cuts(data.truth, seed, all_distractors=True):
+            for name, vectors, _ in ways(data, cut, seed, (None,), labels=labels):
+                found[name].append((data.precisions(cut, vectors).mean(), data.mean_ap_of_others(vectors)))  # fmt: skip
+    base = np.array(found["whitening"])
+    for name, rows in found.items():
+        (map_, coil), gains = np.mean(rows, axis=0), np.array(rows) - base
+        gain, spread = gains.mean(axis=0), gains.std(axis=0, ddof=1)
+        print(
+            f"  others  {name:14} mAP {map_:.4f}  {gain[0]:+.4f} ± {spread[0]:.4f}  COIL-20 {coil:.4f} "
+            f"{gain[1]:+.4f}  ({len(rows)})",
+            flush=True,
+        )
 
 
-def labelled(cut: Cut) -> Any:
-    """Pairs by labels."""
-    a, b = np.nonzero(cut.labels[:, None] == cut.labels)
-    return np.stack([a, b], axis=1)[a < b]
-
-
-def ways(data: Described, cut: Cut, seed: int, *, by_labels: bool) -> Iterator[tuple[str, Any, float]]:  # fmt: skip
+def ways(
+    data: Described, cut: Cut, seed: int, strengths: Any, *, labels: bool = False
+) -> Iterator[tuple[str, Any, float]]:
     """What is compared: name, a function of descriptors to vectors of length one, seconds of learning."""
     x, pairs = data.photos[cut.learnt], data.confirmed(cut)
     yield "raw", lambda z: z, 0.0
@@ -67,30 +104,16 @@ def ways(data: Described, cut: Cut, seed: int, *, by_labels: bool) -> Iterator[t
         warnings.simplefilter("ignore")  # few pairs
         lw = kf.LearnedWhitening(256, shrinkage=0.3).fit(x, pairs)
     yield "Lw", lambda z: l2_normalize(lw.transform(z)), 0.0
-    for name, rows in [("adapter", pairs)] + [("labels", labelled(cut))] * by_labels:
+    todo = [("adapter" if s is None else f"adapter {s:g}", pairs, s) for s in strengths]
+    if labels:
+        a, b = np.nonzero(cut.labels[:, None] == cut.labels)
+        todo.append(("labels", np.stack([a, b], axis=1)[a < b], None))
+    for name, rows, strength in todo:
+        given = {} if strength is None else {"strength": strength}
         began = time.process_time()
-        adapter = kf.Adapter(256, seed=1000 * seed, verbose=False).fit(x, rows)
-        seconds = time.process_time() - began
-        yield name, lambda z, made=adapter: l2_normalize(made.transform(z)), seconds
-
-
-def compare(data: Described, seeds: list[int], protocol: Callable[..., Any]) -> None:
-    """A line for each way: the mean, and the difference to whitening with its spread."""
-    found: dict[str, list[tuple[float, float, float]]] = defaultdict(list)
-    for seed in seeds:
-        for cut in protocol(data, seed):
-            for name, vectors, seconds in ways(data, cut, seed, by_labels=protocol is others):
-                found[name].append((data.mean_ap(cut, vectors), data.mean_ap_of_others(vectors), seconds))  # fmt: skip
-    base = np.array(found["whitening"])
-    for name, rows in found.items():
-        values = np.array(rows)
-        gain = values - base
-        print(
-            f"  {protocol.__name__:7} {name:10} mAP {values[:, 0].mean():.4f}  "
-            f"{gain[:, 0].mean():+.4f} ± {gain[:, 0].std(ddof=1):.4f}  COIL-20 {values[:, 1].mean():.4f} "
-            f"{gain[:, 1].mean():+.4f}  {values[:, 2].mean():5.1f} s  ({len(values)})",
-            flush=True,
-        )
+        adapter = kf.Adapter(256, seed=1000 * seed, verbose=False, **given).fit(x, rows)
+        spent = time.process_time() - began
+        yield name, lambda z, made=adapter: l2_normalize(made.transform(z)), spent
 
 
 def main() -> None:
@@ -99,15 +122,17 @@ def main() -> None:
     parser.add_argument("--networks", nargs="+", default=list(NETWORKS), choices=NETWORKS)
     parser.add_argument("--protocols", nargs="+", default=["own", "others"])
     parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2, 3, 4])
+    parser.add_argument("--labels", action="store_true")
     options = parser.parse_args()
     torch.set_num_threads(1)
     kf.set_threads(1)
     for network in options.networks:
         print(network)
         data = described(network)
-        for protocol in (own, others):
-            if protocol.__name__ in options.protocols:
-                compare(data, options.seeds, protocol)
+        if "own" in options.protocols:
+            own(data, options.seeds)
+        if "others" in options.protocols:
+            others(data, options.seeds, options.labels)
 
 
 if __name__ == "__main__":

@@ -50,11 +50,11 @@ class Described:
     others: Array
     objects: NDArray[np.int64]
 
-    def mean_ap(self, cut: Cut, vectors: Any) -> float:
-        """mAP of the queries of a cut, by what makes vectors of length one of descriptors."""
+    def precisions(self, cut: Cut, vectors: Any) -> NDArray[np.float64]:
+        """AP of each query of a cut, by what makes vectors of length one of descriptors."""
         similarities = vectors(self.queries[cut.asked]) @ vectors(self.photos[cut.kept]).T
         order = np.argsort(-similarities, axis=1, kind="stable")
-        return float(np.mean([average_precision(o, k, j) for o, k, j in zip(order, cut.ok, cut.junk)]))  # fmt: skip
+        return np.array([average_precision(o, k, j) for o, k, j in zip(order, cut.ok, cut.junk)])
 
     def mean_ap_of_others(self, vectors: Any) -> float:
         """mAP of COIL-20's views, each a query once."""

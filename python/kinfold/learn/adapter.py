@@ -79,7 +79,7 @@ class Adapter(Transformer):
         *,
         whiten: float = 0.25,
         temperature: float = 0.1,
-        strength: float = 10.0,
+        strength: float = 3.0,
         epochs: int = 60,
         rate: float = 1e-2,
         held_out: float = 0.2,

@@ -32,8 +32,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="correspondences that two photos of the same thing have at least (default: 12)",
     )  # fmt: skip
     parser.add_argument(
-        "--strength", type=float, default=10.0, metavar="S",
-        help="how strongly it is held near the whitening (default: 10)",
+        "--strength", type=float, default=3.0, metavar="S",
+        help="how strongly it is held near the whitening (default: 3)",
     )  # fmt: skip
     for name, value, means in (
         ("--epochs", 60, "steps of the descent"),
