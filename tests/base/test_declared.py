@@ -38,6 +38,8 @@ SINCE = {
     "transform.PCA": ("solver", "seed"),
     "local.VLAD": ("vocabularies",),
     "local.Words": ("checks", "paths"),
+    "local.TEmbedding": ("rotate",),
+    "quantize.OPQ": ("start",),
 }
 
 

@@ -40,10 +40,10 @@ def test_how_second_looks_go_along_the_graph(capsys: pytest.CaptureFixture[str])
     parser = argparse.ArgumentParser(prog="it")
     options.add_rerank(parser)
     assert options.along(parser.parse_args([])) == {}
-    typed = ["--alpha", "auto", "--k-query", "3", "--k", "20", "--gamma", "2"]
+    typed = ["--alpha", "auto", "--k-query", "3", "--k-graph", "20", "--gamma", "2"]
     chosen = options.along(parser.parse_args(typed))
     assert chosen == {"alpha": "auto", "k_query": 3, "k": 20, "gamma": 2.0}
-    for name, value in (("alpha", "1"), ("k-query", "auto"), ("k", "1.5"), ("gamma", "-1")):
+    for name, value in (("alpha", "1"), ("k-query", "auto"), ("k-graph", "1.5"), ("gamma", "-1")):
         with pytest.raises(SystemExit):
             parser.parse_args([f"--{name}", value])
         assert f"argument --{name}: expected a" in capsys.readouterr().err

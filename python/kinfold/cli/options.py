@@ -135,14 +135,19 @@ def add_rerank(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         help="photos of the first answer that are spatially verified (default: 100)",
     )
-    for name, metavar, what in (
-        ("alpha", "A", "share that flows on at each step along the graph, below 1, or auto"),
-        ("k-query", "N", "photos of the first answer that diffusion starts from"),
-        ("k", "K", "neighbours in the graph, or auto (default: those of the gallery)"),
-        ("gamma", "G", "power that turns similarities into weights (default: 3)"),
+    for option, name, metavar, what in (
+        (
+            "alpha",
+            "alpha",
+            "A",
+            "share that flows on at each step along the graph, below 1, or auto",
+        ),
+        ("k-query", "k_query", "N", "photos of the first answer that diffusion starts from"),
+        ("k-graph", "k", "K", "neighbours in the graph, or auto (default: those of the gallery)"),
+        ("gamma", "gamma", "G", "power that turns similarities into weights (default: 3)"),
     ):
         stages.add_argument(
-            f"--{name}", type=partial(_along, name.replace("-", "_")), metavar=metavar, help=what
+            f"--{option}", dest=name, type=partial(_along, name), metavar=metavar, help=what
         )
 
 

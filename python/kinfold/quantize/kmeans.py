@@ -26,9 +26,14 @@ _ROWS = 1024
 INITS = ("auto", "k-means++", "k-means||", "random")
 
 
+def are_few(n: int, k: int) -> bool:
+    """Whether n vectors are fewer than is advised for k centroids."""
+    return k > 1 and n < _FEWEST * k
+
+
 def warn_of_few(n: int, k: int) -> None:
     """Warns whoever called the caller that n vectors are few for k centroids."""
-    if k > 1 and n < _FEWEST * k:
+    if are_few(n, k):
         warnings.warn(
             f"{k} centroids are learnt from {n} vectors: at least {_FEWEST * k} are advised",
             UserWarning,

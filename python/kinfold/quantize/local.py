@@ -16,7 +16,7 @@ from kinfold.base.learnt import Learnt
 from kinfold.base.parameters import Choice, Count, Flag, Maybe
 from kinfold.base.progress import progress
 from kinfold.base.state import check_range
-from kinfold.quantize.kmeans import KMeans
+from kinfold.quantize.kmeans import KMeans, are_few
 from kinfold.quantize.optimized import parametric_rotation
 from kinfold.quantize.product import ProductQuantizer
 from kinfold.transform.moments import Moments
@@ -175,8 +175,10 @@ class LocallyOptimizedPQ(Declared):
         held = np.zeros(len(local), bool)
         for _, rows in _runs(groups):
             held[rows[_HELD - 1 :: _HELD]] = True
+        if are_few(int((~held).sum()), self.k):
+            return base[None]
         # What is held out is seen by neither.
-        shared = self._shared_books(local[~held]) if (~held).sum() >= self.k else base
+        shared = self._shared_books(local[~held])
         books = np.repeat(base[None], len(self.means), axis=0)
         saved = 0.0
         for g, rows in progress(list(_runs(groups)), "local codebooks", verbose=self.verbose):

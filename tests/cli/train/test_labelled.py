@@ -88,7 +88,8 @@ def test_every_recipe_says_what_it_is(capsys: pytest.CaptureFixture[str]) -> Non
     assert all(name in text for name in RECIPES)
     for name in RECIPES:
         assert main(["train", name, "--help"]) == 0
-        assert "--resume" in capsys.readouterr().out
+        # Adapters take minutes, and are written when they are whole.
+        assert ("--resume" in capsys.readouterr().out) == (name != "adapter")
 
 
 def test_an_interruption_says_how_to_go_on(classes, weights, tmp_path, capsys, monkeypatch) -> None:
