@@ -130,7 +130,7 @@ def main() -> None:
     parser.add_argument("--singles", action="store_true")
     parser.add_argument("--epochs", type=int, default=3)
     parser.add_argument("--queries", type=int, default=80)
-    parser.add_argument("--rate", type=float, default=5e-5)
+    parser.add_argument("--rate", type=float, default=1e-5)
     parser.add_argument("--margin", type=float, default=0.85)
     parser.add_argument("--side", type=int, default=224)
     parser.add_argument("--dim", type=int, default=512)

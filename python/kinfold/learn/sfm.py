@@ -33,7 +33,7 @@ def finetune_sfm(
     pool: int | None = 20000,
     epochs: int = 10,
     optimiser: str = "adam",
-    rate: float = 5e-5,
+    rate: float = 1e-5,
     decay: float = 0.9,
     seed: int = 0,
     **options: Any,

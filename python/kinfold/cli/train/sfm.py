@@ -76,7 +76,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--held-out", type=share, default=0.2, metavar="SHARE",
         help="of the clusters that are not learnt but judged by, to keep the best epoch (default: 0.2)",
     )  # fmt: skip
-    add_training(parser, epochs=5, batch=5, rate=5e-5)
+    add_training(parser, epochs=5, batch=5, rate=1e-5)
 
 
 def run(options: argparse.Namespace) -> int:
