@@ -195,3 +195,11 @@ def common(kind: type[P], *, again: bool = False) -> P:
         flag = parser.add_argument(name, action="store_true", help=what)
         flag.default = argparse.SUPPRESS if again else False
     return parser
+
+
+def add_counts(parser: argparse.ArgumentParser, *options: tuple[str, int, str]) -> None:
+    """Options that are whole numbers from 1 on: the name, the default, what it means."""
+    for name, value, means in options:
+        parser.add_argument(
+            name, type=count, default=value, metavar="N", help=f"{means} (default: {value})"
+        )

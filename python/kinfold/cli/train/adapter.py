@@ -13,7 +13,7 @@ import time
 
 from kinfold.base.extras import require
 from kinfold.cli.opened import opened
-from kinfold.cli.options import count
+from kinfold.cli.options import add_counts, count
 from kinfold.cli.output import check_writable, show, write_json
 
 SUMMARY = "a gallery's own map of its descriptors, from photos that geometry confirms"
@@ -35,13 +35,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--strength", type=float, default=3.0, metavar="S",
         help="how strongly it is held near the whitening (default: 3)",
     )  # fmt: skip
-    for name, value, means in (
+    add_counts(
+        parser,
         ("--epochs", 60, "steps of the descent"),
         ("--runs", 5, "trainings whose mean it is, each judged by other photos"),
-    ):
-        parser.add_argument(
-            name, type=count, default=value, metavar="N", help=f"{means} (default: {value})"
-        )
+    )
     parser.add_argument(
         "--seed", type=int, default=0, metavar="N", help="of all that is random (default: 0)"
     )

@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from kinfold.base.arrays import Ids
 from kinfold.base.errors import KinfoldError
 from kinfold.base.text import shown
-from kinfold.cli.options import count, share
+from kinfold.cli.options import add_counts, share
 from kinfold.cli.train.collection import add_collection, collection
 from kinfold.cli.train.shared import Training, add_training, training
 
@@ -61,17 +61,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--held-out", type=share, default=0.2, metavar="SHARE",
         help="of the classes that are not learnt but judged by (default: 0.2)",
     )  # fmt: skip
-    for name, value, means in (
+    add_counts(
+        parser,
         ("--least-inliers", 12, "features that two photos of a class must agree on to be joined"),
         ("--regions", 64, "proposals of a photo, 16 to 256 in the paper"),
         ("--triplets", 200, "queries of an epoch"),
         ("--negatives", 3, "of each, of different classes"),
         ("--proposal-epochs", 10, "times that the proposals see everything"),
         ("--side", 448, "photos are reduced to this longer side"),
-    ):
-        parser.add_argument(
-            name, type=count, default=value, metavar="N", help=f"{means} (default: {value})"
-        )
+    )
     parser.add_argument(
         "--margin", type=float, default=0.1, metavar="M",
         help="by which the squared distance to a negative should be the larger (default: 0.1)",

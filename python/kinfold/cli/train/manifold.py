@@ -13,7 +13,7 @@ import numpy as np
 
 from kinfold.base.arrays import Ids
 from kinfold.base.errors import GalleryError, KinfoldError
-from kinfold.cli.options import count, share
+from kinfold.cli.options import add_counts, count, share
 from kinfold.cli.train.collection import add_collection, collection
 from kinfold.cli.train.shared import add_training, before_and_after, training
 
@@ -26,7 +26,8 @@ SUMMARY = "descriptors, from photos without labels, by the manifold that they li
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of ``kinfold train manifold``."""
     add_collection(parser)
-    for name, value, means in (
+    add_counts(
+        parser,
         ("--k", 30, "neighbours of each photo in the graph"),
         (
             "--k-pos",
@@ -34,10 +35,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
             "nearest photos, by distance and by the graph, of which positives are taken",
         ),
         ("--side", 362, "photos are reduced to this longer side"),
-    ):
-        parser.add_argument(
-            name, type=count, default=value, metavar="N", help=f"{means} (default: {value})"
-        )
+    )
     parser.add_argument(
         "--k-neg", type=count, metavar="N",
         help="the same of negatives: at least as many as photos show one thing (default: half of all photos)",

@@ -18,7 +18,7 @@ from kinfold.base.errors import GalleryError, KinfoldError
 from kinfold.base.extras import require
 from kinfold.base.progress import progress
 from kinfold.base.text import shown
-from kinfold.cli.options import count, share
+from kinfold.cli.options import add_counts, share
 from kinfold.cli.output import check_writable
 from kinfold.cli.train.collection import add_collection, collection
 from kinfold.cli.train.shared import Training, add_training, before_and_after, training
@@ -58,16 +58,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--singles", action="store_true", help="photos of no cluster are negatives too"
     )
-    for name, value, means in (
+    add_counts(
+        parser,
         ("--k", 5, "negatives of each query"),
         ("--queries", 2000, "of an epoch, at most"),
         ("--pool", 20000, "photos among which negatives are sought"),
         ("--least-inliers", 12, "correspondences that two photos of the same thing have at least"),
         ("--side", 362, "photos are reduced to this longer side"),
-    ):
-        parser.add_argument(
-            name, type=count, default=value, metavar="N", help=f"{means} (default: {value})"
-        )
+    )
     parser.add_argument(
         "--margin", type=float, default=0.85, metavar="M",
         help="distance up to which negatives are repelled (default: 0.85)",
