@@ -9,7 +9,7 @@ from kinfold.features.backbones.cut import Cut
 
 
 class Small(torch.nn.Module):
-    layers = {"conv2": Cut("features", 5, 12)}  # noqa: RUF012
+    layers = {"conv2": Cut("features.4", 12)}  # noqa: RUF012
     classifier_key = "classifier.1.weight"
     mean = (0.5, 0.5, 0.5)
     std = (0.25, 0.25, 0.25)

@@ -13,11 +13,9 @@ from typing import Any
 
 from kinfold.base.errors import GalleryError
 from kinfold.base.text import lines_of, shown
+from kinfold.cli.making import add_making, is_made, make, reopen, tell_skipped
 from kinfold.cli.opened import is_gallery
-from kinfold.cli.options import count, engine, shares
-from kinfold.cli.output import check_writable, say, show, write_json
-from kinfold.gallery import METHODS
-from kinfold.gallery.settings import POOLINGS, Settings
+from kinfold.cli.output import check_writable, show, write_json
 from kinfold.images.walk import walk
 
 SUMMARY = "make a gallery of a folder of photos, or update it"
@@ -37,37 +35,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="FILE",
         help="index only the photos listed in this text file, a path in the folder on each line",
     )
-    parser.add_argument(
-        "--engine",
-        type=engine,
-        metavar="NAME[+NAME...]",
-        help=f"what of a photo is compared: {', '.join(METHODS)}, or several joined by + "
-        f"(default: {Settings.engine}; cnn with --weights)",
-    )
-    parser.add_argument(
-        "--shares",
-        type=shares,
-        metavar="S,S,...",
-        help="of the similarity, one for each engine named (default: what suits photos)",
-    )
-    parser.add_argument(
-        "--weights",
-        metavar="FILE",
-        action="append",
-        default=[],
-        help="weights of a network, for the engine cnn; more than once for several networks together",
-    )
-    parser.add_argument(
-        "--pooling",
-        metavar="NAME[+NAME...]",
-        help=f"how a network's maps become a vector: {', '.join(POOLINGS)}; joined by + one for each network "
-        f"(default: {Settings.pooling})",
-    )
-    parser.add_argument(
-        "--model",
-        metavar="GALLERY",
-        help="take codebook and whitening from another gallery instead of learning them",
-    )
+    add_making(parser)
     parser.add_argument("--relearn", action="store_true", help="learn codebook and whitening anew")
     parser.add_argument(
         "--prune",
@@ -84,30 +52,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="make the gallery anew from the photos, whatever its version and however damaged",
     )
-    for name, what in _NUMBERS.items():
-        parser.add_argument(
-            f"--{name.replace('_', '-')}",
-            type=count,
-            metavar="N",
-            help=f"{what} (default: {getattr(Settings, name)})",
-        )
-
-
-_NUMBERS = {
-    "max_side": "longer side that photos are reduced to",
-    "max_features": "local features of a photo",
-    "visual_words": "words of asmk",
-    "codewords": "size of the codebook of vlad; fisher has half as many Gaussians",
-    "colour_codewords": "size of the codebook of colours",
-    "centroids": "of tembedding",
-    "dim": "length of the vectors of vlad, fisher, tembedding and colour",
-}
 
 
 def run(options: argparse.Namespace) -> int:
     """Index; tell what was done."""
-    from kinfold.gallery import Gallery
-
     photos = Path(options.photos)
     if not photos.exists():
         raise FileNotFoundError(f"{photos}: there is no such folder")
@@ -125,7 +73,7 @@ def run(options: argparse.Namespace) -> int:
         if not files:
             raise ValueError(f"{options.list}: lists no photo")
     target = Path(options.output) if options.output else Path(f"{photos.resolve().name}.kin")
-    gallery, fresh = _opened(Gallery, target, options)
+    gallery, fresh = _opened(target, options)
     with gallery:
         try:
             changes = gallery.update(
@@ -145,10 +93,7 @@ def run(options: argparse.Namespace) -> int:
     if options.json:
         write_json(options.json, {"gallery": str(target), "photos": total, **changes.to_dict()})
     if not options.quiet:
-        for path, reason in changes.failed:
-            say(f"skipped {shown(path)}: {shown(reason)}")
-        for note in changes.notes:
-            say(shown(note))
+        tell_skipped(changes)
     if not options.quiet and options.json != "-":
         _tell(changes, target, total)
     return 0
@@ -165,39 +110,14 @@ def _listed(path: Path) -> list[str]:
     return names
 
 
-def _opened(gallery: Any, target: Path, options: argparse.Namespace) -> tuple[Any, bool]:
+def _opened(target: Path, options: argparse.Namespace) -> tuple[Any, bool]:
     """The gallery, and whether it was made just now."""
-    chosen = {
-        name: getattr(options, name)
-        for name in (*_NUMBERS, "shares", "pooling")
-        if getattr(options, name) is not None
-    }
-    engine = options.engine or ("cnn" if options.weights else None)
-    there = (target / "MANIFEST.json").is_file()
+    there = is_made(target)
     if there and options.remake and not walk(options.photos, on_error=lambda *_: None):
         raise GalleryError(f"{options.photos}: holds no photo; {target} stays as it is")
     if not there or options.remake:
-        made = gallery.create(
-            target,
-            weights=options.weights,
-            model=options.model,
-            remake=options.remake,
-            **chosen,
-            **({"engine": engine} if engine else {}),
-        )
-        return made, True
-    opened = gallery.open(target, repair=True)
-    for name, value in {**chosen, **({"engine": engine} if engine else {})}.items():
-        made_with = getattr(opened.settings, name)
-        if made_with != value:
-            raise ValueError(
-                f"{target}: was made with {name} {made_with}, not {value}; choose another gallery"
-            )
-    if options.model:
-        raise ValueError(f"{target}: has a model already; --model is for a new gallery")
-    if options.weights:
-        opened.restore_weights(options.weights)
-    return opened, False
+        return make(target, options, remake=options.remake), True
+    return reopen(target, options), False
 
 
 def _tell(changes: Any, target: Path, total: int) -> None:

@@ -29,7 +29,8 @@ from kinfold.base.state import (
 from kinfold.features.batches import by_size, fitted, squared, windows
 from kinfold.features.forward import Forward, inference, unit
 from kinfold.features.pool import LEARNT, METHODS as PLAIN
-from kinfold.features.trunk import Trunk, shape_of
+from kinfold.features.shapes import shape_of
+from kinfold.features.trunk import Trunk
 from kinfold.features.weights import Weights, fill, read_weights
 from kinfold.images.resize import Pixels
 from kinfold.transform import METHODS as TRANSFORMS
@@ -58,7 +59,7 @@ class Extractor(Restorable):
     weights : path of trained weights (safetensors, or a state dict of torch); "random" for a network that has
         learnt nothing, with an architecture; or an ``nn.Module`` of your own from normalised pixels to maps
     architecture : name from ``features.backbones``; None to tell it from the weights
-    layer : where to cut, a name from the network's ``layers``; None for its first
+    layer : where to cut, a name from the network's ``layers``, or of a module of it; None for its first
     pooling : name from ``features.pool``, or such a module; "learnt-rmac" for what a file of weights holds beside the
         network (learn.regions)
     p : exponent of GeM by name; other poolings have none

@@ -19,7 +19,8 @@ from kinfold.base.state import JSON, Arrays, check_only, take_param
 from kinfold.features.backbones import METHODS as NETWORKS
 from kinfold.features.backbones.cut import cut, where
 from kinfold.features.layers import build_layers, describe_layers
-from kinfold.features.weights import fill, network, random_network, read_weights
+from kinfold.features.shapes import shape_of
+from kinfold.features.weights import MOST_CLASSES, fill, network, random_network, read_weights
 from kinfold.images.digest import content_digest
 
 if TYPE_CHECKING:
@@ -66,7 +67,8 @@ class Trunk:
     ) -> Trunk:
         """From a file of weights, from "random" with an architecture, or from an ``nn.Module``.
 
-        layer : name from the network's ``layers``; None for the one that retrieval uses
+        layer : name from the network's ``layers``, or of a module, see backbones.cut; None for the one that
+            retrieval uses
         A module must map pixels to rectified maps or to codes; it may say ``mean``, ``std`` and ``least_side``.
         Raises ValueError with the reason, FileNotFoundError, FileFormatError.
         """
@@ -93,7 +95,7 @@ class Trunk:
     def _cut(cls, net: Any, layer: str | None, source: str) -> Trunk:
         name, at = where(net, layer)
         return cls(
-            cut(net, name), type(net).__name__, name, at.dim, at.part == "classifier", at.least_side,
+            cut(net, name), type(net).__name__, name, at.dim, at.codes, at.least_side,
             net.mean, net.std, source,
         )  # fmt: skip
 
@@ -153,12 +155,13 @@ class Trunk:
                     resolve(target).__name__: resolve(target) for target in NETWORKS.values()
                 }
                 try:
-                    net = classes[as_choice(name, "architecture", classes)](1)
+                    kind = classes[as_choice(name, "architecture", classes)]
+                    net = kind(_classes(kind, layer, arrays))
                     at = where(net, layer)[1]
                 except ValueError as error:
                     raise FileFormatError(str(error)) from error
                 module = cut(net, layer)
-                dim, codes, least = at.dim, at.part == "classifier", at.least_side
+                dim, codes, least = at.dim, at.codes, at.least_side
         # Copied: a mapped file is read-only, which torch cannot express.
         fill(module, {key: torch.from_numpy(np.array(a)) for key, a in arrays.items()}, name)
         module = module.eval().requires_grad_(False)
@@ -172,37 +175,14 @@ class Trunk:
         )
 
 
-def shape_of(module: Any, shape: tuple[int, ...]) -> tuple[int, ...]:
-    """The shape of what a module makes of an input of that shape.
-
-    Nothing is computed, whatever size a file claims, unless the module is one of the user's own, which may only be able
-    to run. Raises ValueError where the module does not take the input, or gives no tensor of numbers.
-    """
-    tensors = dict([*module.named_parameters(), *module.named_buffers()])
-    try:
-        with torch.inference_mode():
-            if _is_known(module):
-                shapes = {name: tensor.to("meta") for name, tensor in tensors.items()}
-                given = torch.empty(shape, device="meta")
-                out = torch.func.functional_call(module, shapes, (given,))
-            else:
-                device = next(iter(tensors.values()), torch.zeros(())).device
-                out = module(torch.zeros(shape, device=device))
-    except (RuntimeError, ValueError, TypeError) as error:
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise ValueError(f"weights: the network does not take images {shape}: {reason}") from error
-    if not isinstance(out, torch.Tensor):
-        raise ValueError(
-            f"weights: expected a network that gives a tensor, got {type(out).__name__}"
-        )
-    return tuple(out.shape)
-
-
-def _is_known(module: Any) -> bool:
-    """Whether a module is made of torch's and this package's alone, which need no numbers to tell their shapes."""
-    return all(
-        type(part).__module__.startswith(("torch.nn.", "kinfold.")) for part in module.modules()
-    )
+def _classes(kind: Any, layer: str, arrays: Mapping[str, NDArray[Any]]) -> int:
+    """How many a network was stored with, where it was cut behind the last layer; else 1."""
+    net = kind(1)
+    last = net.get_parameter(net.classifier_key)
+    for key, parameter in cut(net, layer).named_parameters():
+        if parameter is last and key in arrays and arrays[key].ndim:
+            return min(max(1, len(arrays[key])), MOST_CLASSES)
+    return 1
 
 
 def _probe(module: Any, side: int) -> tuple[int, bool]:

@@ -27,7 +27,7 @@ else:
 
 # Older releases can be made to run code, or corrupt memory, by a file: CVE-2025-32434, CVE-2026-24747.
 _SAFE_TORCH = (2, 10)
-_MOST_CLASSES = 1 << 20
+MOST_CLASSES = 1 << 20
 # What names of a pooling's tensors begin with.
 POOL = "pool."
 
@@ -82,7 +82,7 @@ def network(weights: Weights, architecture: str | None = None) -> Any:
     kind = resolve(NETWORKS[as_choice(name, "architecture", NETWORKS)])
     last = weights.tensors.get(kind.classifier_key)
     given = len(last) if last is not None and last.ndim > 0 else 0
-    classes = given if 0 < given <= _MOST_CLASSES else 1000
+    classes = given if 0 < given <= MOST_CLASSES else 1000
     # Built without memory for values, so that nothing is initialised only to be replaced.
     with torch.device("meta"):
         net = kind(classes)

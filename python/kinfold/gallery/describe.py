@@ -97,18 +97,10 @@ class Describer:
         require("cv2").setNumThreads(1)  # the threads are ours
         self._extractors: list[Any] = []
         if weights:
-            from kinfold.features.extract import Extractor
-            from kinfold.features.pool.spoc import SPoC
-
+            layers, poolings = settings.layers(len(weights)), settings.poolings(len(weights))
             self._extractors = [
-                Extractor(
-                    file,
-                    pooling=SPoC(centre_prior=True) if pooling == "spoc-centre" else pooling,
-                    p=settings.exponent,
-                    scales=settings.network_scales,
-                    max_side=settings.network_side,
-                )
-                for file, pooling in zip(weights, settings.poolings(len(weights)))
+                _extractor(file, layer, pooling, settings)
+                for file, layer, pooling in zip(weights, layers, poolings)
             ]
         self._one_at_a_time = Lock()
 
@@ -119,6 +111,11 @@ class Describer:
         return "+".join(
             [self._sift.fingerprint, *colours, *(e.fingerprint for e in self._extractors)]
         )
+
+    @property
+    def codes(self) -> list[str]:
+        """The layers that give codes, which no pooling is for."""
+        return [e.trunk.layer for e in self._extractors if e.trunk.codes]
 
     def extractor(self, whitening: Any) -> Any:
         """The first network with its whitening, for explanations."""
@@ -204,3 +201,26 @@ class Describer:
         with seconds.of("network"):
             vectors = self.networks(pixels)
         return replace(described, found=replace(described.found, networks=vectors))
+
+
+def _extractor(
+    file: str | os.PathLike[str], layer: str | None, pooling: str, settings: Settings
+) -> Any:
+    """What describes photos by one network."""
+    from kinfold.features.extract import Extractor
+    from kinfold.features.neural_codes import neural_codes
+    from kinfold.features.pool.spoc import SPoC
+    from kinfold.features.trunk import Trunk
+
+    if layer is not None or pooling == "flatten":
+        trunk = Trunk.of(file, layer=layer)
+        if trunk.codes or pooling == "flatten":
+            return neural_codes(trunk, side=settings.square_side)
+    return Extractor(
+        file,
+        layer=layer,
+        pooling=SPoC(centre_prior=True) if pooling == "spoc-centre" else pooling,
+        p=settings.exponent,
+        scales=settings.network_scales,
+        max_side=settings.network_side,
+    )

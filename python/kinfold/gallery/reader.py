@@ -120,6 +120,8 @@ class Reader:
                     raise FileFormatError(
                         f"{error}; kinfold index --weights FILE puts the weights back"
                     ) from error
+                except ValueError as error:
+                    raise FileFormatError(f"{self.store.folder}: {error}") from error
             return self._describer
 
     def describer_of_queries(self) -> Describer:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
-from typing import Any
+from typing import Any, TypeVar
 
 from kinfold.base.arrays import as_choice, as_count, as_number
 from kinfold.base.errors import FileFormatError
 from kinfold.gallery import METHODS
 
+T = TypeVar("T")
 # Networks that a gallery may describe photos by.
 MOST_NETWORKS = 4
 # The way back from a gallery that this version cannot go on with.
@@ -18,7 +19,9 @@ REMAKE = "kinfold index PHOTOS -o GALLERY --remake makes it anew from the photos
 ALIASES = {"both": "vlad+cnn"}
 # A photo is looked at once for each.
 _MOST_SCALES = 16
-POOLINGS = ("gem", "mac", "spoc", "spoc-centre", "crow", "rmac", "learnt-rmac")
+POOLINGS = ("gem", "mac", "spoc", "spoc-centre", "crow", "rmac", "flatten", "learnt-rmac")
+# What galleries of before lack: they have its default.
+_SINCE = {"layer", "square_side"}
 
 
 def engines_of(engine: str) -> tuple[str, ...]:
@@ -50,8 +53,12 @@ class Settings:
     dim, network_dim : length of the engines' descriptors after PCA-whitening; less where there are fewer photos
     whitening : exponent of the whitening: 0.5 evens all variances out, 0 none
     network_side, network_scales, exponent : of networks, see ``features.Extractor``
+    layer : of networks, where they are cut: "fc6", "conv5", the name of a module, see ``features.backbones.cut``; None
+        for the maps that retrieval uses; several joined by + are one for each network
     pooling : of networks, one of POOLINGS: names of ``features.pool``, and SPoC with its centre prior; several joined
-        by + are one for each network. "learnt-rmac" is what weights of ``kinfold train dir`` hold beside the network
+        by + are one for each network. "learnt-rmac" is what weights of ``kinfold train dir`` hold beside the network.
+        Layers that give codes have none
+    square_side : photos become squares of this side, seen once, for layers that give codes and for "flatten"
     neighbours : length of the neighbour lists of the graph for diffusion
     seed : of the codebook
     """
@@ -69,7 +76,9 @@ class Settings:
     whitening: float = 0.25
     network_side: int = 640
     network_scales: tuple[float, ...] = (1.0, 2**-0.5, 0.5)
+    layer: str | None = None
     pooling: str = "gem"
+    square_side: int = 224
     exponent: float = 3.0
     network_dim: int = 256
     neighbours: int = 10
@@ -99,6 +108,10 @@ class Settings:
             )
         for scale in self.network_scales:
             as_number(scale, "network_scales", least=0.01, most=8)
+        for layer in [] if self.layer is None else self.layer.split("+"):
+            if not layer.replace(".", "").isidentifier():
+                raise ValueError(f"layer: expected names of layers joined by +, got {self.layer!r}")
+        as_count(self.square_side, "square_side", least=32, most=4096)
         for name in self.pooling.split("+") if isinstance(self.pooling, str) else [self.pooling]:
             as_choice(name, "pooling", POOLINGS)
         as_number(self.exponent, "exponent", least=1e-3, most=1e3)
@@ -108,12 +121,12 @@ class Settings:
 
     def poolings(self, networks: int) -> tuple[str, ...]:
         """One for each network. Raises ValueError where there is another number of them."""
-        names = tuple(self.pooling.split("+"))
-        if len(names) not in (1, networks):
-            raise ValueError(
-                f"pooling: expected one, or one for each of {networks} networks, got {self.pooling!r}"
-            )
-        return names if len(names) == networks else names * networks
+        return _each(self.pooling.split("+"), networks, "pooling")
+
+    def layers(self, networks: int) -> tuple[str | None, ...]:
+        """One for each network. Raises ValueError where there is another number of them."""
+        given = [None] if self.layer is None else self.layer.split("+")
+        return _each(given, networks, "layer")
 
     @property
     def engines(self) -> tuple[str, ...]:
@@ -128,10 +141,19 @@ class Settings:
     def from_dict(cls, data: Mapping[str, Any]) -> Settings:
         """From a manifest. Raises FileFormatError for what this version does not know."""
         known = {field.name for field in fields(cls)}
-        if not isinstance(data, Mapping) or set(data) != known:
+        if not isinstance(data, Mapping) or not known - _SINCE <= set(data) <= known:
             raise FileFormatError(f"settings: are those of another version; {REMAKE}")
         try:
             tuples = {name: tuple(data[name]) for name in ("network_scales", "shares")}
             return cls(**{**data, **tuples})
         except (ValueError, TypeError) as error:
             raise FileFormatError(f"settings: {error}") from error
+
+
+def _each(given: Sequence[T], networks: int, what: str) -> tuple[T, ...]:
+    """What was given, for each of several networks."""
+    if len(given) not in (1, networks):
+        raise ValueError(
+            f"{what}: expected one, or one for each of {networks} networks, got {len(given)}"
+        )
+    return tuple(given) * (networks if len(given) == 1 else 1)

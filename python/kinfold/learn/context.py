@@ -16,7 +16,7 @@ from kinfold.base.arrays import as_count
 from kinfold.base.errors import ImageError
 from kinfold.base.extras import require
 from kinfold.features.backbones.cut import cut
-from kinfold.features.trunk import shape_of
+from kinfold.features.shapes import shape_of
 from kinfold.learn.aberration import PROJECTION
 from kinfold.learn.checkpoint import save_weights
 from kinfold.learn.loop import History, train

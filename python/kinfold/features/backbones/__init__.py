@@ -2,7 +2,8 @@
 
 A backbone is a ``torch.nn.Module`` made by ``Network(classes)`` which says ``layers`` (name -> where to cut, the
 first is the default, see ``backbones.cut``), ``classifier_key`` (whose weight has one row a class), ``mean`` and
-``std``. Its ``features`` are an ``nn.Sequential`` from pixels (n, 3, h, w) to maps.
+``std``. Its ``features`` are an ``nn.Sequential`` from pixels (n, 3, h, w) to maps, its ``head`` are modules by name
+from there to class scores: between any two of all these it can be cut, too.
 """
 
 METHODS: dict[str, str] = {

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, ClassVar
 
 from kinfold.base.extras import require
-from kinfold.features.backbones.cut import Cut
+from kinfold.features.backbones.cut import Cut, head_of
 
 if TYPE_CHECKING:
     import torch
@@ -19,10 +19,10 @@ class AlexNet(nn.Module):  # type: ignore[misc]
     """AlexNet: 256 maps at stride 16 (conv5) or 32 (pool5), codes of 4096 (fc6, fc7) from 224 x 224 pixels."""
 
     layers: ClassVar[dict[str, Cut]] = {
-        "conv5": Cut("features", 12, 256),
-        "pool5": Cut("features", 13, 256, 63),
-        "fc6": Cut("classifier", 3, 4096, 224),
-        "fc7": Cut("classifier", 6, 4096, 224),
+        "conv5": Cut("features.11", 256),
+        "pool5": Cut("features.12", 256, 63),
+        "fc6": Cut("classifier.2", 4096, 224, codes=True),
+        "fc7": Cut("classifier.5", 4096, 224, codes=True),
     }
     classifier_key = "classifier.6.weight"
     mean = (0.485, 0.456, 0.406)
@@ -55,6 +55,11 @@ class AlexNet(nn.Module):  # type: ignore[misc]
             nn.ReLU(),
             nn.Linear(4096, classes),
         )
+
+    @property
+    def head(self) -> dict[str, nn.Module]:
+        """From maps to class scores, sharing the parameters."""
+        return head_of(self.avgpool, self.classifier)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Normalised pixels (n, 3, h, w) to class scores (n, classes)."""

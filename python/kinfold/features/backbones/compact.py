@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, ClassVar
 
 from kinfold.base.extras import require
-from kinfold.features.backbones.cut import Cut
+from kinfold.features.backbones.cut import Cut, head_of
 
 if TYPE_CHECKING:
     import torch
@@ -24,7 +24,7 @@ class Compact(nn.Module):  # type: ignore[misc]
     A patch of 96 pixels gives maps of 6 x 6 for 33 million multiplications, a twentieth of AlexNet's.
     """
 
-    layers: ClassVar[dict[str, Cut]] = {"conv5": Cut("features", 15, 128)}
+    layers: ClassVar[dict[str, Cut]] = {"conv5": Cut("features.14", 128)}
     classifier_key = "classifier.1.weight"
     mean = (0.485, 0.456, 0.406)
     std = (0.229, 0.224, 0.225)
@@ -42,6 +42,11 @@ class Compact(nn.Module):  # type: ignore[misc]
             inputs = outputs
         self.features = nn.Sequential(*layers)
         self.classifier = nn.Sequential(nn.Dropout(0.2), nn.Linear(inputs, classes))
+
+    @property
+    def head(self) -> dict[str, nn.Module]:
+        """From maps to class scores, sharing the parameters."""
+        return head_of(nn.AdaptiveAvgPool2d(1), self.classifier)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Normalised pixels (n, 3, h, w) to class scores (n, classes)."""

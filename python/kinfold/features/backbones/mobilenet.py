@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, ClassVar
 
 from kinfold.base.extras import require
-from kinfold.features.backbones.cut import Cut
+from kinfold.features.backbones.cut import Cut, head_of
 
 if TYPE_CHECKING:
     import torch
@@ -53,7 +53,7 @@ class InvertedResidual(nn.Module):  # type: ignore[misc]
 class MobileNetV2(nn.Module):  # type: ignore[misc]
     """MobileNetV2, width 1.0: 1280 maps at stride 32."""
 
-    layers: ClassVar[dict[str, Cut]] = {"conv18": Cut("features", 19, 1280)}
+    layers: ClassVar[dict[str, Cut]] = {"conv18": Cut("features.18", 1280)}
     classifier_key = "classifier.1.weight"
     mean = (0.485, 0.456, 0.406)
     std = (0.229, 0.224, 0.225)
@@ -70,6 +70,11 @@ class MobileNetV2(nn.Module):  # type: ignore[misc]
         layers.append(_convolution(inputs, 1280, 1))
         self.features = nn.Sequential(*layers)
         self.classifier = nn.Sequential(nn.Dropout(0.2), nn.Linear(1280, classes))
+
+    @property
+    def head(self) -> dict[str, nn.Module]:
+        """From maps to class scores, sharing the parameters."""
+        return head_of(nn.AdaptiveAvgPool2d(1), self.classifier)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Normalised pixels (n, 3, h, w) to class scores (n, classes)."""

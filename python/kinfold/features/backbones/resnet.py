@@ -100,13 +100,18 @@ class ResNet(nn.Module):  # type: ignore[misc]
             self.layer1, self.layer2, self.layer3, self.layer4,
         )  # fmt: skip
 
+    @property
+    def head(self) -> dict[str, nn.Module]:
+        """From maps to class scores, sharing the parameters."""
+        return {"avgpool": nn.AdaptiveAvgPool2d(1), "flatten": nn.Flatten(), "fc": self.fc}
+
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Normalised pixels (n, 3, h, w) to class scores (n, classes)."""
         return self.fc(self.features(x).mean((2, 3)))
 
 
 def _layers(width: int) -> dict[str, Cut]:
-    return {"conv5": Cut("features", 8, width), "conv4": Cut("features", 7, width // 2)}
+    return {"conv5": Cut("layer4", width), "conv4": Cut("layer3", width // 2)}
 
 
 class ResNet18(ResNet):

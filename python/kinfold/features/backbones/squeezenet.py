@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, ClassVar
 
 from kinfold.base.extras import require
-from kinfold.features.backbones.cut import Cut
+from kinfold.features.backbones.cut import Cut, numbered
 
 if TYPE_CHECKING:
     import torch
@@ -33,7 +33,7 @@ class Fire(nn.Module):  # type: ignore[misc]
 class SqueezeNet(nn.Module):  # type: ignore[misc]
     """SqueezeNet 1.1: 512 maps at stride 16."""
 
-    layers: ClassVar[dict[str, Cut]] = {"fire9": Cut("features", 13, 512)}
+    layers: ClassVar[dict[str, Cut]] = {"fire9": Cut("features.12", 512)}
     classifier_key = "classifier.1.weight"
     mean = (0.485, 0.456, 0.406)
     std = (0.229, 0.224, 0.225)
@@ -58,6 +58,11 @@ class SqueezeNet(nn.Module):  # type: ignore[misc]
         self.classifier = nn.Sequential(
             nn.Dropout(0.5), nn.Conv2d(512, classes, 1), nn.ReLU(), nn.AdaptiveAvgPool2d(1)
         )
+
+    @property
+    def head(self) -> dict[str, nn.Module]:
+        """From maps to class scores, sharing the parameters."""
+        return {**numbered("classifier", self.classifier), "flatten": nn.Flatten()}
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Normalised pixels (n, 3, h, w) to class scores (n, classes)."""

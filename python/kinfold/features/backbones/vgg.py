@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, ClassVar
 
 from kinfold.base.extras import require
-from kinfold.features.backbones.cut import Cut
+from kinfold.features.backbones.cut import Cut, head_of
 
 if TYPE_CHECKING:
     import torch
@@ -47,6 +47,11 @@ class VGG(nn.Module):  # type: ignore[misc]
             nn.Linear(4096, classes),
         )
 
+    @property
+    def head(self) -> dict[str, nn.Module]:
+        """From maps to class scores, sharing the parameters."""
+        return head_of(self.avgpool, self.classifier)
+
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Normalised pixels (n, 3, h, w) to class scores (n, classes)."""
         return self.classifier(torch.flatten(self.avgpool(self.features(x)), 1))
@@ -54,10 +59,10 @@ class VGG(nn.Module):  # type: ignore[misc]
 
 def _layers(modules: int) -> dict[str, Cut]:
     return {
-        "conv5": Cut("features", modules - 1, 512),
-        "pool5": Cut("features", modules, 512),
-        "fc6": Cut("classifier", 2, 4096, 224),
-        "fc7": Cut("classifier", 5, 4096, 224),
+        "conv5": Cut(f"features.{modules - 2}", 512),
+        "pool5": Cut(f"features.{modules - 1}", 512),
+        "fc6": Cut("classifier.1", 4096, 224, codes=True),
+        "fc7": Cut("classifier.4", 4096, 224, codes=True),
     }
 
 

@@ -29,7 +29,8 @@ def explainer_of(model: Model, describer: Describer, query: Query) -> Explainer 
         return None
     if describer.settings.pooling.partition("+")[0] not in _POOLINGS:
         return None
-    return Explainer(describer.extractor(engine.whitening), query)
+    extractor = describer.extractor(engine.whitening)
+    return Explainer(extractor, query) if extractor.side is None else None
 
 
 class Explainer:

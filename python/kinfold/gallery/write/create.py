@@ -48,6 +48,10 @@ def create(
                 f"remake: {needed} lies in the gallery that is to be made anew; copy it first"
             )
     describer = Describer(chosen, files)
+    if "pooling" in settings and describer.codes and chosen.pooling != "flatten":
+        raise ValueError(
+            f"pooling: expected none, {', '.join(describer.codes)} gives codes, got {chosen.pooling!r}"
+        )
     learnt = None if model is None else _learnt_alike(Path(model), describer)
     try:
         if old:
@@ -93,6 +97,8 @@ def _checked(settings: Mapping[str, Any]) -> Settings:
 
 def _check_weights(settings: Settings, count: int) -> None:
     needs = "cnn" in settings.engines
+    if settings.layer is not None and not needs:
+        raise ValueError(f"layer: the engine '{settings.engine}' uses no network")
     if needs and not 0 < count <= MOST_NETWORKS:
         raise ValueError(
             f"weights: the engine '{settings.engine}' needs a file of trained weights, "

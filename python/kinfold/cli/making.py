@@ -1,0 +1,132 @@
+"""What a gallery is made with, for the commands that make one."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from kinfold.base.text import shown
+from kinfold.cli.options import count, engine, shares
+from kinfold.cli.output import say
+from kinfold.gallery import METHODS
+from kinfold.gallery.settings import POOLINGS, Settings
+
+_NUMBERS = {
+    "max_side": "longer side that photos are reduced to",
+    "max_features": "local features of a photo",
+    "visual_words": "words of asmk",
+    "codewords": "size of the codebook of vlad; fisher has half as many Gaussians",
+    "colour_codewords": "size of the codebook of colours",
+    "centroids": "of tembedding",
+    "dim": "length of the vectors of vlad, fisher, tembedding and colour",
+    "network_side": "longer side that photos are reduced to for a network",
+    "network_dim": "length of a network's vectors",
+    "square_side": "of the squares that photos become where a layer gives codes, or --pooling is flatten",
+}
+# Options that go to Settings by their own names.
+_OPTIONS = (*_NUMBERS, "shares", "layer", "pooling")
+
+
+def add_making(parser: argparse._ActionsContainer) -> None:
+    """--engine, --weights and what else says how photos are described."""
+    parser.add_argument(
+        "--engine",
+        type=engine,
+        metavar="NAME[+NAME...]",
+        help=f"what of a photo is compared: {', '.join(METHODS)}, or several joined by + "
+        f"(default: {Settings.engine}; cnn with --weights)",
+    )
+    parser.add_argument(
+        "--shares",
+        type=shares,
+        metavar="S,S,...",
+        help="of the similarity, one for each engine named (default: what suits photos)",
+    )
+    parser.add_argument(
+        "--weights",
+        metavar="FILE",
+        action="append",
+        default=[],
+        help="weights of a network, for the engine cnn; more than once for several networks together",
+    )
+    parser.add_argument(
+        "--layer",
+        metavar="NAME[+NAME...]",
+        help="where a network is cut: fc6, fc7, pool5, conv5, a module such as features.7; joined by + one for each "
+        "network; a wrong name lists those there are (default: the maps that retrieval uses)",
+    )
+    parser.add_argument(
+        "--pooling",
+        metavar="NAME[+NAME...]",
+        help=f"how a network's maps become a vector: {', '.join(POOLINGS)}; joined by + one for each network; "
+        f"layers of codes have none "
+        f"(default: {Settings.pooling})",
+    )
+    parser.add_argument(
+        "--model",
+        metavar="GALLERY",
+        help="take codebook and whitening from another gallery instead of learning them",
+    )
+    for name, what in _NUMBERS.items():
+        parser.add_argument(
+            f"--{name.replace('_', '-')}",
+            type=count,
+            metavar="N",
+            help=f"{what} (default: {getattr(Settings, name)})",
+        )
+
+
+def given(options: argparse.Namespace) -> list[str]:
+    """The options of add_making that were given."""
+    names = ("engine", "weights", "model", *_OPTIONS)
+    return [f"--{name.replace('_', '-')}" for name in names if getattr(options, name)]
+
+
+def is_made(target: Path) -> bool:
+    """Whether there is a gallery, finished or not."""
+    return (target / "MANIFEST.json").is_file()
+
+
+def make(target: Path, options: argparse.Namespace, *, remake: bool = False) -> Any:
+    """A new gallery, without photos."""
+    from kinfold.gallery import Gallery
+
+    return Gallery.create(
+        target, weights=options.weights, model=options.model, remake=remake, **_settings(options)
+    )
+
+
+def reopen(target: Path, options: argparse.Namespace) -> Any:
+    """A gallery that is there, to be brought up to date. Raises ValueError where it was made otherwise."""
+    from kinfold.gallery import Gallery
+
+    opened = Gallery.open(target, repair=True)
+    for name, value in _settings(options).items():
+        made_with = getattr(opened.settings, name)
+        if made_with != value:
+            raise ValueError(
+                f"{target}: was made with {name} {made_with}, not {value}; choose another gallery"
+            )
+    if options.model:
+        raise ValueError(f"{target}: has a model already; --model is for a new gallery")
+    if options.weights:
+        opened.restore_weights(options.weights)
+    return opened
+
+
+def tell_skipped(changes: Any) -> None:
+    """Photos that could not be read, and remarks of an update."""
+    for path, reason in changes.failed:
+        say(f"skipped {shown(path)}: {shown(reason)}")
+    for note in changes.notes:
+        say(shown(note))
+
+
+def _settings(options: argparse.Namespace) -> dict[str, Any]:
+    """What was chosen of Settings."""
+    chosen = {
+        name: getattr(options, name) for name in _OPTIONS if getattr(options, name) is not None
+    }
+    engine_of = options.engine or ("cnn" if options.weights else None)
+    return {**chosen, **({"engine": engine_of} if engine_of else {})}

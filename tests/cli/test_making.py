@@ -1,0 +1,56 @@
+"""What kinfold index and eval make a gallery with."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from kinfold.cli import main
+
+from .conftest import check_error
+
+pytest.importorskip("torch")
+
+
+@pytest.fixture(scope="module")
+def weights(tmp_path_factory):
+    from kinfold.features.weights import random_network
+    from kinfold.learn.checkpoint import save_weights
+
+    file = tmp_path_factory.mktemp("weights") / "compact.safetensors"
+    save_weights(file, random_network("compact", 0), "compact")
+    return file
+
+
+def test_a_layer_is_stored_and_stays(photos, weights, tmp_path, capsys) -> None:
+    city = tmp_path / "city.kin"
+    command = ["index", str(photos), "-o", str(city), "--weights", str(weights), "--quiet"]
+    chosen = ["--layer", "flatten", "--square-side", "64", "--network-dim", "4"]
+    assert main([*command, *chosen]) == 0
+    assert main([*command, *chosen, "--json"]) == 0  # nothing is described anew
+    assert json.loads(capsys.readouterr().out)["added"] == 0
+    assert main(["info", str(city), "--json"]) == 0
+    settings = json.loads(capsys.readouterr().out)["settings"]
+    assert (settings["layer"], settings["square_side"], settings["network_dim"]) == (
+        "flatten",
+        64,
+        4,
+    )
+    assert main([*command, "--layer", "conv5"]) == 2
+    assert "was made with layer flatten, not conv5" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (["--layer", "fc6"], ["layer: expected one of conv5, or a module: features.0 to features.14, avgpool"]),
+        (["--layer", "flatten", "--pooling", "spoc"], ["pooling: expected none, flatten gives codes, got 'spoc'"]),
+        (["--layer", "conv5+conv5"], ["layer: expected one, or one for each of 1 networks, got 2"]),
+        (["--square-side", "0"], ["--square-side", "a whole number from 1"]),
+    ],
+)  # fmt: skip
+def test_what_is_wrong(options, words, kinfold, photos, weights, tmp_path) -> None:
+    done = kinfold("index", photos, "-o", tmp_path / "g.kin", "--weights", weights, *options)
+    check_error(done, *words)
+    assert not (tmp_path / "g.kin").exists()
