@@ -19,6 +19,11 @@ from kinfold.images.resize import Pixels, fitted_size, resize
 
 # Of photos in a folder, in lower case.
 _SUFFIXES = (".jpg", ".jpeg", ".png")
+# Photos and queries as they are published.
+PUBLISHED = {
+    "oxford5k": (5063, 55), "oxford105k": (105_134, 55), "paris6k": (6392, 55), "paris106k": (106_463, 55),
+    "holidays": (1491, 500), "roxford5k": (4993, 70), "rparis6k": (6322, 70),
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -39,6 +44,11 @@ class Collection:
     query_files: tuple[Path, ...]
     protocols: tuple[str, ...]
     turns: Mapping[str, int] = field(default_factory=dict)
+
+    @property
+    def published(self) -> tuple[int, int] | None:
+        """How many photos and queries it has as published; None where that is not known."""
+        return PUBLISHED.get(self.name.removesuffix("-rotated"))
 
     def photos(self, *, max_side: int | None = None) -> Iterator[Pixels]:
         """The database's pixels uint8 (H, W, 3), one after the other, the longer side at most max_side."""
@@ -73,9 +83,12 @@ class Collection:
                     crop = resize(crop, *sides)
             yield crop
 
-    def evaluate(self, ranking: Ranking) -> dict[str, Evaluation]:
-        """The figures of ranked lists by each of the protocols: name -> Evaluation."""
-        return {name: evaluate(ranking, self.truth, protocol=name) for name in self.protocols}
+    def evaluate(
+        self, ranking: Ranking, protocols: Sequence[str] | None = None
+    ) -> dict[str, Evaluation]:
+        """The figures of ranked lists by protocols, its own if none are named: name -> Evaluation."""
+        names = self.protocols if protocols is None else protocols
+        return {name: evaluate(ranking, self.truth, protocol=name) for name in names}
 
     def _upright(self, pixels: Pixels, name: str) -> Pixels:
         turns = self.turns.get(name, 0)

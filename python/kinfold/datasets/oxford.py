@@ -61,6 +61,15 @@ _LISTS = {
     "oxford5k": ("gt_files_170407", "gt_files", "gt"),
     "paris6k": ("paris_120310", "gt_files", "gt"),
 }
+_EXAMPLE = {"oxford5k": "all_souls_1", "paris6k": "defense_1"}
+_PAGES = {
+    "oxford5k": "https://www.robots.ox.ac.uk/~vgg/data/oxbuildings/",
+    "paris6k": "https://www.robots.ox.ac.uk/~vgg/data/parisbuildings/",
+}
+_ARCHIVES = {
+    "oxford5k": "oxbuild_images-v1.tgz and gt_files_170407.tgz",
+    "paris6k": "paris_1-v1.tgz, paris_2-v1.tgz and paris_120310.tgz",
+}
 _DISTRACTORS = ("oxc1_100k", "flickr100k", "flickr100k/oxc1_100k")
 
 
@@ -70,8 +79,9 @@ def _load(
     folder = Path(root)
     photos, lists = _PHOTOS[base], _LISTS[base]
     what = (
-        f"{name}: put the photos into {folder / photos[0]} and the ground truth's text files into "
-        f"{folder / lists[0]}, as https://www.robots.ox.ac.uk/~vgg/data/ publishes them"
+        f"{name}: put the photos into {folder / photos[0]} (or {', '.join(photos[1:])}) and the ground truth's text "
+        f"files, {_EXAMPLE[base]}_query.txt, _good.txt, _ok.txt, _junk.txt and so on, into {folder / lists[0]} (or "
+        f"{', '.join(lists[1:])}), as {_PAGES[base]} publishes them in {_ARCHIVES[base]}"
     )
     found = find_photos(folder, photos, what)
     files = {key: path for key, path in found.items() if key not in corrupt}

@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from functools import partial
 from pathlib import Path
 from typing import Any
 
-from kinfold.base.arrays import as_count
 from kinfold.base.errors import GalleryError
 from kinfold.base.local_features import LocalFeatures
 from kinfold.base.threads import in_threads
-from kinfold.evaluate import Evaluation, GroundTruth
 from kinfold.gallery import search
 from kinfold.gallery.along import Along
 from kinfold.gallery.hit import Hit
@@ -24,9 +21,8 @@ from kinfold.gallery.photos import PhotoTable
 from kinfold.gallery.query import Query, describe_query
 from kinfold.gallery.reader import Reader, ids_of
 from kinfold.gallery.settings import Settings
-from kinfold.gallery.stages import STAGES, checked_stages
+from kinfold.gallery.stages import STAGES
 from kinfold.gallery.store import Store
-from kinfold.gallery.views.judge import judge
 from kinfold.gallery.views.page import Truth, answer_content
 from kinfold.gallery.write.adapt import adapt
 from kinfold.gallery.write.changes import Changes
@@ -344,47 +340,3 @@ class Gallery(Overview):
     def ids_of(self, names: Sequence[str]) -> list[int | None]:
         """The id of the photo that each name of a ground truth means; None where there is none."""
         return ids_of(self._table, self.root, names)
-
-    def evaluate(
-        self,
-        ground_truth: GroundTruth,
-        protocol: str = "oxford",
-        *,
-        rerank: Sequence[str] = STAGES,
-        verify_top: int = 100,
-        along: Mapping[str, Any] | Along | None = None,
-        queries: str | os.PathLike[str] | None = None,
-    ) -> Evaluation:
-        """Search with each query of a ground truth, and judge.
-
-        queries : the folder of the query photos; the folder of the gallery's photos if not given
-        Photos that are not in the ground truth's imlist are left out of the rankings.
-        Raises GalleryError where no photo of imlist is in the gallery, or a query photo is not found.
-        """
-        return self.evaluate_ways(
-            ground_truth, [rerank], protocol, verify_top=verify_top, along=along, queries=queries
-        )[0]
-
-    def evaluate_ways(
-        self,
-        ground_truth: GroundTruth,
-        ways: Sequence[Sequence[str]],
-        protocol: str = "oxford",
-        *,
-        verify_top: int = 100,
-        along: Mapping[str, Any] | Along | None = None,
-        queries: str | os.PathLike[str] | None = None,
-    ) -> list[Evaluation]:
-        """evaluate for several ways to re-rank; what ways have in common is computed once."""
-        names = [checked_stages(way) for way in ways]
-        verify_top = as_count(verify_top, "verify_top")
-        return judge(
-            self._reader.snapshot,
-            ground_truth,
-            names,
-            protocol,
-            self.root if queries is None else Path(queries),
-            describe=lambda photo, box: self.describe(photo, box=box),
-            rank=lambda query: self.rank(query, rerank=()),
-            rerank=partial(self.rerank, verify_top=verify_top, along=Along.of(along)),
-        )

@@ -8,11 +8,16 @@ from pathlib import Path
 from typing import Any
 
 from kinfold.base.arrays import Ids, Vectors, as_count
+from kinfold.datasets.collection import Collection
+from kinfold.evaluate import Evaluation, GroundTruth, evaluate
+from kinfold.gallery.along import Along
 from kinfold.gallery.info import info
 from kinfold.gallery.matches import as_pairs, joined_by_graph, matches_of
 from kinfold.gallery.reader import Reader
+from kinfold.gallery.stages import STAGES
 from kinfold.gallery.views.descriptors import descriptors_of
 from kinfold.gallery.views.groups import PhotoGroup, groups_of
+from kinfold.gallery.views.judge import queries_of, rank_queries
 from kinfold.gallery.views.locate import Located, locate
 from kinfold.gallery.views.page import groups_content, location_content
 from kinfold.gallery.write.adapt import learn_adapters
@@ -24,7 +29,7 @@ from kinfold.report.location import Place
 
 
 class Overview:
-    """Which photos match, which groups they make, where a photo was taken, what is there."""
+    """Which photos match, which groups they make, where a photo was taken, how well all is found, what is there."""
 
     _reader: Reader
 
@@ -134,6 +139,73 @@ class Overview:
     def location_content(self, found: Located) -> tuple[Answer, Place]:
         """What a page shows of where a photo was taken, for ``report.location.write_location``."""
         return location_content(self._reader.snapshot, found)
+
+    def evaluate(
+        self,
+        ground_truth: GroundTruth,
+        protocol: str = "oxford",
+        *,
+        rerank: Sequence[str] = STAGES,
+        verify_top: int = 100,
+        along: Mapping[str, Any] | Along | None = None,
+        queries: str | os.PathLike[str] | None = None,
+    ) -> Evaluation:
+        """Search with each query of a ground truth, and judge.
+
+        queries : the folder of the query photos; the folder of the gallery's photos if not given
+        Photos that are not in the ground truth's imlist are left out of the rankings.
+        Raises GalleryError where no photo of imlist is in the gallery, or a query photo is not found.
+        """
+        return self.evaluate_ways(
+            ground_truth, [rerank], protocol, verify_top=verify_top, along=along, queries=queries
+        )[0]
+
+    def evaluate_ways(
+        self,
+        ground_truth: GroundTruth,
+        ways: Sequence[Sequence[str]],
+        protocol: str = "oxford",
+        *,
+        verify_top: int = 100,
+        along: Mapping[str, Any] | Along | None = None,
+        queries: str | os.PathLike[str] | None = None,
+    ) -> list[Evaluation]:
+        """evaluate for several ways to re-rank; what ways have in common is computed once."""
+        files = queries_of(ground_truth, self._reader.root if queries is None else Path(queries))
+        rankings = rank_queries(
+            self._reader, ground_truth.imlist, files, ways, verify_top=verify_top, along=along
+        )
+        return [evaluate(ranking, ground_truth, protocol=protocol) for ranking in rankings]
+
+    def evaluate_collection(
+        self,
+        collection: Collection,
+        *,
+        protocols: Sequence[str] | None = None,
+        rerank: Sequence[str] = STAGES,
+        verify_top: int = 100,
+        along: Mapping[str, Any] | Along | None = None,
+    ) -> dict[str, Evaluation]:
+        """Search with each query of a benchmark, in its box where it has one, and judge.
+
+        collection : of ``kinfold.datasets``, such as ``oxford5k(folder)``; its photos may lie elsewhere than the
+            gallery's, if they are named alike
+        protocols : names of ``evaluate.METHODS``; those by which the benchmark is published if not given
+        Returns protocol -> Evaluation. What the gallery lacks counts as not found; photos that are none of the
+        benchmark's are left out. Raises GalleryError where it holds none of its photos.
+        """
+        boxes = [entry.get("bbx") for entry in collection.truth.gnd]
+        ranking = rank_queries(
+            self._reader, [str(file) for file in collection.files],
+            list(zip(collection.query_files, boxes)), [rerank], verify_top=verify_top, along=along,
+        )[0]  # fmt: skip
+        return collection.evaluate(ranking, protocols)
+
+    @property
+    def paths(self) -> list[str]:
+        """The photos that are described, as paths in the folder of photos, in the order of their ids."""
+        photos = sorted(self._reader.table.described(), key=lambda photo: photo.id)
+        return [photo.path for photo in photos]
 
     def info(self, *, verify: bool = False) -> dict[str, Any]:
         """What is in the gallery and how it was made; with ``verify``, every file is read and checked."""

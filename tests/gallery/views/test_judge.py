@@ -7,6 +7,7 @@ import pytest
 from kinfold import Gallery
 from kinfold.base.errors import GalleryError
 from kinfold.evaluate import GroundTruth
+from kinfold.gallery import search
 
 from ..conftest import SCENES, VIEWS
 
@@ -45,8 +46,9 @@ def test_what_ways_have_in_common_is_done_once(indexed, rendered, monkeypatch) -
         {"imlist": names, "qimlist": names[:1], "gnd": [{"ok": [1, 2, 3], "junk": [0]}]}
     )
     looks = []
-    real = Gallery.rerank
-    monkeypatch.setattr(Gallery, "rerank", lambda *a, **o: (looks.append(a[3]), real(*a, **o))[1])
+    real = search.second_look
+    look = lambda *a, **o: (looks.append(a[3]), real(*a, **o))[1]  # noqa: E731
+    monkeypatch.setattr(search, "second_look", look)
     ways = [(), ("spatial",), ("spatial", "diffusion"), ("spatial", "expansion")]
     with Gallery.open(indexed) as gallery:
         judged = gallery.evaluate_ways(truth, ways)

@@ -2,90 +2,104 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from kinfold.base.arrays import as_count
 from kinfold.base.errors import GalleryError
 from kinfold.base.ranking import Ranking
 from kinfold.base.threads import in_threads
-from kinfold.evaluate import Evaluation, GroundTruth, evaluate
+from kinfold.evaluate import GroundTruth
+from kinfold.gallery import search
+from kinfold.gallery.along import Along
 from kinfold.gallery.names import match_names
-from kinfold.gallery.query import Query
-from kinfold.gallery.reader import Snapshot
+from kinfold.gallery.query import describe_query
+from kinfold.gallery.reader import Reader, Snapshot
+from kinfold.gallery.stages import checked_stages
 from kinfold.images.walk import walk
-from kinfold.report.content import Answer
+from kinfold.rerank.stage import RankedList
 
 Lists = list[NDArray[np.int64]]
 
 
-def judge(
-    snapshot: Snapshot,
-    ground_truth: GroundTruth,
-    ways: Sequence[tuple[str, ...]],
-    protocol: str,
-    root: Path,
+def rank_queries(
+    reader: Reader,
+    names: Sequence[str],
+    queries: Iterable[tuple[Path, Any]],
+    ways: Sequence[Sequence[str]],
     *,
-    describe: Callable[[Path, Any], Query],
-    rank: Callable[[Query], Answer],
-    rerank: Callable[[Query, Answer, str], Answer],
-) -> list[Evaluation]:
-    """Search with each query photo under ``root`` in each way, and judge; see ``Gallery.evaluate``.
+    verify_top: int,
+    along: Any,
+) -> list[Ranking]:
+    """Search with each query in each way to re-rank: a ranking a way, whose ids are positions in ``names``.
 
-    describe, rank, rerank : a photo and a box; the first answer; one more stage on top of an answer
+    names : of a collection's photos; others are left out of the rankings
+    queries : files, and the box of each, or None
+    Raises GalleryError where no photo of the names is in the gallery, or two names mean one.
     """
-    position = _positions(snapshot, ground_truth)
-    paths = _query_paths(ground_truth, root)
+    stages = [checked_stages(way) for way in ways]
+    options: dict[str, Any] = {
+        "verify_top": as_count(verify_top, "verify_top"), "along": Along.of(along),
+    }  # fmt: skip
+    snapshot = reader.snapshot
+    position = _positions(snapshot, names)
+    describer = reader.describer_of_queries()
 
-    def ranked(number: int) -> Lists:
-        query = describe(root / paths[number], ground_truth.gnd[number].get("bbx"))
+    def ranked(photo: tuple[Path, Any]) -> Lists:
+        query = describe_query(*photo, describer, snapshot.parts.model)
         # What several ways begin with is done once.
-        answers: dict[tuple[str, ...], Answer] = {(): rank(query)}
-        for way in ways:
+        answers: dict[tuple[str, ...], RankedList] = {(): search.rank(snapshot, query, rerank=())}
+        for way in stages:
             for end in range(1, len(way) + 1):
                 if way[:end] not in answers:
-                    answers[way[:end]] = rerank(query, answers[way[: end - 1]], way[end - 1])
-        ids = [answers[way].ids.tolist() for way in ways]
+                    before = answers[way[: end - 1]]
+                    answers[way[:end]] = search.second_look(
+                        snapshot, query, before, way[end - 1], **options
+                    )
+        ids = [answers[way].ids.tolist() for way in stages]
         return [np.array([position[id] for id in row if id in position], np.int64) for row in ids]
 
-    lists = in_threads(ranked, range(len(ground_truth)))
-    return [
-        evaluate(_ranking([each[way] for each in lists]), ground_truth, protocol=protocol)
-        for way in range(len(ways))
-    ]
+    lists = in_threads(ranked, queries)
+    return [_ranking([each[way] for each in lists]) for way in range(len(stages))]
 
 
-def _positions(snapshot: Snapshot, ground_truth: GroundTruth) -> dict[int, int]:
-    """The position in imlist of each photo of the gallery that is in it, by id."""
+def queries_of(ground_truth: GroundTruth, root: Path) -> Iterator[tuple[Path, Any]]:
+    """The file under ``root`` of each query photo, and its box. Raises GalleryError where there is none.
+
+    They are looked for when the first is asked for: that no photo of a gallery is in a ground truth is said before.
+    """
     if not len(ground_truth):
         raise GalleryError("ground truth: holds no query to judge by")
-    positions: dict[int, int] = {}
-    for position, id in enumerate(snapshot.ids_of(ground_truth.imlist)):
-        if id is None:
-            continue
-        other = positions.setdefault(id, position)
-        if other != position:
-            names = " and ".join(repr(ground_truth.imlist[i]) for i in (other, position))
-            path = snapshot.by_ids([id])[id].path
-            raise GalleryError(f"imlist: expected each photo once, got {names} for {path}")
-    if not positions:
-        raise GalleryError(f"{snapshot.store.folder}: holds no photo of the ground truth")
-    return positions
-
-
-def _query_paths(ground_truth: GroundTruth, root: Path) -> list[str]:
-    """The path under ``root`` of each query photo."""
     paths = match_names(ground_truth.qimlist, [file.path for file in walk(root)])
-    for name, path in zip(ground_truth.qimlist, paths):
+    found: list[tuple[Path, Any]] = []
+    for name, path, entry in zip(ground_truth.qimlist, paths, ground_truth.gnd):
         if path is None:
             raise GalleryError(
                 f"{root}: has no photo for the query {name!r}; where the queries lie elsewhere, name their folder "
                 "(--queries)"
             )
-    return [str(path) for path in paths]
+        found.append((root / path, entry.get("bbx")))
+    yield from found
+
+
+def _positions(snapshot: Snapshot, names: Sequence[str]) -> dict[int, int]:
+    """The position in ``names`` of each photo of the gallery that is one of them, by id."""
+    positions: dict[int, int] = {}
+    for position, id in enumerate(snapshot.ids_of(names)):
+        if id is None:
+            continue
+        other = positions.setdefault(id, position)
+        if other != position:
+            both = " and ".join(repr(names[i]) for i in (other, position))
+            path = snapshot.by_ids([id])[id].path
+            raise GalleryError(f"imlist: expected each photo once, got {both} for {path}")
+    if not positions:
+        raise GalleryError(f"{snapshot.store.folder}: holds no photo of the ground truth")
+    return positions
 
 
 def _ranking(lists: Lists) -> Ranking:
