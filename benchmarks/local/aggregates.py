@@ -1,17 +1,20 @@
 """One vector a photo from its local descriptors: mAP on the real photos, dimension by dimension, and speed.
 
-    python benchmarks/local/aggregates.py [--large] [--only VLAD]
+    python benchmarks/local/aggregates.py [--large] [--only VLAD] [--whole]
 
 RootSIFT of 898 photos (at most 1,500 a photo, long side 800), learnt on themselves; of a query with a box, the
 descriptors inside it. AP is Oxford's trapezoid, junk removed. Axes are learnt on the vectors of the photos' halves
 (every other descriptor), of which there are twice as many: for triangulation embedding the rotation before its power
 law ("turned": all axes that there are; "all": not turned), for the others a centred PCA that is whitened half way.
-Photos a second: aggregation alone, one thread. --large adds 8,064 dimensions, whose training takes minutes.
+Photos a second: aggregation alone, one thread. --large adds 8,064 dimensions, whose training takes minutes and whose
+democratic sums take seconds a photo; --whole judges vectors as they are, without axes, and so without the halves.
 """
 
 from __future__ import annotations
 
 import argparse
+import copy
+import functools
 import os
 import sys
 import time
@@ -91,30 +94,52 @@ def normalised(x: np.ndarray, power: float) -> np.ndarray:
     return x / np.maximum(np.linalg.norm(x, axis=1, keepdims=True), 1e-12)
 
 
+def axes_of(halves: np.ndarray, rotated: bool) -> Callable[[np.ndarray], np.ndarray]:
+    """The map to axes that are learnt on vectors; rotated: all there are, else a PCA whitened half way."""
+    most = min(len(halves) - 1, halves.shape[1])
+    if not rotated:
+        return kf.PCA(min(max(DIMS), most), whiten=0.25).fit(halves).transform
+    # Axes of fewer vectors than dimensions, by the vectors' inner products.
+    values, rows = leading(halves @ halves.T.astype(np.float64), most)
+    axes = rows[values > 1e-9 * values[0]] @ halves
+    axes /= np.linalg.norm(axes, axis=1, keepdims=True)
+    return lambda x: x @ axes.T.astype(np.float32)
+
+
 def main() -> None:
     """Print the table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--large", action="store_true")
     parser.add_argument("--only", default="", help="methods whose name holds this")
+    parser.add_argument("--whole", action="store_true", help="without axes")
     arguments = parser.parse_args()
     kf.set_threads(1)
     truth = GroundTruth.from_json(PHOTOS / "ground_truth.json")
     photos, queries = described(truth)
     learnt = np.concatenate(photos)[::8]
+    # Both sums are of the same embedded descriptors: learnt once.
+    learnt_by = functools.cache(lambda k: TEmbedding(k, rotate=False).fit(learnt))
+
+    def triangulation(k: int, aggregation: str) -> TEmbedding:
+        model = copy.copy(learnt_by(k))
+        model.aggregation, model.normalise = aggregation, aggregation == "democratic"
+        return model
+
     methods: dict[str, Callable[[], Any]] = {
-        "VLAD 64": lambda: VLAD(64),
-        "VLAD 64, not intra-normalised, power 0.5": lambda: VLAD(64, intra=False, power=0.5),
-        "VLAD 16, four vocabularies": lambda: VLAD(16, vocabularies=4),
-        "VLAD 64, four vocabularies": lambda: VLAD(64, vocabularies=4),
-        "Fisher vector 64, means": lambda: FisherVector(64),
+        "VLAD 64": lambda: VLAD(64).fit(learnt),
+        "VLAD 64, not intra-normalised, power 0.5": lambda: VLAD(64, intra=False, power=0.5).fit(learnt),
+        "VLAD 16, four vocabularies": lambda: VLAD(16, vocabularies=4).fit(learnt),
+        "VLAD 64, four vocabularies": lambda: VLAD(64, vocabularies=4).fit(learnt),
+        "Fisher vector 64, means": lambda: FisherVector(64).fit(learnt),
         "Fisher vector 64, means and variances": lambda: FisherVector(
             64, gradients="means and variances"
-        ),
-        "triangulation 16, sum": lambda: TEmbedding(16, aggregation="sum"),
-        "triangulation 16, democratic": lambda: TEmbedding(16),
+        ).fit(learnt),
     }  # fmt: skip
-    if arguments.large:
-        methods["triangulation 64, sum"] = lambda: TEmbedding(64, aggregation="sum")
+    for k in (16, 64) if arguments.large else (16,):
+        for aggregation in ("sum", "democratic"):
+            methods[f"triangulation {k}, {aggregation}"] = functools.partial(
+                triangulation, k, aggregation
+            )
     print(
         heading(
             [
@@ -130,25 +155,21 @@ def main() -> None:
     for name, make in methods.items():
         if arguments.only not in name:
             continue
-        model = make().fit(learnt)
+        model = make()
         # Triangulation embedding is rotated before its power law; the others are whitened after their own.
         rotated = isinstance(model, TEmbedding)
         aggregate = model._aggregated if rotated else model.transform
         start = time.process_time()
         raw = aggregate([*photos, *queries])
         spent = time.process_time() - start
-        halves = aggregate([half for photo in photos for half in (photo[::2], photo[1::2])])
-        most = min(len(halves) - 1, raw.shape[1])
-        if rotated:
-            # Axes of fewer vectors than dimensions, by the vectors' inner products.
-            values, rows = leading(halves @ halves.T.astype(np.float64), most)
-            axes = rows[values > 1e-9 * values[0]] @ halves
-            axes /= np.linalg.norm(axes, axis=1, keepdims=True)
-            turned = raw @ axes.T.astype(np.float32)
-            wholes, power = [normalised(raw, 0.5), normalised(turned, 0.5)], 0.5
-        else:
-            turned = kf.PCA(min(max(DIMS), most), whiten=0.25).fit(halves).transform(raw)
-            wholes, power = [raw], 1.0
+        power = 0.5 if rotated else 1.0
+        wholes = [normalised(raw, power)]
+        turned = raw[:, :0]
+        if not arguments.whole:
+            halves = aggregate([half for photo in photos for half in (photo[::2], photo[1::2])])
+            turned = axes_of(halves, rotated)(raw)
+            if rotated:
+                wholes.append(normalised(turned, power))
         n = len(photos)
         cells = [judged(truth, whole[:n], whole[n:]) for whole in wholes]
         cells += ["–"] * (2 - len(wholes))

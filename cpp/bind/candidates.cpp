@@ -202,18 +202,22 @@ void register_candidates(py::module_ m) {
       "build_forest",
       [](const py::object& vectors, std::size_t d, const py::object& centre,
          const py::object& steps, std::size_t trees, std::size_t leaf, std::size_t among,
-         std::uint64_t seed) {
+         const std::string& split, std::uint64_t seed) {
         std::vector<py::object> keep;
         const std::size_t n = rows(py::cast<py::array>(vectors));
         const scan::Stored stored = stored_in(vectors, n, d, centre, steps, keep);
         require(trees > 0 && leaf > 0 && among > 0, "trees: expected at least 1");
         require(n < (std::size_t{1} << 31), "vectors: expected fewer than 2^31");
+        require(split == "mean" || split == "median", "split: expected mean or median");
+        const candidates::ForestOptions options{
+            trees, leaf, among,
+            split == "mean" ? candidates::Split::mean : candidates::Split::median, seed};
         auto order = array_of<std::uint32_t>(trees, n);
         std::uint32_t* rows_of = order.mutable_data();
         std::vector<std::vector<candidates::Node>> built;
         {
           py::gil_scoped_release release;
-          built = candidates::build_forest(stored, n, trees, leaf, among, seed, rows_of);
+          built = candidates::build_forest(stored, n, options, rows_of);
         }
         auto roots = array_of<std::int64_t>(trees);
         std::size_t total = 0;
@@ -227,7 +231,7 @@ void register_candidates(py::module_ m) {
         return py::make_tuple(nodes, roots, order);
       },
       py::arg("vectors"), py::arg("dim"), py::arg("centre"), py::arg("steps"), py::arg("trees"),
-      py::arg("leaf"), py::arg("among"), py::arg("seed"),
+      py::arg("leaf"), py::arg("among"), py::arg("split"), py::arg("seed"),
       "Nodes, roots and row orders of randomized k-d trees.");
 
   py::class_<BoundCandidates>(m, "CandidateScan", "Search among proposed rows.")

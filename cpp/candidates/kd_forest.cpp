@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <cmath>
 #include <numeric>
 
 #include "core/buffer.h"
@@ -52,12 +53,13 @@ void coordinates(const Stored& rows, std::size_t dimension, const std::uint32_t*
 // Builds one tree.
 class Builder {
  public:
-  Builder(const Stored& rows, std::size_t n, std::size_t leaf, std::size_t among,
-          std::uint64_t seed, std::size_t tree, std::uint32_t* order)
+  Builder(const Stored& rows, std::size_t n, const ForestOptions& options, std::size_t tree,
+          std::uint32_t* order)
       : rows_(rows),
-        leaf_(leaf),
-        among_(std::min(among, rows.d)),
-        seed_(seed),
+        leaf_(options.leaf),
+        among_(std::min(options.among, rows.d)),
+        split_(options.split),
+        seed_(options.seed),
         tree_(tree),
         order_(order),
         sums_(2 * rows.d),
@@ -106,20 +108,7 @@ class Builder {
     for (std::size_t i = 0; i < found; ++i) {
       const std::size_t dimension = candidates[(drawn + i) % found];
       coordinates(rows_, dimension, order_ + begin, n, keys_.data());
-      double sum = 0;
-      for (std::size_t j = 0; j < n; ++j) sum += static_cast<double>(keys_[j].first);
-      const auto mean = static_cast<float>(sum / static_cast<double>(n));
-      std::size_t left = part(n, mean);
-      // A few rows far away: the middle one parts better.
-      if (std::min(left, n - left) < n / 16) {
-        std::nth_element(keys_.begin(), keys_.begin() + static_cast<std::ptrdiff_t>(n / 2),
-                         keys_.begin() + static_cast<std::ptrdiff_t>(n));
-        const std::size_t other = part(n, keys_[n / 2].first);
-        if (other == 0 || std::min(other, n - other) < std::min(left, n - left))
-          left = part(n, mean);
-        else
-          left = other;
-      }
+      const std::size_t left = split_ == Split::mean ? at_mean(n) : at_median(n);
       if (left == 0 || left == n) continue;
       float low = keys_[0].first, high = keys_[left].first;
       for (std::size_t j = 0; j < left; ++j) low = std::max(low, keys_[j].first);
@@ -129,6 +118,33 @@ class Builder {
       return begin + left;
     }
     return begin;
+  }
+
+  // Rows below the mean first; how many there are.
+  std::size_t at_mean(std::size_t n) {
+    double sum = 0;
+    for (std::size_t j = 0; j < n; ++j) sum += static_cast<double>(keys_[j].first);
+    const auto mean = static_cast<float>(sum / static_cast<double>(n));
+    const std::size_t left = part(n, mean);
+    if (std::min(left, n - left) >= n / 16) return left;
+    // A few rows far away: the middle one parts better.
+    const std::size_t other = part(n, middle(n));
+    if (other == 0 || std::min(other, n - other) < std::min(left, n - left)) return part(n, mean);
+    return other;
+  }
+
+  // Half of the rows first, or, for equal coordinates stay together, as nearly so as may be.
+  std::size_t at_median(std::size_t n) {
+    const float value = middle(n), above = std::nextafter(value, infinity);
+    const std::size_t below = part(n, value), within = part(n, above);
+    const bool nearer = within == n || n / 2 - below <= within - n / 2;
+    return below > 0 && nearer ? part(n, value) : within;
+  }
+
+  float middle(std::size_t n) {
+    const auto at = keys_.begin() + static_cast<std::ptrdiff_t>(n / 2);
+    std::nth_element(keys_.begin(), at, keys_.begin() + static_cast<std::ptrdiff_t>(n));
+    return at->first;
   }
 
   // Rows below a value first; how many there are.
@@ -170,6 +186,7 @@ class Builder {
 
   const Stored& rows_;
   std::size_t leaf_, among_;
+  Split split_;
   std::uint64_t seed_;
   std::size_t tree_;
   std::uint32_t* order_;
@@ -181,13 +198,12 @@ class Builder {
 
 }  // namespace
 
-std::vector<std::vector<Node>> build_forest(const Stored& rows, std::size_t n, std::size_t trees,
-                                            std::size_t leaf, std::size_t among, std::uint64_t seed,
-                                            std::uint32_t* order) {
-  std::vector<std::vector<Node>> nodes(trees);
-  parallel_for(trees, 1, [&](std::size_t from, std::size_t to) {
+std::vector<std::vector<Node>> build_forest(const Stored& rows, std::size_t n,
+                                            const ForestOptions& options, std::uint32_t* order) {
+  std::vector<std::vector<Node>> nodes(options.trees);
+  parallel_for(options.trees, 1, [&](std::size_t from, std::size_t to) {
     for (std::size_t t = from; t < to; ++t)
-      nodes[t] = Builder(rows, n, leaf, among, seed, t, order + t * n).take();
+      nodes[t] = Builder(rows, n, options, t, order + t * n).take();
   });
   return nodes;
 }

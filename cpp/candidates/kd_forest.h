@@ -27,12 +27,21 @@ struct Forest {
   const std::uint32_t* order = nullptr;  // (trees, n)
 };
 
-// Each split is at the mean of a dimension drawn among the `among` of largest variance in a sample
-// of the node's rows; draws depend on seed, tree and node alone. Writes the order, returns each
-// tree's nodes.
-std::vector<std::vector<Node>> build_forest(const Stored& rows, std::size_t n, std::size_t trees,
-                                            std::size_t leaf, std::size_t among, std::uint64_t seed,
-                                            std::uint32_t* order);
+// At the mean (Muja and Lowe, VISAPP 2009), or at the median: between equal halves, or where equal
+// coordinates lie across the middle, at the end of theirs that is nearer to it.
+enum class Split { mean, median };
+
+struct ForestOptions {
+  std::size_t trees = 1, leaf = 1, among = 1;
+  Split split = Split::mean;
+  std::uint64_t seed = 0;
+};
+
+// Each split parts a dimension drawn among the `among` of largest variance in a sample of the
+// node's rows; draws depend on seed, tree and node alone. Writes the order, returns each tree's
+// nodes.
+std::vector<std::vector<Node>> build_forest(const Stored& rows, std::size_t n,
+                                            const ForestOptions& options, std::uint32_t* order);
 
 class Forests : public Structure {
  public:

@@ -40,6 +40,7 @@ SINCE = {
     "local.Words": ("checks", "paths"),
     "local.TEmbedding": ("rotate",),
     "quantize.OPQ": ("start",),
+    "index.KDForest": ("split",),
 }
 
 

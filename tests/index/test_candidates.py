@@ -10,7 +10,9 @@ import pytest
 import kinfold as kf
 from kinfold import _core
 
-SPECS = ["KDForest4", "KDForest4,SQ8", "KDForest1,SQfp16", "LSH6x4", "LSH9x2,SQ8"]
+SPECS = [
+    "KDForest4", "KDForest4,SQ8", "KDForest1,SQfp16", "KDForest4_median,SQ8", "LSH6x4", "LSH9x2,SQ8",
+]  # fmt: skip
 
 
 def clustered(rng: np.random.Generator, n: int, d: int) -> np.ndarray:

@@ -105,7 +105,9 @@ def test_metrics_by_other_names(alias: str, metric: str) -> None:
 def test_proposers_and_signs() -> None:
     forest = kf.index_factory("KDForest8,SQ8", 32)
     assert isinstance(forest.proposer, kf.KDForest) and forest.proposer.trees == 8
-    assert isinstance(forest.codec, ByteVectors)
+    assert isinstance(forest.codec, ByteVectors) and forest.proposer.split == "mean"
+    balanced = kf.index_factory("KDForest4_median", 32, seed=5)
+    assert repr(balanced.proposer) == "KDForest(trees=4, split='median', seed=5)"
     tables = kf.index_factory("LSH12x6", 32, metric="cosine")
     assert isinstance(tables.proposer, kf.HashTables) and isinstance(tables.codec, RawVectors)
     assert (tables.proposer.bits, tables.proposer.tables) == (12, 6)

@@ -5,7 +5,9 @@ from kinfold.base.registry import Entry
 
 METHODS: dict[str, str] = {
     "KDForest": Entry(
-        "kinfold.index.proposers.kd_forest:KDForest", slot="proposer", spelling="KDForest{trees}"
+        "kinfold.index.proposers.kd_forest:KDForest",
+        slot="proposer",
+        spelling="KDForest{trees}[_median]",
     ),
     "HashTables": Entry(
         "kinfold.index.proposers.hash_tables:HashTables",

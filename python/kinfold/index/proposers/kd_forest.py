@@ -10,13 +10,14 @@ from numpy.typing import NDArray
 
 from kinfold import _core
 from kinfold.base.arrays import Vectors
-from kinfold.base.parameters import Count
+from kinfold.base.parameters import Choice, Count
+from kinfold.base.spelling import Spelt
 from kinfold.base.state import Arrays, check_only, take
 from kinfold.index.proposers.base import Proposer
 
 
 class KDForest(Proposer):
-    """Trees that are parted at the mean of a dimension drawn among those of largest variance.
+    """Trees that are parted in a dimension drawn among those of largest variance.
 
     One queue holds the branches of all trees that were not followed, by the sum of squared distances to the
     splits on the way; the nearest is followed down to its leaf.
@@ -24,10 +25,12 @@ class KDForest(Proposer):
     trees : how many
     leaf : rows in a leaf at most
     among : dimensions to draw from
+    split : where: at the "mean" of the rows' coordinates (Muja and Lowe), or at the "median", by which trees are
+        balanced: leaves differ by one in depth where coordinates are distinct. Rows of equal coordinates, which whole
+        numbers have, stay on one side
     seed : of the draws
 
-    Silpa-Anan and Hartley, CVPR 2008; Muja and Lowe, VISAPP 2009, whose split at the mean is taken: at the median,
-    rows with equal coordinates, which whole numbers have, would fall on both sides.
+    Silpa-Anan and Hartley, CVPR 2008; Muja and Lowe, VISAPP 2009.
 
     Examples
     --------
@@ -42,10 +45,19 @@ class KDForest(Proposer):
     trees = Count(most=256)
     leaf = Count(most=1 << 16)
     among = Count(most=16)
+    split = Choice("mean", "median").since("mean")
     seed = Count(least=0, most=(1 << 63) - 1)
 
-    def __init__(self, trees: int = 8, *, leaf: int = 16, among: int = 5, seed: int = 0) -> None:
-        self.trees, self.leaf, self.among, self.seed = trees, leaf, among, seed
+    def __init__(
+        self, trees: int = 8, *, leaf: int = 16, among: int = 5, split: str = "mean", seed: int = 0
+    ) -> None:
+        self.trees, self.leaf, self.among, self.split, self.seed = trees, leaf, among, split, seed
+
+    @classmethod
+    def from_word(cls, spelt: Spelt) -> KDForest:
+        """KDForest8, KDForest8_median."""
+        split = "median" if spelt.word.endswith("_median") else "mean"
+        return cls(spelt.numbers["trees"], split=split, seed=spelt.training["seed"])
 
     def fit(self, x: Vectors) -> KDForest:
         """Nothing to learn: trees are built of the rows themselves."""
@@ -67,6 +79,7 @@ class KDForest(Proposer):
             self.trees,
             self.leaf,
             self.among,
+            self.split,
             self.seed,
         )
         return {"nodes": nodes, "roots": roots, "order": order}
