@@ -75,6 +75,50 @@ def test_own_codebooks_are_taken_where_they_gain(
         assert lost[None] == lost[True] < lost[False]
 
 
+def grid(rng: np.random.Generator, n: int) -> np.ndarray:
+    """Blobs whose four pairs of dimensions take one of 200 forms each: other axes take these apart."""
+    forms = np.random.default_rng(3).uniform(-4, 4, (4, 200, 2))
+    parts = [forms[j, rng.integers(200, size=n)] for j in range(4)]
+    return (np.concatenate(parts, axis=1) + 0.02 * rng.standard_normal((n, 8))).astype(np.float32)
+
+
+def test_a_cell_takes_the_axes_of_the_vectors_where_these_lose_less(
+    rng: np.random.Generator,
+) -> None:
+    x, test = grid(rng, 14_000), grid(rng, 4000)
+    centroids = np.array([[-2.0, *[0] * 7], [2.0, *[0] * 7]], np.float32)
+    of, where = (x[:, 0] > 0).astype(int), (test[:, 0] > 0).astype(int)
+    lost = {}
+    for given in (None, centroids):
+        lopq = LocallyOptimizedPQ(4, verbose=False)
+        lopq.fit(x - centroids[of], of, 2, centroids=given)
+        residuals = test - centroids[where]
+        lost[given is None] = lopq.distortion(residuals, where)
+    opq = OPQ(4, verbose=False).fit(x)
+    whole = opq.quantizer.distortion(opq.transform(test))
+    assert lost[False] < 1.02 * whole < 0.1 * lost[True]
+    # One set serves all cells: nobody is in group 0.
+    assert len(lopq.codebooks) == 1
+    np.testing.assert_array_equal(lopq.means[1:], -centroids)
+    np.testing.assert_allclose(lopq.local(residuals, where), test @ lopq.rotations[1].T, atol=1e-4)
+
+
+def test_local_axes_stay_where_they_lose_less(data: tuple[np.ndarray, ...]) -> None:
+    x, cells, *_ = data
+    centroids = np.random.default_rng(0).standard_normal((5, 12))
+    alone = LocallyOptimizedPQ(3, verbose=False).fit(x, cells, 5)
+    beside = LocallyOptimizedPQ(3, verbose=False).fit(x, cells, 5, centroids=centroids)
+    for name, array in alone.arrays().items():
+        np.testing.assert_array_equal(array, beside.arrays()[name])
+
+
+def test_centroids_are_one_for_each_cell(data: tuple[np.ndarray, ...]) -> None:
+    x, cells, *_ = data
+    for wrong in (np.zeros((4, 12)), np.zeros((5, 11)), np.zeros(12)):
+        with pytest.raises(ValueError, match="centroids: expected"):
+            LocallyOptimizedPQ(3, verbose=False).fit(x, cells, 5, centroids=wrong)
+
+
 def test_equal_codes_decode_to_equal_bits(rng: np.random.Generator) -> None:
     x, cells = multimodal(rng, 2000, 24, 3)
     lopq = LocallyOptimizedPQ(3, bits=4, verbose=False).fit(x, cells, 3)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 import numpy as np
@@ -16,16 +16,14 @@ from kinfold.base.learnt import Learnt
 from kinfold.base.parameters import Choice, Count, Flag, Maybe
 from kinfold.base.progress import progress
 from kinfold.base.state import check_range
+from kinfold.quantize.frames import Frame, choose, held_out, runs
 from kinfold.quantize.kmeans import KMeans, are_few
-from kinfold.quantize.optimized import parametric_rotation
+from kinfold.quantize.optimized import OPQ, parametric_rotation
 from kinfold.quantize.product import ProductQuantizer
 from kinfold.transform.moments import Moments
 
-# Own codebooks are tried on each eighth vector of a cell, held out; all cells' errors together are to fall by so much.
-_HELD = 8
-_PAYS = 0.01
-# Vectors that tell what the shared codebooks lose.
-_SOME = 20_000
+# In codebooks of a cell's own each shared codeword counts as so many vectors: few vectors move it little.
+_PRIOR = 3
 
 
 class LocallyOptimizedPQ(Declared):
@@ -40,7 +38,8 @@ class LocallyOptimizedPQ(Declared):
     m, bits, iterations, sample, seed, verbose : as for ProductQuantizer
     shared : one set of codebooks for all cells, in their local axes (the published code), or one for each group
         (the paper). None: a group's own where vectors that were held out lose less by them, and the shared ones
-        elsewhere; one set where all together would lose less than 1 % less.
+        elsewhere; one set where all together would lose less than 1 % less. Where `fit` is told the centroids, a cell
+        may also have the axes of all, OPQ's of the vectors themselves, if those lose less.
     least : training vectors below which a cell shares group 0; the dimension where None, for own codebooks at
         least 2 * 2^bits
 
@@ -115,9 +114,18 @@ class LocallyOptimizedPQ(Declared):
         """How many cells use group 0."""
         return int((self.group == 0).sum())
 
-    def fit(self, residuals: ArrayLike, cells: ArrayLike, n_cells: int) -> LocallyOptimizedPQ:
+    def fit(
+        self,
+        residuals: ArrayLike,
+        cells: ArrayLike,
+        n_cells: int,
+        *,
+        centroids: ArrayLike | None = None,
+    ) -> LocallyOptimizedPQ:
         """Learn from residuals (n, d) and their cells (n,): at least 2^bits of them, d at least m.
 
+        centroids : (n_cells, d), which residuals are taken from; with ``shared=None`` axes and codebooks of the vectors
+            themselves are tried, too
         The order of the rows does not matter but for rounding.
         Raises ValueError for fewer.
         """
@@ -130,77 +138,92 @@ class LocallyOptimizedPQ(Declared):
                 f"residuals: expected at least {self.k} vectors of dimension {self.m} or more, got {x.shape}"
             )
         least = self.least or (max(d, 2 * self.k) if self.shared is False else d)
-        counts = np.bincount(of, minlength=n_cells)
-        own = np.flatnonzero(counts >= least)
-        group = np.zeros(n_cells, np.int32)
-        group[own] = np.arange(1, len(own) + 1)
-
-        everything = Moments(d)
-        everything.add(x)
-        whole = everything.covariance()
-        rotations = np.empty((len(own) + 1, d, d), np.float32)
-        means = np.empty((len(own) + 1, d), np.float32)
-        rotations[0], means[0] = parametric_rotation(whole, self.m, d), everything.mean
-        order = np.argsort(of, kind="stable")
-        ends = np.cumsum(counts)
-        for g, cell in enumerate(progress(own, "local axes", verbose=self.verbose), 1):
-            rows = x[order[ends[cell] - counts[cell] : ends[cell]]]
-            moments = Moments(d)
-            moments.add(rows)
-            # As if d more vectors had been seen that are spread like all residuals: few vectors have noisy axes.
-            mixed = (moments.scatter + d * whole) / (moments.count + d)
-            rotations[g], means[g] = parametric_rotation(mixed, self.m, d), moments.mean
-        self.rotations, self.means, self.group = rotations, means, group
+        own = np.flatnonzero(np.bincount(of, minlength=n_cells) >= least)
+        self.group = np.zeros(n_cells, np.int32)
+        self.group[own] = np.arange(1, len(own) + 1)
+        self.rotations, self.means = self._axes(x, of)
         local = self._local(x, of)
         base = self._shared_books(local)
         if self.shared:
             books = base[None]
         elif self.shared is None:
-            books = self._better_books(local, group[of], base)
+            middles = None if centroids is None else as_vectors(centroids, "centroids", dim=d)
+            books = self._better(x, of, local, base, middles)
         else:
-            books = self._own_books(local, group[of], base)
+            books = self._own_books(local, self.group[of], base)
         self.codebooks = np.ascontiguousarray(books)
         return self
+
+    def _axes(self, x: Vectors, of: Ids) -> tuple[Vectors, Vectors]:
+        """Rotations and means of the groups, group 0's those of all."""
+        n_groups, d = int(self.group.max(initial=0)) + 1, x.shape[1]
+        everything = Moments(d)
+        everything.add(x)
+        whole = everything.covariance()
+        rotations = np.empty((n_groups, d, d), np.float32)
+        means = np.empty((n_groups, d), np.float32)
+        rotations[0], means[0] = parametric_rotation(whole, self.m, d), everything.mean
+        for g, rows in progress(list(runs(self.group[of])), "local axes", verbose=self.verbose):
+            if g == 0:
+                continue
+            moments = Moments(d)
+            moments.add(x[rows])
+            # As if d more vectors had been seen that are spread like all residuals: few vectors have noisy axes.
+            mixed = (moments.scatter + d * whole) / (moments.count + d)
+            rotations[g], means[g] = parametric_rotation(mixed, self.m, d), moments.mean
+        return rotations, means
 
     def _own_books(self, local: Vectors, groups: NDArray[np.int32], base: Vectors) -> Vectors:
         """Codebooks of each group."""
         books = np.repeat(base[None], len(self.means), axis=0)
-        for g, rows in progress(list(_runs(groups)), "local codebooks", verbose=self.verbose):
+        for g, rows in progress(list(runs(groups)), "local codebooks", verbose=self.verbose):
             if len(rows) >= self.k:
                 books[g] = self._suited(local[rows], base)
         return books
 
-    def _better_books(self, local: Vectors, groups: NDArray[np.int32], base: Vectors) -> Vectors:
-        """Own codebooks of the groups that gain by them on vectors held out; one set where that is little."""
-        held = np.zeros(len(local), bool)
-        for _, rows in _runs(groups):
-            held[rows[_HELD - 1 :: _HELD]] = True
+    def _better(
+        self, x: Vectors, of: Ids, local: Vectors, base: Vectors, centroids: Vectors | None
+    ) -> Vectors:
+        """The codebooks by which vectors held out lose least; groups to which OPQ's axes suit better take these."""
+        groups = self.group[of]
+        held = held_out(groups)
         if are_few(int((~held).sum()), self.k):
             return base[None]
-        # What is held out is seen by neither.
-        shared = self._shared_books(local[~held])
-        books = np.repeat(base[None], len(self.means), axis=0)
-        saved = 0.0
-        for g, rows in progress(list(_runs(groups)), "local codebooks", verbose=self.verbose):
-            learn, test = local[rows[~held[rows]]], local[rows[held[rows]]]
-            if len(learn) < 2 * self.k:
-                continue
-            own = self._with(self._suited(learn, shared)).distortion(test)
-            gain = self._with(shared).distortion(test) - own
-            if gain > 0:
-                books[g] = self._suited(local[rows], base)
-                saved += gain * len(rows)
-        some = local[:: max(1, len(local) // _SOME)]
-        lost = self._with(base).distortion(some) * len(local)
-        return books if saved > _PAYS * lost else base[None]
+        # Axes, too, fit the vectors best that they were learnt of.
+        axes = self._axes(x[~held], of[~held])
+        trial = self._turned(x, of, *axes)
+        frames = [Frame(local, base, trial, self._shared_books(trial[~held]))]
+        allowed = np.ones((1 if centroids is None else 2, len(self.means)), bool)
+        if centroids is not None:
+            if len(centroids) != len(self.group):
+                raise ValueError(
+                    f"centroids: expected one for each of {len(self.group)} cells, got {len(centroids)}"
+                )
+            # A group is one cell's, but for group 0: it has no one centroid.
+            allowed[1, 0] = not self.fallbacks
+            whole = x + centroids[of]
+            opq = OPQ(
+                self.m, bits=self.bits, iterations=self.iterations, sample=self.sample * self.k,
+                seed=self.seed, verbose=self.verbose,
+            ).fit(whole[~held])  # fmt: skip
+            turned, tried = opq.transform(whole), opq.quantizer.codebooks
+            frames.append(Frame(turned, self._shared_books(turned, tried), turned, tried))
+        frame, books = choose(frames, groups, allowed, self._suited, self._with)
+        if centroids is not None:
+            cells = np.flatnonzero(self.group)
+            taken = cells[frame[self.group[cells]] == 1]
+            # Residuals less this mean are the vectors themselves.
+            self.rotations[self.group[taken]] = opq.rotation
+            self.means[self.group[taken]] = -centroids[taken]
+        return books
 
-    def _shared_books(self, local: Vectors) -> Vectors:
+    def _shared_books(self, local: Vectors, start: Vectors | None = None) -> Vectors:
         """One set of codebooks for vectors in their local axes."""
         return (
             ProductQuantizer(
                 self.m, bits=self.bits, iterations=self.iterations, sample=self.sample, seed=self.seed,
                 verbose=self.verbose,
-            ).fit(local).codebooks
+            ).fit(local, start).codebooks
         )  # fmt: skip
 
     def _suited(self, mine: Vectors, base: Vectors) -> Vectors:
@@ -211,8 +234,9 @@ class LocallyOptimizedPQ(Declared):
             part = _part(mine, j, base.shape[2])
             if part.shape[1]:
                 start = np.ascontiguousarray(base[j, :, : part.shape[1]])
+                known = np.concatenate([part, np.repeat(start, _PRIOR, axis=0)])
                 means = KMeans(self.k, iterations=steps, seed=self.seed + j, verbose=False)
-                books[j, :, : part.shape[1]] = means._learn(part, start).centroids
+                books[j, :, : part.shape[1]] = means._learn(known, start).centroids
         return books
 
     def local(self, residuals: ArrayLike, cells: ArrayLike) -> Vectors:
@@ -228,7 +252,7 @@ class LocallyOptimizedPQ(Declared):
         if len(self.codebooks) == 1:
             return self._quantizer(0).encode(local)
         codes = np.empty((len(x), self.code_size), np.uint8)
-        for g, rows in _runs(self.group[of]):
+        for g, rows in runs(self.group[of]):
             codes[rows] = self._quantizer(g).encode(local[rows])
         return codes
 
@@ -241,7 +265,7 @@ class LocallyOptimizedPQ(Declared):
         pieces = self.codebooks[books[:, None], np.arange(self.m), words]
         local = pieces.reshape(len(words), self.m * self.codebooks.shape[3])[:, : self.dim]
         out = np.empty((len(words), self.dim), np.float32)
-        for g, rows in _runs(groups):
+        for g, rows in runs(groups):
             out[rows] = _core.quantize.linear(local[rows], None, self.rotations[g], self.means[g])
         return out
 
@@ -274,10 +298,13 @@ class LocallyOptimizedPQ(Declared):
         return of.astype(np.int64, copy=False)
 
     def _local(self, x: Vectors, of: Ids) -> Vectors:
+        return self._turned(x, of, self.rotations, self.means)
+
+    def _turned(self, x: Vectors, of: Ids, rotations: Vectors, means: Vectors) -> Vectors:
         out = np.empty_like(x)
-        for g, rows in _runs(self.group[of]):
-            axes = np.ascontiguousarray(self.rotations[g].T)
-            out[rows] = _core.quantize.linear(x[rows], self.means[g], axes, None)
+        for g, rows in runs(self.group[of]):
+            axes = np.ascontiguousarray(rotations[g].T)
+            out[rows] = _core.quantize.linear(x[rows], means[g], axes, None)
         return out
 
     def _quantizer(self, g: int) -> ProductQuantizer:
@@ -285,14 +312,6 @@ class LocallyOptimizedPQ(Declared):
 
     def _with(self, books: Vectors) -> ProductQuantizer:
         return ProductQuantizer(self.m, bits=self.bits, verbose=False).adopt(books, self.dim)
-
-
-def _runs(groups: NDArray[np.int32]) -> Iterator[tuple[int, NDArray[np.intp]]]:
-    """Each group that occurs with its rows, ascending."""
-    order = np.argsort(groups, kind="stable")
-    found, starts = np.unique(groups[order], return_index=True)
-    for g, rows in zip(found, np.split(order, starts[1:])):
-        yield int(g), rows
 
 
 def _part(vectors: Vectors, j: int, size: int) -> Vectors:

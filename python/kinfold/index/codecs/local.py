@@ -53,7 +53,8 @@ class LocalCodes(RangedCodes):
     def fit(self, x: Vectors, cells: Ids, coarse: Coarse) -> LocalCodes:
         """Learn rotations and codebooks from vectors and their cells."""
         residuals = x - coarse.centroids_of(cells)
-        self.quantizer.fit(residuals, cells, coarse.n_cells)
+        centroids = coarse.centroids_of(np.arange(coarse.n_cells))
+        self.quantizer.fit(residuals, cells, coarse.n_cells, centroids=centroids)
         some = slice(None, None, max(1, len(x) // 20000))
         self._fit_bytes(self.quantizer.local(residuals[some], cells[some]))
         return self
@@ -118,8 +119,11 @@ class LocalHalves(Codes):
 
     def fit(self, x: Vectors, cells: Ids, coarse: Coarse) -> LocalHalves:
         """Learn rotations and codebooks of both halves."""
-        for half, residuals, of in self._sides(x, cells, coarse):
-            half.fit(residuals, of, math.isqrt(coarse.n_cells))
+        k = math.isqrt(coarse.n_cells)
+        # Cells (i, i) have the centroids of both halves.
+        middles = np.split(coarse.centroids_of(np.arange(k) * (k + 1)), 2, axis=1)
+        for (half, residuals, of), own in zip(self._sides(x, cells, coarse), middles):
+            half.fit(residuals, of, k, centroids=own)
         self._changed()
         return self
 
