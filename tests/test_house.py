@@ -367,7 +367,6 @@ MIRRORED_ELSEWHERE = {
     "index/codecs/codes.py": "index/test_parts.py",
     "index/codecs/local.py": "index/test_parts.py",
     "index/codecs/narrow.py": "index/codecs/test_scalar.py",
-    "index/codecs/product.py": "index/test_parts.py",
     "index/codecs/raw.py": "index/test_parts.py",
     "index/coarse/base.py": "index/test_parts.py",
     "index/fine.py": "index/test_cells.py",

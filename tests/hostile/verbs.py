@@ -69,8 +69,8 @@ def _graph_of(reciprocal: bool) -> Any:
 VARIANTS: dict[str, Callable[[], Any]] = {
     **{spec: lambda spec=spec: grown(spec) for spec in (
         "Flat", "KDForest3", "LSH4x3", "LSH8", "KDTree", "IVF4,Flat", "IVF2,PQ1x4", "PQ2x4", "IVF2,PQ1x4,RSQ8",
-        "IMI2x1,PQ1x4", "IVF2,LOPQ1x4", "PCA1,IVF2,SQ8", "SQfp16", "KDForest2_median,SQfp16", "IVF2,SQ4", "SQ6", "IVF2,LVQ4x8",
-        "LVQ8",
+        "IMI2x1,PQ1x4", "IVF2,LOPQ1x4", "PCA1,IVF2,SQ8", "SQfp16", "KDForest2_median,SQfp16", "IVF2,SQ4", "SQ6",
+        "IVF2,LVQ4x8", "LVQ8", "VQ5", "IVF2,VQ3,RSQ8", "IMI2x1,PQ1x4_direct",
     )},
     "IMI2x1,LOPQ4x4": lambda: grown("IMI2x1,LOPQ4x4", 4),
     "KDForest1,SQ8 ip": lambda: grown("KDForest1,SQ8", 3, "ip"),

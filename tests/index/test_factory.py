@@ -16,11 +16,15 @@ from kinfold.index.codecs.lvq import LocallyAdaptiveCodes
 from kinfold.index.codecs.product import ProductCodes
 from kinfold.index.codecs.raw import ByteVectors, RawVectors
 from kinfold.index.codecs.scalar import ScalarCodes
+from kinfold.index.codecs.vector import VectorCodes
 
 SPECS = {
     "PQ8": (SingleCell, ProductCodes, None, None),
     "PQ8x8": (SingleCell, ProductCodes, None, None),
     "PQ8x4fs": (SingleCell, ProductCodes, None, None),
+    "VQ300": (SingleCell, VectorCodes, None, None),
+    "OPQ8,IVF64,VQ300,RFlat": (KMeansCells, VectorCodes, "OPQ", "float32"),
+    "IMI2x5,PQ8_direct": (MultiCells, ProductCodes, None, None),
     "SQ8": (SingleCell, ByteVectors, None, None),
     "SQ4": (SingleCell, ScalarCodes, None, None),
     "IVF64,SQ6": (KMeansCells, ScalarCodes, None, None),

@@ -25,6 +25,7 @@ from kinfold.index.coarse.single import SingleCell
 from kinfold.index.codecs.local import LocalCodes, LocalHalves
 from kinfold.index.codecs.product import ProductCodes
 from kinfold.index.codecs.raw import ByteVectors, RawVectors
+from kinfold.index.codecs.vector import VectorCodes
 from kinfold.index.hamming import HammingIndex
 from kinfold.index.proposers.hash_tables import HashTables
 from kinfold.index.proposers.kd_forest import KDForest
@@ -33,6 +34,7 @@ from kinfold.quantize.local import LocallyOptimizedPQ
 from kinfold.quantize.optimized import OPQ
 from kinfold.quantize.product import ProductQuantizer
 from kinfold.quantize.sign import SignQuantizer
+from kinfold.quantize.vector import VectorQuantizer
 from kinfold.transform.pca import PCA
 from kinfold.transform.rotation import Rotation
 
@@ -86,6 +88,7 @@ CODECS: dict[str, Any] = {
         f"pq{bits}{'-residual' * residual}{'-rows' * (not blocked)}": product(bits, residual, blocked)
         for bits in (8, 4) for residual in (False, True) for blocked in (True, False)
     },
+    "vq": lambda metric: VectorCodes(D, VectorQuantizer(40, verbose=False), metric=metric),
     "local": local(False), "local-shared": local(True), "halves": halves,
 }  # fmt: skip
 COMBINATIONS = [

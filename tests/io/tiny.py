@@ -230,6 +230,7 @@ FACTORIES: dict[str, Callable[[], Any]] = {
     "index.MultiCells": lambda: part("IMI2x1,PQ1x4", "coarse"),
     "index.RawVectors": lambda: part("SQfp16", "codec"),
     "index.ByteVectors": lambda: part("SQ8", "codec"),
+    "index.VectorCodes": lambda: part("VQ5", "codec"),
     "index.ProductCodes": lambda: part("IVF2,PQ1x4", "codec"),
     "index.LocalCodes": lambda: part("IVF2,LOPQ1x4", "codec"),
     "index.ScalarCodes": lambda: part("SQ4", "codec"),

@@ -2,6 +2,8 @@
 
 Flat                         exact search
 PQ16  PQ16x8  PQ32x4fs       product codes, scanned exhaustively: 16 of 8 bits, 32 of 4 bits
+PQ16_direct                  in lists, too, codes of the vectors themselves, not of residuals
+VQ4096                       numbers of 4,096 codewords
 SQ8  SQ6  SQ4  SQfp16        8-bit, 6-bit, 4-bit, half-precision numbers
 LVQ8  LVQ4x8                 8-bit numbers on a scale for each vector; 4 bits that are scanned and 8 more that rank
 IVF1024,Flat  IVF1024,PQ16   inverted index of 1,024 cells; codes of residuals
@@ -9,6 +11,7 @@ IMI2x10,PQ16                 inverted multi-index of (2**10)**2 cells
 IVF1024,LOPQ16               locally optimized product codes
 KDTree                       exact search in few dimensions
 KDForest8  KDForest8,SQ8     eight randomized k-d trees over float32 or 8-bit vectors
+KDForest8_median             split at the median, not at the mean
 LSH16x8  LSH16x8,SQ8         hash tables: eight of keys of 16 bits
 LSH256  LSH256,RFlat         sign codes of 256 bits, scanned exhaustively
 OPQ16,PQ16  OPQ16_64,PQ16    rotation (to 64 dimensions) that suits 16 subquantizers

@@ -16,8 +16,11 @@ METHODS: dict[str, str] = {
         slot="codec",
         spelling="LVQ{bits}[x{second}]",
     ),
+    "VectorCodes": Entry("kinfold.index.codecs.vector:VectorCodes", slot="codec", spelling="VQ{k}"),
     "ProductCodes": Entry(
-        "kinfold.index.codecs.product:ProductCodes", slot="codec", spelling="PQ{m}[x{bits}]"
+        "kinfold.index.codecs.product:ProductCodes",
+        slot="codec",
+        spelling="PQ{m}[x{bits}][_direct]",
     ),
     "LocalCodes": Entry(
         "kinfold.index.codecs.local:LocalCodes", slot="codec", spelling="LOPQ{m}[x{bits}]"

@@ -21,9 +21,14 @@ _ROWS = 65536
 
 
 class ProductCodes(RangedCodes):
-    """PQ codes of vectors, or of their residuals from the cell's centroid (IVFADC, Multi-D-ADC).
+    """PQ codes of vectors, or of their residuals from the cell's centroid.
 
     quantizer : trained with the codec unless it is trained already
+    residual : codes of residuals (IVFADC; in a multi-index Multi-D-ADC), or of the vectors themselves (Multi-ADC):
+        tables are the same for all cells
+    blocked : for scans of long lists, in blocks of 64 rows; in a multi-index, whose lists are short, row by row
+
+    Jegou, Douze & Schmid, PAMI 2011; Babenko & Lempitsky, CVPR 2012.
     """
 
     kind: ClassVar[str] = "index.ProductCodes"
@@ -47,13 +52,13 @@ class ProductCodes(RangedCodes):
 
     @classmethod
     def from_word(cls, spelt: Spelt) -> ProductCodes:
-        """PQ16, PQ16x4: in lists codes of residuals."""
+        """PQ16, PQ16x4: in lists codes of residuals; PQ16_direct: of the vectors themselves."""
         bits, cells = spelt.numbers.get("bits", 8), spelt.cells
         return cls(
             spelt.dim,
             ProductQuantizer(spelt.numbers["m"], bits=bits, **spelt.training),
             metric=spelt.metric,
-            residual=cells.n_cells > 1,
+            residual=cells.n_cells > 1 and not spelt.word.endswith("_direct"),
             blocked=not cells.counts_rows,
         )
 
