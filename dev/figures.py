@@ -1,6 +1,6 @@
 """Writes docs/figures.md, and with --draw the pictures in it: what `kinfold figures` draws, one after the other.
 
-python dev/figures.py [--draw WEIGHTS]
+python dev/figures.py [--draw WEIGHTS [NAME ...]]
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ How search works, in pictures that are computed by what they show. `kinfold figu
 `kinfold figures NAME` one, `--gif` those that move; it needs the extra `plot`. `dev/figures.py` writes this page.
 """
 LEARNT = """
-## What is learnt
+## What takes longer to learn
 
-Maps, patches and pairs that trained networks make take minutes or more to learn. The programs that measure them
+Maps, patches and pairs of real photos, digits and videos take minutes or more. The programs that measure them
 draw them: [maps of digits, of an airplane and of turned objects](methods/drlim.md), [the nearest patches by a network
 that has learnt from context](methods/context.md), [pairs that were tracked in videos](methods/video.md).
 """
@@ -45,20 +45,23 @@ def page() -> str:
     return "\n".join(parts) + LEARNT
 
 
-def draw(weights: str) -> None:
-    """Draw all, in few colours."""
+def draw(weights: str, names: list[str]) -> None:
+    """Draw all, or some, in few colours."""
     from PIL import Image
 
     PICTURES.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as folder:
-        for name, figure in FIGURES.items():
+        for name in names or FIGURES:
+            figure = FIGURES[name]
             path = Path(folder) / f"{name}.png"
             resolve(figure.target)(path, *((weights,) if figure.weights else ()))
             picture = Image.open(path).convert("RGB")
-            picture.quantize(COLOURS).save(PICTURES / path.name, optimize=True)
+            # By an octree: cuts at medians lose the colour of few dots.
+            few = picture.quantize(COLOURS, method=Image.Quantize.FASTOCTREE)
+            few.save(PICTURES / path.name, optimize=True)
 
 
 if __name__ == "__main__":
-    if "--draw" in sys.argv:
-        draw(sys.argv[sys.argv.index("--draw") + 1])
+    if sys.argv[1:2] == ["--draw"]:
+        draw(sys.argv[2], sys.argv[3:])
     PAGE.write_text(page(), encoding="utf-8")

@@ -350,6 +350,8 @@ MIRRORED_ELSEWHERE = {
             "embeddings",
             "flows",
             "lists",
+            "patches",
+            "tracks",
             "losses",
             "photos",
             "plane",

@@ -1,9 +1,9 @@
-"""Draw how two solvers rank the points of two moons or spirals, frame by frame.
+"""How two solvers rank the points of two moons or spirals, frame by frame: errors, and all frames as a picture.
 
-    python benchmarks/graph/pictures.py docs/pictures/diffusion.png [--data moons] [--k 20]
+    python benchmarks/graph/pictures.py FILE.png [--data moons] [--k 20]
 
-Ten frames each: 30 steps of the random walk a frame, two iterations of conjugate gradients a frame, and
-the relative error against the limit. All edges weigh the same.
+Ten frames each: 30 steps of the random walk a frame, two iterations of conjugate gradients a frame, and the relative
+error against the limit. All edges weigh the same. `kinfold figures manifold-walk` draws some of these frames.
 """
 
 from __future__ import annotations
@@ -11,13 +11,9 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-import numpy as np
-
-import kinfold as kf
 from kinfold.datasets.manifolds import two_moons, two_spirals
+from kinfold.report.figures.flows import frames_of
 from kinfold.report.manifold_plot import write_rankings
-
-FRAMES = 10
 
 
 def main() -> None:
@@ -30,21 +26,12 @@ def main() -> None:
     arguments = parser.parse_args()
     make = two_moons if arguments.data == "moons" else two_spirals
     points = make(arguments.n).points
-    found = kf.KDTree(points).query(points, arguments.k + 1)[1]
-    graph = kf.KNNGraph.from_neighbours(np.ones(found.shape), found, k=arguments.k)
-    query = [1.0], [arguments.query]
-    limit = kf.Diffusion(graph, iterations=2000, tolerance=1e-9).scores(*query)
-    rankings = []
-    for flow, word, steps in (
-        (kf.RandomWalk, "walk, step", 30),
-        (kf.Diffusion, "conjugate gradients,", 2),
-    ):
-        for frame in range(1, FRAMES + 1):
-            scores = flow(graph, iterations=frame * steps, tolerance=0).scores(*query)
-            error = np.linalg.norm(scores - limit) / np.linalg.norm(limit)
-            print(f"{word} {frame * steps}: relative error {error:.2g}")
-            rankings.append((f"{word} {frame * steps}: error {error:.2g}", scores))
-    write_rankings(arguments.path, points, points[arguments.query], rankings)
+    query = points[[arguments.query]]
+    frames, near = frames_of(points, query, k=arguments.k)
+    rankings = [panels[flow] for flow in (0, 1) for panels in frames[1:]]
+    for title, _ in rankings:
+        print(title)
+    write_rankings(arguments.path, points, query, rankings, marked=near)
 
 
 if __name__ == "__main__":

@@ -47,6 +47,7 @@ from kinfold.learn.loop import train
 from kinfold.learn.losses.context import ContextLoss
 from kinfold.learn.patches import Grid, PatchPairs
 from kinfold.learn.statistics import calibrate
+from kinfold.report.figures.patches import write_nearest
 from kinfold.transform.normalize import l2_normalize
 
 PHOTOS = SHARED / "photos"
@@ -332,8 +333,6 @@ def neighbours(truth: dict, options: argparse.Namespace) -> None:
 
     Of photos under CC BY 4.0 alone, which may be shown.
     """
-    from PIL import Image, ImageDraw
-
     parts, random = cut(truth, "half"), np.random.default_rng(3)
     with (PHOTOS / "sources.csv").open(newline="") as file:
         free = {line["file"] for line in csv.DictReader(file) if line["repository"] == FREE}
@@ -365,26 +364,7 @@ def neighbours(truth: dict, options: argparse.Namespace) -> None:
     }
     lively = np.flatnonzero(patches[:, ::4, ::4].std(axis=(1, 2, 3)) > 40)
     queries = random.permutation(lively)[:8]
-    side, gap, top, k = 64, 4, 18, 4
-    wide = side + len(described) * (k * side + 3 * gap)
-    sheet = Image.new("RGB", (wide, top + len(queries) * (side + gap)), "white")
-    draw = ImageDraw.Draw(sheet)
-    draw.text((4, 3), "patch", fill="black")
-    for column, (name, x) in enumerate(described.items()):
-        left = side + 3 * gap + column * (k * side + 3 * gap)
-        draw.text((left + 2, 3), name, fill="black")
-        x = l2_normalize(x - x.mean(axis=0))
-        for line, query in enumerate(queries):
-            down = top + line * (side + gap)
-            similar = x @ x[query]
-            similar[of == of[query]] = -2
-            tile = Image.fromarray(patches[query]).resize((side, side))
-            sheet.paste(tile, (0, down))
-            for rank, row in enumerate(np.argsort(-similar, kind="stable")[:k]):
-                sheet.paste(
-                    Image.fromarray(patches[row]).resize((side, side)), (left + rank * side, down)
-                )
-    sheet.quantize(128).save(options.output, optimize=True)
+    write_nearest(options.output, patches, of, queries, described)
     print(options.output)
 
 

@@ -22,7 +22,7 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from judge import circular_correlation, cylinder, spread_within
+from judge import circular_correlation, spread_within
 
 import data
 import kinfold as kf
@@ -30,9 +30,9 @@ from kinfold.datasets.airplane import airplane
 from kinfold.datasets.coil import coil20
 from kinfold.datasets.norb import small_norb
 from kinfold.datasets.views import Views
-from kinfold.io.atomic import replace_file
 from kinfold.learn.similar import pose_pairs
 from kinfold.report.embedding import write_embeddings
+from kinfold.report.figures.poses import cylinder, write_poses
 
 OF_CURVES: dict[str, Any] = {
     "epochs": 300, "batch": 36, "rate": 1e-3, "repulsion": 0.2, "first_repulsion": 0.2,
@@ -69,52 +69,7 @@ def poses(views: Views, seeds: list[int], folder: Path | None) -> None:
                  elevation=abs(float(spearmanr(height[rows], views.elevations[rows])[0])),
                  lighting=spread_within(points, pose), seconds=seconds)  # fmt: skip
         if folder is not None and seed == seeds[0]:
-            upright = np.sign(np.corrcoef(height, views.elevations)[0, 1]) * height
-            straight = np.stack([points @ v for v in _frame(points, points[learnt])], axis=1)
-            straight[:, 2] = upright
-            _picture(folder / "drlim_airplane.png", views, straight, angle)
-
-
-def _frame(points: Any, fitted: Any) -> Any:
-    """Two directions across the cylinder's axis, and the axis."""
-    height = cylinder(points, fitted)[1]
-    centred = points - fitted.mean(axis=0)
-    axis = np.linalg.lstsq(centred, height, rcond=None)[0]
-    return np.concatenate([np.linalg.svd(axis[None])[2][1:], axis[None]])
-
-
-def _picture(path: Path, views: Views, points: Any, angle: Any) -> None:
-    """The map from aside and from above, and unrolled with pictures."""
-    import io
-
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(12.5, 4.2), dpi=100, layout="constrained")
-    for at, (title, values, colours) in enumerate(
-        [("by azimuth", views.azimuths, "hsv"), ("by elevation", views.elevations, "viridis")], 1
-    ):
-        axes = figure.add_subplot(1, 3, at, projection="3d")
-        axes.scatter(*points.T, c=values, cmap=colours, s=7, lw=0)
-        axes.set(xticks=[], yticks=[], zticks=[], title=title)
-        axes.set_box_aspect(np.ptp(points, axis=0))
-        axes.view_init(28, -60)
-    axes = figure.add_subplot(1, 3, 3)
-    axes.scatter(np.rad2deg(angle), points[:, 2], c=views.azimuths, cmap="hsv", s=5, lw=0)
-    turns, heights = np.unique(views.azimuths)[::3], np.unique(views.elevations)[[0, 4, -1]]
-    for turn in turns:
-        for up in heights:
-            here = (views.azimuths == turn) & (views.elevations == up)
-            at = int(here.argmax())
-            x, y = np.rad2deg(angle[at]), points[at, 2]
-            box = (x - 26, x + 26, y - 0.13, y + 0.13)
-            axes.imshow(views.images[at], cmap="gray", extent=box, aspect="auto", zorder=3)
-    reach = np.abs(points[:, 2]).max() + 0.16
-    axes.set(xlim=(-207, 207), ylim=(-reach, reach), title="unrolled", ylabel="height")
-    axes.set(xticks=[-180, 0, 180], yticks=[], xlabel="angle around the axis")
-    file = io.BytesIO()
-    figure.savefig(file, format="png")
-    with replace_file(path) as out:
-        out.write(file.getvalue())
+            write_poses(folder / "drlim_airplane.png", views, points, points[learnt])
 
 
 def coil(seeds: list[int], folder: Path | None) -> None:

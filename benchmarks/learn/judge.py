@@ -46,26 +46,3 @@ def circular_correlation(a: Any, b: Any) -> float:
     over = 4 * ((ca * cb).sum() * (sa * sb).sum() - (ca * sb).sum() * (sa * cb).sum())
     under = [len(x) ** 2 - abs(np.exp(2j * np.asarray(x)).sum()) ** 2 for x in (a, b)]
     return float(over / (under[0] * under[1]) ** 0.5)
-
-
-def cylinder(points: Any, fitted: Any) -> tuple[Any, Any]:
-    """Angle and height of points (n, 3) on the cylinder that fits best.
-
-    Its axis is sought among all directions: that of which the points of ``fitted`` are least unequally far.
-    """
-    middle = fitted.mean(axis=0)
-    angles = np.arange(0, 180, 2) * np.pi / 180
-    best, axis = np.inf, np.zeros(3)
-    for up in angles[:46]:
-        for turn in angles if up else angles[:1]:
-            for sign in (1, -1):
-                tried = np.array([np.sin(up) * np.cos(turn), np.sin(up) * np.sin(turn), sign * np.cos(up)])  # fmt: skip
-                flat = fitted - middle
-                flat = flat - np.outer(flat @ tried, tried)
-                far = np.linalg.norm(flat - flat.mean(axis=0), axis=1)
-                if (unequal := far.std() / far.mean()) < best:
-                    best, axis = unequal, tried
-    centred = points - middle
-    plane = np.linalg.svd(axis[None])[2][1:]
-    flat = centred @ plane.T
-    return np.arctan2(flat[:, 1], flat[:, 0]), centred @ axis

@@ -16,25 +16,16 @@ import data
 import kinfold as kf
 from kinfold.datasets.manifolds import swiss_roll
 from kinfold.report.embedding import write_embeddings
+from kinfold.report.figures import embeddings as figures
 
 
 def roll(folder: Path) -> None:
-    """The roll, what unrolls it, and what does not; neighbours that reach across its turns."""
-    sample = swiss_roll(1500)
-    models = {
-        "Isomap, k = 8": kf.Isomap(2, n_neighbors=8),
-        "Isomap, k = 60": kf.Isomap(2, n_neighbors=60),
-        "LLE, k = 12": kf.LocallyLinearEmbedding(2, n_neighbors=12),
-        "eigenmaps, k = 10": kf.LaplacianEigenmaps(2, n_neighbors=10),
-        "kernel PCA, rbf": kf.KernelPCA(2, kernel="rbf", gamma=0.01),
-        "PCA": kf.PCA(2),
-    }
-    panels = {"the roll": sample.points}
-    for name, model in models.items():
-        panels[name] = model.fit_transform(sample.points)
+    """The roll as `kinfold figures roll` draws it, and how well neighbours unroll it."""
+    figures.roll(folder / "roll.png")
+    points = swiss_roll(1500).points
+    for name, model in figures.unrolling().items():
         if isinstance(model, kf.Isomap):
-            print(f"{name}: residual variance {model.residual_variance_:.4f}")
-    write_embeddings(folder / "roll.png", panels, sample.coordinates[:, 0])
+            print(f"{name}: residual variance {model.fit(points).residual_variance_:.4f}")
 
 
 def poses(folder: Path) -> None:

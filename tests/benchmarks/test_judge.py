@@ -22,16 +22,6 @@ def test_angles(rng) -> None:
     assert abs(judge.circular_correlation(2 * a, a)) < 0.05, "twice round"
 
 
-def test_a_cylinder_is_found_however_it_lies(rng) -> None:
-    a, h = rng.uniform(-np.pi, np.pi, 500), rng.uniform(-1, 1, 500)
-    turned = np.linalg.qr(rng.standard_normal((3, 3)))[0]
-    points = np.stack([np.cos(a), np.sin(a), h], axis=1) @ turned + 5
-    angle, height = judge.cylinder(points, points[::2])
-    # The middle is the mean of points drawn at random, the axis known to two degrees.
-    assert abs(judge.circular_correlation(angle, a)) > 0.99
-    assert abs(np.corrcoef(height, h)[0, 1]) > 0.99
-
-
 def test_spread_and_neighbours() -> None:
     points = np.array([[0.0, 1], [0, -1], [4, 1], [4, -1]])
     # Each is 1 from the mean of its group, and the root of 1 + 4 from that of all.

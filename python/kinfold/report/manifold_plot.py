@@ -76,9 +76,9 @@ def rankings_figure(
             vmax=len(x) - 1,
             linewidths=0,
         )
-        axes.scatter(*x[ringed].T, s=34, facecolors="none", edgecolors="#16170f", linewidths=0.8)
+        axes.scatter(*x[ringed].T, s=24, facecolors="none", edgecolors="#16170f", linewidths=0.5)
         axes.scatter(
-            *q.T, s=70, marker="*", color="#16170f", edgecolors="white", linewidths=0.8, zorder=3
+            *q.T, s=130, marker="*", color="#16170f", edgecolors="white", linewidths=0.8, zorder=3
         )
         axes.set_title(title, fontsize=8, color="#33342e")
         axes.set_aspect("equal")

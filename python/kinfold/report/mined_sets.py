@@ -13,9 +13,8 @@ from kinfold.base.extras import require
 from kinfold.features.batches import fitted
 from kinfold.learn.mine.on_manifold import ManifoldSets
 from kinfold.report.figure import write_png
+from kinfold.report.figures.plane import BLUE, GREEN, GREY, INK, RED
 from kinfold.report.pictures import as_kind
-
-_GREEN, _RED, _BLUE, _GREY = "#17693a", "#c2371a", "#1f5f8b", "#c9c7be"
 
 
 def write_mined_points(
@@ -31,10 +30,10 @@ def write_mined_points(
     x = as_vectors(points, "points", dim=2)
     row = _checked(sets, len(x), [row])[0]
     panels = [
-        ("Euclidean neighbours E(x)", sets.euclidean[row], _BLUE),
-        ("manifold neighbours M(x)", sets.manifold[row], _BLUE),
-        ("positives M(x) \\ E(x)", sets.positives[row], _GREEN),
-        ("negatives E(x) \\ M(x)", sets.negatives[row], _RED),
+        ("Euclidean neighbours E(x)", sets.euclidean[row], BLUE),
+        ("manifold neighbours M(x)", sets.manifold[row], BLUE),
+        ("positives M(x) \\ E(x)", sets.positives[row], GREEN),
+        ("negatives E(x) \\ M(x)", sets.negatives[row], RED),
     ]
     span = np.ptp(x, axis=0)
     height = 3 * float(np.clip(span[1] / max(span[0], 1e-9), 0.4, 1.6))
@@ -43,10 +42,10 @@ def write_mined_points(
     )
     for i, (title, rows, colour) in enumerate(panels):
         axes = figure.add_subplot(2, 2, i + 1)
-        axes.scatter(*x.T, s=7, facecolors="none", edgecolors=_GREY, linewidths=0.6)
+        axes.scatter(*x.T, s=7, facecolors="none", edgecolors=GREY, linewidths=0.6)
         axes.scatter(*x[rows[rows >= 0]].T, s=12, color=colour, linewidths=0)
         axes.scatter(
-            *x[sets.anchors[row]], s=110, marker="*", color="#16170f", edgecolors="white",
+            *x[sets.anchors[row]], s=110, marker="*", color=INK, edgecolors="white",
             linewidths=0.8, zorder=3,
         )  # fmt: skip
         axes.set_title(title, fontsize=9, color="#33342e")
@@ -87,14 +86,14 @@ def write_mined_photos(
     for i, row in enumerate(chosen):
         anchor = sets.anchors[row]
         shown = figure.add_subplot(grid[4 * i : 4 * i + 4, 0])
-        _photo(shown, photos[anchor], "#16170f")
+        _photo(shown, photos[anchor], INK)
         shown.set_title("anchor", fontsize=8, color="#33342e")
         outside = np.setdiff1d(np.arange(len(photos)), [*sets.euclidean[row], anchor])
         lines = [
-            ("M \\ E", sets.positives[row], _GREEN),
-            ("E", sets.euclidean[row], _BLUE),
-            ("E \\ M", sets.negatives[row], _RED),
-            ("X \\ E", random.permutation(outside), _GREY),
+            ("M \\ E", sets.positives[row], GREEN),
+            ("E", sets.euclidean[row], BLUE),
+            ("E \\ M", sets.negatives[row], RED),
+            ("X \\ E", random.permutation(outside), GREY),
         ]
         for line, (title, ids, colour) in enumerate(lines):
             ids = ids[ids >= 0][:columns]

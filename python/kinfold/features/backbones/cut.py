@@ -41,11 +41,11 @@ def where(network: Any, layer: str | None) -> tuple[str, Cut]:
     name = next(iter(network.layers)) if layer is None else layer
     if name in network.layers:
         return name, network.layers[name]
-    known = _names(_stages(network))
+    known = layer_names(network)
     if name not in known:
+        inner = ", ".join(_shortened(known[len(network.layers) :]))
         raise ValueError(
-            f"layer: expected one of {', '.join(network.layers)}, or a module: {', '.join(_shortened(known))}; "
-            f"got {name!r}"
+            f"layer: expected one of {', '.join(network.layers)}, or a module: {inner}; got {name!r}"
         )
     part = _up_to(network, name)
     for side in _SIDES:
@@ -55,6 +55,11 @@ def where(network: Any, layer: str | None) -> tuple[str, Cut]:
             continue
         return name, Cut(name, shape[1], side, codes=len(shape) == 2)
     raise ValueError(f"layer: {name!r} takes no image of {_SIDES[-1]} x {_SIDES[-1]} pixels")
+
+
+def layer_names(network: Any) -> list[str]:
+    """All names of layers: those of ``network.layers``, then of modules in the order in which an image passes them."""
+    return [*network.layers, *_names(_stages(network))]
 
 
 def cut(network: Any, layer: str | None = None) -> Any:

@@ -67,6 +67,11 @@ FIGURES: dict[str, Figure] = {
         "A roll unrolled",
         ("Isomap", "KernelPCA", "LocallyLinearEmbedding", "LaplacianEigenmaps", "PCA"),
     ),
+    "poses": Figure(
+        _HERE + "poses:poses",
+        "An airplane's poses on a cylinder",
+        ("DrLIM", "learn.similar.pose_pairs", "datasets.airplane"),
+    ),
     "losses": Figure(
         _HERE + "losses:losses",
         "Contrastive and triplet losses",
@@ -76,6 +81,17 @@ FIGURES: dict[str, Figure] = {
         _HERE + "photos:context",
         "Patches whose relative position is learnt",
         ("learn.context_prediction",),
+    ),
+    "nearest-patches": Figure(
+        _HERE + "patches:nearest_patches",
+        "Patches, and those that networks find nearest",
+        ("Extractor", "learn.context_prediction"),
+        weights=True,
+    ),
+    "video-pairs": Figure(
+        _HERE + "tracks:video_pairs",
+        "Pairs that are tracked in a video",
+        ("learn.mine.mine_tracks", "local.KCF", "local.motion"),
     ),
     "regions": Figure(
         _HERE + "photos:regions", "The regions of R-MAC", ("features.pool.rmac.RMAC",)

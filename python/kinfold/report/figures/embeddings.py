@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from typing import Any
 
 from kinfold.datasets.manifolds import swiss_roll
 from kinfold.manifold.isomap import Isomap
@@ -19,8 +20,14 @@ def roll(path: str | os.PathLike[str]) -> None:
     Those that follow neighbours unroll it; with so many neighbours that they reach across turns, or by variance
     alone, turns come to lie upon one another.
     """
-    sample = swiss_roll(1500)
-    models = {
+    sample, models = swiss_roll(1500), unrolling()
+    maps = {name: model.fit_transform(sample.points) for name, model in models.items()}
+    write_embeddings(path, {"the roll": sample.points, **maps}, sample.coordinates[:, 0])
+
+
+def unrolling() -> dict[str, Any]:
+    """What is shown, by name: methods that unroll, and some that do not."""
+    return {
         "Isomap, k = 8": Isomap(2, n_neighbors=8),
         "Isomap, k = 60": Isomap(2, n_neighbors=60),
         "LLE, k = 12": LocallyLinearEmbedding(2, n_neighbors=12),
@@ -28,5 +35,3 @@ def roll(path: str | os.PathLike[str]) -> None:
         "kernel PCA, rbf": KernelPCA(2, kernel="rbf", gamma=0.01),
         "PCA": PCA(2),
     }
-    maps = {name: model.fit_transform(sample.points) for name, model in models.items()}
-    write_embeddings(path, {"the roll": sample.points, **maps}, sample.coordinates[:, 0])

@@ -65,7 +65,11 @@ def _graph(points: Vectors, k: int) -> KNNGraph:
     return KNNGraph.from_neighbours(np.ones(found.shape), found, k=k)
 
 
-def _flows(path: Path, points: Vectors, queries: Any, *, k: int) -> None:
+def frames_of(points: Vectors, queries: Any, *, k: int) -> tuple[list[list[Any]], Ids]:
+    """Eleven frames of title and scores, of the walk and of the system; and the queries' neighbours, the first frame.
+
+    points : (n, 2); queries : (m, 2); k : neighbours in the graph
+    """
     graph = _graph(points, k)
     near: Ids = np.unique(KDTree(points).query(queries, 5)[1])
     start = np.zeros(len(points), np.float32)
@@ -86,12 +90,17 @@ def _flows(path: Path, points: Vectors, queries: Any, *, k: int) -> None:
             error = np.linalg.norm(scores - limit) / np.linalg.norm(limit)
             panels.append((f"{word} {at * steps}: error {error:.2g}", scores))
         frames.append(panels)
+    return frames, near
+
+
+def _flows(path: Path, points: Vectors, queries: Any, *, k: int) -> None:
+    frames, near = frames_of(points, queries, k=k)
     if str(path).lower().endswith(".gif"):
         _write_gif(path, [rankings_figure(points, queries, f, marked=near) for f in frames])
         return
-    # Every other frame, the walk above the system.
-    shown = [frames[at][row] for row in (0, 1) for at in (0, 1, 2, 4, 7, 10)]
-    write_png(path, rankings_figure(points, queries, shown, columns=6, marked=near))
+    # Few frames, that are read on a page; the walk above the system.
+    shown = [frames[at][row] for row in (0, 1) for at in (0, 1, 4, 10)]
+    write_png(path, rankings_figure(points, queries, shown, columns=4, marked=near))
 
 
 def _write_gif(path: Path, figures: list[Any]) -> None:

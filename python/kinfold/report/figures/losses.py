@@ -33,7 +33,7 @@ def losses(path: str | os.PathLike[str]) -> None:
     grid = torch.linspace(0, 1.2, 121)
     near, far = torch.meshgrid(grid, grid, indexing="xy")
     cost = triplet.values(near.flatten(), far.flatten()).reshape(near.shape)
-    drawn = right.contourf(grid, grid, cost, levels=np.arange(0, 1.8, 0.15), cmap="Blues")
+    drawn = right.contourf(grid, grid, cost, levels=np.arange(0, 1.81, 0.15), cmap="Blues")
     right.plot(grid, (grid.square() + triplet.margin).sqrt(), color=RED, lw=1.4)
     right.set(xlabel="distance to the positive", ylabel="distance to the negative", ylim=(0, 1.2))
     right.set_title("triplet, margin 0.3: none above the line", fontsize=9, color="#33342e")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Sequence
 from pathlib import Path as Folder
 from typing import Any
 
@@ -12,6 +11,7 @@ import numpy as np
 
 from kinfold.base.extras import require
 from kinfold.datasets.synthetic import render_collection
+from kinfold.features.backbones.cut import layer_names, where
 from kinfold.features.explain import explain_match, see, sparse_channels, spatial_weights
 from kinfold.features.extract import Extractor
 from kinfold.features.regional import square_windows
@@ -33,13 +33,13 @@ def context(path: Path) -> None:
 
     A gap between patches and a jitter of their places keep edges that go on from one to the other from giving it away.
     """
-    photo, grid = _photos(1)[0][0], Grid(patch=72, gap=36, jitter=7)
+    photo, grid = rendered(1)[0][0], Grid(patch=72, gap=36, jitter=7)
     random = np.random.default_rng(5)
     corners, positions = grid.draw(photo.shape[0], photo.shape[1], len(OFFSETS), random)
-    figure, axes = _figure((6.6, 3.4), 1, 2, width_ratios=[1.55, 1])
+    figure, axes = figure_of((6.6, 3.4), 1, 2, width_ratios=[1.55, 1])
     axes[0].imshow(photo)
     for i, (row, column) in enumerate(corners):
-        _box(axes[0], (column, row, column + grid.patch, row + grid.patch), RED if i else BLUE)
+        draw_box(axes[0], (column, row, column + grid.patch, row + grid.patch), RED if i else BLUE)
         word = str(positions[i - 1] + 1) if i else "?"
         axes[0].text(
             column + 5, row + 17, word, color="white", fontsize=9, weight="bold",
@@ -51,7 +51,7 @@ def context(path: Path) -> None:
     gap = np.full((grid.patch, 14, 3), 255, np.uint8)
     axes[1].imshow(np.concatenate([first, gap, second], axis=1))
     axes[1].set_title(f"one question: the answer is {positions[0] + 1}", fontsize=9)
-    _bare(axes)
+    bare(axes)
     write_png(path, figure)
 
 
@@ -60,18 +60,18 @@ def regions(path: Path) -> None:
 
     Each is described by its maxima, whitened, and all are added up.
     """
-    photo = _photos(1)[0][0]
+    photo = rendered(1)[0][0]
     height, width = (side // 16 for side in photo.shape[:2])
-    figure, axes = _figure((8.4, 2.4), 1, 3)
+    figure, axes = figure_of((8.4, 2.4), 1, 3)
     for level, shown in enumerate(axes, 1):
         boxes = square_windows(height, width, levels=level)
         last = boxes[len(square_windows(height, width, levels=level - 1)) if level > 1 else 0 :]
         shown.imshow(photo)
         for i, (x0, y0, x1, y1) in enumerate(np.asarray(last) * 16):
             inset = 3 * (i % 3)
-            _box(shown, (x0 + inset, y0 + inset, x1 - inset, y1 - inset), _COLOURS[i % 5])
+            draw_box(shown, (x0 + inset, y0 + inset, x1 - inset, y1 - inset), _COLOURS[i % 5])
         shown.set_title(f"scale {level}: {level} x {level} regions", fontsize=9)
-    _bare(axes)
+    bare(axes)
     write_png(path, figure)
 
 
@@ -80,19 +80,19 @@ def mac_match(path: Path, weights: Path) -> None:
 
     With maximum activations the same channel often answers at the same part of a building, however it is seen.
     """
-    scene = _photos(1)[0]
+    scene = rendered(1)[0]
     extractor = Extractor(weights, pooling="mac", scales=(1.0,), max_side=_SIZE[0])
     found = explain_match(extractor, scene[0], scene[1])
-    figure, axes = _figure((7.6, 3), 1, 2)
+    figure, axes = figure_of((7.6, 3), 1, 2)
     for shown, photo, boxes in zip(axes, scene, (found.left, found.right)):
         shown.imshow(photo)
         for box, colour in zip(boxes, _COLOURS):
-            _box(shown, box, colour)
+            draw_box(shown, box, colour)
     names = ", ".join(
         f"{c} ({v:.3f})" for c, v in zip(found.components[:3].tolist(), found.contributions)
     )
     figure.suptitle(f"similarity {found.similarity:.2f}; channels {names}, ...", fontsize=9)
-    _bare(axes)
+    bare(axes)
     write_png(path, figure)
 
 
@@ -101,14 +101,14 @@ def channels(path: Path, weights: Path) -> None:
 
     On the left the weights of places; then the channels that weigh most, with the places where they answer.
     """
-    photo = _photos(1)[0][0]
+    photo = rendered(1)[0][0]
     extractor = Extractor(weights, pooling="crow", scales=(1.0,), max_side=_SIZE[0])
     seen = see(extractor, photo)
     places, found = (
         spatial_weights(extractor, seen),
         sparse_channels(extractor, seen, count=3, places=8),
     )
-    figure, axes = _figure((9.6, 2.2), 1, 4)
+    figure, axes = figure_of((9.6, 2.2), 1, 4)
     axes[0].imshow(photo)
     axes[0].imshow(
         places, cmap="inferno", alpha=0.65, extent=(0, photo.shape[1], photo.shape[0], 0), interpolation="bilinear"
@@ -117,22 +117,26 @@ def channels(path: Path, weights: Path) -> None:
     for shown, channel, weight, boxes in zip(axes[1:], found.channels, found.weights, found.boxes):
         shown.imshow(photo)
         for box in boxes:
-            _box(shown, box, RED)
+            draw_box(shown, box, RED)
         shown.set_title(f"channel {channel}, weight {weight:.2f}", fontsize=9)
-    _bare(axes)
+    bare(axes)
     write_png(path, figure)
 
 
 def network_ranking(path: Path, weights: Path) -> None:
-    """A query and its nearest photos, by the maps of each layer of a network.
+    """A query and its nearest photos, by an early, a middle and the last layer of a network.
 
-    What a network was trained for lies in its last layers: whether those serve best is for other photos to say.
+    Early layers see colours and edges, which change with light and viewpoint; the last ones see parts of things. Right
+    photos have a green frame.
     """
-    several = _photos(4)
+    several = rendered(4)
     photos = [photo for scene in several for photo in scene]
     of = np.repeat(np.arange(len(several)), [len(scene) for scene in several])
-    chosen = list(network(read_weights(weights)).layers)[:3]
-    figure, axes = _figure((9.6, 1.5 * len(chosen)), len(chosen), 7)
+    net = network(read_weights(weights))
+    inner = [name for name in layer_names(net) if name not in net.layers]
+    before = inner[: inner.index(where(net, None)[1].module)]
+    chosen = [before[len(before) // 4], before[len(before) // 2], where(net, None)[0]]
+    figure, axes = figure_of((9.6, 1.5 * len(chosen)), len(chosen), 7)
     for line, layer in zip(np.atleast_2d(axes), chosen):
         extractor = Extractor(weights, layer=layer, scales=(1.0,), max_side=_SIZE[0])
         vectors = extractor.describe_all(photos, verbose=False)
@@ -144,11 +148,11 @@ def network_ranking(path: Path, weights: Path) -> None:
                 side.set_color(BLUE if row == 0 else GREEN if right else RED)
                 side.set_linewidth(2.4)
         line[0].set_ylabel(str(layer), fontsize=8)
-    _bare(axes, framed=True)
+    bare(axes, framed=True)
     write_png(path, figure)
 
 
-def _photos(scenes: int) -> list[list[Any]]:
+def rendered(scenes: int) -> list[list[Any]]:
     """Pixels of rendered photos, by scene: a query and what shows the same."""
     with tempfile.TemporaryDirectory() as folder:
         made = render_collection(
@@ -164,12 +168,16 @@ def _photos(scenes: int) -> list[list[Any]]:
         ]
 
 
-def _figure(size: tuple[float, float], rows: int, columns: int, **options: Any) -> tuple[Any, Any]:
+def figure_of(
+    size: tuple[float, float], rows: int, columns: int, **options: Any
+) -> tuple[Any, Any]:
+    """A figure and its axes."""
     figure = require("matplotlib.figure").Figure(figsize=size, dpi=110, layout="constrained")
     return figure, figure.subplots(rows, columns, **options)
 
 
-def _box(axes: Any, box: Sequence[float], colour: str) -> None:
+def draw_box(axes: Any, box: Any, colour: str) -> None:
+    """A box x0, y0, x1, y1."""
     rectangle = require("matplotlib.patches").Rectangle
     x0, y0, x1, y1 = (float(v) for v in box)
     axes.add_patch(
@@ -177,7 +185,8 @@ def _box(axes: Any, box: Sequence[float], colour: str) -> None:
     )
 
 
-def _bare(axes: Any, *, framed: bool = False) -> None:
+def bare(axes: Any, *, framed: bool = False) -> None:
+    """Without ticks, and without frames where they are not asked for."""
     for shown in np.ravel(axes):
         shown.set(xticks=[], yticks=[])
         for side in shown.spines.values():
