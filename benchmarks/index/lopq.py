@@ -40,8 +40,10 @@ ENCODED = 100_000
 def specs(m: int, cells: int, words: int) -> dict[str, list[str]]:
     """For all codes, and for each kind of cells: plain codes first."""
     lists, multi = f"IVF{cells}", f"IMI2x{words}"
+    # Of a multi-index also codes of the vectors themselves, and axes that give its halves equal parts, as is published.
+    more = {lists: [], multi: [f"{multi},PQ{m}_direct", f"OPQ{m},{multi},LOPQ{m}"]}
     return {"all": [f"PQ{m}", f"OPQ{m},PQ{m}", f"{lists},PQ{m}", f"{lists},LOPQ{m}"]} | {
-        where: [f"{where},PQ{m}", f"OPQ{m},{where},PQ{m}", f"{where},LOPQ{m}"]
+        where: [f"{where},PQ{m}", f"OPQ{m},{where},PQ{m}", f"{where},LOPQ{m}", *more[where]]
         for where in (lists, multi)
     }
 
@@ -49,10 +51,9 @@ def specs(m: int, cells: int, words: int) -> dict[str, list[str]]:
 def measure(m: int, vectors: Set, arguments: Namespace) -> list[dict[str, Any]]:
     """All figures of codes of m bytes."""
     records: list[dict[str, Any]] = []
-    chosen = arguments.specs.split(",")
     kinds = zip(WHERE, specs(m, arguments.cells, arguments.words).items())
     for where, names in (item for kind, item in kinds if kind in arguments.where):
-        names = [name for name in names if any(word in name for word in chosen)]
+        names = [name for name in names if any(word in name for word in arguments.specs)]
         multi, effort = where.startswith("IMI"), arguments.nprobe
         if where == "all":
             effort = arguments.cells
@@ -171,7 +172,7 @@ def main() -> None:
     parser.add_argument("--only", default="kinfold,faiss", help="libraries")
     parser.add_argument("--where", choices=WHERE, nargs="+", default=WHERE)
     parser.add_argument(
-        "--specs", default="", help="words of the codes that are measured: LOPQ,IVF"
+        "--specs", nargs="+", default=[""], help="what the names of the codes hold: LOPQ IVF"
     )
     parser.add_argument(
         "--table", type=Path, nargs="+", help="print the tables of these files as one"

@@ -91,6 +91,23 @@ def test_the_bits_of_brute_force(kind, dtype, p, rng) -> None:
                 np.testing.assert_array_equal(distances.reshape(len(queries), k), expected[0])
 
 
+@pytest.mark.parametrize("kind", ["distinct", "few values", "one point"])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_every_part_is_halved_at_its_median(kind, dtype, rng) -> None:
+    x = rng.standard_normal((4096, 3)).astype(dtype)
+    if kind != "distinct":
+        x = np.floor(2 * x) if kind == "few values" else np.ones_like(x)
+    order = kf.KDTree(x, leafsize=16).arrays()["order"]
+    assert sorted(order) == list(range(4096))
+    # All 256 leaves hold 16 points, eight splits below the root, whatever the points.
+    parts = [order]
+    while len(parts[0]) > 16:
+        halves = [half for part in parts for half in np.split(part, 2)]
+        for first, second in zip(halves[::2], halves[1::2]):
+            assert (x[first].max(axis=0) <= x[second].min(axis=0)).any()
+        parts = halves
+
+
 @pytest.mark.parametrize("leafsize", [1, 16, 20, 64, 1000])
 def test_the_size_of_the_leaves_changes_nothing(leafsize, rng) -> None:
     x, q = cloud(rng, "grid", 3000, 3), cloud(rng, "grid", 200, 3) + 0.25
