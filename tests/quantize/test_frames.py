@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+
 import numpy as np
 import pytest
 
@@ -79,3 +81,21 @@ def test_own_codebooks_are_judged_by_what_is_held_out(
     assert len(chosen.books) == (3 if helps else 1)
     expected = WORDS + np.float32(0.1) if helps else WORDS
     np.testing.assert_array_equal(chosen.books[-1], expected)
+
+
+def test_own_codebooks_that_do_not_pay_are_tried_for_some_groups_alone(
+    rng: np.random.Generator,
+) -> None:
+    groups = np.repeat(np.arange(200, dtype=np.int32), 16)
+    frame, seen = coarse(rng.uniform(0.9, 1.1, 3200)), list[float]()
+
+    def moved(mine: np.ndarray, base: np.ndarray, by: float) -> np.ndarray:
+        seen.append(by)
+        return base + np.float32(by)
+
+    allowed = np.ones((1, 200), bool)
+    for by, calls, sets in ((-0.1, 67, 1), (0.1, 400, 200)):
+        seen.clear()
+        own = functools.partial(moved, by=by)
+        chosen = choose([frame], groups, allowed, own, quantizer)
+        assert len(seen) == calls and len(chosen.books) == sets
