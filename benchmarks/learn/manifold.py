@@ -1,6 +1,5 @@
-"""Mining on manifolds: the picture of two moons, what is mined among the real photos, and what a network learns of it.
+"""Mining on manifolds: what is mined among the real photos, and what a network learns of it.
 
-    python benchmarks/learn/manifold.py picture docs/pictures/mined_moons.png
     python benchmarks/learn/manifold.py mined [--sheet FILE]
     python benchmarks/learn/manifold.py train [--seeds 0 1 2] [--epochs 2] [--tuples 100] [--side 224] [--rate 1e-3]
 
@@ -25,31 +24,15 @@ from described import NETWORKS, described
 from halves import PHOTOS, SHARED, cuts, halves
 
 import kinfold as kf
-from kinfold.base.neighbours import self_neighbours
-from kinfold.datasets.manifolds import two_moons
 from kinfold.features.weights import network, read_weights
 from kinfold.gallery.engines.base import learn_whitening, whitened
 from kinfold.learn.manifold import finetune_manifold
 from kinfold.learn.mine.on_manifold import ManifoldSets, mine_on_manifold
 from kinfold.learn.validation import describe_pooled
-from kinfold.report.mined_sets import write_mined_photos, write_mined_points
+from kinfold.report.mined_sets import write_mined_photos
 
 # Neighbours of the graph: objects have five photos in the mean.
 K = 10
-
-
-def picture(options: argparse.Namespace) -> None:
-    """Of a point near the gap between two moons; similarities are Gaussian, of width .1."""
-    points = two_moons(1000, noise=0.06).points
-    near = self_neighbours(points, 30, metric="l2")
-    similarities = np.exp(-near.distances / (2 * 0.1**2))
-    graph = kf.KNNGraph.from_neighbours(similarities, near.ids, gamma=1)
-    sets = mine_on_manifold(
-        points, graph=graph, metric="l2", components="all", anchors=None, k_pos=150, k_neg=150,
-        most=150,
-    )  # fmt: skip
-    row = int(np.abs(points[sets.anchors] - [0, 0.45]).sum(axis=1).argmin())
-    write_mined_points(options.path, points, sets, row)
 
 
 def mined(options: argparse.Namespace) -> None:
@@ -127,9 +110,6 @@ def main() -> None:
     """Choose one of them."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     commands = parser.add_subparsers(required=True)
-    drawing = commands.add_parser("picture")
-    drawing.add_argument("path", type=Path)
-    drawing.set_defaults(run=picture)
     mining = commands.add_parser("mined")
     mining.add_argument("--sheet", type=Path)
     mining.set_defaults(run=mined)

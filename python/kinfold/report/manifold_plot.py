@@ -76,9 +76,11 @@ def rankings_figure(
             vmax=len(x) - 1,
             linewidths=0,
         )
-        axes.scatter(*x[ringed].T, s=24, facecolors="none", edgecolors="#16170f", linewidths=0.5)
         axes.scatter(
-            *q.T, s=130, marker="*", color="#16170f", edgecolors="white", linewidths=0.8, zorder=3
+            *x[ringed].T, s=40, facecolors="none", edgecolors="#1f5f8b", linewidths=1.1, zorder=2
+        )
+        axes.scatter(
+            *q.T, s=60, marker="*", color="#16170f", edgecolors="white", linewidths=0.8, zorder=3
         )
         axes.set_title(title, fontsize=8, color="#33342e")
         axes.set_aspect("equal")

@@ -10,6 +10,7 @@ import numpy as np
 
 from kinfold.base.arrays import Ids, Vectors
 from kinfold.base.extras import require
+from kinfold.base.neighbours import self_neighbours
 from kinfold.datasets.manifolds import two_moons, two_spirals
 from kinfold.graph.diffusion import Diffusion
 from kinfold.graph.knn import KNNGraph
@@ -50,13 +51,17 @@ def mined_sets(path: Path) -> None:
     """What is near on the manifold but far in space are hard positives; what is near in space but far on the manifold
     are hard negatives.
 
-    No label is needed: the point in question is where the graph is densest.
+    No label is needed. The star is a point near the gap between two moons, where its neighbours in space are of both.
     """
     points = two_moons(1000, noise=0.06).points
+    near = self_neighbours(points, 30, metric="l2")
+    graph = KNNGraph.from_neighbours(np.exp(-near.distances / (2 * 0.1**2)), near.ids, gamma=1)
     sets = mine_on_manifold(
-        points, graph=_graph(points, 20), metric="l2", components="all", k_pos=50, k_neg=499
-    )
-    write_mined_points(path, points, sets)
+        points, graph=graph, metric="l2", components="all", anchors=None, k_pos=150, k_neg=150,
+        most=150,
+    )  # fmt: skip
+    row = int(np.abs(points[sets.anchors] - [0, 0.45]).sum(axis=1).argmin())
+    write_mined_points(path, points, sets, row)
 
 
 def _graph(points: Vectors, k: int) -> KNNGraph:
