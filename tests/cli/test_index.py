@@ -140,3 +140,31 @@ def test_missing_photos_and_the_way_back(kinfold, photos, tmp_path) -> None:
     (tmp_path / "nothing").mkdir()
     check_error(kinfold("index", tmp_path / "nothing", "-o", path, "--remake"), "stays as it is")
     assert kinfold("info", path, "--verify").returncode == 0
+
+
+def test_an_index_under_the_vectors(kinfold, photos, tmp_path) -> None:
+    gallery = tmp_path / "g.kin"
+    made = ["index", photos, "-o", gallery, "--engine", "vlad", "--codewords", "4"]
+    check_error(kinfold(*made, "--search", "magic"), "search: ", "or auto")
+    check_error(
+        kinfold(*made, "--search", "IVF1024,LOPQ16"), "cannot be learnt on 10 photos", "Flat"
+    )
+    assert not gallery.exists()
+    done = kinfold(*made, "--search", "IVF2,SQ8")
+    assert done.returncode == 0, done.stderr
+    told = kinfold("info", gallery).stdout
+    assert "index: IVF2,SQ8" in told and "recall_at_10: 1.0" in told
+    # Another one, by the same command: no photo is described again.
+    done = kinfold(*made, "--search", "SQ8", "--json")
+    assert done.returncode == 0 and json.loads(done.stdout)["unchanged"] == 10, done.stderr
+    assert "index: SQ8" in kinfold("info", gallery).stdout
+    hits = json.loads(kinfold("search", gallery, photos / "thing1_0.png", "--json").stdout)
+    assert hits["hits"][0]["path"] == "thing1_0.png"
+    truth = {
+        "imlist": [f"thing{t}_{v}" for t in range(3) for v in range(3)],
+        "qimlist": ["thing0_0"],
+        "gnd": [{"ok": [0, 1, 2], "junk": [], "bbx": None}],
+    }
+    (tmp_path / "truth.json").write_text(json.dumps(truth))
+    judged = kinfold("eval", gallery, "--ground-truth", tmp_path / "truth.json")
+    assert judged.returncode == 0 and "mAP" in judged.stdout, judged.stderr

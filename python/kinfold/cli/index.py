@@ -82,6 +82,7 @@ def run(options: argparse.Namespace) -> int:
                 relearn=options.relearn,
                 prune=options.prune,
                 verify=options.verify,
+                search=options.search,
                 verbose=not options.quiet,
             )
         except BaseException:
@@ -117,7 +118,7 @@ def _opened(target: Path, options: argparse.Namespace) -> tuple[Any, bool]:
         raise GalleryError(f"{options.photos}: holds no photo; {target} stays as it is")
     if not there or options.remake:
         return make(target, options, remake=options.remake), True
-    return reopen(target, options), False
+    return reopen(target, options, changed=("search",)), False
 
 
 def _tell(changes: Any, target: Path, total: int) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +26,7 @@ _NUMBERS = {
     "square_side": "of the squares that photos become where a layer gives codes, or --pooling is flatten",
 }
 # Options that go to Settings by their own names.
-_OPTIONS = (*_NUMBERS, "shares", "layer", "pooling")
+_OPTIONS = (*_NUMBERS, "shares", "layer", "pooling", "search")
 
 
 def add_making(parser: argparse._ActionsContainer) -> None:
@@ -68,6 +69,12 @@ def add_making(parser: argparse._ActionsContainer) -> None:
         metavar="GALLERY",
         help="take codebook and whitening from another gallery instead of learning them",
     )
+    parser.add_argument(
+        "--search",
+        metavar="INDEX",
+        help="the index under the vectors: IVF1024,LOPQ16, SQ8 or another, or auto; may be changed later "
+        f"(default: {Settings.search}, the exhaustive scan)",
+    )
     for name, what in _NUMBERS.items():
         parser.add_argument(
             f"--{name.replace('_', '-')}",
@@ -97,14 +104,17 @@ def make(target: Path, options: argparse.Namespace, *, remake: bool = False) -> 
     )
 
 
-def reopen(target: Path, options: argparse.Namespace) -> Any:
-    """A gallery that is there, to be brought up to date. Raises ValueError where it was made otherwise."""
+def reopen(target: Path, options: argparse.Namespace, *, changed: Collection[str] = ()) -> Any:
+    """A gallery that is there, to be brought up to date. Raises ValueError where it was made otherwise.
+
+    changed : names of Settings that the update changes
+    """
     from kinfold.gallery import Gallery
 
     opened = Gallery.open(target, repair=True)
     for name, value in _settings(options).items():
         made_with = getattr(opened.settings, name)
-        if made_with != value:
+        if made_with != value and name not in changed:
             raise ValueError(
                 f"{target}: was made with {name} {made_with}, not {value}; choose another gallery"
             )

@@ -7,7 +7,7 @@
       matches     pairs of photos, verified: kept in the folder, gone on with          looks at a reader
       search      describe > rank > second looks > hits                                looks at a snapshot
         reader      Snapshot: parts, table, segments of one moment; Reader opens them
-          parts       model + fused (index, inverted files) + graph, of one manifest
+          parts       model + fused (vectors, the index under them, inverted files) + graph, of one manifest
           segments    local features and networks' descriptors of a few dozen photos a file
           photos      the table: which files were seen, and where their features lie
             store       the folder: parts under the digest of their content, the manifest last; lock, own
@@ -37,6 +37,7 @@ METHODS: dict[str, str] = {
 # What of a gallery is saved.
 SAVED: dict[str, str] = {
     "Model": "kinfold.gallery.model:Model",
+    "VectorSearch": "kinfold.gallery.vector_search:VectorSearch",
     "Segment": "kinfold.gallery.segment:PhotoSegment",
 }
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -12,8 +13,10 @@ from kinfold.base.arrays import Ids, Vectors
 from kinfold.base.neighbours import exact_neighbours
 from kinfold.base.ranking import Neighbours
 from kinfold.gallery.engines.base import Lists, described
+from kinfold.gallery.mapped import MappedVectors
 from kinfold.gallery.model import Model
 from kinfold.gallery.query import Query
+from kinfold.gallery.vector_search import SHORTLIST, VectorSearch
 from kinfold.graph.knn import KNNGraph
 from kinfold.graph.reach import LENGTHS, suited_graph
 from kinfold.index.flat import FlatIndex
@@ -25,40 +28,90 @@ _CANDIDATES = 4
 class Fused:
     """Similarity is the sum over engines of share * similarity, that of inverted files made comparable with cosines.
 
-    index : the joined vectors of those engines that give any, or None
+    index : the joined vectors of those engines that give any, or None; mapped where others search them
     lists : by engine, the inverted files, in the order of the index
+    nearest : the index under the vectors, which proposes photos; None where all are scanned
     """
 
-    def __init__(self, model: Model, index: FlatIndex | None, lists: Mapping[str, Lists]) -> None:
-        self.model, self.index, self.lists = model, index, dict(lists)
+    def __init__(
+        self,
+        model: Model,
+        index: FlatIndex | MappedVectors | None,
+        lists: Mapping[str, Lists],
+        nearest: VectorSearch | None = None,
+    ) -> None:
+        self.model, self.index, self.lists, self.nearest = model, index, dict(lists), nearest
         self.ids: Ids = np.asarray(self.indexes[0].ids)
 
     @property
     def indexes(self) -> list[Any]:
-        """Index and inverted files, whichever there are."""
+        """Vectors and inverted files, whichever there are."""
         return [part for part in (self.index, *self.lists.values()) if part is not None]
+
+    def depth(self, least: int = SHORTLIST, top: int | None = None) -> int:
+        """How many photos are ranked: all where ``top`` is None, but of an index ``least``."""
+        if top is None and self.nearest is None:
+            return len(self)
+        return min(len(self), max(top or 0, least))
 
     def __len__(self) -> int:
         return len(self.ids)
 
     def search(self, query: Query, depth: int) -> Neighbours:
-        """The ``depth`` most similar photos of a query, ties by ascending id."""
-        if not self.lists and self.index is not None:
+        """The ``depth`` most similar photos of a query, ties by ascending id; of those that an index proposes.
+
+        Similarities are those of the vectors themselves, whoever proposed a photo.
+        """
+        if self.nearest is not None:
+            return self._of_shortlist(query, depth, self.nearest)
+        if not self.lists and isinstance(self.index, FlatIndex):
             found: Neighbours = self.index.search(np.asarray(query.vector), depth)
             return found
         total = self._total(query)
         best = np.lexsort((self.ids, -total))[:depth]
         return Neighbours(total[best], self.ids[best])
 
-    def _total(self, query: Query) -> Vectors:
-        """The similarity of a query to each photo."""
+    def _of_shortlist(self, query: Query, depth: int, nearest: VectorSearch) -> Neighbours:
+        """The best of the photos that the index proposes, and of as many that the inverted files do."""
+        vector, total = np.asarray(query.vector), self._of_lists(query)
+        near = nearest.search(vector, depth).ids
+        positions = self._positions(near[near >= 0])
+        if self.lists:
+            best = np.argsort(-total, kind="stable")[:depth]
+            positions = np.union1d(positions, best)
+        ids = self.ids[positions]
+        assert self.index is not None
+        found = exact_neighbours(
+            vector[None], self.index.reconstruct(ids), max(1, len(ids)), metric="ip"
+        )
+        rows = found.ids[0][found.ids[0] >= 0]
+        similarities = total[positions]
+        similarities[rows] += found.distances[0][: len(rows)]
+        order = np.lexsort((ids, -similarities))[:depth]
+        return Neighbours(similarities[order], ids[order])
+
+    def _positions(self, ids: Ids) -> Ids:
+        """Where ids are among all."""
+        return self._order[np.searchsorted(self.ids, ids, sorter=self._order)]
+
+    @cached_property
+    def _order(self) -> Ids:
+        return np.argsort(self.ids, kind="stable")
+
+    def _of_lists(self, query: Query) -> Vectors:
+        """The part of the similarity to each photo that inverted files know."""
         total = np.zeros(len(self), np.float32)
         local = [described(query.features)]
         for name, lists in self.lists.items():
             total += self._weighed(name, lists.scores(local)[0])
-        if self.index is not None:
+        return total
+
+    def _total(self, query: Query) -> Vectors:
+        """The similarity of a query to each photo."""
+        total = self._of_lists(query)
+        if isinstance(self.index, FlatIndex):
             similarities, ids = self.index.search(np.asarray(query.vector), len(self))
-            total[np.argsort(self.ids, kind="stable")] += similarities[np.argsort(ids)]
+            total[self._order] += similarities[np.argsort(ids)]
         return total
 
     def _weighed(self, name: str, similarities: Vectors) -> Vectors:

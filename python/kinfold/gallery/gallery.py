@@ -156,6 +156,7 @@ class Gallery(Overview):
         relearn: bool = False,
         prune: bool = False,
         verify: bool = False,
+        search: str | None = None,
         verbose: bool = True,
     ) -> Changes:
         """Bring the gallery in line with a folder of photos.
@@ -171,6 +172,7 @@ class Gallery(Overview):
             by half since
         prune : remove all photos whose files are missing, however many
         verify : look for damage in every byte of the gallery, however large it is
+        search : from now on this index under the vectors, see gallery.settings.Settings; no photo is described again
         Raises GalleryError where another process is writing, or the folder holds no photo. KeyboardInterrupt has an
         attribute ``kept``, a line that says what of the work is kept.
         """
@@ -181,6 +183,7 @@ class Gallery(Overview):
             relearn=relearn,
             prune=prune,
             verify=verify,
+            search=search,
             verbose=verbose,
         )
 

@@ -16,6 +16,7 @@ from kinfold.gallery.places import Places, places_of
 from kinfold.gallery.reader import Reader
 from kinfold.gallery.segments import read_segment
 from kinfold.gallery.store import MATCHES, Store
+from kinfold.gallery.vector_search import FLAT, facts_of
 from kinfold.io import kin
 
 
@@ -69,6 +70,11 @@ def _headers(store: Store, manifest: Manifest) -> dict[str, Any]:
         facts["indexed"] = graph["starts"][1][0] - 1
         if "index" in headers:
             facts["dim"] = headers["index"].params["dim"]
+            facts["search"] = FLAT
+            if "search" in headers:
+                size = store.part(manifest.parts["search"]).stat().st_size
+                found = facts_of(headers["search"].params)
+                facts["search"] = found | {"bytes_per_photo": round(size / facts["indexed"], 1)}
         facts["model_learnt_on"] = headers["model"].params["photos"]
         if adapters := _adapters(store, manifest, headers["model"].params):
             facts["adapters"] = adapters
@@ -105,7 +111,7 @@ def _verify(reader: Reader, manifest: Manifest) -> None:
     for name in sorted({*table.segments(), *manifest.segments}):
         read_segment(store.segment(name), verify=True)
     if "graph" in manifest.parts:
-        read_parts(store)
+        read_parts(store, whole=True)
     elif "model" in manifest.parts:
         model_of(store, manifest)
     read_matches(store)

@@ -16,7 +16,7 @@ _FIELDS = {"format", "library", "settings", "photos", "parts", "segments", "own_
 # What a manifest calls the weights of each network.
 WEIGHTS = tuple(f"weights{i}" if i else "weights" for i in range(MOST_NETWORKS))
 # The parts that may be named; an engine's name stands for its inverted file.
-_NAMES = ("model", "index", "graph", *WEIGHTS, *METHODS)
+_NAMES = ("model", "index", "search", "graph", *WEIGHTS, *METHODS)
 
 
 @dataclass(frozen=True)
@@ -44,6 +44,10 @@ class Manifest:
         """What is left where no photo is: weights and model."""
         parts = {name: file for name, file in self.parts.items() if name in ("model", *WEIGHTS)}
         return replace(self, parts=parts, segments=())
+
+    def without(self, *names: str) -> Manifest:
+        """The same without some parts."""
+        return replace(self, parts={n: file for n, file in self.parts.items() if n not in names})
 
     def with_parts(self, **parts: str) -> Manifest:
         """The same with other parts."""

@@ -13,8 +13,10 @@ from kinfold.base.errors import FileFormatError, GalleryError
 from kinfold.gallery.along import Along
 from kinfold.gallery.fused import Fused
 from kinfold.gallery.manifest import Manifest
+from kinfold.gallery.mapped import MappedVectors
 from kinfold.gallery.model import Model
 from kinfold.gallery.store import Store
+from kinfold.gallery.vector_search import VectorSearch
 from kinfold.graph.knn import KNNGraph
 from kinfold.graph.reach import suited_alpha
 from kinfold.index.flat import FlatIndex
@@ -35,19 +37,31 @@ def model_of(store: Store, manifest: Manifest) -> Model:
     return model
 
 
-def read_fused(store: Store, manifest: Manifest, model: Model) -> Fused:
-    """Index and inverted files of the manifest. Raises KeyError where it names no such part."""
-    index = None
+def read_fused(store: Store, manifest: Manifest, model: Model, *, whole: bool = False) -> Fused:
+    """Vectors, the index under them, and inverted files of the manifest. Raises KeyError where it names no such part.
+
+    whole : read the vectors and check them, where an index needs them mapped alone
+    """
+    index, nearest = None, None
     if len(model.lists) < len(model.engines):
-        index = _expect(FlatIndex, store.part(manifest.parts["index"]))
+        path = store.part(manifest.parts["index"])
+        if "search" in manifest.parts:
+            nearest = _expect(VectorSearch, store.part(manifest.parts["search"]))
+        mapped = nearest is not None and not whole
+        index = MappedVectors(path) if mapped else _expect(FlatIndex, path)
     lists = {
         name: _expect(engine.lists, store.part(manifest.parts[name]))
         for name, engine in model.lists.items()
     }
-    fused = Fused(model, index, lists)
+    fused = Fused(model, index, lists, nearest)
     for name, inverted in lists.items():
         if not np.array_equal(inverted.ids, fused.ids):
             raise FileFormatError(f"{store.folder}: {name} holds other photos than the rest")
+    if index is not None and nearest is not None:
+        if not np.array_equal(np.sort(nearest.index.ids), np.sort(index.ids)):
+            raise FileFormatError(f"{store.folder}: search holds other photos than the rest")
+        if nearest.index.dim != index.dim:
+            raise FileFormatError(f"{store.folder}: search and index are of other dimensions")
     return fused
 
 
@@ -96,15 +110,18 @@ class Parts:
         return self.fused.ids
 
 
-def read_parts(store: Store) -> Parts:
-    """The parts of the newest manifest. Raises GalleryError where it has no index yet, FileFormatError for bad ones."""
+def read_parts(store: Store, *, whole: bool = False) -> Parts:
+    """The parts of the newest manifest. Raises GalleryError where it has no index yet, FileFormatError for bad ones.
+
+    whole : as of ``read_fused``
+    """
     for last in (False, False, True):
         manifest = store.read()
         if "graph" not in manifest.parts:
             raise GalleryError(f"{store.folder}: holds no photos yet")
         try:
             model = model_of(store, manifest)
-            fused = read_fused(store, manifest, model)
+            fused = read_fused(store, manifest, model, whole=whole)
             return Parts(manifest, model, fused, read_graph(store, manifest, fused))
         except KeyError as error:
             raise FileFormatError(f"{store.folder}: the part {error} is missing") from None

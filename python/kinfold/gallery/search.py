@@ -18,11 +18,9 @@ from kinfold.gallery.photo import Photo
 from kinfold.gallery.query import Query, with_features
 from kinfold.gallery.reader import Snapshot
 from kinfold.gallery.stages import STAGES, checked_stages, options_of
+from kinfold.gallery.vector_search import SHORTLIST
 from kinfold.rerank.pipeline import stage_named
 from kinfold.rerank.stage import Asked, Ranked, RankedList
-
-# Photos of the first answer that second looks have at least to work with.
-_LEAST_DEPTH = 200
 
 
 def rank(
@@ -41,9 +39,8 @@ def rank(
     if query.is_empty:
         return RankedList.first(np.empty(0, np.float32), np.empty(0, np.int64))
     fused = snapshot.parts.fused
-    depth = len(fused)
-    if top is not None:
-        depth = min(depth, max(as_count(top, "top"), verify_top, _LEAST_DEPTH))
+    top = None if top is None else as_count(top, "top")
+    depth = fused.depth(max(verify_top, SHORTLIST), top)
     similarities, ids = fused.search(query, depth)
     # Photos that were deleted since are in the index until its next update is done.
     live = _isin(ids, snapshot.by_ids(ids[ids >= 0]))
@@ -81,7 +78,9 @@ def second_look(
 
     def search(_: int, local: LocalFeatures) -> Neighbours:
         expanded = with_features(query, local, parts.model)
-        similarities, ids = parts.fused.search(expanded, len(parts.fused))
+        similarities, ids = parts.fused.search(
+            expanded, parts.fused.depth(max(verify_top, SHORTLIST))
+        )
         live = _isin(ids, photos)
         return Neighbours(similarities[live], ids[live])
 

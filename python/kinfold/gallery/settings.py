@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 from kinfold.base.arrays import as_choice, as_count, as_number
 from kinfold.base.errors import FileFormatError
 from kinfold.gallery import METHODS
+from kinfold.gallery.vector_search import FLAT, checked_spelling
 
 T = TypeVar("T")
 # Networks that a gallery may describe photos by.
@@ -21,7 +22,7 @@ ALIASES = {"both": "vlad+cnn"}
 _MOST_SCALES = 16
 POOLINGS = ("gem", "mac", "spoc", "spoc-centre", "crow", "rmac", "flatten", "learnt-rmac")
 # What galleries of before lack: they have its default.
-_SINCE = {"layer", "square_side"}
+_SINCE = {"layer", "square_side", "search"}
 
 
 def engines_of(engine: str) -> tuple[str, ...]:
@@ -59,6 +60,8 @@ class Settings:
         by + are one for each network. "learnt-rmac" is what weights of ``kinfold train dir`` hold beside the network.
         Layers that give codes have none
     square_side : photos become squares of this side, seen once, for layers that give codes and for "flatten"
+    search : the index under the vectors, as ``index_factory`` spells it; "Flat" for the exhaustive scan, "auto" for
+        that or an index, by the number of photos
     neighbours : length of the neighbour lists of the graph for diffusion
     seed : of the codebook
     """
@@ -81,6 +84,7 @@ class Settings:
     square_side: int = 224
     exponent: float = 3.0
     network_dim: int = 256
+    search: str = FLAT
     neighbours: int = 10
     seed: int = 0
 
@@ -116,6 +120,7 @@ class Settings:
             as_choice(name, "pooling", POOLINGS)
         as_number(self.exponent, "exponent", least=1e-3, most=1e3)
         as_count(self.network_dim, "network_dim", most=1 << 16)
+        checked_spelling(self.search)
         as_count(self.neighbours, "neighbours", most=10_000)
         as_count(self.seed, "seed", least=0)
 

@@ -21,6 +21,7 @@ from kinfold.gallery.photo import Photo
 from kinfold.gallery.segment import PhotoSegment
 from kinfold.gallery.segments import Segments, read_segment
 from kinfold.gallery.store import Store
+from kinfold.gallery.vector_search import in_line
 from kinfold.index.flat import FlatIndex
 from kinfold.io import kin
 from kinfold.learn.adapter import Adapter
@@ -77,6 +78,7 @@ def finish(
         manifest = _saved(store, manifest, "model", model)
     with seconds.of("index"):
         fused, changed = _indexed(store, model, fused, photos, renewed=renewed)
+    manifest = _with_search(store, manifest, fused, seconds)
     if changed:
         with seconds.of("write"):
             if fused.index is not None:
@@ -96,6 +98,22 @@ def finish(
     return manifest, learn
 
 
+def _with_search(store: Store, manifest: Manifest, fused: Fused, seconds: Seconds) -> Manifest:
+    """The manifest with the index under the vectors in line with these, or without one."""
+    index, settings = fused.index, manifest.settings
+    if index is None:
+        return manifest
+    with seconds.of("search index"):
+        nearest = in_line(
+            fused.nearest, settings.search, index.reconstruct, index.ids, settings.seed
+        )
+    if nearest is None:
+        return manifest.without("search")
+    if nearest is fused.nearest:
+        return manifest
+    return _saved(store, manifest, "search", nearest)
+
+
 def _sound(
     read: Callable[[], _Part], name: str, done: str, manifest: Manifest, notes: list[str]
 ) -> _Part | None:
@@ -113,7 +131,7 @@ def _sound(
 
 
 def _indexed_before(store: Store, manifest: Manifest, model: Model) -> Fused:
-    fused = read_fused(store, manifest, model)
+    fused = read_fused(store, manifest, model, whole=True)
     read_graph(store, manifest, fused)
     return fused
 
@@ -145,7 +163,7 @@ def _indexed(
     present = np.empty(0, np.int64) if fused is None else fused.ids
     new = set(np.setdiff1d(wanted, present).tolist())
     gone = np.setdiff1d(present, wanted)
-    index = None if fused is None else fused.index
+    index: Any = None if fused is None else fused.index
     lists = model.empty() if fused is None else fused.lists
     for part in [] if fused is None else fused.indexes:
         part.remove(gone)
@@ -164,7 +182,8 @@ def _indexed(
     if index is not None:
         for file in lists.values():
             file.ordered(index.ids)
-    return Fused(model, index, lists), bool(len(gone) or new or renewed)
+    nearest = None if fused is None or renewed else fused.nearest
+    return Fused(model, index, lists, nearest), bool(len(gone) or new or renewed)
 
 
 def _segments(store: Store, photos: Sequence[Photo]) -> list[PhotoSegment]:

@@ -12,7 +12,10 @@ from pathlib import Path
 from typing import Any
 
 from kinfold.base.errors import FileFormatError, GalleryError
+from kinfold.base.registry import resolve
+from kinfold.gallery import METHODS
 from kinfold.gallery.describe import Describer
+from kinfold.gallery.engines.inverted import ListsEngine
 from kinfold.gallery.lock import writer_lock
 from kinfold.gallery.manifest import WEIGHTS
 from kinfold.gallery.names import as_names
@@ -20,6 +23,7 @@ from kinfold.gallery.parts import read_model
 from kinfold.gallery.photos import PhotoTable
 from kinfold.gallery.settings import MOST_NETWORKS, Settings
 from kinfold.gallery.store import PHOTOS, Store
+from kinfold.gallery.vector_search import AUTO, FLAT
 from kinfold.images.digest import content_digest
 from kinfold.io.atomic import replace_file
 
@@ -38,6 +42,7 @@ def create(
     listed = [weights] if isinstance(weights, (str, os.PathLike)) else weights
     files = as_names(() if listed is None else listed, "weights")
     _check_weights(chosen, len(files))
+    check_search(chosen)
     store = Store(folder)
     old = store.exists()
     if old and not remake:
@@ -108,6 +113,16 @@ def _check_weights(settings: Settings, count: int) -> None:
         engine = settings.engine
         raise ValueError(
             f"weights: the engine '{engine}' uses none; choose 'cnn' or '{engine}+cnn'"
+        )
+
+
+def check_search(settings: Settings) -> None:
+    """Raise ValueError where an index is to lie under vectors and no engine has any."""
+    lists = [issubclass(resolve(METHODS[name]), ListsEngine) for name in settings.engines]
+    if settings.search not in (FLAT, AUTO) and all(lists):
+        raise ValueError(
+            f"search: the engine '{settings.engine}' keeps photos in inverted files and has no vectors for "
+            f"{settings.search}; expected {FLAT} or {AUTO}, or another engine"
         )
 
 

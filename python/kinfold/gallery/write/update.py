@@ -22,9 +22,11 @@ from kinfold.gallery.reader import Reader, other_version
 from kinfold.gallery.segments import damaged_segments
 from kinfold.gallery.store import PHOTOS, Store
 from kinfold.gallery.table_file import check_files
+from kinfold.gallery.vector_search import check_enough, spelling
 from kinfold.gallery.write import build
 from kinfold.gallery.write.changes import Changes
 from kinfold.gallery.write.compare import compare, list_files
+from kinfold.gallery.write.create import check_search
 from kinfold.gallery.write.keep import describe
 from kinfold.images.walk import RAW, Listing
 
@@ -37,6 +39,7 @@ def update(
     relearn: bool,
     prune: bool,
     verify: bool,
+    search: str | None,
     verbose: bool,
 ) -> Changes:
     """Do what is to be done, under the lock of writers; see ``Gallery.update``."""
@@ -44,7 +47,7 @@ def update(
     folder = reader.store.folder
     try:
         with writer_lock(folder):
-            changes = _update(reader, photos, files, relearn, prune, verify, verbose)
+            changes = _update(reader, photos, files, relearn, prune, verify, search, verbose)
     except PermissionError as error:
         raise GalleryError(f"{folder}: cannot be written: {error.strerror}") from error
     except KeyboardInterrupt as stop:
@@ -66,10 +69,14 @@ def _update(
     relearn: bool,
     prune: bool,
     verify: bool,
+    search: str | None,
     verbose: bool,
 ) -> Changes:
     store = reader.store
     manifest = store.read()
+    if search is not None:
+        manifest = replace(manifest, settings=replace(manifest.settings, search=search))
+        check_search(manifest.settings)
     root = _root(manifest, photos)
     changes, seconds = Changes(), Seconds()
     with seconds.of("list files"):
@@ -84,6 +91,7 @@ def _update(
         with seconds.of("compare"):
             lost = damaged_segments(store, known, verify=verify)
             plan = compare(table, known, root, listing, changes, lost=lost, prune=prune)
+        _check_enough(store, manifest, len(table.described()) + len(plan.fresh), relearn)
         if plan.fresh:
             describer = reader.describer(manifest)
             _check_fingerprint(store, manifest, describer)
@@ -118,6 +126,7 @@ def _update(
             not listing.others.keys().isdisjoint(RAW)
         )
         changes.notes.append(f"not read: files of other kinds ({kinds}){advice}")
+    reader.settings = manifest.settings
     changes.seconds = seconds.to_dict()
     return changes
 
@@ -184,6 +193,15 @@ def _check_root(
             f"{root}: holds no photo now; is a drive not mounted? The {len(described)} photos of {store.folder} "
             "stay in it (--prune removes them)"
         )
+
+
+def _check_enough(store: Store, manifest: Manifest, most: int, relearn: bool) -> None:
+    """An index that is to be learnt can be: that is told before photos are described, which may take hours."""
+    search = manifest.settings.search
+    there = "search" in manifest.parts and store.read().settings.search == search
+    spec = spelling(search, most)
+    if spec is not None and (relearn or not there):
+        check_enough(spec, most)
 
 
 def _check_fingerprint(store: Store, manifest: Manifest, describer: Describer) -> None:
