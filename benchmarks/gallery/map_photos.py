@@ -257,7 +257,7 @@ class _Raw:
     """In place of a model: the networks' descriptors as they are."""
 
     @staticmethod
-    def describe(features: Any, networks: Any) -> Any:
+    def describe(features: Any, networks: Any, regions: Any) -> Any:
         return networks
 
 

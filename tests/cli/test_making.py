@@ -54,3 +54,21 @@ def test_what_is_wrong(options, words, kinfold, photos, weights, tmp_path) -> No
     done = kinfold("index", photos, "-o", tmp_path / "g.kin", "--weights", weights, *options)
     check_error(done, *words)
     assert not (tmp_path / "g.kin").exists()
+
+
+def test_regions_are_kept_and_looked_at(photos, weights, tmp_path, capsys) -> None:
+    city, query = tmp_path / "city.kin", str(photos / "thing1_0.png")
+    command = ["index", str(photos), "-o", str(city), "--weights", str(weights), "--quiet"]
+    assert main([*command, "--network-dim", "4", "--network-side", "96"]) == 0
+    looked = ["search", str(city), query, "--json", "--rerank"]
+    assert main([*looked, "regions"]) == 2
+    assert "regions needs the regions of photos" in capsys.readouterr().err
+    assert main([*command, "--regions"]) == 2
+    assert "was made with regions False, not True" in capsys.readouterr().err
+    command += ["--regions", "--engine", "regions", "--search", "IVF4,SQ8", "--network-side", "96"]
+    assert main([*command, "--remake"]) == 0
+    for stages in ("regions", "spatial,regional-diffusion"):
+        assert main([*looked, stages]) == 0
+        assert json.loads(capsys.readouterr().out)["hits"][0]["path"] == "thing1_0.png"
+    assert main(["info", str(city), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["search_of_regions"]["index"] == "IVF4,SQ8"

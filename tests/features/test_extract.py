@@ -320,3 +320,20 @@ def test_the_published_baseline_on_real_photos(name, floor, shared) -> None:
         for row, entry in zip(similarities, truth["gnd"])
     ]
     assert abs(np.mean(precisions) - floor) < 0.01
+
+
+def test_regions_come_from_the_same_maps(rng) -> None:
+    from kinfold.features.pool.regions import Regions
+
+    extractor = Extractor("random", architecture="squeezenet1_1", scales=(1.0, 0.6))
+    pixels = rng.integers(0, 256, (150, 110, 3), np.uint8)
+    descriptor, scales = extractor.describe_with_regions(pixels, Regions())
+    np.testing.assert_array_equal(descriptor, extractor.describe(pixels))
+    assert len(scales) == 2
+    for scale, regions in zip(extractor.scales, scales):
+        maps = extractor.maps(pixels, scale)
+        boxes = Regions().boxes(*maps.shape[1:])
+        assert regions.shape == (len(boxes), 512)
+        for row, (x0, y0, x1, y1) in zip(regions, boxes):
+            largest = maps[:, y0:y1, x0:x1].max(axis=(1, 2))
+            np.testing.assert_allclose(row, largest / np.linalg.norm(largest), atol=1e-6)

@@ -195,7 +195,7 @@ def test_it_is_asked_and_what_it_leaves_out_is_not_found(flat, rendered, tmp_pat
     with kf.Gallery.open(tmp_path / "g.kin") as gallery:
         gallery.update(search="SQ8", verbose=False)
         gone = gallery.parts.ids[3]
-        gallery.parts.fused.nearest.index.remove([gone])
+        gallery.parts.fused.nearest["search"].index.remove([gone])
         query = gallery.describe(rendered / "scene0" / "view0.jpg")
         found = gallery.rank(query, rerank=()).ids
         assert gone not in found and len(found) == len(gallery) - 1
@@ -213,16 +213,16 @@ def test_it_follows_photos_and_settings(photos, tmp_path) -> None:
         gallery.update(verbose=False)
         parts = gallery.parts
         assert parts.manifest.parts["model"] == model
-        assert parts.fused.nearest.learnt_on == 16
-        np.testing.assert_array_equal(np.sort(parts.ids), parts.fused.nearest.index.ids)
+        assert parts.fused.nearest["search"].learnt_on == 16
+        np.testing.assert_array_equal(np.sort(parts.ids), parts.fused.nearest["search"].index.ids)
         file = parts.manifest.parts["search"]
         gallery.update(verbose=False)
         assert gallery.parts.manifest.parts["search"] == file
         (left / "view1.jpg").unlink()
         gallery.update(verbose=False)
-        assert len(gallery.parts.fused.nearest.index) == 19
+        assert len(gallery.parts.fused.nearest["search"].index) == 19
         gallery.update(relearn=True, verbose=False)
-        assert gallery.parts.fused.nearest.learnt_on == 19
+        assert gallery.parts.fused.nearest["search"].learnt_on == 19
         gallery.update(search="Flat", verbose=False)
         assert "search" not in gallery.parts.manifest.parts
         assert gallery.info()["search"] == "Flat"
@@ -279,7 +279,7 @@ def test_an_index_of_other_photos_is_refused(flat, rendered, tmp_path) -> None:
     shutil.copytree(flat / "vlad", path)
     with kf.Gallery.open(path) as gallery:
         gallery.update(search="SQ8", verbose=False)
-        nearest, store = gallery.parts.fused.nearest, gallery._store
+        nearest, store = gallery.parts.fused.nearest["search"], gallery._store
         nearest.index.remove(nearest.index.ids[:1])
         name = store.add("parts", ".kin", lambda to: kf.save(nearest, to), label="search-")
         store.write(store.read().with_parts(search=name))

@@ -254,3 +254,20 @@ def test_files_of_before_hold_regions_and_starts_alone(rng: np.random.Generator)
     ):
         with pytest.raises(kf.FileFormatError):
             RegionalIndex.from_state(index.params(), {**index.arrays(), **bad})
+
+
+def test_items_and_their_rows_are_given_back(rng: np.random.Generator) -> None:
+    items = [rng.standard_normal((n, 4), dtype=np.float32) for n in (2, 3, 1, 4)]
+    index = RegionalIndex(4)
+    index.add(items, ids=[9, 2, 7, 30])
+    for got, at in zip(index.items([7, 9, 30]), (2, 0, 3)):
+        np.testing.assert_array_equal(got, items[at])
+    np.testing.assert_array_equal(index.rows, np.arange(10))
+    index.remove([2])
+    np.testing.assert_array_equal(index.rows, [0, 1, 5, 6, 7, 8, 9])
+    np.testing.assert_array_equal(index.vectors[index.rows[2:3]], items[2])
+    assert index.items([]) == []
+    with pytest.raises(ValueError, match="^ids: 2 "):
+        index.items([7, 2])
+    index.compact()
+    np.testing.assert_array_equal(index.rows, np.arange(7))

@@ -26,7 +26,7 @@ _NUMBERS = {
     "square_side": "of the squares that photos become where a layer gives codes, or --pooling is flatten",
 }
 # Options that go to Settings by their own names.
-_OPTIONS = (*_NUMBERS, "shares", "layer", "pooling", "search")
+_OPTIONS = (*_NUMBERS, "shares", "layer", "pooling", "regions", "search")
 
 
 def add_making(parser: argparse._ActionsContainer) -> None:
@@ -63,6 +63,12 @@ def add_making(parser: argparse._ActionsContainer) -> None:
         help=f"how a network's maps become a vector: {', '.join(POOLINGS)}; joined by + one for each network; "
         f"layers of codes have none "
         f"(default: {Settings.pooling})",
+    )
+    parser.add_argument(
+        "--regions",
+        action="store_true",
+        default=None,
+        help="keep the regions of the first network's maps too, for --rerank regions and regional-diffusion",
     )
     parser.add_argument(
         "--model",

@@ -6,7 +6,7 @@ import hashlib
 import inspect
 import json
 import os
-from collections.abc import Iterable, Mapping, Sequence, Sized
+from collections.abc import Callable, Iterable, Mapping, Sequence, Sized
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
@@ -29,6 +29,7 @@ from kinfold.base.state import (
 from kinfold.features.batches import by_size, fitted, squared, windows
 from kinfold.features.forward import Forward, inference, unit
 from kinfold.features.pool import LEARNT, METHODS as PLAIN
+from kinfold.features.pool.regions import Regions
 from kinfold.features.shapes import shape_of
 from kinfold.features.trunk import Trunk
 from kinfold.features.weights import Weights, fill, read_weights
@@ -209,6 +210,15 @@ class Extractor(Restorable):
         """The descriptor of one photo, pixels uint8 (H, W, 3) or a file: float32 (dim,), of length one."""
         return self._describe([self._prepared(photo)])[0]
 
+    def describe_with_regions(self, photo: Any, regions: Regions) -> tuple[Vectors, list[Vectors]]:
+        """The descriptor of one photo, (dim,), and of each scale the regions of the same maps, (r, K), rows L2."""
+        found: list[Vectors] = []
+
+        def look(maps: torch.Tensor) -> None:
+            found.append(unit(regions(maps))[0].cpu().numpy())
+
+        return self._describe([self._prepared(photo)], look)[0], found
+
     def describe_all(self, photos: Iterable[Any], *, verbose: bool = True) -> Vectors:
         """The descriptors of many photos, pixels or files: float32 (n, dim).
 
@@ -240,14 +250,19 @@ class Extractor(Restorable):
             return squared(photo, self.side, crop=self.crop)
         return fitted(photo, self.max_side)
 
-    def _describe(self, photos: list[Pixels]) -> Vectors:
-        """Photos of one shape to (n, dim)."""
+    def _describe(
+        self, photos: list[Pixels], look: Callable[[torch.Tensor], None] | None = None
+    ) -> Vectors:
+        """Photos of one shape to (n, dim); ``look`` is given the maps of each scale."""
         with inference():
             images = self._forward.images(photos)
             total = torch.zeros(len(photos), self._raw_dim, device=self.device)
             for scale in self.scales:
                 scaled = self._forward.scaled(images, scale, antialias=self.antialias)
-                total += unit(self._pool(self._forward(scaled))) ** self.p
+                maps = self._forward(scaled)
+                if look is not None:
+                    look(maps)
+                total += unit(self._pool(maps)) ** self.p
             mean = (total / len(self.scales)) ** (1 / self.p)
             descriptors: Vectors = unit(mean).cpu().numpy()
         if self.whitening is not None:

@@ -31,6 +31,7 @@ METHODS: dict[str, str] = {
     "tembedding": "kinfold.gallery.engines.tembedding:TEmbeddingEngine",
     "cnn": "kinfold.gallery.engines.cnn:CNNEngine",
     "colour": "kinfold.gallery.engines.colour:ColourEngine",
+    "regions": "kinfold.gallery.engines.regions:RegionsEngine",
     "asmk": "kinfold.gallery.engines.asmk:ASMKEngine",
 }
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 import time
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ from kinfold.base.extras import require
 from kinfold.base.local_features import LocalFeatures
 from kinfold.base.locks import Lock
 from kinfold.base.threads import get_threads
+from kinfold.gallery.region_sets import RegionSets
 from kinfold.gallery.settings import Settings
 from kinfold.images.caption import NOTHING, Caption
 from kinfold.images.decode import decode
@@ -41,6 +42,7 @@ class Found:
     info: PhotoInfo
     features: LocalFeatures
     networks: tuple[Vectors, ...] = ()
+    regions: Mapping[int, RegionSets] = field(default_factory=dict)
     note: str = ""
     caption: Caption = NOTHING
 
@@ -96,20 +98,28 @@ class Describer:
         self._coloured = "colour" in settings.engines
         require("cv2").setNumThreads(1)  # the threads are ours
         self._extractors: list[Any] = []
+        self._regional = settings.regional_networks(len(weights))
         if weights:
+            from kinfold.features.pool.regions import Regions
+
             layers, poolings = settings.layers(len(weights)), settings.poolings(len(weights))
             self._extractors = [
                 _extractor(file, layer, pooling, settings)
                 for file, layer, pooling in zip(weights, layers, poolings)
             ]
+            self._regions = Regions()
+            for number in self._regional:
+                if (trunk := self._extractors[number].trunk).codes:
+                    raise ValueError(f"regions: {trunk.layer} gives codes, which are of no region")
         self._one_at_a_time = Lock()
 
     @property
     def fingerprint(self) -> str:
         """Of all that changes the features."""
         colours = [COLOURS] if self._coloured else []
+        regions = [f"regions{n}{'-scales' * every}" for n, every in self._regional.items()]
         return "+".join(
-            [self._sift.fingerprint, *colours, *(e.fingerprint for e in self._extractors)]
+            [self._sift.fingerprint, *colours, *(e.fingerprint for e in self._extractors), *regions]
         )
 
     @property
@@ -136,13 +146,22 @@ class Describer:
             return features
         return replace(features, colours=colours(pixels, features))
 
-    def networks(self, pixels: Pixels) -> tuple[Vectors, ...]:
-        """The descriptor (d,) of each network."""
+    def networks(self, pixels: Pixels) -> tuple[tuple[Vectors, ...], dict[int, RegionSets]]:
+        """The descriptor (d,) of each network, and the regions of those that they are kept of."""
         if not self._extractors:
-            return ()
+            return (), {}
         seen = fit(pixels, self.settings.network_side)
+        vectors, regions = [], {}
         with self._one_at_a_time:
-            return tuple(extractor.describe(seen) for extractor in self._extractors)
+            for number, extractor in enumerate(self._extractors):
+                if number not in self._regional:
+                    vectors.append(extractor.describe(seen))
+                    continue
+                vector, scales = extractor.describe_with_regions(seen, self._regions)
+                vectors.append(vector)
+                kept = scales if self._regional[number] else scales[:1]
+                regions[number] = RegionSets.of_photo(kept)
+        return tuple(vectors), regions
 
     def files(
         self, root: Path, files: Iterable[PhotoFile], size: int, seconds: Seconds
@@ -199,8 +218,9 @@ class Describer:
         if pixels is None or described.found is None:
             return described
         with seconds.of("network"):
-            vectors = self.networks(pixels)
-        return replace(described, found=replace(described.found, networks=vectors))
+            vectors, regions = self.networks(pixels)
+        found = replace(described.found, networks=vectors, regions=regions)
+        return replace(described, found=found)
 
 
 def _extractor(

@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 from kinfold.base.arrays import Ids, Vectors
 from kinfold.base.neighbours import exact_neighbours
 from kinfold.base.ranking import Neighbours
-from kinfold.gallery.engines.base import Lists, described
 from kinfold.gallery.mapped import MappedVectors
 from kinfold.gallery.model import Model
 from kinfold.gallery.query import Query
@@ -29,28 +28,30 @@ class Fused:
     """Similarity is the sum over engines of share * similarity, that of inverted files made comparable with cosines.
 
     index : the joined vectors of those engines that give any, or None; mapped where others search them
-    lists : by engine, the inverted files, in the order of the index
-    nearest : the index under the vectors, which proposes photos; None where all are scanned
+    lists : by engine, inverted files and regions, in the order of the index
+    nearest : the indexes that propose photos, under the vectors ("search") and under regions ("regionsearch"); where
+        there is none, all photos are compared
     """
 
     def __init__(
         self,
         model: Model,
         index: FlatIndex | MappedVectors | None,
-        lists: Mapping[str, Lists],
-        nearest: VectorSearch | None = None,
+        lists: Mapping[str, Any],
+        nearest: Mapping[str, VectorSearch] | None = None,
     ) -> None:
-        self.model, self.index, self.lists, self.nearest = model, index, dict(lists), nearest
+        self.model, self.index, self.lists = model, index, dict(lists)
+        self.nearest = dict(nearest or {})
         self.ids: Ids = np.asarray(self.indexes[0].ids)
 
     @property
     def indexes(self) -> list[Any]:
-        """Vectors and inverted files, whichever there are."""
+        """Vectors, inverted files and regions, whichever there are."""
         return [part for part in (self.index, *self.lists.values()) if part is not None]
 
     def depth(self, least: int = SHORTLIST, top: int | None = None) -> int:
         """How many photos are ranked: all where ``top`` is None, but of an index ``least``."""
-        if top is None and self.nearest is None:
+        if top is None and not self.nearest:
             return len(self)
         return min(len(self), max(top or 0, least))
 
@@ -62,31 +63,44 @@ class Fused:
 
         Similarities are those of the vectors themselves, whoever proposed a photo.
         """
-        if self.nearest is not None:
-            return self._of_shortlist(query, depth, self.nearest)
+        if self.nearest:
+            return self._of_shortlist(query, depth)
         if not self.lists and isinstance(self.index, FlatIndex):
             found: Neighbours = self.index.search(np.asarray(query.vector), depth)
             return found
-        total = self._total(query)
+        total = self._of_lists(query, self.lists)
+        if isinstance(self.index, FlatIndex):
+            similarities, ids = self.index.search(np.asarray(query.vector), len(self))
+            total[self._order] += similarities[np.argsort(ids)]
         best = np.lexsort((self.ids, -total))[:depth]
         return Neighbours(total[best], self.ids[best])
 
-    def _of_shortlist(self, query: Query, depth: int, nearest: VectorSearch) -> Neighbours:
-        """The best of the photos that the index proposes, and of as many that the inverted files do."""
-        vector, total = np.asarray(query.vector), self._of_lists(query)
-        near = nearest.search(vector, depth).ids
-        positions = self._positions(near[near >= 0])
-        if self.lists:
-            best = np.argsort(-total, kind="stable")[:depth]
-            positions = np.union1d(positions, best)
-        ids = self.ids[positions]
-        assert self.index is not None
-        found = exact_neighbours(
-            vector[None], self.index.reconstruct(ids), max(1, len(ids)), metric="ip"
-        )
-        rows = found.ids[0][found.ids[0] >= 0]
-        similarities = total[positions]
-        similarities[rows] += found.distances[0][: len(rows)]
+    def _of_shortlist(self, query: Query, depth: int) -> Neighbours:
+        """The best of the photos that the indexes propose, and of as many that the inverted files do."""
+        regions, near = self.model.looks_at_regions, [np.empty(0, np.int64)]
+        indexed = self.lists.get("regions") if "regionsearch" in self.nearest else None
+        scanned = {name: lists for name, lists in self.lists.items() if lists is not indexed}
+        total = self._of_lists(query, scanned)
+        if scanned:
+            near.append(self.ids[np.argsort(-total, kind="stable")[:depth]])
+        if "search" in self.nearest:
+            near.append(self.nearest["search"].search(np.asarray(query.vector), depth).ids)
+        asked = None
+        if indexed is not None and regions is not None:
+            asked = regions.asked(query.features, query.regions)
+            index = self.nearest["regionsearch"]
+            near.append(regions.proposed(indexed, asked, depth, index))
+        ids = np.unique(np.concatenate(near))
+        ids = ids[ids >= 0]
+        similarities = total[self._positions(ids)]
+        if self.index is not None and len(ids):
+            vectors = self.index.reconstruct(ids)
+            found = exact_neighbours(np.asarray(query.vector)[None], vectors, len(ids), metric="ip")
+            similarities[found.ids[0]] += found.distances[0]
+        if indexed is not None and asked is not None and len(ids):
+            matched = indexed.search(asked, len(ids), filter=ids)
+            place = np.searchsorted(ids, matched.ids)
+            similarities[place] += self._weighed("regions", matched.distances)
         order = np.lexsort((ids, -similarities))[:depth]
         return Neighbours(similarities[order], ids[order])
 
@@ -98,20 +112,13 @@ class Fused:
     def _order(self) -> Ids:
         return np.argsort(self.ids, kind="stable")
 
-    def _of_lists(self, query: Query) -> Vectors:
-        """The part of the similarity to each photo that inverted files know."""
+    def _of_lists(self, query: Query, lists: Mapping[str, Any]) -> Vectors:
+        """The part of the similarity to each photo that engines without vectors know."""
         total = np.zeros(len(self), np.float32)
-        local = [described(query.features)]
-        for name, lists in self.lists.items():
-            total += self._weighed(name, lists.scores(local)[0])
-        return total
-
-    def _total(self, query: Query) -> Vectors:
-        """The similarity of a query to each photo."""
-        total = self._of_lists(query)
-        if isinstance(self.index, FlatIndex):
-            similarities, ids = self.index.search(np.asarray(query.vector), len(self))
-            total[self._order] += similarities[np.argsort(ids)]
+        for name, held in lists.items():
+            engine = self.model.lists[name]
+            asked = engine.asked(query.features, query.regions)
+            total += self._weighed(name, engine.scores(held, asked))
         return total
 
     def _weighed(self, name: str, similarities: Vectors) -> Vectors:
@@ -164,7 +171,8 @@ class Fused:
             values.append(weighed(found.distances[there]))
 
         for name, lists in self.lists.items():
-            propose(lists.neighbours(wide), lambda found, name=name: self._weighed(name, found))
+            near = self.model.lists[name].neighbours(lists, wide)
+            propose(near, lambda found, name=name: self._weighed(name, found))
         vectors = None if self.index is None else self.index.reconstruct(self.ids)
         if vectors is not None:
             near = exact_neighbours(vectors, vectors, min(wide + 1, n), metric="ip")
@@ -177,6 +185,23 @@ class Fused:
         if vectors is not None:
             total += np.einsum("ij,ij->i", vectors[row], vectors[column])
         return _best(row, column, total, n, k)
+
+
+def searched_rows(fused: Fused, name: str) -> tuple[Ids, int]:
+    """The ids of the vectors that an index of that name is to hold, and their dimension; none where there are none."""
+    part: Any = fused.index if name == "search" else fused.lists.get("regions")
+    if part is None:
+        return np.empty(0, np.int64), 0
+    return np.asarray(part.ids if name == "search" else part.rows), part.dim
+
+
+def searched_vectors(fused: Fused, name: str, ids: Ids) -> Vectors:
+    """Those vectors, by their ids."""
+    if name == "search":
+        assert fused.index is not None
+        return fused.index.reconstruct(ids)
+    vectors: Vectors = fused.lists["regions"].vectors[ids]
+    return vectors
 
 
 def _best(row: Ids, column: Ids, total: Vectors, n: int, k: int) -> Neighbours:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from kinfold.base.errors import FileFormatError
-from kinfold.gallery.manifest import WEIGHTS, Manifest
+from kinfold.gallery.manifest import SEARCHES, WEIGHTS, Manifest
 from kinfold.gallery.matches import read_matches
 from kinfold.gallery.own import own_file
 from kinfold.gallery.parts import model_of, read_parts
@@ -71,10 +71,11 @@ def _headers(store: Store, manifest: Manifest) -> dict[str, Any]:
         if "index" in headers:
             facts["dim"] = headers["index"].params["dim"]
             facts["search"] = FLAT
-            if "search" in headers:
-                size = store.part(manifest.parts["search"]).stat().st_size
-                found = facts_of(headers["search"].params)
-                facts["search"] = found | {"bytes_per_photo": round(size / facts["indexed"], 1)}
+        for name, title in zip(SEARCHES, ("search", "search_of_regions")):
+            if name in headers:
+                size = store.part(manifest.parts[name]).stat().st_size
+                found = facts_of(headers[name].params)
+                facts[title] = found | {"bytes_per_photo": round(size / facts["indexed"], 1)}
         facts["model_learnt_on"] = headers["model"].params["photos"]
         if adapters := _adapters(store, manifest, headers["model"].params):
             facts["adapters"] = adapters

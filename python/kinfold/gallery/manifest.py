@@ -15,8 +15,10 @@ FORMAT = 3
 _FIELDS = {"format", "library", "settings", "photos", "parts", "segments", "own_model"}
 # What a manifest calls the weights of each network.
 WEIGHTS = tuple(f"weights{i}" if i else "weights" for i in range(MOST_NETWORKS))
+# The indexes under vectors, and under regions.
+SEARCHES = ("search", "regionsearch")
 # The parts that may be named; an engine's name stands for its inverted file.
-_NAMES = ("model", "index", "search", "graph", *WEIGHTS, *METHODS)
+_NAMES = ("model", "index", *SEARCHES, "graph", *WEIGHTS, *METHODS)
 
 
 @dataclass(frozen=True)

@@ -24,7 +24,9 @@ from kinfold.base.state import (
 from kinfold.gallery import METHODS
 from kinfold.gallery.engines.base import Engine, Lists
 from kinfold.gallery.engines.cnn import CNNEngine
-from kinfold.gallery.engines.inverted import ListsEngine
+from kinfold.gallery.engines.keeping import KeepingEngine
+from kinfold.gallery.engines.regions import RegionsEngine
+from kinfold.gallery.region_sets import RegionSets
 from kinfold.gallery.segment import PhotoSegment
 from kinfold.gallery.settings import Settings
 from kinfold.learn.adapter import Adapter
@@ -34,9 +36,9 @@ class Model(Restorable):
     """The engines by name; the similarity of photos is the weighed sum of theirs.
 
     Vectors stand side by side in one, each scaled by the root of its engine's share, so that one inner product is their
-    part of the sum. Inverted files have no vectors: ``lists`` are the engines that have one.
+    part of the sum. Inverted files and sets of regions have no vectors: ``lists`` are the engines that keep such.
 
-    shares : of each engine, adding to one
+    shares : of each engine, adding to one; 0 for what only second looks need
     fingerprint : of how photos are described. Vectors of different fingerprints cannot be compared.
     photos : how many it was learnt on
     """
@@ -54,9 +56,10 @@ class Model(Restorable):
         self.engines = {name: engines[name] for name in METHODS if name in engines}
         self.shares = {name: float(shares[name]) for name in self.engines}
         self.fingerprint, self.photos = fingerprint, photos
-        self.lists = {n: e for n, e in self.engines.items() if isinstance(e, ListsEngine)}
+        keeping = {n: e for n, e in self.engines.items() if isinstance(e, KeepingEngine)}
+        self.lists = {name: engine for name, engine in keeping.items() if self.shares[name] > 0}
         self._vectors: dict[str, Any] = {
-            name: engine for name, engine in self.engines.items() if name not in self.lists
+            name: engine for name, engine in self.engines.items() if name not in keeping
         }
 
     @classmethod
@@ -65,10 +68,24 @@ class Model(Restorable):
     ) -> Model:
         """All engines of the settings, on all photos."""
         every = list(segments)
-        engines = {name: resolve(METHODS[name]).learn(every, settings) for name in settings.engines}
-        weights = settings.shares or tuple(engine.weight for engine in engines.values())
-        shares = {name: weight / sum(weights) for name, weight in zip(engines, weights)}
+        engines = {
+            name: resolve(METHODS[name]).learn(every, settings) for name in settings.learnt_engines
+        }
+        weights = settings.shares or tuple(engines[name].weight for name in settings.engines)
+        shares = dict.fromkeys(engines, 0.0)
+        shares |= {name: weight / sum(weights) for name, weight in zip(settings.engines, weights)}
         return cls(engines, shares, fingerprint, photos)
+
+    @property
+    def has_vectors(self) -> bool:
+        """Whether any engine gives photos vectors."""
+        return bool(self._vectors)
+
+    @property
+    def looks_at_regions(self) -> RegionsEngine | None:
+        """What makes descriptors of regions, or None where no regions are kept."""
+        engine = self.engines.get("regions")
+        return engine if isinstance(engine, RegionsEngine) else None
 
     @property
     def adapters(self) -> tuple[Adapter | None, ...]:
@@ -91,14 +108,22 @@ class Model(Restorable):
         """A vector for each photo of a segment, (n, dim); None where no engine gives any."""
         return self._joined({name: e.vectors(segment) for name, e in self._vectors.items()})
 
-    def describe(self, features: LocalFeatures, networks: Sequence[Vectors] = ()) -> Vectors | None:
+    def describe(
+        self,
+        features: LocalFeatures,
+        networks: Sequence[Vectors] = (),
+        regions: Mapping[int, RegionSets] | None = None,
+    ) -> Vectors | None:
         """The vector of one photo, (dim,); None where no engine gives any."""
-        parts = {name: e.describe(features, networks)[None] for name, e in self._vectors.items()}
+        parts = {
+            name: engine.describe(features, networks, regions or {})[None]
+            for name, engine in self._vectors.items()
+        }
         joined = self._joined(parts)
         return None if joined is None else joined[0]
 
     def empty(self) -> dict[str, Lists]:
-        """The inverted files, without photos."""
+        """What the engines without vectors keep photos in, without photos."""
         return {name: engine.empty() for name, engine in self.lists.items()}
 
     def _joined(self, parts: Mapping[str, Vectors]) -> Vectors | None:

@@ -11,8 +11,8 @@ import numpy as np
 from kinfold.base.arrays import Ids
 from kinfold.base.errors import FileFormatError, GalleryError
 from kinfold.gallery.along import Along
-from kinfold.gallery.fused import Fused
-from kinfold.gallery.manifest import Manifest
+from kinfold.gallery.fused import Fused, searched_rows
+from kinfold.gallery.manifest import SEARCHES, Manifest
 from kinfold.gallery.mapped import MappedVectors
 from kinfold.gallery.model import Model
 from kinfold.gallery.store import Store
@@ -32,7 +32,7 @@ def model_of(store: Store, manifest: Manifest) -> Model:
     """The model of a gallery. Raises KeyError where the manifest names none."""
     path = store.part(manifest.parts["model"])
     model = read_model(path)
-    if set(model.engines) != set(manifest.settings.engines):
+    if set(model.engines) != set(manifest.settings.learnt_engines):
         raise FileFormatError(f"{path}: was learnt for other engines")
     return model
 
@@ -42,26 +42,29 @@ def read_fused(store: Store, manifest: Manifest, model: Model, *, whole: bool = 
 
     whole : read the vectors and check them, where an index needs them mapped alone
     """
-    index, nearest = None, None
-    if len(model.lists) < len(model.engines):
+    nearest = {
+        name: _expect(VectorSearch, store.part(manifest.parts[name]))
+        for name in SEARCHES
+        if name in manifest.parts
+    }
+    index = None
+    if model.has_vectors:
         path = store.part(manifest.parts["index"])
-        if "search" in manifest.parts:
-            nearest = _expect(VectorSearch, store.part(manifest.parts["search"]))
-        mapped = nearest is not None and not whole
+        mapped = "search" in nearest and not whole
         index = MappedVectors(path) if mapped else _expect(FlatIndex, path)
     lists = {
         name: _expect(engine.lists, store.part(manifest.parts[name]))
         for name, engine in model.lists.items()
     }
     fused = Fused(model, index, lists, nearest)
-    for name, inverted in lists.items():
-        if not np.array_equal(inverted.ids, fused.ids):
+    for name, kept in lists.items():
+        if not np.array_equal(kept.ids, fused.ids):
             raise FileFormatError(f"{store.folder}: {name} holds other photos than the rest")
-    if index is not None and nearest is not None:
-        if not np.array_equal(np.sort(nearest.index.ids), np.sort(index.ids)):
-            raise FileFormatError(f"{store.folder}: search holds other photos than the rest")
-        if nearest.index.dim != index.dim:
-            raise FileFormatError(f"{store.folder}: search and index are of other dimensions")
+    for name, searched in nearest.items():
+        ids, dim = searched_rows(fused, name)
+        same = np.array_equal(np.sort(searched.index.ids), np.sort(ids))
+        if not same or searched.index.dim != dim:
+            raise FileFormatError(f"{store.folder}: {name} holds other photos than the rest")
     return fused
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from kinfold.base.errors import ImageError
 from kinfold.base.local_features import LocalFeatures
 from kinfold.gallery.describe import Describer
 from kinfold.gallery.model import Model
+from kinfold.gallery.region_sets import RegionSets
 from kinfold.images.decode import decode
 from kinfold.images.resize import Pixels, as_pixels, fit
 from kinfold.local.verify import project
@@ -36,6 +38,7 @@ class Query:
     to_photo : float64 (3, 3), pixels of what was described to pixels of the original
     vector : float32 (d,), or None where no engine has vectors
     seen : whether networks saw it
+    regions : of the networks that they are kept of, by the network's number
     """
 
     name: str
@@ -46,6 +49,7 @@ class Query:
     to_photo: NDArray[np.float64]
     vector: Vectors | None
     seen: bool = False
+    regions: Mapping[int, RegionSets] = field(default_factory=dict)
 
     @property
     def is_empty(self) -> bool:
@@ -107,12 +111,12 @@ def describe_query(source: Any, box: Any, describer: Describer, model: Model) ->
         width, height = right - left, bottom - top
     small = fit(crop, describer.settings.max_side)
     features = describer.local(small)
-    networks = describer.networks(crop)
-    vector = model.describe(features, networks)
+    networks, regions = describer.networks(crop)
+    vector = model.describe(features, networks, regions)
     scale = np.diag([width / small.shape[1], height / small.shape[0], 1.0])
     scale[:2, 2] = left, top
     size = (width, height) if limits is None else (pixels.shape[1], pixels.shape[0])
-    return Query(name, pixels, size, limits, features, scale, vector, bool(networks))
+    return Query(name, pixels, size, limits, features, scale, vector, bool(networks), regions)
 
 
 def _read(source: Any, max_side: int | None) -> tuple[str, Pixels, tuple[int, int]]:

@@ -9,9 +9,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from kinfold.base.arrays import Ids, as_count
+from kinfold.base.arrays import Ids, Vectors, as_count
+from kinfold.base.errors import GalleryError
 from kinfold.base.local_features import LocalFeatures
 from kinfold.base.ranking import Neighbours
+from kinfold.base.registry import resolve
 from kinfold.gallery.along import Along
 from kinfold.gallery.hit import Hit, hit_of
 from kinfold.gallery.photo import Photo
@@ -19,6 +21,7 @@ from kinfold.gallery.query import Query, with_features
 from kinfold.gallery.reader import Snapshot
 from kinfold.gallery.stages import STAGES, checked_stages, options_of
 from kinfold.gallery.vector_search import SHORTLIST
+from kinfold.rerank import METHODS
 from kinfold.rerank.pipeline import stage_named
 from kinfold.rerank.stage import Asked, Ranked, RankedList
 
@@ -35,6 +38,8 @@ def rank(
 ) -> RankedList:
     """Rank photos for a described query; see ``Gallery.rank``."""
     names, along = checked_stages(rerank), Along.of(along)
+    for name in names:
+        _check_regions(snapshot, name)
     verify_top = as_count(verify_top, "verify_top")
     if query.is_empty:
         return RankedList.first(np.empty(0, np.float32), np.empty(0, np.int64))
@@ -65,9 +70,10 @@ def second_look(
 ) -> RankedList:
     """One more stage on top of a ranking."""
     parts, photos, along = snapshot.parts, {}, Along.of(along)
+    _check_regions(snapshot, name)
     options = options_of(name, verify_top, verify_seconds, parts.alpha_along(along), along.k_query)
     stage = stage_named(name, options)
-    if "features" in stage.needs:
+    if not stage.needs.isdisjoint({"features", "regional_of"}):
         # What diffusion reached may be gone from the table since; of what is verified, all is there.
         photos = snapshot.by_ids(parts.ids if "search" in stage.needs else ranked.ids)
         live = _isin(ranked.ids, photos)
@@ -84,6 +90,12 @@ def second_look(
         live = _isin(ids, photos)
         return Neighbours(similarities[live], ids[live])
 
+    regions = parts.model.looks_at_regions
+
+    def regional_of(id: int) -> Vectors:
+        assert regions is not None
+        return regions.regional({0: snapshot.segments.regions(photos[id])})[0]
+
     asked = Asked(
         graph=parts.graph_along(along),
         ids=parts.ids,
@@ -91,8 +103,19 @@ def second_look(
         regions=[query.region],
         features=features,
         search=search,
+        regional=None if regions is None else [regions.asked(query.features, query.regions)],
+        regional_of=None if regions is None else regional_of,
     )
     return Ranked.of(stage(asked, Ranked.joined([ranked]))).lists[0]
+
+
+def _check_regions(snapshot: Snapshot, name: str) -> None:
+    """Raise GalleryError for a second look at regions that are not kept."""
+    if snapshot.parts.model.looks_at_regions is None and "regional" in resolve(METHODS[name]).needs:
+        raise GalleryError(
+            f"{snapshot.store.folder}: {name} needs the regions of photos: index them anew with "
+            "--weights FILE --regions"
+        )
 
 
 def _isin(ids: Ids, photos: Mapping[int, Photo]) -> NDArray[np.bool_]:

@@ -11,7 +11,17 @@ from numpy.typing import NDArray
 from kinfold.base.arrays import Ids, Vectors
 from kinfold.base.errors import FileFormatError
 from kinfold.base.local_features import LocalFeatures
-from kinfold.base.state import JSON, Arrays, Restorable, check_only, check_starts, take
+from kinfold.base.state import (
+    JSON,
+    Arrays,
+    Restorable,
+    add_prefix,
+    check_only,
+    check_starts,
+    strip_prefix,
+    take,
+)
+from kinfold.gallery.region_sets import RegionSets
 from kinfold.gallery.settings import MOST_NETWORKS
 from kinfold.local.colour import WIDTH
 
@@ -28,6 +38,7 @@ class PhotoSegment(Restorable):
     positions : float32 (f, 2); scales, angles : float32 (f,); descriptors : uint8 (f, 128)
     colours : uint8 (f, 27) or none, see local.colour
     networks : float32 (n, d), one array for each network
+    regions : of the networks that they are kept of, by the network's number
     """
 
     kind: ClassVar[str] = "gallery.Segment"
@@ -39,8 +50,10 @@ class PhotoSegment(Restorable):
         starts: Ids,
         features: LocalFeatures,
         networks: Sequence[Vectors] = (),
+        regions: Mapping[int, RegionSets] | None = None,
     ) -> None:
         self.ids, self.frames, self.starts, self.networks = ids, frames, starts, tuple(networks)
+        self.regions = dict(regions or {})
         self._all = features
 
     @classmethod
@@ -50,11 +63,13 @@ class PhotoSegment(Restorable):
         frames: Sequence[tuple[int, int, int, int]],
         features: Sequence[LocalFeatures],
         networks: Sequence[Vectors] = (),
+        regions: Mapping[int, RegionSets] | None = None,
     ) -> PhotoSegment:
         """From photos one by one; at least one."""
         starts = np.concatenate([[0], np.cumsum([len(f) for f in features])]).astype(np.int64)
         joined = LocalFeatures.joined(features)
-        return cls(np.array(ids, np.int64), np.array(frames, np.int32), starts, joined, networks)
+        sides = np.array(frames, np.int32)
+        return cls(np.array(ids, np.int64), sides, starts, joined, networks, regions)
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -85,8 +100,9 @@ class PhotoSegment(Restorable):
         networks = [held[rows] for held in self.networks]
         starts = np.concatenate([[0], np.cumsum(np.diff(self.starts)[rows])]).astype(np.int64)
         chosen = np.repeat(keep, np.diff(self.starts))
+        regions = {number: held.select(rows) for number, held in self.regions.items()}
         return PhotoSegment(
-            self.ids[rows], self.frames[rows], starts, self._all.select(chosen), networks
+            self.ids[rows], self.frames[rows], starts, self._all.select(chosen), networks, regions
         )
 
     def params(self) -> dict[str, JSON]:
@@ -104,6 +120,8 @@ class PhotoSegment(Restorable):
         }
         if self.colours is not None:
             arrays["colours"] = self.colours
+        for number, held in self.regions.items():
+            arrays |= add_prefix(f"regions{number}", held.arrays())
         return arrays | dict(zip(_NETWORKS, self.networks))
 
     @classmethod
@@ -122,6 +140,8 @@ class PhotoSegment(Restorable):
             "colours",
             *_NETWORKS,
         }
+        kept = {n: strip_prefix(f"regions{n}", arrays) for n in range(MOST_NETWORKS)}
+        known |= {f"regions{n}.{name}" for n, own in kept.items() for name in own}
         check_only(arrays, known, "arrays")
         ids = take(arrays, "ids", np.int64, (None,))
         starts = take(arrays, "starts", np.int64, (len(ids) + 1,))
@@ -142,4 +162,7 @@ class PhotoSegment(Restorable):
         frames = take(arrays, "frames", np.int32, (len(ids), 4))
         if len(frames) and frames.min() < 1:
             raise FileFormatError("frames: expected sides of at least one pixel")
-        return cls(ids, frames, starts, features, networks)
+        if any(own and n >= len(networks) for n, own in kept.items()):
+            raise FileFormatError("arrays: regions of a network that there is not")
+        regions = {n: RegionSets.from_arrays(own, len(ids)) for n, own in kept.items() if own}
+        return cls(ids, frames, starts, features, networks, regions)

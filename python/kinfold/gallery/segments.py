@@ -12,6 +12,7 @@ from kinfold.base.errors import FileFormatError, GalleryError
 from kinfold.base.local_features import LocalFeatures
 from kinfold.base.locks import Lock
 from kinfold.gallery.photo import Photo
+from kinfold.gallery.region_sets import RegionSets
 from kinfold.gallery.segment import PhotoSegment
 from kinfold.gallery.store import Store
 from kinfold.io import kin
@@ -51,6 +52,13 @@ class Segments:
         if not all(np.isfinite(part).all() for part in numbers) or (features.scales <= 0).any():
             raise FileFormatError(f"{photo.segment}: the features of photo {photo.id} are damaged")
         return features
+
+    def regions(self, photo: Photo) -> RegionSets:
+        """The regions of a photo as the first network described them; FileFormatError where there are none."""
+        segment, row = self._row(photo)
+        if 0 not in segment.regions:
+            raise FileFormatError(f"{photo.segment}: holds no regions of photo {photo.id}")
+        return segment.regions[0].photo(row)
 
     def frame(self, photo: Photo) -> tuple[int, int, int, int]:
         """Width and height of a photo, and of the pixels that its features lie in."""

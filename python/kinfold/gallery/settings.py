@@ -22,7 +22,7 @@ ALIASES = {"both": "vlad+cnn"}
 _MOST_SCALES = 16
 POOLINGS = ("gem", "mac", "spoc", "spoc-centre", "crow", "rmac", "flatten", "learnt-rmac")
 # What galleries of before lack: they have its default.
-_SINCE = {"layer", "square_side", "search"}
+_SINCE = {"layer", "square_side", "search", "regions"}
 
 
 def engines_of(engine: str) -> tuple[str, ...]:
@@ -60,6 +60,7 @@ class Settings:
         by + are one for each network. "learnt-rmac" is what weights of ``kinfold train dir`` hold beside the network.
         Layers that give codes have none
     square_side : photos become squares of this side, seen once, for layers that give codes and for "flatten"
+    regions : keep the regions of the first network's maps too, for second looks at them; the engine "regions" does so
     search : the index under the vectors, as ``index_factory`` spells it; "Flat" for the exhaustive scan, "auto" for
         that or an index, by the number of photos
     neighbours : length of the neighbour lists of the graph for diffusion
@@ -84,6 +85,7 @@ class Settings:
     square_side: int = 224
     exponent: float = 3.0
     network_dim: int = 256
+    regions: bool = False
     search: str = FLAT
     neighbours: int = 10
     seed: int = 0
@@ -120,6 +122,8 @@ class Settings:
             as_choice(name, "pooling", POOLINGS)
         as_number(self.exponent, "exponent", least=1e-3, most=1e3)
         as_count(self.network_dim, "network_dim", most=1 << 16)
+        if not isinstance(self.regions, bool):
+            raise ValueError(f"regions: expected True or False, got {self.regions!r}")
         checked_spelling(self.search)
         as_count(self.neighbours, "neighbours", most=10_000)
         as_count(self.seed, "seed", least=0)
@@ -132,6 +136,27 @@ class Settings:
         """One for each network. Raises ValueError where there is another number of them."""
         given = [None] if self.layer is None else self.layer.split("+")
         return _each(given, networks, "layer")
+
+    def regional_networks(self, networks: int) -> dict[int, bool]:
+        """The networks whose regions are kept, and whether at every scale, as R-MAC needs them."""
+        poolings = self.poolings(networks)
+        first = self.looks_at_regions
+        return {
+            number: name == "rmac"
+            for number, name in enumerate(poolings)
+            if name == "rmac" or (first and number == 0)
+        }
+
+    @property
+    def looks_at_regions(self) -> bool:
+        """Whether the first network's regions are compared, by an engine or second looks."""
+        return self.regions or "regions" in self.engines
+
+    @property
+    def learnt_engines(self) -> tuple[str, ...]:
+        """The names of the engines that are learnt: those that are used, and what second looks need besides."""
+        beside = ("regions",) if self.regions and "regions" not in self.engines else ()
+        return (*self.engines, *beside)
 
     @property
     def engines(self) -> tuple[str, ...]:

@@ -1,4 +1,4 @@
-"""The second looks of a gallery: those of the catalogue that photos, local features and the graph suffice for."""
+"""The second looks of a gallery: those of the catalogue that photos, their features, regions and graph suffice for."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from typing import Any
 
 from kinfold.rerank.pipeline import checked, stages_for
 
-# What a gallery has at hand, see ``rerank.stage.Asked``.
-OFFERS = frozenset({"local", "features", "search", "graph"})
+# What a gallery has at hand, see ``rerank.stage.Asked``; regions where they are kept.
+OFFERS = frozenset({"local", "features", "search", "graph", "regional", "regional_of"})
 # What a search does unless told otherwise.
 STAGES = ("spatial", "diffusion")
 
@@ -33,6 +33,12 @@ def options_of(
     """A stage's options in a gallery. alpha, k_query : of those along the graph; their own where None"""
     if name in ("spatial", "expansion"):
         return {"top": verify_top, "seconds": verify_seconds}
-    own = {} if name == "diffusion-lecture" else {"k_query": 1, "alpha": 0.9, "blend": True}
+    if name == "regions":
+        return {"top": verify_top}
+    own: dict[str, Any] = {"k_query": 1, "alpha": 0.9, "blend": True}
+    if name == "diffusion-lecture":
+        own = {}
+    if name == "regional-diffusion":
+        own = {"top": verify_top}
     chosen = {"alpha": alpha, "k_query": k_query}
     return own | {name: value for name, value in chosen.items() if value is not None}

@@ -87,9 +87,14 @@ class VectorSearch(Restorable):
         self.recall, self.alone = recall, alone
 
     @classmethod
-    def learn(cls, spec: str, vectors: Vectors, ids: Ids, *, seed: int = 0) -> VectorSearch:
-        """An index of these vectors. Raises GalleryError where they are too few for the spelling."""
-        check_enough(spec, len(vectors))
+    def learn(
+        cls, spec: str, vectors: Vectors, ids: Ids, *, seed: int = 0, of: str = "photos"
+    ) -> VectorSearch:
+        """An index of these vectors. Raises GalleryError where they are too few for the spelling.
+
+        of : what each is of, in words
+        """
+        check_enough(spec, len(vectors), of)
         index = index_factory(spec, vectors.shape[1], seed=seed, verbose=False)
         most = max(_SAMPLE, _SAMPLE_OF_CENTROID * index.n_centroids)
         sample = vectors
@@ -102,7 +107,7 @@ class VectorSearch(Restorable):
                 warnings.simplefilter("ignore", UserWarning)
                 index.fit(sample)
         except ValueError as error:
-            raise GalleryError(_too_few(spec, len(vectors), str(error))) from error
+            raise GalleryError(_too_few(spec, len(vectors), of, str(error))) from error
         made = cls(spec, index, len(vectors))
         made.add(vectors, ids)
         return made
@@ -178,12 +183,17 @@ class VectorSearch(Restorable):
 
 
 def in_line(
-    held: VectorSearch | None, search: str, vectors: Callable[[Ids], Vectors], ids: Ids, seed: int
+    held: VectorSearch | None,
+    search: str,
+    vectors: Callable[[Ids], Vectors],
+    ids: Ids,
+    seed: int,
+    of: str = "photos",
 ) -> VectorSearch | None:
     """The index of these ids; None for the exhaustive scan, ``held`` itself where nothing is to be changed.
 
     held : that of before, whose rows come and go; learnt anew where it is outgrown or was spelt otherwise
-    vectors : of ids, float32 (n, d)
+    vectors : of ids, float32 (n, d); of : what each is of, in words
     """
     spec = spelling(search, len(ids))
     if spec is None or not len(ids):
@@ -191,7 +201,7 @@ def in_line(
     every = np.sort(ids)
     if held is None or held.outgrown(len(ids)) or (search != AUTO and held.spec != spec):
         points = vectors(every)
-        return VectorSearch.learn(spec, points, every, seed=seed).measured(points, every)
+        return VectorSearch.learn(spec, points, every, seed=seed, of=of).measured(points, every)
     gone, new = np.setdiff1d(held.index.ids, ids), np.setdiff1d(ids, held.index.ids)
     if not len(gone) and not len(new):
         return held
@@ -200,11 +210,11 @@ def in_line(
     return held.measured(vectors(every), every)
 
 
-def check_enough(spec: str, n: int) -> None:
+def check_enough(spec: str, n: int, of: str = "photos") -> None:
     """Raise GalleryError where n vectors cannot teach an index of this spelling."""
     needed = _centroids(spec)
     if n < needed:
-        raise GalleryError(_too_few(spec, n, f"it needs {needed:,} at least"))
+        raise GalleryError(_too_few(spec, n, of, f"it needs {needed:,} at least"))
 
 
 def _centroids(spec: str) -> int:
@@ -215,12 +225,12 @@ def _centroids(spec: str) -> int:
     return max(index.n_centroids, 1 << getattr(quantizer, "bits", 0))
 
 
-def _too_few(spec: str, n: int, why: str) -> str:
-    """What is said of a spelling that n photos are too few for."""
+def _too_few(spec: str, n: int, of: str, why: str) -> str:
+    """What is said of a spelling that n vectors are too few for."""
     cells = 1 << max(0, int(np.log2(max(1, n / 14))))
     fewer = re.sub(r"IVF\d+[kM]?", f"IVF{cells}", spec)
     able = [other for other in (fewer, "SQ8") if other != spec and _centroids(other) <= n]
-    return f"search: {spec} cannot be learnt on {n:,} photos ({why}); possible: {', '.join([*able, FLAT])}, or {AUTO}"
+    return f"search: {spec} cannot be learnt on {n:,} {of} ({why}); possible: {', '.join([*able, FLAT])}, or {AUTO}"
 
 
 def facts_of(params: Mapping[str, Any]) -> dict[str, Any]:

@@ -120,6 +120,24 @@ class RegionalIndex(Table[Keys[Items]]):
         """Item i, also one that was removed, has the rows starts[i] to starts[i + 1]: int64 (n + 1,)."""
         return read_only(self._all.starts)
 
+    @property
+    def rows(self) -> Ids:
+        """The rows of ``vectors`` that are of items that were not removed, int64, ascending."""
+        block = self._all
+        counts = np.diff(block.starts)
+        if block.alive is None:
+            return np.arange(len(block.vectors))
+        return np.flatnonzero(np.repeat(block.alive.view(np.bool_), counts))
+
+    def items(self, ids: ArrayLike) -> list[Vectors]:
+        """The regions of items, an array (regions, dim) each; ValueError names an id that is not there."""
+        wanted = as_ids(ids, "ids")
+        ((block, mine, rows),) = self._require_fitted().located(wanted)
+        found: list[Vectors] = [np.empty((0, self.dim), np.float32)] * len(wanted)
+        for at, row in zip(mine.tolist(), rows.tolist()):
+            found[at] = read_only(block.vectors[block.starts[row] : block.starts[row + 1]])
+        return found
+
     def add(self, items: Iterable[ArrayLike], ids: ArrayLike | None = None) -> Ids:
         """Add items, an array (regions, dim) each, with at least one region; returns their ids (n,).
 

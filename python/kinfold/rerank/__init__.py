@@ -4,6 +4,7 @@
       spatial, spatial_expansion                need photos: verified first; search again with what was verified
       along_graph                               need a graph: diffusion, random walk
       query_expansion, k_reciprocal             need vectors: search again; shared neighbours
+      regions, regional_diffusion               need the regions of queries and photos: all matched; their graph
     pipeline     stages by name, one after the other; each is refused, before any work, where what it needs is missing
     vectors      one of them, from the answer of an index
 
@@ -23,6 +24,8 @@ METHODS: dict[str, str] = {
     "diffusion-lecture": "kinfold.rerank.along_graph:LectureDiffusionStage",
     "random-walk": "kinfold.rerank.along_graph:RandomWalkStage",
     "expansion": "kinfold.rerank.spatial_expansion:ExpansionStage",
+    "regions": "kinfold.rerank.regions:RegionsStage",
+    "regional-diffusion": "kinfold.rerank.regional_diffusion:RegionalDiffusionStage",
 }
 
 __getattr__, __dir__ = offered(

@@ -92,6 +92,8 @@ class Asked:
     regions : x0, y0, x1, y1 in each query: what lies outside was not asked for
     features : the local features of a photo by its id
     search : number of a query, local features in the place of its own -> similarities and ids of all, best first
+    regional : the descriptors of each query's regions, float32 (r, d) of length one
+    regional_of : the same of a photo by its id
     """
 
     queries: Vectors | None = None
@@ -102,6 +104,8 @@ class Asked:
     regions: Sequence[Box | None] | None = None
     features: Callable[[int], LocalFeatures] | None = None
     search: Callable[[int, LocalFeatures], Neighbours] | None = None
+    regional: Sequence[Vectors] | None = None
+    regional_of: Callable[[int], Vectors] | None = None
 
     @property
     def offers(self) -> frozenset[str]:

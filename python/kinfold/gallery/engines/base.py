@@ -12,6 +12,7 @@ from kinfold.base.arrays import Vectors
 from kinfold.base.errors import GalleryError
 from kinfold.base.local_features import LocalFeatures
 from kinfold.base.state import JSON, Arrays
+from kinfold.gallery.region_sets import RegionSets
 from kinfold.gallery.segment import PhotoSegment
 from kinfold.gallery.settings import Settings
 from kinfold.learn.adapter import Adapter
@@ -22,6 +23,8 @@ from kinfold.words.photos import PhotoTable
 
 # Photos that a whitening is learnt on; more add little and cost memory.
 MOST_LEARNT = 8192
+# Regions that a whitening is learnt on.
+MOST_REGIONS = 65_536
 # Different descriptors that a word needs: of a word for each descriptor, no residual would be left.
 _LEAST_PER_WORD = 8
 
@@ -29,7 +32,7 @@ _LEAST_PER_WORD = 8
 class Engine(Protocol):
     """What of a photo is compared: learnt on a collection, and saved.
 
-    An engine gives each photo a vector (``VectorEngine``), or keeps all photos in an inverted file (``ListsEngine``).
+    An engine gives each photo a vector (``VectorEngine``), or keeps all photos itself (``KeepingEngine``).
 
     weight : of its similarity where several engines are used and nothing else is asked for
     """
@@ -58,8 +61,13 @@ class VectorEngine(Engine, Protocol):
         """A vector for each photo of a segment, (n, dim), of length one."""
         ...
 
-    def describe(self, features: LocalFeatures, networks: Sequence[Vectors]) -> Vectors:
-        """The vector of one photo, (dim,), from its local features and its networks' descriptors."""
+    def describe(
+        self,
+        features: LocalFeatures,
+        networks: Sequence[Vectors],
+        regions: Mapping[int, RegionSets],
+    ) -> Vectors:
+        """The vector of one photo, (dim,), from its local features, its networks' descriptors and their regions."""
         ...
 
 
@@ -120,6 +128,13 @@ def sample_descriptors(
 ) -> NDArray[np.uint8]:
     """SIFT descriptors of all photos; see sample_rows."""
     return sample_rows([segment.descriptors for segment in segments], count, random)
+
+
+def sample_regions(segments: Sequence[RegionSets]) -> Vectors:
+    """Regions of all segments, float32 (n, d), evenly, about ``MOST_REGIONS`` at most."""
+    every = np.concatenate([np.asarray(held.vectors) for held in segments])
+    step = max(1, -(-len(every) // MOST_REGIONS))
+    return every[::step].astype(np.float32)
 
 
 def sample_photos(

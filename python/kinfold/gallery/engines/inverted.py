@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 
 from kinfold.base.arrays import Vectors
-from kinfold.base.declared import Declared
 from kinfold.base.learnt import Part
 from kinfold.base.parameters import Number
 from kinfold.base.random import generator
 from kinfold.gallery.engines.base import Lists, most_words, sample_descriptors, sample_photos
+from kinfold.gallery.engines.keeping import KeepingEngine
 from kinfold.gallery.segment import PhotoSegment
 from kinfold.gallery.settings import Settings
 from kinfold.local.sift import root_sift
@@ -25,15 +25,13 @@ _COMPARED, _ASKED = 256, 32
 _ABOVE_UNLIKE = 5.0
 
 
-class ListsEngine(Declared):
-    """An engine that has no vectors: it keeps what was learnt, ``empty`` gives an inverted file for the photos.
+class ListsEngine(KeepingEngine):
+    """Keeps what was learnt; ``empty`` gives an inverted file for the photos.
 
     learnt : an inverted file without photos; its class is ``lists``
     half : the similarity that counts one half beside those of other engines
     """
 
-    weight: ClassVar[float]
-    lists: ClassVar[Any]
     learnt: Part[Any]
     half = Number(0, open=True)
 

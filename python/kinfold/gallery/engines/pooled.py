@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, ClassVar, Protocol
 
 import numpy as np
@@ -19,6 +19,7 @@ from kinfold.gallery.engines.base import (
     sample_photos,
     whitened,
 )
+from kinfold.gallery.region_sets import RegionSets
 from kinfold.gallery.segment import PhotoSegment
 from kinfold.gallery.settings import Settings
 from kinfold.transform.pca import PCA
@@ -70,5 +71,10 @@ class PooledEngine(Declared):
         photos = [self.local(segment.features(row)) for row in range(len(segment))]
         return whitened(self.learnt.transform(photos), self.whitening)
 
-    def describe(self, features: LocalFeatures, networks: Sequence[Vectors] = ()) -> Vectors:
+    def describe(
+        self,
+        features: LocalFeatures,
+        networks: Sequence[Vectors] = (),
+        regions: Mapping[int, RegionSets] | None = None,
+    ) -> Vectors:
         return whitened(self.learnt.transform([self.local(features)]), self.whitening)[0]

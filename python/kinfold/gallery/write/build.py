@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
 
+from kinfold.base.arrays import Vectors
 from kinfold.base.errors import FileFormatError
 from kinfold.gallery.copies import first_photos
 from kinfold.gallery.describe import Seconds
-from kinfold.gallery.engines.base import all_described
-from kinfold.gallery.fused import Fused
-from kinfold.gallery.manifest import Manifest
+from kinfold.gallery.fused import Fused, searched_rows, searched_vectors
+from kinfold.gallery.manifest import SEARCHES, Manifest
 from kinfold.gallery.model import Model
 from kinfold.gallery.parts import model_of, read_fused, read_graph
 from kinfold.gallery.photo import Photo
@@ -99,19 +100,20 @@ def finish(
 
 
 def _with_search(store: Store, manifest: Manifest, fused: Fused, seconds: Seconds) -> Manifest:
-    """The manifest with the index under the vectors in line with these, or without one."""
-    index, settings = fused.index, manifest.settings
-    if index is None:
-        return manifest
-    with seconds.of("search index"):
-        nearest = in_line(
-            fused.nearest, settings.search, index.reconstruct, index.ids, settings.seed
-        )
-    if nearest is None:
-        return manifest.without("search")
-    if nearest is fused.nearest:
-        return manifest
-    return _saved(store, manifest, "search", nearest)
+    """The manifest with the indexes under vectors and regions in line with these, or without."""
+    settings = manifest.settings
+    for name in SEARCHES:
+        ids, _ = searched_rows(fused, name)
+        held = fused.nearest.get(name)
+        with seconds.of("search index"):
+            vectors = partial(searched_vectors, fused, name)
+            of = "photos" if name == "search" else "regions"
+            nearest = in_line(held, settings.search, vectors, ids, settings.seed, of)
+        if nearest is None:
+            manifest = manifest.without(name)
+        elif nearest is not held:
+            manifest = _saved(store, manifest, name, nearest)
+    return manifest
 
 
 def _sound(
@@ -176,14 +178,18 @@ def _indexed(
             index.add(vectors, ids=segment.ids)
         segment = segment.select(np.isin(segment.ids, list(new)))
         if lists and len(segment):
-            local = all_described(segment)
-            for file in lists.values():
-                file.add(local, ids=segment.ids)
-    if index is not None:
-        for file in lists.values():
-            file.ordered(index.ids)
-    nearest = None if fused is None or renewed else fused.nearest
-    return Fused(model, index, lists, nearest), bool(len(gone) or new or renewed)
+            held: dict[str, list[Vectors]] = {}
+            for name, engine in model.lists.items():
+                if engine.kept not in held:
+                    held[engine.kept] = engine.held(segment)
+                lists[name].add(held[engine.kept], ids=segment.ids)
+    ids = next(part.ids for part in (index, *lists.values()) if part is not None)
+    ordered = {name: model.lists[name].ordered(kept, ids) for name, kept in lists.items()}
+    nearest = {} if fused is None or renewed else dict(fused.nearest)
+    if ordered.get("regions") is not lists.get("regions"):
+        # Its rows have other numbers.
+        nearest.pop("regionsearch", None)
+    return Fused(model, index, ordered, nearest), bool(len(gone) or new or renewed)
 
 
 def _segments(store: Store, photos: Sequence[Photo]) -> list[PhotoSegment]:

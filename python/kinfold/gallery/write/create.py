@@ -15,7 +15,7 @@ from kinfold.base.errors import FileFormatError, GalleryError
 from kinfold.base.registry import resolve
 from kinfold.gallery import METHODS
 from kinfold.gallery.describe import Describer
-from kinfold.gallery.engines.inverted import ListsEngine
+from kinfold.gallery.engines.keeping import KeepingEngine
 from kinfold.gallery.lock import writer_lock
 from kinfold.gallery.manifest import WEIGHTS
 from kinfold.gallery.names import as_names
@@ -101,7 +101,7 @@ def _checked(settings: Mapping[str, Any]) -> Settings:
 
 
 def _check_weights(settings: Settings, count: int) -> None:
-    needs = "cnn" in settings.engines
+    needs = not {"cnn", "regions"}.isdisjoint(settings.learnt_engines)
     if settings.layer is not None and not needs:
         raise ValueError(f"layer: the engine '{settings.engine}' uses no network")
     if needs and not 0 < count <= MOST_NETWORKS:
@@ -116,10 +116,16 @@ def _check_weights(settings: Settings, count: int) -> None:
         )
 
 
+def gives_vectors(settings: Settings) -> bool:
+    """Whether any engine gives photos vectors."""
+    classes = [resolve(METHODS[name]) for name in settings.engines]
+    return not all(issubclass(engine, KeepingEngine) for engine in classes)
+
+
 def check_search(settings: Settings) -> None:
     """Raise ValueError where an index is to lie under vectors and no engine has any."""
-    lists = [issubclass(resolve(METHODS[name]), ListsEngine) for name in settings.engines]
-    if settings.search not in (FLAT, AUTO) and all(lists):
+    indexed = gives_vectors(settings) or "regions" in settings.engines
+    if settings.search not in (FLAT, AUTO) and not indexed:
         raise ValueError(
             f"search: the engine '{settings.engine}' keeps photos in inverted files and has no vectors for "
             f"{settings.search}; expected {FLAT} or {AUTO}, or another engine"
@@ -130,7 +136,7 @@ def _learnt_alike(path: Path, describer: Describer) -> Path:
     """The file of a model, itself or as a gallery, that was learnt for photos described like this."""
     file = _model_file(path)
     model = read_model(file)
-    engines = set(describer.settings.engines)
+    engines = set(describer.settings.learnt_engines)
     if model.fingerprint != describer.fingerprint or set(model.engines) != engines:
         raise GalleryError(f"{path}: was learnt for other settings, weights or engines")
     return file

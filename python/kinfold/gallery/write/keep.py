@@ -11,6 +11,7 @@ from kinfold.base.progress import progress
 from kinfold.gallery.describe import Described, Describer, Found, Seconds
 from kinfold.gallery.photo import Photo
 from kinfold.gallery.photos import PhotoTable
+from kinfold.gallery.region_sets import RegionSets
 from kinfold.gallery.segment import PhotoSegment
 from kinfold.gallery.store import Store
 from kinfold.gallery.write.changes import Changes, photos
@@ -124,4 +125,5 @@ def _segment(good: list[tuple[int, Found]]) -> PhotoSegment:
         [found.frame for _, found in good],
         [found.features for _, found in good],
         [np.stack(vectors) for vectors in zip(*(found.networks for _, found in good))],
+        {n: RegionSets.joined([found.regions[n] for _, found in good]) for n in good[0][1].regions},
     )

@@ -26,7 +26,7 @@ from kinfold.gallery.vector_search import check_enough, spelling
 from kinfold.gallery.write import build
 from kinfold.gallery.write.changes import Changes
 from kinfold.gallery.write.compare import compare, list_files
-from kinfold.gallery.write.create import check_search
+from kinfold.gallery.write.create import check_search, gives_vectors
 from kinfold.gallery.write.keep import describe
 from kinfold.images.walk import RAW, Listing
 
@@ -199,7 +199,8 @@ def _check_enough(store: Store, manifest: Manifest, most: int, relearn: bool) ->
     """An index that is to be learnt can be: that is told before photos are described, which may take hours."""
     search = manifest.settings.search
     there = "search" in manifest.parts and store.read().settings.search == search
-    spec = spelling(search, most)
+    # Of regions there are many more than photos.
+    spec = spelling(search, most) if gives_vectors(manifest.settings) else None
     if spec is not None and (relearn or not there):
         check_enough(spec, most)
 
