@@ -8,7 +8,7 @@
       search      describe > rank > second looks > hits                                looks at a snapshot
         reader      Snapshot: parts, table, segments of one moment; Reader opens them
           parts       model + fused (vectors, the index under them, inverted files) + graph, of one manifest
-          segments    local features and networks' descriptors of a few dozen photos a file
+          segments    local features, networks' descriptors and regions of a few dozen photos a file
           photos      the table: which files were seen, and where their features lie
             store       the folder: parts under the digest of their content, the manifest last; lock, own
 
