@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,7 @@ pytest.importorskip("cv2")
 
 from kinfold.base.local_features import LocalFeatures
 from kinfold.base.ranking import Neighbours
-from kinfold.gallery import search
+from kinfold.gallery import fused, search
 from kinfold.gallery.parts import Parts
 from kinfold.gallery.photo import Photo
 from kinfold.gallery.query import Query
@@ -31,7 +32,8 @@ NOTHING = LocalFeatures(
 class Fused:
     """Photos by falling similarity, in the order of their ids above."""
 
-    ids = IDS
+    ids, nearest = IDS, {}
+    depth = fused.Fused.depth
 
     def __len__(self) -> int:
         return len(IDS)
@@ -63,7 +65,8 @@ def snapshot(*present: int) -> Snapshot:
     graph = KNNGraph.from_neighbours(
         ids=lists, similarities=np.full(lists.shape, 0.8, np.float32), n=5
     )
-    parts: Any = Parts(None, None, Fused(), graph)  # type: ignore[arg-type]
+    model: Any = SimpleNamespace(looks_at_regions=None)
+    parts: Any = Parts(None, model, Fused(), graph)  # type: ignore[arg-type]
     others: Any = (Table(present or tuple(IDS.tolist())), None, Store())
     return Snapshot(parts, *others)
 
@@ -106,7 +109,8 @@ def test_a_query_with_nothing_to_compare_finds_nothing(query) -> None:
     [
         (
             ("magic",),
-            "^rerank: expected one of spatial, diffusion, diffusion-lecture, random-walk, expansion, got",
+            "^rerank: expected one of spatial, diffusion, diffusion-lecture, random-walk, expansion, regions, "
+            "regional-diffusion, got",
         ),
         (("spatial", "aqe"), "^rerank: aqe needs base, queries; expected one of spatial"),
         (("spatial", "spatial"), "^rerank: expected each stage once"),
