@@ -222,7 +222,8 @@ def _centroids(spec: str) -> int:
     index = index_factory(spec, _SOME_DIM)
     codec = getattr(index, "codec", None)
     quantizer = getattr(codec, "quantizer", getattr(codec, "left", None))
-    return max(index.n_centroids, 1 << getattr(quantizer, "bits", 0))
+    codewords = getattr(quantizer, "k", 1 << getattr(quantizer, "bits", 0))
+    return max(index.n_centroids, int(codewords))
 
 
 def _too_few(spec: str, n: int, of: str, why: str) -> str:
