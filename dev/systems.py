@@ -120,7 +120,11 @@ SYSTEMS: dict[str, tuple[System, ...]] = {
             "SqueezeNet, some 160 labelled photos: +.000 ± .016, within chance",
         ),
         System(
-            "regional features, exhaustive matching", ("features.RegionalExtractor", "index.RegionalIndex"),
+            "regional features, exhaustive matching",
+            (
+                "features.RegionalExtractor", "index.RegionalIndex",
+                "kinfold index --weights FILE --engine regions", "kinfold search --rerank regions",
+            ),
             ("regional",), ("features/regions.py", "graph/map_regional.py"), _FLOWS,
             "photos: mAP .7510, one vector .7309",
         ),
@@ -253,7 +257,8 @@ SYSTEMS: dict[str, tuple[System, ...]] = {
             "a million nodes: 2.5 ms truncated, .88 offline, 213 in full",
         ),
         System(
-            "regional diffusion, generalised max pooling", ("RegionalDiffusion",), ("diffusion",),
+            "regional diffusion, generalised max pooling",
+            ("RegionalDiffusion", "kinfold search --rerank regional-diffusion"), ("diffusion", "regional"),
             ("graph/map_regional.py",), _FLOWS, "photos: mAP .7916, Euclidean .7510",
         ),
         System(
