@@ -2,7 +2,7 @@
 
     python benchmarks/learn/dir.py rendered [--seeds 0 1 2] [--sheet docs/pictures/regions.jpg]
     python benchmarks/learn/dir.py photos [--seeds 0 1 2] [--epochs 6]
-    python benchmarks/learn/dir.py triplets [--seeds 0 1 2] [--epochs 2] [--triplets 60] [--rate 1e-5] [--optimiser adam]
+    python benchmarks/learn/dir.py triplets [--seeds 0 1 2] [--triplets 60] [--rate 1e-5] [--optimiser adam]
 
 rendered: scenes of kinfold.datasets, whose boxes are known; photos of other scenes are put into every class. Cleaning:
 share of what is kept that is right, and of what is right that is kept. Boxes: overlap with the truth before and after

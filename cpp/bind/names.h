@@ -13,12 +13,14 @@ inline scan::Metric metric_named(const std::string& name) {
   return name == "l2" ? scan::Metric::l2 : scan::Metric::inner_product;
 }
 
-inline scan::Filter filter_named(const std::string& name) {
+inline scan::Filter filter_named(const std::string& name, bool heads = false) {
+  if (heads && name == "head") return scan::Filter::head;
   if (name == "auto") return scan::Filter::automatic;
   if (name == "u8") return scan::Filter::u8;
   if (name == "f32") return scan::Filter::f32;
   if (name == "none") return scan::Filter::none;
-  throw InvalidArgument("filter: expected one of auto, u8, f32, none, got '" + name + "'");
+  throw InvalidArgument(std::string("filter: expected one of auto, u8, f32, none") +
+                        (heads ? ", head" : "") + ", got '" + name + "'");
 }
 
 }  // namespace kf::bind

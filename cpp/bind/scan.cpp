@@ -4,6 +4,7 @@
 
 #include <pybind11/stl.h>
 
+#include <array>
 #include <optional>
 #include <string>
 
@@ -62,14 +63,23 @@ void register_scan(py::module_ m) {
   py::class_<scan::Growing>(m, "Growing", "What is kept beside vectors that the caller keeps.")
       .def(
           "append",
-          [](scan::Growing& self, const py::object& x, std::optional<std::size_t> at) {
+          [](scan::Growing& self, const py::object& x, std::optional<std::size_t> at,
+             const py::object& earlier) {
             const auto array = expect<float>(x, "x", 2);
             require(cols(array) == self.dimension(), "x: wrong dimension");
+            Array<float> before;
+            if (!earlier.is_none()) {
+              before = expect<float>(earlier, "earlier", 2);
+              require(cols(before) == self.dimension() && at && rows(before) == *at,
+                      "earlier: expected the first `at` vectors");
+            }
+            const float* first = earlier.is_none() ? nullptr : before.data();
             py::gil_scoped_release release;
-            self.append(array.data(), rows(array), at);
+            self.append(array.data(), rows(array), at, first);
           },
-          py::arg("x"), py::arg("at") = py::none(),
-          "Puts vectors behind the first `at`, else behind all; all or nothing.")
+          py::arg("x"), py::arg("at") = py::none(), py::arg("earlier") = py::none(),
+          "Puts vectors behind the first `at`, which are `earlier`, else behind all; all or "
+          "nothing.")
       .def("__len__", &scan::Growing::size);
 
   py::class_<scan::ExactScan, scan::Growing>(
@@ -79,6 +89,14 @@ void register_scan(py::module_ m) {
              return new scan::ExactScan(d, metric_named(metric), shadow);
            }),
            py::arg("dim"), py::arg("metric"), py::arg("shadow") = true)
+      .def_property_readonly(
+          "counts",
+          [](const scan::ExactScan& self) {
+            const scan::Counts c = self.counts();
+            return std::array{c.along, c.bytes, c.floats, c.distances};
+          },
+          "Pairs looked at along directions, in bytes, in floats, canonically.")
+      .def_property_readonly("has_head", &scan::ExactScan::has_head)
       .def_property_readonly("shadow_bytes",
                              [](const scan::ExactScan& self) {
                                const py::gil_scoped_release release;
@@ -90,7 +108,7 @@ void register_scan(py::module_ m) {
              std::size_t k, const py::object& ids, const py::object& alive,
              const std::string& filter, std::size_t threads) {
             const ScanInputs in(self, vectors, ids, alive, queries);
-            const scan::Filter chosen = filter_named(filter);
+            const scan::Filter chosen = filter_named(filter, true);
             const std::size_t nq = rows(in.queries);
             const Nearest found(nq, k);
             {
@@ -109,7 +127,7 @@ void register_scan(py::module_ m) {
              float radius, const py::object& ids, const py::object& alive,
              const std::string& filter, std::size_t threads) {
             const ScanInputs in(self, vectors, ids, alive, queries);
-            const scan::Filter chosen = filter_named(filter);
+            const scan::Filter chosen = filter_named(filter, true);
             std::vector<std::vector<Neighbour>> results;
             {
               py::gil_scoped_release release;

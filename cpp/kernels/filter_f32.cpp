@@ -11,61 +11,12 @@
 // Bound: d fused multiply-adds a pair. 24 accumulators hide the latency of two FMA ports.
 
 #include "kernels/filters.h"
+#include "kernels/float_lanes.h"
 #include "kernels/pair_bounds.h"
 #include "kernels/pairs.h"
-#include "simd/vec.h"
 
 namespace kf::KF_LEVEL {
 namespace {
-
-#if defined(__AVX512F__)
-using Lanes = __m512;
-constexpr int width = 16, most_points = 6;
-inline Lanes load(const float* p) { return _mm512_loadu_ps(p); }
-inline Lanes splat(float x) { return _mm512_set1_ps(x); }
-inline Lanes multiply_add(Lanes a, Lanes b, Lanes c) { return _mm512_fmadd_ps(a, b, c); }
-inline Lanes add(Lanes a, Lanes b) { return _mm512_add_ps(a, b); }
-inline Lanes smaller(Lanes a, Lanes b) { return _mm512_min_ps(a, b); }
-inline unsigned at_least(Lanes a, Lanes b) { return _mm512_cmp_ps_mask(a, b, _CMP_GE_OQ); }
-constexpr int most_lanes = 4;
-#elif defined(__AVX2__)
-using Lanes = __m256;
-constexpr int width = 8, most_points = 6;
-inline Lanes load(const float* p) { return _mm256_loadu_ps(p); }
-inline Lanes splat(float x) { return _mm256_set1_ps(x); }
-inline Lanes multiply_add(Lanes a, Lanes b, Lanes c) { return _mm256_fmadd_ps(a, b, c); }
-inline Lanes add(Lanes a, Lanes b) { return _mm256_add_ps(a, b); }
-inline Lanes smaller(Lanes a, Lanes b) { return _mm256_min_ps(a, b); }
-inline unsigned at_least(Lanes a, Lanes b) {
-  return static_cast<unsigned>(_mm256_movemask_ps(_mm256_cmp_ps(a, b, _CMP_GE_OQ)));
-}
-constexpr int most_lanes = 2;
-#else
-struct Lanes {
-  float v[4];
-};
-constexpr int width = 4, most_points = 2;
-inline Lanes load(const float* p) { return {{p[0], p[1], p[2], p[3]}}; }
-inline Lanes splat(float x) { return {{x, x, x, x}}; }
-inline Lanes multiply_add(const Lanes& a, const Lanes& b, Lanes c) {
-  for (int i = 0; i < 4; ++i) c.v[i] += a.v[i] * b.v[i];
-  return c;
-}
-inline Lanes add(Lanes a, const Lanes& b) {
-  for (int i = 0; i < 4; ++i) a.v[i] += b.v[i];
-  return a;
-}
-inline Lanes smaller(Lanes a, const Lanes& b) {
-  for (int i = 0; i < 4; ++i) a.v[i] = b.v[i] < a.v[i] ? b.v[i] : a.v[i];
-  return a;
-}
-inline unsigned at_least(const Lanes& a, const Lanes& b) {
-  unsigned mask = 0;
-  for (int i = 0; i < 4; ++i) mask |= static_cast<unsigned>(a.v[i] >= b.v[i]) << i;
-  return mask;
-}
-constexpr int most_lanes = 4;
-#endif
 
 // Which lanes of a point's sums reach the thresholds; lanes are the queries from `first` on.
 struct Thresholds {

@@ -11,8 +11,8 @@
 
 #include "neighbours/blocks.h"
 #include "neighbours/byte_tile.h"
-#include "neighbours/directions.h"
 #include "neighbours/neighbour_lists.h"
+#include "scan/directions.h"
 #include "scan/exact.h"
 
 namespace kf::neighbours {

@@ -8,15 +8,16 @@
 #include "core/random.h"
 #include "core/threads.h"
 #include "core/topk.h"
+#include "kernels/filters.h"
 #include "kernels/vectors.h"
 #include "scan/byte_filter.h"
+#include "scan/float_filter.h"
 #include "scan/search.h"
 
 namespace kf::quantize {
-namespace {
 
 // What a point collects: the nearest centroid.
-struct Nearest {
+struct Clustering::Nearest {
   float distance = scan::infinity;
   std::int64_t id = std::numeric_limits<std::int64_t>::max();
   float bound() const { return distance; }
@@ -27,9 +28,31 @@ struct Nearest {
   }
 };
 
+// What is searched.
+struct Clustering::Centroids {
+  scan::Base base;
+  std::vector<float> bias;  // -||c||^2 / 2
+  double largest_norm = 0;
+
+  Centroids(const float* centroids, std::size_t k, std::size_t d)
+      : base{centroids, nullptr, nullptr, k}, bias(k) {
+    const auto inner_product = kernels<VectorKernels>().inner_product;
+    float largest = 0;
+    for (std::size_t c = 0; c < k; ++c) {
+      const float squared = inner_product(centroids + c * d, centroids + c * d, d);
+      bias[c] = -squared / 2;
+      largest = std::max(largest, squared);
+    }
+    largest_norm = std::sqrt(static_cast<double>(largest) * (1 + scan::canonical_error(d)));
+  }
+  const float* row(std::size_t c, std::size_t d) const { return base.vectors + c * d; }
+};
+
+namespace {
+
 // Takes the nearest of all centroids in float64, where no square of a float32 vanishes.
 void look_again(const float* point, const float* centroids, std::size_t k, std::size_t d,
-                Nearest& nearest) {
+                float& distance, std::int64_t& id) {
   double least = std::numeric_limits<double>::infinity();
   for (std::size_t c = 0; c < k; ++c) {
     double sum = 0;
@@ -37,61 +60,175 @@ void look_again(const float* point, const float* centroids, std::size_t k, std::
       const double gap = static_cast<double>(point[j]) - static_cast<double>(centroids[c * d + j]);
       sum += gap * gap;
     }
-    if (sum < least) least = sum, nearest.id = static_cast<std::int64_t>(c);
+    if (sum < least) least = sum, id = static_cast<std::int64_t>(c);
   }
-  nearest.distance = static_cast<float>(least);
+  distance = static_cast<float>(least);
 }
 
 constexpr std::size_t block =
     4096;  // points summed together; fixed, so that sums do not depend on threads
+// Rows from which it is told whether looking along a few directions pays.
+constexpr std::size_t sample = 4096;
+// Centroids below which it does not.
+constexpr std::size_t least_cells = 64;
+
+std::optional<scan::Head> head_of(const float* points, std::size_t n, std::size_t d) {
+  if (d < scan::Head::least_dimension || n < scan::Head::least_rows) return std::nullopt;
+  const std::size_t count = std::min(n, sample);
+  Buffer<float> rows(count * d);
+  for (std::size_t i = 0; i < count; ++i)
+    std::copy_n(points + i * n / count * d, d, rows.data() + i * d);
+  double largest = 0;
+  const auto inner_product = kernels<VectorKernels>().inner_product;
+  for (std::size_t i = 0; i < count; ++i)
+    largest = std::max(
+        largest, static_cast<double>(inner_product(rows.data() + i * d, rows.data() + i * d, d)));
+  return scan::Head::where_it_pays(rows.data(), count, d, scan::Metric::l2, std::sqrt(largest));
+}
 
 }  // namespace
 
 Clustering::Clustering(const float* points, std::size_t n, std::size_t d)
-    : points_(points), n_(n), d_(d), shadow_(d, scan::Metric::l2) {
-  shadow_.fit(points, n);
-  codes_ = shadow_.quantize(points, n);
+    : points_(points),
+      n_(n),
+      d_(d),
+      bytes_(kernels<FilterKernels>().products_of_bytes()),
+      sound_(scan::all_sound(points, n * d)),
+      shadow_(d, scan::Metric::l2) {
+  if (bytes_) {
+    shadow_.fit(points, n);
+    codes_ = shadow_.quantize(points, n);
+  } else if (sound_) {
+    head_ = head_of(points, n, d);
+    if (head_) along_ = head_->project(points, n);
+  }
 }
 
-void Clustering::assign(const float* centroids, std::size_t k, bool warm, std::int64_t* labels,
+void Clustering::by_bytes(const Centroids& centroids, std::size_t first, std::size_t count,
+                          bool warm, Nearest* nearest) const {
+  const std::size_t k = centroids.base.n;
+  scan::ByteFilter filter(shadow_.view(), scan::Metric::l2, codes_, first, count, d_,
+                          centroids.largest_norm);
+  if (!warm) {
+    float bounds[scan::most_group];
+    filter.nearest_bounds(k, bounds);
+    for (std::size_t i = 0; i < count; ++i) nearest[i].distance = bounds[i];
+  }
+  // With a bound from the start there is nothing to gain from small first chunks.
+  const scan::FloatScorer scorer(centroids.base, scan::Metric::l2, points_ + first * d_, d_);
+  scan::scan_range(filter, scorer, count, {0, k, scan::Shadow::chunk}, nearest);
+}
+
+void Clustering::by_head(const Centroids& centroids, std::size_t first, std::size_t count,
+                         bool warm, Nearest* nearest) const {
+  const std::size_t k = centroids.base.n;
+  const float* points = points_ + first * d_;
+  const scan::FloatScorer scorer(centroids.base, scan::Metric::l2, points, d_);
+  scan::HeadFilter filter(*head_, scan::Metric::l2, along_, first, count, centroids.largest_norm);
+  if (!warm) {
+    // What is nearest along the directions is near.
+    constexpr std::size_t chunk = scan::HeadFilter::most_chunk;
+    std::vector<std::int32_t> most(count, std::numeric_limits<std::int32_t>::min());
+    auto* sums = thread_scratch<std::int32_t, Clustering>(filter.padded() * chunk);
+    for (std::size_t at = 0; at < k; at += chunk) {
+      const std::size_t n = std::min(chunk, k - at);
+      filter.sums(at, n, sums, chunk);
+      for (std::size_t i = 0; i < count; ++i) {
+        const std::int32_t* own = sums + i * chunk;
+        const auto best = static_cast<std::size_t>(std::max_element(own, own + n) - own);
+        if (own[best] > most[i] || at == 0)
+          most[i] = own[best], nearest[i].id = static_cast<std::int64_t>(at + best);
+      }
+    }
+    for (std::size_t i = 0; i < count; ++i)
+      nearest[i].distance = scorer.value(i, static_cast<std::size_t>(nearest[i].id));
+  }
+  scan::scan_in_turns(
+      filter,
+      [&] {
+        return scan::FloatFilter(centroids.base.vectors, centroids.bias.data(), scan::Metric::l2,
+                                 points, count, d_, centroids.largest_norm);
+      },
+      scan::most_past_head, scorer, count, {0, k, scan::HeadFilter::most_chunk}, nearest);
+}
+
+void Clustering::by_floats(const Centroids& centroids, std::size_t first, std::size_t count,
+                           Nearest* nearest) const {
+  const std::size_t k = centroids.base.n;
+  const float* points = points_ + first * d_;
+  const auto filter_of = [&](const float* queries, std::size_t n) {
+    return scan::FloatFilter(centroids.base.vectors, centroids.bias.data(), scan::Metric::l2,
+                             queries, n, d_, centroids.largest_norm);
+  };
+  float best[scan::most_group], second[scan::most_group], where[scan::most_group];
+  const scan::FloatFilter filter = filter_of(points, count);
+  filter.nearest(k, {best, second, where});
+  const scan::FloatScorer scorer(centroids.base, scan::Metric::l2, points, d_);
+  std::uint32_t unsure[scan::most_group];
+  std::size_t left = 0;
+  for (std::size_t i = 0; i < count; ++i) {
+    const auto row = static_cast<std::size_t>(where[i]);
+    nearest[i] = {scorer.value(i, row), static_cast<std::int64_t>(row)};
+    if (!filter.tells(i, best[i], second[i])) unsure[left++] = static_cast<std::uint32_t>(i);
+  }
+  if (left == 0) return;
+  // Those to which two centroids are about equally near, once more by canonical distances.
+  auto* some = thread_scratch<float, Centroids>(left * d_);
+  Nearest found[scan::most_group];
+  for (std::size_t u = 0; u < left; ++u) {
+    std::copy_n(points + unsure[u] * d_, d_, some + u * d_);
+    found[u] = nearest[unsure[u]];
+  }
+  scan::FloatFilter again = filter_of(some, left);
+  const scan::FloatScorer values(centroids.base, scan::Metric::l2, some, d_);
+  scan::scan_range(again, values, left, {0, k, scan::FloatFilter::most_chunk}, found);
+  for (std::size_t u = 0; u < left; ++u) nearest[unsure[u]] = found[u];
+}
+
+void Clustering::assign(const float* vectors, std::size_t k, bool warm, std::int64_t* labels,
                         float* distances) {
-  shadow_.clear();
-  shadow_.append(centroids, k);
-  double largest = 0;
-  const VectorKernels& table = kernels<VectorKernels>();
-  for (std::size_t c = 0; c < k; ++c)
-    largest = std::max(largest, static_cast<double>(table.inner_product(centroids + c * d_,
-                                                                        centroids + c * d_, d_)));
-  const scan::Base base{centroids, nullptr, nullptr, k};
-  const std::size_t group = scan::group_size(d_);
+  const Centroids centroids(vectors, k, d_);
+  const bool sound = sound_ && scan::sound(centroids.largest_norm) && k < (1 << 24);
+  const bool along = head_ && sound && k >= least_cells;
+  if (bytes_) {
+    shadow_.clear();
+    shadow_.append(vectors, k);
+  } else if (along) {
+    head_->clear();
+    head_->append(vectors, k);
+  }
+  const auto squared_l2 = kernels<VectorKernels>().squared_l2;
+  const std::size_t group = scan::group_size(bytes_ ? d_ : along ? d_ : d_ * sizeof(float));
   parallel_for((n_ + group - 1) / group, 1, [&](std::size_t task, std::size_t) {
     const std::size_t first = task * group, count = std::min(group, n_ - first);
     Nearest nearest[scan::most_group];
-    if (warm)
+    if (warm && (bytes_ || along))
       for (std::size_t i = 0; i < count; ++i) {
         const std::int64_t label = labels[first + i];
-        nearest[i] = {table.squared_l2(points_ + (first + i) * d_,
-                                       centroids + static_cast<std::size_t>(label) * d_, d_),
+        nearest[i] = {squared_l2(points_ + (first + i) * d_,
+                                 centroids.row(static_cast<std::size_t>(label), d_), d_),
                       label};
       }
-    scan::ByteFilter filter(shadow_.view(), scan::Metric::l2, codes_, first, count, d_,
-                            std::sqrt(largest));
-    if (!warm) {
-      float bounds[scan::most_group];
-      filter.nearest_bounds(k, bounds);
-      for (std::size_t i = 0; i < count; ++i) nearest[i].distance = bounds[i];
+    if (bytes_) {
+      by_bytes(centroids, first, count, warm, nearest);
+    } else if (along) {
+      by_head(centroids, first, count, warm, nearest);
+    } else if (sound) {
+      by_floats(centroids, first, count, nearest);
+    } else {
+      // Numbers of which float32 has no bounds.
+      scan::NoFilter filter(count);
+      const scan::FloatScorer scorer(centroids.base, scan::Metric::l2, points_ + first * d_, d_);
+      scan::scan_range(filter, scorer, count, {0, k, scan::NoFilter::most_chunk}, nearest);
     }
-    // With a bound from the start there is nothing to gain from small first chunks.
-    const scan::FloatScorer scorer(base, scan::Metric::l2, points_ + first * d_, d_);
-    scan::scan_range(filter, scorer, count, {0, k, scan::Shadow::chunk}, nearest);
     for (std::size_t i = 0; i < count; ++i) {
       const float* point = points_ + (first + i) * d_;
       // So near, float32 does not tell centroids apart, unless the point is one of them.
       if (!(static_cast<double>(nearest[i].distance) >= 2 * scan::vanished(d_)) &&
           !(nearest[i].id < static_cast<std::int64_t>(k) &&
             std::equal(point, point + d_,
-                       centroids + static_cast<std::size_t>(nearest[i].id) * d_)))
-        look_again(point, centroids, k, d_, nearest[i]);
+                       centroids.row(static_cast<std::size_t>(nearest[i].id), d_))))
+        look_again(point, vectors, k, d_, nearest[i].distance, nearest[i].id);
       labels[first + i] = nearest[i].id;
       distances[first + i] = nearest[i].distance;
     }

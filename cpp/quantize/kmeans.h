@@ -4,14 +4,18 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <vector>
 
+#include "core/buffer.h"
+#include "scan/head.h"
 #include "scan/shadow.h"
 
 namespace kf::quantize {
 
-// Points prepared once, assigned many times: their 8-bit copies outlive the centroids of one
-// iteration.
+// Points prepared once, assigned many times: what filters know of them outlives the centroids of one
+// iteration. Where the level multiplies bytes in hardware they are compared in 8 bits; elsewhere
+// along a few directions first, or by float32 products.
 class Clustering {
  public:
   // Keeps the pointer: points (n, d) must outlive the object.
@@ -35,10 +39,24 @@ class Clustering {
   std::vector<std::int64_t> seed(std::size_t k, const double* weights, std::uint64_t seed) const;
 
  private:
+  struct Centroids;
+  struct Nearest;
+
+  // Of the points [first, first + count); warm where `nearest` knows one of each.
+  void by_bytes(const Centroids& centroids, std::size_t first, std::size_t count, bool warm,
+                Nearest* nearest) const;
+  void by_head(const Centroids& centroids, std::size_t first, std::size_t count, bool warm,
+               Nearest* nearest) const;
+  void by_floats(const Centroids& centroids, std::size_t first, std::size_t count,
+                 Nearest* nearest) const;
+
   const float* points_;
   std::size_t n_, d_;
+  bool bytes_, sound_;
   scan::Shadow shadow_;
   scan::Shadow::Queries codes_;
+  std::optional<scan::Head> head_;
+  scan::Head::Queries along_;
 };
 
 }  // namespace kf::quantize

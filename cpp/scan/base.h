@@ -48,6 +48,12 @@ inline bool all_sound(const float* x, std::size_t n, double most = most_sound) {
   return std::all_of(x, x + n, [&](float v) { return std::abs(v) < static_cast<float>(most); });
 }
 
+// Pairs of a query and a row, by what looked at them; `distances`: those whose canonical distance was
+// taken.
+struct Counts {
+  std::uint64_t along = 0, bytes = 0, floats = 0, distances = 0;
+};
+
 // Queries of one group: they stay in cache while the base streams by, once for each group.
 inline constexpr std::size_t most_group = 512;
 inline std::size_t group_size(std::size_t bytes_per_query) {

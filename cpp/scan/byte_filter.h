@@ -16,6 +16,7 @@ class ByteFilter {
   static constexpr std::size_t granule = 32, most_chunk = Shadow::chunk;
   using Threshold = std::int32_t;
   static constexpr Threshold never = std::numeric_limits<Threshold>::max();
+  static constexpr auto looked = &Counts::bytes;
 
   // The group is the queries [first, first + nq) of `all`; first a multiple of 16.
   ByteFilter(const Bytes& bytes, Metric metric, const Shadow::Queries& all, std::size_t first,

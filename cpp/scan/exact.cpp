@@ -11,6 +11,7 @@
 #include "kernels/filters.h"
 #include "scan/byte_filter.h"
 #include "scan/float_filter.h"
+#include "scan/head.h"
 #include "scan/search.h"
 
 namespace kf::scan {
@@ -30,18 +31,33 @@ struct Collected {
 
 std::size_t ExactScan::shadow_bytes() const {
   const auto state = now();
-  return (state->shadow ? state->shadow->bytes() : 0) + state->n * sizeof(float);
+  return (state->shadow ? state->shadow->bytes() : 0) + (state->head ? state->head->bytes() : 0) +
+         state->n * sizeof(float);
+}
+
+Counts ExactScan::counts() const {
+  return {along_.load(), bytes_.load(), floats_.load(), distances_.load()};
+}
+
+void ExactScan::count(const Counts& some) const {
+  along_.fetch_add(some.along, std::memory_order_relaxed);
+  bytes_.fetch_add(some.bytes, std::memory_order_relaxed);
+  floats_.fetch_add(some.floats, std::memory_order_relaxed);
+  distances_.fetch_add(some.distances, std::memory_order_relaxed);
 }
 
 void ExactScan::scan(const State& state, const Base& base, const float* queries, std::size_t nq,
                      Filter wish, std::size_t threads, std::vector<TopK>& results) const {
   const std::optional<Shadow>& shadow = state.shadow;
+  const std::optional<Head>& head = state.head;
   const float* bias = state.bias.data();
   const double largest_norm = state.largest_norm;
   Filter filter = wish;
   if (base.n > state.n) throw InvalidArgument("base: more rows than were appended");
   if (filter == Filter::u8 && !shadow)
     throw InvalidArgument("filter: this index keeps no 8-bit copy");
+  if (filter == Filter::head && !head)
+    throw InvalidArgument("filter: this index keeps no copy along a few directions");
   if (nq == 0 || base.n == 0) return;
   const TopK empty = results[0];
   // Squares of huge numbers overflow float32, those of tiny ones vanish in it, and with them every
@@ -52,6 +68,9 @@ void ExactScan::scan(const State& state, const Base& base, const float* queries,
     // queries share.
     if (base.n <= 64)
       filter = Filter::none;
+    else if (head && base.n >= Head::least_rows && base.n >= 16 * empty.capacity() &&
+             (nq < 16 || !kernels<FilterKernels>().products_of_bytes()))
+      filter = Filter::head;
     else if (shadow && (nq < 16 || kernels<FilterKernels>().products_of_bytes()))
       filter = Filter::u8;
     else
@@ -61,16 +80,20 @@ void ExactScan::scan(const State& state, const Base& base, const float* queries,
   const bool may_switch = wish == Filter::automatic && nq >= 8;
   const bool floats_pay = (filter == Filter::f32 || may_switch) && all_sound(queries, nq * d_);
   if (filter == Filter::f32 && !floats_pay) filter = Filter::none;
+  if (filter == Filter::head && !all_sound(queries, nq * d_)) filter = Filter::u8;
   const std::size_t use = threads > 0 ? threads : kf::threads();
-  const std::size_t group = group_size(d_ * (filter == Filter::u8 ? 1 : sizeof(float)));
+  const std::size_t group =
+      group_size(d_ * (filter == Filter::u8 || filter == Filter::head ? 1 : sizeof(float)));
   // Few queries: the base is split among the threads; many: the queries.
   const std::size_t groups = (nq + group - 1) / group;
   std::size_t parts = 1;
   if (use > 1 && groups < 4 * use)
     parts = std::min<std::size_t>((2 * use + groups - 1) / groups, base.n / 4096 + 1);
   const std::size_t span = ((base.n + parts - 1) / parts + 1023) / 1024 * 1024;
-  const Shadow::Queries codes =
-      filter == Filter::u8 ? shadow->quantize(queries, nq) : Shadow::Queries{};
+  const Head::Queries along = filter == Filter::head ? head->project(queries, nq) : Head::Queries{};
+  const Shadow::Queries codes = filter == Filter::u8 || (filter == Filter::head && !floats_pay)
+                                    ? shadow->quantize(queries, nq)
+                                    : Shadow::Queries{};
   std::vector<std::mutex> merging(groups);
   std::vector<std::atomic<float>> shared(nq);
   for (auto& bound : shared) bound.store(infinity, std::memory_order_relaxed);
@@ -87,29 +110,32 @@ void ExactScan::scan(const State& state, const Base& base, const float* queries,
         const FloatScorer scorer(base, metric_, q, d_);
         Range range{begin, end};
         range.shared = shared.data() + first;
+        Counts counts;
+        range.counts = &counts;
+        const auto floats = [&] {
+          return FloatFilter(base.vectors, bias, metric_, q, count, d_, largest_norm);
+        };
+        const auto bytes = [&] {
+          return ByteFilter(shadow->view(), metric_, codes, first, count, d_, largest_norm);
+        };
         if (filter == Filter::none) {
           NoFilter f(count);
           scan_range(f, scorer, count, range, own.data());
         } else if (filter == Filter::f32) {
-          FloatFilter f(base.vectors, bias, metric_, q, count, d_, largest_norm);
+          FloatFilter f = floats();
           scan_range(f, scorer, count, range, own.data());
+        } else if (filter == Filter::u8) {
+          ByteFilter f = bytes();
+          scan_in_turns(f, floats, may_switch && floats_pay ? most_past_bytes : 1, scorer, count,
+                        range, own.data());
         } else {
-          ByteFilter bytes(shadow->view(), metric_, codes, first, count, d_, largest_norm);
-          std::optional<FloatFilter> floats;
-          if (may_switch && floats_pay) range.most_hits = 0.05;
-          // While the neighbours are not told apart from the crowd yet, bytes dismiss too little:
-          // floats take over for a stretch.
-          while ((range.begin = scan_range(bytes, scorer, count, range, own.data())) < end) {
-            if (!floats) floats.emplace(base.vectors, bias, metric_, q, count, d_, largest_norm);
-            Range stretch = range;
-            stretch.end = std::min(end, range.begin + 8 * Shadow::chunk);
-            stretch.end = stretch.end == end ? end : stretch.end / 32 * 32;
-            stretch.most_hits = 1;
-            range.begin = scan_range(*floats, scorer, count, stretch, own.data());
-            range.first_chunk = Shadow::chunk;
-            if (range.begin == end) break;
-          }
+          HeadFilter f(*head, metric_, along, first, count, largest_norm);
+          if (floats_pay)
+            scan_in_turns(f, floats, most_past_head, scorer, count, range, own.data());
+          else
+            scan_in_turns(f, bytes, most_past_head, scorer, count, range, own.data());
         }
+        this->count(counts);
         std::lock_guard guard(merging[g]);
         for (std::size_t i = 0; i < count; ++i) results[first + i].merge(own[i].best);
       },
@@ -138,9 +164,11 @@ void ExactScan::search_by_sums(const State& state, const Base& base, const float
                    bounds[i] = filter.most(i, kth_largest(sums + i * stride, base.n, k));
                  filter.thresholds(bounds.data(), thresholds.data());
                  std::vector<Neighbour> found;
+                 Counts counts{.bytes = base.n * count};
                  for (std::size_t i = 0; i < count; ++i) {
                    const std::size_t n = at_least(sums + i * stride, base.n, thresholds[i], where);
                    found.resize(n);
+                   counts.distances += n;
                    for (std::size_t h = 0; h < n; ++h) {
                      if (h + 6 < n) scorer.prefetch(where[h + 6]);
                      found[h] = {scorer.value(i, where[h]), scorer.id(where[h])};
@@ -153,6 +181,7 @@ void ExactScan::search_by_sums(const State& state, const Base& base, const float
                      ids[(first + i) * k + j] = found[j].id;
                    }
                  }
+                 this->count(counts);
                },
                threads);
 }

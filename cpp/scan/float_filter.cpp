@@ -46,4 +46,16 @@ std::size_t FloatFilter::run(std::size_t begin, std::size_t n, const Threshold* 
                                              n, d_, thresholds, hits);
 }
 
+void FloatFilter::nearest(std::size_t n, const Nearest& out) const {
+  kernels<FilterKernels>().nearest_f32(packed_.data(), nq_, base_, bias_, n, d_, out.best,
+                                       out.second, out.where);
+}
+
+bool FloatFilter::tells(std::size_t i, float best, float second) const {
+  const double canonical = canonical_error(d_), hidden = vanished(d_);
+  const double nearer = squared_norm_[i] - 2 * (static_cast<double>(best) - slack_[i]);
+  const double farther = squared_norm_[i] - 2 * (static_cast<double>(second) + slack_[i]);
+  return nearer * (1 + canonical) + hidden < farther * (1 - canonical) - hidden;
+}
+
 }  // namespace kf::scan

@@ -16,6 +16,7 @@ class FloatFilter {
   static constexpr std::size_t granule = 6, most_chunk = 1536;
   using Threshold = float;
   static constexpr Threshold never = infinity;
+  static constexpr auto looked = &Counts::floats;
 
   FloatFilter(const float* base, const float* bias, Metric metric, const float* queries,
               std::size_t nq, std::size_t d, double largest_norm);
@@ -25,6 +26,16 @@ class FloatFilter {
   void thresholds(const float* bounds, Threshold* out) const;
   std::size_t run(std::size_t begin, std::size_t n, const Threshold* thresholds,
                   std::uint32_t* hits) const;
+
+  // The nearest of the points [0, n) by their sums, for each query, with room for padded(); n < 2^24.
+  struct Nearest {
+    float* best;
+    float* second;
+    float* where;
+  };
+  void nearest(std::size_t n, const Nearest& out) const;
+  // Whether no other point's canonical squared distance can be as small, whatever was rounded (l2).
+  bool tells(std::size_t i, float best, float second) const;
 
  private:
   const float* base_;

@@ -13,8 +13,12 @@
 namespace kf::scan {
 
 // 255 * 128 * d must fit 32 bits with the bias.
-Growing::Growing(std::size_t d, Metric metric, bool shadow)
-    : d_(d), metric_(metric), shadow_(shadow && d <= 32768), state_(empty()) {}
+Growing::Growing(std::size_t d, Metric metric, bool shadow, bool heads)
+    : d_(d),
+      metric_(metric),
+      shadow_(shadow && d <= 32768),
+      heads_(heads && shadow_ && d >= Head::least_dimension),
+      state_(empty()) {}
 
 std::shared_ptr<Growing::State> Growing::empty() const {
   auto state = std::make_shared<State>();
@@ -22,7 +26,29 @@ std::shared_ptr<Growing::State> Growing::empty() const {
   return state;
 }
 
-void Growing::append(const float* x, std::size_t n, std::optional<std::size_t> at) {
+void Growing::append_to_head(State& next, const float* x, std::size_t n, std::size_t before,
+                             const float* earlier) const {
+  // Decided anew whenever there are eight times as many rows: each is projected a few times at most.
+  constexpr std::size_t growth = 8, sample = 4096;
+  const std::size_t total = before + n;
+  if (next.head) next.head->shorten(before);
+  if (total >= std::max(Head::least_rows, growth * next.judged) && (before == 0 || earlier)) {
+    const std::size_t count = std::min(total, sample);
+    Buffer<float> rows(count * d_);
+    for (std::size_t i = 0; i < count; ++i) {
+      const std::size_t row = i * total / count;
+      std::copy_n(row < before ? earlier + row * d_ : x + (row - before) * d_, d_,
+                  rows.data() + i * d_);
+    }
+    next.judged = total;
+    next.head = Head::where_it_pays(rows.data(), count, d_, metric_, next.largest_norm);
+    if (next.head && before > 0) next.head->append(earlier, before);
+  }
+  if (next.head) next.head->append(x, n);
+}
+
+void Growing::append(const float* x, std::size_t n, std::optional<std::size_t> at,
+                     const float* earlier) {
   const auto turn = turn_.take();
   const auto now = state_.get();
   const std::size_t before = at.value_or(now->n);
@@ -46,6 +72,7 @@ void Growing::append(const float* x, std::size_t n, std::optional<std::size_t> a
     next->shadow->shorten(before);
     next->shadow->append(x, n);
   }
+  if (heads_) append_to_head(*next, x, n, before, earlier);
   next->n = before + n;
   state_.set(std::move(next));
 }

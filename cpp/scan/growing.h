@@ -8,6 +8,7 @@
 
 #include "core/published.h"
 #include "core/shared_rows.h"
+#include "scan/head.h"
 #include "scan/shadow.h"
 
 namespace kf::scan {
@@ -16,12 +17,15 @@ class Growing {
  public:
   struct State {
     std::optional<Shadow> shadow;  // 8-bit copies
+    std::optional<Head> head;      // where it pays
+    std::size_t judged = 0;        // rows there were when that was decided
     SharedRows<float> bias;        // float32 filter: -||x||^2 / 2 (l2) or 0
     std::size_t n = 0;
     double largest_norm = 0;  // ||x||
   };
 
-  Growing(std::size_t d, Metric metric, bool shadow);
+  // heads: whether rows are looked at along a few directions first.
+  Growing(std::size_t d, Metric metric, bool shadow, bool heads = false);
 
   std::size_t dimension() const { return d_; }
   Metric metric() const { return metric_; }
@@ -30,8 +34,9 @@ class Growing {
   std::size_t size() const { return now()->n; }
 
   // Behind all rows, or behind the first `at`: what stood there is replaced. All or nothing: where
-  // it fails, everything is as before.
-  void append(const float* x, std::size_t n, std::optional<std::size_t> at = std::nullopt);
+  // it fails, everything is as before. `earlier`: the rows behind which these are put, or null.
+  void append(const float* x, std::size_t n, std::optional<std::size_t> at = std::nullopt,
+              const float* earlier = nullptr);
 
  protected:
   std::size_t d_;
@@ -39,8 +44,10 @@ class Growing {
 
  private:
   std::shared_ptr<State> empty() const;
+  void append_to_head(State& next, const float* x, std::size_t n, std::size_t before,
+                      const float* earlier) const;
 
-  bool shadow_;
+  bool shadow_, heads_;
   Published<State> state_;
   Turn turn_;
 };

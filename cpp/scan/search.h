@@ -13,6 +13,7 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 
 #include "core/buffer.h"
 #include "core/prefetch.h"
@@ -67,6 +68,7 @@ struct Range {
   double most_hits = 1;
   // Rows before this are not looked at: begin is where a block of theirs starts.
   std::size_t first = 0;
+  Counts* counts = nullptr;
 };
 
 // Scores survivors by the canonical distance of float32 vectors.
@@ -123,6 +125,10 @@ std::size_t scan_range(FilterType& filter, const Scorer& scorer, std::size_t nq,
     }
     filter.thresholds(bounds, thresholds);
     const std::size_t found = filter.run(at, n, thresholds, hits);
+    if (range.counts) {
+      if constexpr (requires { FilterType::looked; }) range.counts->*FilterType::looked += n * nq;
+      range.counts->distances += found;
+    }
     constexpr std::size_t ahead = 6;
     for (std::size_t h = 0; h < found; ++h) {
       if (h + ahead < found) scorer.prefetch(at + (hits[h + ahead] & 0xffff));
@@ -142,5 +148,33 @@ std::size_t scan_range(FilterType& filter, const Scorer& scorer, std::size_t nq,
   }
   return range.end;
 }
+
+// Scans by the first filter; where that lets more than a share of the pairs of a chunk pass, as
+// while the neighbours are not told apart from the crowd yet, by the second for a stretch, which
+// doubles as long as that does not change.
+template <class First, class Make, class Scorer, class Results>
+void scan_in_turns(First& first, const Make& make_second, double most_hits, const Scorer& scorer,
+                   std::size_t nq, Range range, Results&& results) {
+  std::optional<decltype(make_second())> second;
+  const std::size_t end = range.end;
+  std::size_t chunks = 1;
+  while (range.begin < end) {
+    const std::size_t begin = range.begin;
+    range.most_hits = most_hits;
+    range.begin = scan_range(first, scorer, nq, range, results);
+    if (range.begin == end) break;
+    if (!second) second.emplace(make_second());
+    Range stretch = range;
+    chunks = range.begin - begin > First::most_chunk ? 1 : std::min<std::size_t>(2 * chunks, 32);
+    stretch.end = std::min(end, range.begin + chunks * First::most_chunk);
+    if (stretch.end < end) stretch.end = stretch.end / 32 * 32;
+    stretch.most_hits = 1;
+    range.begin = scan_range(*second, scorer, nq, stretch, results);
+    range.first_chunk = First::most_chunk;
+  }
+}
+
+// Shares of pairs above which a filter is not worth its price.
+inline constexpr double most_past_bytes = 0.05, most_past_head = 0.06;
 
 }  // namespace kf::scan

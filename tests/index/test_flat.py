@@ -291,3 +291,117 @@ def test_agrees_with_faiss(rng: np.random.Generator) -> None:
         expected_distances, expected_ids = peer.search(queries, 10)
         assert (ids == expected_ids).mean() > 0.999
         np.testing.assert_allclose(distances, expected_distances, rtol=1e-4, atol=1e-4)
+
+
+def low_rank(
+    n: int, d: int, rank: int, rng: np.random.Generator, noise: float = 0.05
+) -> np.ndarray:
+    """Points near a linear space of few dimensions, not centred, in a shuffled basis."""
+    axes = np.linalg.qr(rng.standard_normal((d, rank)))[0].T
+    x = rng.standard_normal((n, rank)) * np.linspace(3, 0.5, rank) @ axes + rng.standard_normal(d)
+    return (x + noise * rng.standard_normal((n, d))).astype(np.float32)
+
+
+def along_few(kind: str, n: int, d: int, rng: np.random.Generator) -> np.ndarray:
+    if kind == "duplicates":
+        return np.repeat(low_rank(n // 10, d, 6, rng), 10, axis=0)
+    if kind == "zeros":
+        x = low_rank(n, d, 6, rng)
+        x[rng.random(n) < 0.3] = 0
+        return x
+    if kind == "whole numbers":
+        return np.rint(np.clip(low_rank(n, d, 6, rng) * 20 + 90, 0, 255)).astype(np.float32)
+    if kind == "within the directions":
+        return low_rank(n, d, 6, rng, noise=0)
+    if kind == "equal norms":
+        x = low_rank(n, d, 6, rng)
+        return x / np.linalg.norm(x, axis=1, keepdims=True)
+    if kind == "tiny":
+        return low_rank(n, d, 6, rng) * np.float32(1e-8)
+    if kind == "large":
+        return low_rank(n, d, 6, rng) * np.float32(1e14)
+    return low_rank(n, d, 6, rng)
+
+
+ALONG = (
+    "plain",
+    "duplicates",
+    "zeros",
+    "whole numbers",
+    "within the directions",
+    "equal norms",
+    "tiny",
+    "large",
+)
+
+
+@pytest.mark.parametrize("metric", METRICS)
+@pytest.mark.parametrize("kind", ALONG)
+def test_looking_along_a_few_directions_first_changes_no_bit(
+    level: str, kind: str, metric: str, rng: np.random.Generator
+) -> None:
+    n = 3000
+    for d in (64, 150):
+        x = along_few(kind, n + 40, d, rng)
+        base, queries = x[:n], x[n:].copy()
+        queries[:5] = base[:5]
+        index = kf.FlatIndex(d, metric=metric)
+        index.add(base)
+        looked = index._held.parts[0].scan.has_head
+        assert looked or metric == "ip" or kind in ("zeros", "duplicates")
+        for some in (queries, queries[:1]):
+            wanted = index.search(some, 9, scan="none")
+            for scan in ("auto", "head") if looked else ("auto",):
+                found = index.search(some, 9, scan=scan)
+                np.testing.assert_array_equal(found[0], wanted[0])
+                np.testing.assert_array_equal(found[1], wanted[1])
+        if looked:
+            radius = float(np.median(wanted[0][:, -1]))
+            for one, other in zip(
+                index.range_search(queries, radius, scan="head"),
+                index.range_search(queries, radius, scan="none"),
+            ):
+                np.testing.assert_array_equal(one, other)
+        elif kind == "plain":
+            with pytest.raises(ValueError, match="few directions"):
+                index.search(queries, 9, scan="head")
+
+
+def test_directions_are_found_as_an_index_grows_and_only_where_they_say_something(
+    rng: np.random.Generator,
+) -> None:
+    d = 96
+    base, queries = np.split(low_rank(20_030, d, 5, rng), [20_000])
+    index = kf.FlatIndex(d)
+    for start in range(0, 600, 100):
+        index.add(base[start : start + 100])
+    assert not index._held.parts[0].scan.has_head
+    for start, end in ((600, 1100), (1100, 1101), (1101, 9000), (9000, 20_000)):
+        index.add(base[start:end])
+        assert index._held.parts[0].scan.has_head
+        for found, wanted in zip(
+            index.search(queries, 5, scan="head"), index.search(queries, 5, scan="none")
+        ):
+            np.testing.assert_array_equal(found, wanted)
+    index.update(np.arange(50), queries[np.arange(50) % 30])
+    index.remove(np.arange(100, 12_000))
+    for found, wanted in zip(
+        index.search(queries, 5, scan="auto"), index.search(queries, 5, scan="none")
+    ):
+        np.testing.assert_array_equal(found, wanted)
+    noise = kf.FlatIndex(d)
+    noise.add(rng.standard_normal((3000, d)))
+    assert not noise._held.parts[0].scan.has_head
+
+
+def test_few_pairs_pass_the_directions(rng: np.random.Generator) -> None:
+    """Counts, not times: of a million pairs, few reach the canonical distance."""
+    d, n = 128, 20_000
+    base, queries = np.split(low_rank(n + 64, d, 8, rng, 0.2), [n])
+    index = kf.FlatIndex(d)
+    index.add(base)
+    before = index.stats()["scanned"]
+    index.search(queries, 10, scan="head")
+    seen = {name: value - before[name] for name, value in index.stats()["scanned"].items()}
+    assert seen["along directions"] > n * 64 / 2
+    assert seen["distances"] < 0.08 * n * 64

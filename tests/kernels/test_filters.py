@@ -200,3 +200,27 @@ def test_filters_never_read_past_the_end(level: str, guarded: Callable[..., np.n
             x = guarded(np.ones(d, np.float32))
             codes, _ = _core.kernels.encode_u8(x, x, 1.0)
             assert not codes.any()
+
+
+@pytest.mark.parametrize("d", [1, 16, 33])
+@pytest.mark.parametrize("nq", [1, 16, 33, 70, 130])
+@pytest.mark.parametrize("n", [1, 5, 13, 300])
+def test_the_two_largest_sums(
+    level: str, d: int, nq: int, n: int, rng: np.random.Generator
+) -> None:
+    """Whole numbers, so that sums are exact; the first of equal ones."""
+    queries = rng.integers(-3, 4, (nq, d)).astype(np.float32)
+    points = rng.integers(-3, 4, (n, d)).astype(np.float32)
+    bias = rng.integers(-3, 4, n).astype(np.float32)
+    groups = (nq + 15) // 16
+    packed = np.zeros((16 * groups, d), np.float32)
+    packed[:nq] = queries
+    packed = np.ascontiguousarray(packed.reshape(groups, 16, d).swapaxes(1, 2))
+    sums = queries @ points.T + bias
+    best, second, where = (
+        part[:nq] for part in _core.kernels.nearest_f32(packed, nq, points, bias)
+    )
+    np.testing.assert_array_equal(best, sums.max(axis=1))
+    np.testing.assert_array_equal(where, sums.argmax(axis=1))
+    rest = np.sort(sums, axis=1)[:, -2] if n > 1 else np.full(nq, -np.inf)
+    np.testing.assert_array_equal(second, rest)

@@ -33,6 +33,35 @@ def test_assignment_is_exact(level: str, d: int, k: int, rng: np.random.Generato
     np.testing.assert_array_less(truth[rows, labels], truth.min(axis=1) * (1 + 1e-5) + 1e-6)
 
 
+@pytest.mark.parametrize("kind", ["plain", "ties", "duplicates", "zeros", "tiny", "large", "huge"])
+def test_assignment_along_a_few_directions_is_that_of_all(
+    level: str, kind: str, rng: np.random.Generator
+) -> None:
+    """Of points near a space of few dimensions, cold and warm: what brute force by canonical distances finds."""
+    d, k = 96, 200
+    axes = np.linalg.qr(rng.standard_normal((d, 6)))[0].T
+    x = rng.standard_normal((3000, 6)) * 4 @ axes + 0.1 * rng.standard_normal((3000, d)) + 1
+    x = x.astype(np.float32)
+    if kind == "ties":
+        x = np.rint(x)
+    elif kind == "duplicates":
+        x = np.repeat(x[:100], 30, axis=0)
+    elif kind == "zeros":
+        x[::2] = 0
+    elif kind in ("tiny", "large", "huge"):
+        x *= np.float32({"tiny": 1e-7, "large": 1e12, "huge": 1e18}[kind])
+    centroids = x[rng.choice(len(x), k, replace=False)]
+    index = kf.FlatIndex(d)
+    index.add(centroids)
+    wanted, near = (part[:, 0] for part in index.search(x, 1, scan="none"))
+    clustering = _core.quantize.Clustering(x)
+    cold = clustering.assign(centroids)
+    warm = clustering.assign(centroids, rng.integers(0, k, len(x)))
+    for labels, distances in (cold, warm, assign(x, centroids)):
+        np.testing.assert_array_equal(distances, wanted)
+        np.testing.assert_array_equal(labels, near)
+
+
 def test_warm_and_cold_assignment_agree(level: str, threads: int, rng: np.random.Generator) -> None:
     x = rng.integers(0, 5, (3000, 8)).astype(np.float32)  # ties
     centroids = x[:70].copy()

@@ -43,6 +43,21 @@ auto filter_f32(const py::object& queries, std::size_t nq, const py::object& poi
   return as_array(hits, found);
 }
 
+auto nearest_f32(const py::object& queries, std::size_t nq, const py::object& points,
+                 const py::object& bias) {
+  const auto q = expect<float>(queries, "queries", 3), x = expect<float>(points, "points", 2);
+  const auto b = expect<float>(bias, "bias", 1);
+  require(rows(q) == (nq + 15) / 16 && cols(q) == cols(x) && q.shape(2) == 16,
+          "queries: expected (groups, d, 16)");
+  require(rows(b) == rows(x), "bias: expected one for each point");
+  auto best = array_of<float>(16 * rows(q)), second = array_of<float>(16 * rows(q)),
+       where = array_of<float>(16 * rows(q));
+  kernels<FilterKernels>().nearest_f32(q.data(), nq, x.data(), b.data(), rows(x), cols(x),
+                                       best.mutable_data(), second.mutable_data(),
+                                       where.mutable_data());
+  return py::make_tuple(best, second, where);
+}
+
 auto encode_u8(const py::object& x, const py::object& centre, float scale) {
   const auto v = expect<float>(x, "x", 1), c = expect<float>(centre, "centre", 1);
   require(v.size() == c.size() && scale > 0,
@@ -97,6 +112,7 @@ void register_filters_kernels(py::module_& m) {
   m.def("filter_u8", &filter_u8);
   m.def("best_u8", &best_u8);
   m.def("filter_f32", &filter_f32);
+  m.def("nearest_f32", &nearest_f32);
   m.def("encode_u8", &encode_u8);
   m.def("sums_u8", &sums_u8);
   m.def("group_max", &group_max);

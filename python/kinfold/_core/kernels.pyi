@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy
 import numpy.typing
 import typing
-__all__: list[str] = ['at_least', 'best_u8', 'bytes_to_floats', 'decode_blocks', 'encode_u8', 'filter_f32', 'filter_pairs_f32', 'filter_pairs_u8', 'filter_product', 'filter_u8', 'group_max', 'halves_to_floats', 'hamming_within', 'inner_product', 'insert_sorted', 'kd_partition', 'keep_pairs_u8', 'multiply', 'product_distances', 'product_rows', 'products_at_least', 'row_sums', 'scaled_within', 'squared_l2', 'sums_product', 'sums_u8', 'table_bytes', 'unpack_bits', 'unpack_ids', 'widen_codes']
+__all__: list[str] = ['at_least', 'best_u8', 'bytes_to_floats', 'decode_blocks', 'encode_u8', 'filter_f32', 'filter_pairs_f32', 'filter_pairs_u8', 'filter_product', 'filter_u8', 'group_max', 'halves_to_floats', 'hamming_within', 'inner_product', 'insert_sorted', 'kd_partition', 'keep_pairs_u8', 'multiply', 'nearest_f32', 'product_distances', 'product_rows', 'products_at_least', 'row_sums', 'scaled_within', 'squared_l2', 'sums_product', 'sums_u8', 'table_bytes', 'unpack_bits', 'unpack_ids', 'widen_codes']
 def at_least(arg0: typing.Any, arg1: typing.SupportsInt | typing.SupportsIndex) -> numpy.typing.NDArray[numpy.uint32]:
     ...
 def best_u8(arg0: typing.Any, arg1: typing.Any, arg2: typing.Any) -> numpy.typing.NDArray[numpy.int32]:
@@ -41,6 +41,8 @@ def kd_partition(arg0: typing.Any, arg1: typing.SupportsInt | typing.SupportsInd
 def keep_pairs_u8(arg0: typing.Any, arg1: typing.Any, arg2: typing.Any, arg3: typing.Any, arg4: typing.Any, arg5: typing.Any, arg6: typing.Any) -> numpy.typing.NDArray[numpy.uint32]:
     ...
 def multiply(arg0: typing.Any, arg1: typing.Any, arg2: typing.Any) -> numpy.typing.NDArray[numpy.float32]:
+    ...
+def nearest_f32(arg0: typing.Any, arg1: typing.SupportsInt | typing.SupportsIndex, arg2: typing.Any, arg3: typing.Any) -> tuple[numpy.typing.NDArray[numpy.float32], numpy.typing.NDArray[numpy.float32], numpy.typing.NDArray[numpy.float32]]:
     ...
 def product_distances(arg0: typing.Any, arg1: typing.Any, arg2: typing.Any) -> tuple[numpy.typing.NDArray[numpy.float32], float, float]:
     ...

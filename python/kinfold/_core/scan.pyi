@@ -12,9 +12,9 @@ class Growing:
     """
     def __len__(self) -> int:
         ...
-    def append(self, x: typing.Any, at: typing.SupportsInt | typing.SupportsIndex | None = None) -> None:
+    def append(self, x: typing.Any, at: typing.SupportsInt | typing.SupportsIndex | None = None, earlier: typing.Any = None) -> None:
         """
-        Puts vectors behind the first `at`, else behind all; all or nothing.
+        Puts vectors behind the first `at`, which are `earlier`, else behind all; all or nothing.
         """
 class ExactScan(Growing):
     """
@@ -25,6 +25,14 @@ class ExactScan(Growing):
     def range_search(self, base: typing.Any, queries: typing.Any, radius: typing.SupportsFloat | typing.SupportsIndex, ids: typing.Any = None, alive: typing.Any = None, filter: str = 'auto', threads: typing.SupportsInt | typing.SupportsIndex = 0) -> tuple[typing.Any, ...]:
         ...
     def search(self, base: typing.Any, queries: typing.Any, k: typing.SupportsInt | typing.SupportsIndex, ids: typing.Any = None, alive: typing.Any = None, filter: str = 'auto', threads: typing.SupportsInt | typing.SupportsIndex = 0) -> tuple[numpy.typing.NDArray[numpy.float32], numpy.typing.NDArray[numpy.int64]]:
+        ...
+    @property
+    def counts(self) -> typing.Annotated[list[int], "FixedSize(4)"]:
+        """
+        Pairs looked at along directions, in bytes, in floats, canonically.
+        """
+    @property
+    def has_head(self) -> bool:
         ...
     @property
     def shadow_bytes(self) -> int:

@@ -29,7 +29,9 @@ from kinfold.store.keyed import (
 if TYPE_CHECKING:
     from typing_extensions import Self
 
-FILTERS = ("auto", "u8", "f32", "none")
+# What a scan looks at, from the cheapest to the canonical distance.
+_RUNGS = ("along directions", "bytes", "floats", "distances")
+FILTERS = ("auto", "head", "u8", "f32", "none")
 
 
 @dataclass(frozen=True)
@@ -60,7 +62,7 @@ class FlatIndex(Index[Keys[Block]]):
 
     Search options
     --------------
-    scan : which filter to scan with, "u8", "f32" or "none"; the answer is the same
+    scan : which filter to scan with, "head" (where the index has one), "u8", "f32" or "none"; the answer is the same
 
     ``ids``, and so masks, are in order of addition, to which an update counts. Removed rows are passed over until they
     are a quarter. Several threads may search while one adds or removes.
@@ -121,12 +123,19 @@ class FlatIndex(Index[Keys[Block]]):
                     self._hold((grown,), held.next_id)
 
     def stats(self) -> dict[str, JSON]:
-        """Sizes: vectors, bytes of a vector with its 8-bit copy and its id, bytes of all copies."""
+        """Sizes: vectors, bytes of a vector with its 8-bit copies and its id, bytes of all copies.
+
+        ``scanned`` counts pairs of a query and a vector that were looked at since the index was made or read: along a
+        few directions, in bytes, in float32 products, and those whose distance was taken.
+        """
         held = self._require_fitted()
+        scan = held.parts[0].scan
+        copies = (self.dim + 4.125 if self.shadow else 0) + (36.125 if scan.has_head else 0)
         return {
             "n": len(held),
-            "bytes_per_vector": 4 * self.dim + 8 + (self.dim + 4.125 if self.shadow else 0),
-            "filter_bytes": int(held.parts[0].scan.shadow_bytes),
+            "bytes_per_vector": 4 * self.dim + 8 + copies,
+            "filter_bytes": int(scan.shadow_bytes),
+            "scanned": dict(zip(_RUNGS, scan.counts)),
         }
 
     def _undeclared(self) -> Arrays:
@@ -161,7 +170,7 @@ class FlatIndex(Index[Keys[Block]]):
 
     def _grown(self, block: Block, vectors: Vectors, ids: Ids) -> Block:
         # Behind the present rows, in place of what an interrupted addition left there; seen when the rows are.
-        block.scan.append(vectors, at=len(block))
+        block.scan.append(vectors, at=len(block), earlier=block.vectors)
         alive = block.alive
         if alive is not None:
             alive = np.concatenate([alive, np.ones(len(ids), np.uint8)])

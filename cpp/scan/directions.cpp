@@ -1,6 +1,6 @@
 // A few products of the sample with `count` vectors: 4 * sample * d * count multiply-adds.
 
-#include "neighbours/directions.h"
+#include "scan/directions.h"
 
 #include <algorithm>
 #include <cmath>
@@ -9,7 +9,7 @@
 #include "core/threads.h"
 #include "kernels/vectors.h"
 
-namespace kf::neighbours {
+namespace kf::scan {
 namespace {
 
 constexpr std::size_t most_sample = 2048, rounds = 4;
@@ -111,4 +111,4 @@ double Directions::rounding(double length) const {
   return std::sqrt(static_cast<double>(count_)) * (static_cast<double>(d_) + 8) * 0x1p-23 * length;
 }
 
-}  // namespace kf::neighbours
+}  // namespace kf::scan

@@ -7,7 +7,7 @@
 
 #include "core/buffer.h"
 
-namespace kf::neighbours {
+namespace kf::scan {
 
 // Orthonormal rows, those of the largest variance first, found by orthogonal iteration over a
 // sample (Golub & Van Loan 2013, section 8.2.4). Near enough is good enough: along any such rows
@@ -28,4 +28,4 @@ class Directions {
   std::vector<float> axes_;  // (count, d)
 };
 
-}  // namespace kf::neighbours
+}  // namespace kf::scan

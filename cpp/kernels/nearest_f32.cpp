@@ -1,0 +1,85 @@
+// The point of the largest product with each query, the product, and the next largest:
+//     best[q] = max_p <query, point> + bias,  where[q] = the first such p,  second[q] = the largest of the others
+// queries, points and bias as in filter_f32.cpp; n < 2^24. Of rows of queries that only fill up, too.
+//
+// Bound: d fused multiply-adds a pair; five more instructions keep the two best.
+
+#include <limits>
+#include <type_traits>
+
+#include "kernels/filters.h"
+#include "kernels/float_lanes.h"
+
+namespace kf::KF_LEVEL {
+namespace {
+
+struct TwoBest {
+  float *best, *second, *where;
+};
+
+template <int Points, int Groups>
+inline void nearest_block(const float* const* queries, const float* points, const float* bias,
+                          std::size_t point, std::size_t d, const TwoBest& out) {
+  Lanes sums[Points][Groups];
+  for (int p = 0; p < Points; ++p)
+    for (int g = 0; g < Groups; ++g) sums[p][g] = splat(bias[p]);
+  for (std::size_t k = 0; k < d; ++k) {
+    Lanes y[Groups];
+    for (int g = 0; g < Groups; ++g) y[g] = load(queries[g] + 16 * k);
+    for (int p = 0; p < Points; ++p) {
+      const Lanes x = splat(points[static_cast<std::size_t>(p) * d + k]);
+      for (int g = 0; g < Groups; ++g) sums[p][g] = multiply_add(x, y[g], sums[p][g]);
+    }
+  }
+  for (int g = 0; g < Groups; ++g) {
+    const std::size_t at = static_cast<std::size_t>(width * g);
+    Lanes best = load(out.best + at), second = load(out.second + at), where = load(out.where + at);
+    for (int p = 0; p < Points; ++p) {
+      const Lanes sum = sums[p][g];
+      where = where_larger(sum, best,
+                           splat(static_cast<float>(point + static_cast<std::size_t>(p))), where);
+      second = larger(second, smaller(best, sum));
+      best = larger(best, sum);
+    }
+    store(out.best + at, best);
+    store(out.second + at, second);
+    store(out.where + at, where);
+  }
+}
+
+template <int Groups>
+inline void nearest_points(const float* const* queries, const float* points, const float* bias,
+                           std::size_t n, std::size_t d, const TwoBest& out) {
+  std::size_t i = 0;
+  for (; i + most_points <= n; i += most_points)
+    nearest_block<most_points, Groups>(queries, points + i * d, bias + i, i, d, out);
+  for (; i < n; ++i) nearest_block<1, Groups>(queries, points + i * d, bias + i, i, d, out);
+}
+
+}  // namespace
+
+void nearest_f32(const float* queries, std::size_t nq, const float* points, const float* bias,
+                 std::size_t n, std::size_t d, float* best, float* second, float* where) {
+  constexpr std::size_t step = width * most_lanes;
+  static_assert(step % 16 == 0 || 16 % step == 0);
+  const std::size_t padded = (nq + 15) / 16 * 16;
+  for (std::size_t q = 0; q < padded; ++q) {
+    best[q] = second[q] = -std::numeric_limits<float>::infinity();
+    where[q] = 0;
+  }
+  std::size_t q = 0;
+  const auto run = [&](auto groups) {
+    constexpr int count = decltype(groups)::value;
+    const float* vectors[count];
+    for (int g = 0; g < count; ++g) {
+      const std::size_t query = q + static_cast<std::size_t>(width * g);
+      vectors[g] = queries + query / 16 * 16 * d + query % 16;
+    }
+    nearest_points<count>(vectors, points, bias, n, d, {best + q, second + q, where + q});
+    q += static_cast<std::size_t>(width * count);
+  };
+  while (q + step <= padded) run(std::integral_constant<int, most_lanes>{});
+  while (q < padded) run(std::integral_constant<int, 1>{});
+}
+
+}  // namespace kf::KF_LEVEL

@@ -1,0 +1,103 @@
+#include "scan/head.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "core/buffer.h"
+#include "core/threads.h"
+#include "scan/distance.h"
+
+namespace kf::scan {
+namespace {
+
+constexpr std::size_t most_sample = 2048;
+// Of a sample: queries, the neighbour whose distance is their bound, and the share of pairs that
+// may pass at it. In a set of many more rows bounds are tighter.
+constexpr std::size_t asked = 32, neighbour = 10;
+constexpr double most_passed = 0.25;
+
+}  // namespace
+
+Head::Head(const float* x, std::size_t n, std::size_t d)
+    : d_(d),
+      directions_(std::make_shared<const Directions>(x, n, d, dimensions)),
+      shadow_(dimensions, Metric::l2) {
+  const std::size_t sample = std::min(n, most_sample), step = n / sample;
+  Buffer<float> rows(sample * d);
+  for (std::size_t i = 0; i < sample; ++i) std::copy_n(x + i * step * d, d, rows.data() + i * d);
+  const Buffer<float> along = directions_->project(rows.data(), sample, dimensions);
+  shadow_.fit(along.data(), sample);
+}
+
+std::optional<Head> Head::where_it_pays(const float* sample, std::size_t n, std::size_t d,
+                                        Metric metric, double largest_norm) {
+  if (d < least_dimension || n < least_rows || !sound(largest_norm)) return std::nullopt;
+  Head head(sample, n, d);
+  const Buffer<float> along = head.directions_->project(sample, n, dimensions);
+  const Distance value(metric, d), squared(Metric::l2, dimensions);
+  std::vector<float> values(n);
+  std::size_t passed = 0;
+  for (std::size_t i = 0; i < asked; ++i) {
+    const std::size_t row = i * (n / asked);
+    const float* q = sample + row * d;
+    for (std::size_t j = 0; j < n; ++j) values[j] = value(q, sample + j * d);
+    std::nth_element(values.begin(), values.begin() + neighbour, values.end());
+    double norm = 0;
+    for (std::size_t j = 0; j < d; ++j)
+      norm += static_cast<double>(q[j]) * static_cast<double>(q[j]);
+    const float reach = head.reach(metric, values[neighbour], std::sqrt(norm), largest_norm);
+    for (std::size_t j = 0; j < n; ++j)
+      passed += squared(along.data() + row * dimensions, along.data() + j * dimensions) <= reach;
+  }
+  if (static_cast<double>(passed) > most_passed * static_cast<double>(asked * n))
+    return std::nullopt;
+  return head;
+}
+
+void Head::append(const float* x, std::size_t n) {
+  // What is kept meanwhile is bounded: an eighth of the rows at once.
+  const std::size_t slice = std::max<std::size_t>(65536, (n + 7) / 8);
+  for (std::size_t at = 0; at < n; at += slice) {
+    const std::size_t count = std::min(slice, n - at);
+    const Buffer<float> along = directions_->project(x + at * d_, count, dimensions);
+    shadow_.append(along.data(), count);
+  }
+}
+
+Head::Queries Head::project(const float* queries, std::size_t n) const {
+  Queries out;
+  const Buffer<float> along = directions_->project(queries, n, dimensions);
+  out.codes = shadow_.quantize(along.data(), n);
+  out.norm.resize(n);
+  parallel_for(n, 1024, [&](std::size_t begin, std::size_t end) {
+    for (std::size_t i = begin; i < end; ++i) {
+      double sum = 0;
+      for (std::size_t j = 0; j < d_; ++j)
+        sum += static_cast<double>(queries[i * d_ + j]) * static_cast<double>(queries[i * d_ + j]);
+      out.norm[i] = std::sqrt(sum) * (1 + 1e-12);
+    }
+  });
+  return out;
+}
+
+float Head::reach(Metric metric, float bound, double norm, double largest_norm) const {
+  const double value = static_cast<double>(bound), canonical = canonical_error(d_);
+  double squared = (value > 0 ? value : 0) * (1 + canonical) + vanished(d_);
+  if (metric == Metric::inner_product) {
+    // ||q - x||^2 = ||q||^2 + ||x||^2 - 2 <q, x>.
+    squared = norm * norm + largest_norm * largest_norm +
+              2 * (value + canonical * norm * largest_norm + vanished(d_));
+  }
+  const double reach = std::sqrt(squared > 0 ? squared : 0) + directions_->rounding(norm) +
+                       directions_->rounding(largest_norm);
+  return std::nextafter(static_cast<float>(reach * reach * (1 + 1e-12)), infinity);
+}
+
+void HeadFilter::thresholds(const float* bounds, Threshold* out) const {
+  auto* reaches = thread_scratch<float, HeadFilter>(nq_);
+  for (std::size_t i = 0; i < nq_; ++i)
+    reaches[i] = head_.reach(metric_, bounds[i], norm_[i], largest_norm_);
+  bytes_.thresholds(reaches, out);
+}
+
+}  // namespace kf::scan
