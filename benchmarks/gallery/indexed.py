@@ -12,6 +12,7 @@ With --keep an interrupted run goes on.
 from __future__ import annotations
 
 import argparse
+import itertools
 import pickle
 import shutil
 import sys
@@ -35,6 +36,7 @@ from kinfold.evaluate.average_precision import average_precision
 from kinfold.gallery.engines.cnn import CNNEngine
 from kinfold.gallery.fused import Fused
 from kinfold.gallery.query import Query, describe_query
+from kinfold.gallery.segment import PhotoSegment
 from kinfold.gallery.segments import read_segment
 from kinfold.gallery.store import MANIFEST, Store
 from kinfold.gallery.vector_search import VectorSearch
@@ -52,14 +54,11 @@ WAYS: dict[str, tuple[str, ...]] = {
     "+ diffusion": ("diffusion",),
     "+ regions": ("regions",),
     "+ regional-diffusion": ("regional-diffusion",),
-    "+ spatial": ("spatial",),
-    "+ spatial, regions": ("spatial", "regions"),
 }
 # How many photos are looked at, and in which ways.
 DEPTHS = {
     100: WAYS,
-    300: {"+ regional-diffusion": ("regional-diffusion",)},
-    898: {"+ regions": ("regions",)},
+    300: {"+ regions": ("regions",), "+ regional-diffusion": ("regional-diffusion",)},
 }
 NOISE = 0.4
 
@@ -191,36 +190,47 @@ def stages(folder: Path, truth: GroundTruth, files: list[str], verified: Any) ->
 
 
 def rmac(folder: Path, truth: GroundTruth, files: list[str], verified: Any) -> None:
-    """Each region whitened before the sum, against the sum whitened, against neither."""
-    print(heading(["network", "raw", "sum whitened", "halves", "regions whitened", "halves"]))
+    """Each region whitened before the sum, against the sum whitened."""
+    columns = ["network", "exponent", "dim", "sum whitened", "halves", "regions whitened", "halves"]
+    print(heading(columns))
     # Local features are asked for by nobody here: few of small photos.
     cheap = {"pooling": "rmac", "max_side": 64, "max_features": 50}
     for network, short in (("squeezenet1_1", "sq"), ("mobilenet_v2", "mn")):
         source = made(folder, f"rmac_{short}", network, files, **cheap)
         queries = queries_of(source, truth)
         with Gallery.open(source) as gallery:
-            engine = gallery.parts.model.engines["cnn"]
-            segments = [
-                read_segment(gallery._store.segment(n)) for n in gallery.parts.manifest.segments
-            ]
+            names = gallery.parts.manifest.segments
+            segments = [read_segment(gallery._store.segment(name)) for name in names]
             settings, place = gallery.settings, position(gallery, truth)
-        summed = CNNEngine.learn(segments, replace(settings, pooling="gem"))
-        cells = []
-        for one in (CNNEngine([None]), summed, engine):
-            held = np.concatenate([one.vectors(segment) for segment in segments])
-            ids = np.concatenate([segment.ids for segment in segments])
-            aps = []
-            for name, entry in zip(truth.qimlist, truth.gnd):
-                query = queries[f"{name}.jpg"]
-                vector = one.describe(query.features, query.vector, query.regions)
-                ranked = [
-                    place[i] for i in ids[np.argsort(-(held @ vector), kind="stable")].tolist()
-                ]
-                aps.append(average_precision(np.array(ranked), entry["ok"], entry["junk"]))
-            cells.append(f"{np.mean(aps):.4f}")
-            if one.whitening is not None:
-                cells.append(" / ".join(f"{x:.3f}" for x in halves(truth, np.array(aps))))
-        print(row([network, *cells]), flush=True)
+        for exponent, dim in itertools.product((0.25, 0.5), (128, 256, 512)):
+            cells = []
+            for pooling in ("gem", "rmac"):
+                chosen = replace(settings, pooling=pooling, whitening=exponent, network_dim=dim)
+                engine = CNNEngine.learn(segments, chosen)
+                aps = judged(engine, segments, queries, truth, place)
+                both = " / ".join(f"{x:.3f}" for x in halves(truth, aps))
+                cells += [f"{np.mean(aps):.4f}", both]
+            print(row([network, str(exponent), str(dim), *cells]), flush=True)
+
+
+def judged(
+    engine: CNNEngine,
+    segments: Sequence[PhotoSegment],
+    queries: dict[str, Query],
+    truth: GroundTruth,
+    place: dict[int, int],
+) -> np.ndarray:
+    """Average precision of each query by an engine alone."""
+    held = np.concatenate([engine.vectors(segment) for segment in segments])
+    ids = np.concatenate([segment.ids for segment in segments])
+    found = []
+    for name, entry in zip(truth.qimlist, truth.gnd):
+        query = queries[f"{name}.jpg"]
+        vector = engine.describe(query.features, query.vector, query.regions)
+        order = np.argsort(-(held @ vector), kind="stable")
+        ranked = np.array([place[i] for i in ids[order].tolist()])
+        found.append(average_precision(ranked, entry["ok"], entry["junk"]))
+    return np.array(found)
 
 
 def position(gallery: Gallery, truth: GroundTruth) -> dict[int, int]:

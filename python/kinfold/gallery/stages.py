@@ -34,11 +34,11 @@ def options_of(
     if name in ("spatial", "expansion"):
         return {"top": verify_top, "seconds": verify_seconds}
     if name == "regions":
-        return {"top": verify_top}
+        return {"top": verify_top, "blend": 1.0}
     own: dict[str, Any] = {"k_query": 1, "alpha": 0.9, "blend": True}
     if name == "diffusion-lecture":
         own = {}
     if name == "regional-diffusion":
-        own = {"top": verify_top}
+        own = {"top": verify_top, "blend": 1.0}
     chosen = {"alpha": alpha, "k_query": k_query}
     return own | {name: value for name, value in chosen.items() if value is not None}
