@@ -45,7 +45,7 @@ def test_a_layer_is_stored_and_stays(photos, weights, tmp_path, capsys) -> None:
     ("options", "words"),
     [
         (["--layer", "fc6"], ["layer: expected one of conv5, or a module: features.0 to features.14, avgpool"]),
-        (["--layer", "flatten", "--pooling", "spoc"], ["pooling: expected none, flatten gives codes, got 'spoc'"]),
+        (["--layer", "flatten", "--pooling", "spoc"], ["pooling: expected none, or flatten, as flatten gives codes"]),
         (["--layer", "conv5+conv5"], ["layer: expected one, or one for each of 1 networks, got 2"]),
         (["--square-side", "0"], ["--square-side", "a whole number from 1"]),
     ],

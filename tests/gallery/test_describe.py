@@ -70,7 +70,12 @@ def test_a_layer_by_name(settings, extractor, weights, rendered, tmp_path) -> No
 def test_two_networks_by_two_layers(weights, rendered, tmp_path) -> None:
     other = tmp_path / "other.safetensors"
     save_weights(other, random_network("squeezenet1_1", 1), "squeezenet1_1")
-    with made(tmp_path / "g.kin", rendered, [weights, other], layer="flatten+fire9") as gallery:
+    layers = {"layer": "flatten+fire9", "pooling": "flatten+spoc"}
+    with pytest.raises(
+        ValueError, match="pooling: expected none, or flatten, as flatten gives codes"
+    ):
+        made(tmp_path / "g.kin", rendered, [weights, other], **{**layers, "pooling": "gem+spoc"})
+    with made(tmp_path / "g.kin", rendered, [weights, other], **layers) as gallery:
         assert gallery.descriptors(0)[1].shape[1] == 128
         assert gallery.descriptors(1)[1].shape[1] == 512
         query = gallery.describe(rendered / "scene0" / "view1.jpg")
@@ -81,7 +86,7 @@ def test_two_networks_by_two_layers(weights, rendered, tmp_path) -> None:
 def test_what_is_wrong_is_said_before_anything_is_written(weights, tmp_path) -> None:
     for settings, message in (
         ({"layer": "fc6"}, r"layer: expected one of conv5, or a module: features.0 to features.14, "),
-        ({"layer": "flatten", "pooling": "gem"}, "pooling: expected none, flatten gives codes, got 'gem'"),
+        ({"layer": "flatten", "pooling": "gem"}, "pooling: expected none, or flatten, as flatten gives codes"),
         ({"layer": "conv5+conv5+conv5"}, "layer: expected one, or one for each of 1 networks, got 3"),
         ({"layer": "a b"}, "layer: expected names of layers"),
         ({"square_side": 8}, "square_side: "),

@@ -123,9 +123,11 @@ class Describer:
         )
 
     @property
-    def codes(self) -> list[str]:
-        """The layers that give codes, which no pooling is for."""
-        return [e.trunk.layer for e in self._extractors if e.trunk.codes]
+    def pooled_codes(self) -> list[str]:
+        """The layers that give codes although the settings have a pooling for them."""
+        poolings = self.settings.poolings(len(self._extractors)) if self._extractors else ()
+        pairs = zip(self._extractors, poolings)
+        return [e.trunk.layer for e, name in pairs if e.trunk.codes and name != "flatten"]
 
     def extractor(self, whitening: Any) -> Any:
         """The first network with its whitening, for explanations."""

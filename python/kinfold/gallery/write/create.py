@@ -53,9 +53,10 @@ def create(
                 f"remake: {needed} lies in the gallery that is to be made anew; copy it first"
             )
     describer = Describer(chosen, files)
-    if "pooling" in settings and describer.codes and chosen.pooling != "flatten":
+    if "pooling" in settings and describer.pooled_codes:
+        codes = ", ".join(describer.pooled_codes)
         raise ValueError(
-            f"pooling: expected none, {', '.join(describer.codes)} gives codes, got {chosen.pooling!r}"
+            f"pooling: expected none, or flatten, as {codes} gives codes, got {chosen.pooling!r}"
         )
     learnt = None if model is None else _learnt_alike(Path(model), describer)
     try:
