@@ -64,6 +64,19 @@ def test_similarities_are_those_of_the_codes(rng) -> None:
     assert (many.ids[300:] == -1).all() and np.isneginf(many.distances[300:]).all()
 
 
+def test_lists_are_visited_until_the_nearest_are_found(rng) -> None:
+    x, ids = rng.standard_normal((2000, 24)), np.arange(2000)
+    x = (x / np.linalg.norm(x, axis=1, keepdims=True)).astype(np.float32)
+    narrow = VectorSearch.learn("IVF128,SQ8", x, ids).measured(x, ids)
+    wide = in_line(None, "IVF128,SQ8", of(x, ids), ids, seed=0)
+    assert narrow.index.nprobe == 16 and narrow.recall < 0.9
+    assert wide.index.nprobe in (32, 64, 128) and wide.recall >= 0.99
+    many = in_line(None, "IMI2x4,SQ8", of(x, ids), ids, seed=0)
+    assert many.recall >= 0.99
+    again = VectorSearch.from_state(wide.params(), wide.arrays())
+    assert again.index.nprobe == wide.index.nprobe
+
+
 def test_rows_come_and_go_and_are_learnt_anew_where_they_outgrow_it(rng) -> None:
     x, ids = points(rng, 400), np.arange(400)
     held = in_line(None, "IVF8,SQ8", of(x, ids), ids[:200], seed=0)
