@@ -49,7 +49,7 @@ def test_assignment_along_a_few_directions_is_that_of_all(
     elif kind == "zeros":
         x[::2] = 0
     elif kind in ("tiny", "large", "huge"):
-        x *= np.float32({"tiny": 1e-7, "large": 1e12, "huge": 2e17}[kind])
+        x *= np.float32({"tiny": 1e-7, "large": 1e12, "huge": 1e17}[kind])
     centroids = x[rng.choice(len(x), k, replace=False)]
     index = kf.FlatIndex(d)
     index.add(centroids)
