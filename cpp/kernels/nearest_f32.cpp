@@ -4,9 +4,6 @@
 //
 // Bound: d fused multiply-adds a pair; five more instructions keep the two best.
 
-#include <limits>
-#include <type_traits>
-
 #include "kernels/filters.h"
 #include "kernels/float_lanes.h"
 
@@ -47,39 +44,36 @@ inline void nearest_block(const float* const* queries, const float* points, cons
   }
 }
 
+// Of the queries from `first` on, which lie side by side.
 template <int Groups>
-inline void nearest_points(const float* const* queries, const float* points, const float* bias,
-                           std::size_t n, std::size_t d, const TwoBest& out) {
+inline void nearest_points(const float* queries, std::size_t first, const float* points,
+                           const float* bias, std::size_t n, std::size_t d, const TwoBest& all) {
+  const float* groups[Groups];
+  for (int g = 0; g < Groups; ++g) {
+    const std::size_t query = first + static_cast<std::size_t>(width * g);
+    groups[g] = queries + query / 16 * 16 * d + query % 16;
+  }
+  const TwoBest out{all.best + first, all.second + first, all.where + first};
   std::size_t i = 0;
   for (; i + most_points <= n; i += most_points)
-    nearest_block<most_points, Groups>(queries, points + i * d, bias + i, i, d, out);
-  for (; i < n; ++i) nearest_block<1, Groups>(queries, points + i * d, bias + i, i, d, out);
+    nearest_block<most_points, Groups>(groups, points + i * d, bias + i, i, d, out);
+  for (; i < n; ++i) nearest_block<1, Groups>(groups, points + i * d, bias + i, i, d, out);
 }
 
 }  // namespace
 
 void nearest_f32(const float* queries, std::size_t nq, const float* points, const float* bias,
                  std::size_t n, std::size_t d, float* best, float* second, float* where) {
-  constexpr std::size_t step = width * most_lanes;
-  static_assert(step % 16 == 0 || 16 % step == 0);
   const std::size_t padded = (nq + 15) / 16 * 16;
   for (std::size_t q = 0; q < padded; ++q) {
-    best[q] = second[q] = -std::numeric_limits<float>::infinity();
+    best[q] = second[q] = -__builtin_inff();
     where[q] = 0;
   }
+  const TwoBest out{best, second, where};
   std::size_t q = 0;
-  const auto run = [&](auto groups) {
-    constexpr int count = decltype(groups)::value;
-    const float* vectors[count];
-    for (int g = 0; g < count; ++g) {
-      const std::size_t query = q + static_cast<std::size_t>(width * g);
-      vectors[g] = queries + query / 16 * 16 * d + query % 16;
-    }
-    nearest_points<count>(vectors, points, bias, n, d, {best + q, second + q, where + q});
-    q += static_cast<std::size_t>(width * count);
-  };
-  while (q + step <= padded) run(std::integral_constant<int, most_lanes>{});
-  while (q < padded) run(std::integral_constant<int, 1>{});
+  for (; q + width * most_lanes <= padded; q += width * most_lanes)
+    nearest_points<most_lanes>(queries, q, points, bias, n, d, out);
+  for (; q < padded; q += width) nearest_points<1>(queries, q, points, bias, n, d, out);
 }
 
 }  // namespace kf::KF_LEVEL
