@@ -204,6 +204,7 @@ std::vector<std::vector<Neighbour>> ExactScan::range(const Base& base, const flo
   std::vector<TopK> results(nq, TopK::within(radius));
   scan(*now(), base, queries, nq, filter, threads, results);
   std::vector<std::vector<Neighbour>> out;
+  out.reserve(nq);
   for (TopK& result : results) out.push_back(result.take());
   return out;
 }
