@@ -4,7 +4,6 @@ they are asked for."""
 from __future__ import annotations
 
 import sys
-import warnings
 from functools import wraps
 from typing import Any
 
@@ -12,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kinfold.base.extras import require
+from kinfold.base.warn import warn_caller
 
 CONTAINERS = ("default", "pandas", "polars")
 
@@ -37,16 +37,12 @@ def check_names(owner: str, fitted: NDArray[np.object_] | None, X: Any) -> None:
     if fitted is None and names is None:
         return
     if names is None:
-        warnings.warn(
-            f"X does not have valid feature names, but {owner} was fitted with feature names",
-            UserWarning, stacklevel=4,
-        )  # fmt: skip
+        warn_caller(
+            f"X does not have valid feature names, but {owner} was fitted with feature names")  # fmt: skip
         return
     if fitted is None:
-        warnings.warn(
-            f"X has feature names, but {owner} was fitted without feature names",
-            UserWarning, stacklevel=4,
-        )  # fmt: skip
+        warn_caller(
+            f"X has feature names, but {owner} was fitted without feature names")  # fmt: skip
         return
     if len(fitted) == len(names) and (fitted == names).all():
         return

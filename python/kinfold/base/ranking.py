@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -10,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kinfold.base.arrays import Ids, Vectors
+from kinfold.base.warn import warn_caller
 
 
 def ids_in_front(values: NDArray[Any], ids: NDArray[Any]) -> bool:
@@ -53,7 +53,7 @@ class Ranking:
 
     def __post_init__(self) -> None:
         if ids_in_front(self.scores, self.ids):
-            warnings.warn("ranking: expected scores before ids", DeprecationWarning, stacklevel=3)
+            warn_caller("ranking: expected scores before ids", DeprecationWarning)
             scores, ids = self.ids, self.scores
             object.__setattr__(self, "scores", scores)
             object.__setattr__(self, "ids", ids)

@@ -6,7 +6,7 @@ import argparse
 
 from kinfold.base.text import shown
 from kinfold.cli.opened import opened
-from kinfold.cli.options import box, count, metres
+from kinfold.cli.options import add_query, count, metres
 from kinfold.cli.output import check_writable, say, show, table, write_json
 
 SUMMARY = "where a photo was taken, and tags for it"
@@ -16,21 +16,13 @@ _STATES = {"agrees": "agrees", "elsewhere": "ELSEWHERE", "unavailable": "-", "un
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of ``kinfold locate``."""
-    parser.add_argument("gallery", help="the gallery's folder")
-    parser.add_argument("query", help="a photo")
-    parser.add_argument(
-        "--box",
-        type=box,
-        metavar="X0,Y0,X1,Y1",
-        help="what to locate is in this part of the photo, in pixels",
-    )
+    add_query(parser, "what to locate is in this part of the photo", "a page with a map")
     parser.add_argument(
         "--places",
         metavar="FILE",
         help="positions, tags, users and titles of photos, .csv or .json (default: places.csv or places.json "
         "beside the photos, if there is one)",
     )
-    parser.add_argument("--html", metavar="FILE", help="write the answer as a page with a map")
     parser.add_argument(
         "--least-inliers",
         type=count,

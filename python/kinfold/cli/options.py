@@ -115,6 +115,17 @@ def memory(text: str) -> tuple[float, bool]:
     return float(match[1]) * _UNITS.get(match[2], 1), not match[2]
 
 
+def add_query(parser: argparse.ArgumentParser, part: str, page: str) -> None:
+    """The gallery, the photo that is asked with, --box and --html.
+
+    part, page : what the box is for, what is written
+    """
+    parser.add_argument("gallery", help="the gallery's folder")
+    parser.add_argument("query", help="a photo")
+    parser.add_argument("--box", type=box, metavar="X0,Y0,X1,Y1", help=f"{part}, in pixels")
+    parser.add_argument("--html", metavar="FILE", help=f"write the answer as {page}")
+
+
 def add_rerank(parser: argparse.ArgumentParser) -> None:
     """--rerank and what belongs to it."""
     stages = parser.add_argument_group(

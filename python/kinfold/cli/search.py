@@ -6,7 +6,7 @@ import argparse
 
 from kinfold.base.text import shown
 from kinfold.cli.opened import opened
-from kinfold.cli.options import add_rerank, along, box, count, seconds
+from kinfold.cli.options import add_query, add_rerank, along, count, seconds
 from kinfold.cli.output import check_writable, say, show, table, write_json
 
 SUMMARY = "find the photos that show the same thing"
@@ -14,18 +14,10 @@ SUMMARY = "find the photos that show the same thing"
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of ``kinfold search``."""
-    parser.add_argument("gallery", help="the gallery's folder")
-    parser.add_argument("query", help="a photo")
-    parser.add_argument(
-        "--box",
-        type=box,
-        metavar="X0,Y0,X1,Y1",
-        help="search with this part of the photo, in pixels",
-    )
+    add_query(parser, "search with this part of the photo", "a page to look at")
     parser.add_argument(
         "--top", type=count, default=20, metavar="N", help="photos to answer (default: 20)"
     )
-    parser.add_argument("--html", metavar="FILE", help="write the answer as a page to look at")
     add_rerank(parser)
     parser.add_argument(
         "--verify-seconds",

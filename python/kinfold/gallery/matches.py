@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import hashlib
-import warnings
 from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any
@@ -13,6 +12,7 @@ import numpy as np
 
 from kinfold.base.arrays import Ids, as_array
 from kinfold.base.errors import FileFormatError, GalleryError, Remark
+from kinfold.base.warn import warn_caller
 from kinfold.gallery.copies import first_photos
 from kinfold.gallery.lock import writer_lock
 from kinfold.gallery.own import own_file
@@ -124,7 +124,7 @@ def _kept(store: Store) -> MatchGraph:
     try:
         kept = read_matches(store)
     except FileFormatError as error:
-        warnings.warn(f"the matches were damaged: found anew ({error})", Remark, stacklevel=2)
+        warn_caller(f"the matches were damaged: found anew ({error})", Remark)
         kept = None
     return MatchGraph([], np.empty((0, 2))) if kept is None else kept
 
@@ -156,4 +156,4 @@ def _keep(reader: Reader, found: MatchGraph) -> None:
         return
     except (OSError, FileFormatError) as error:
         if getattr(error, "errno", None) not in _READ_ONLY:
-            warnings.warn(f"the matches are not kept: {error}", Remark, stacklevel=2)
+            warn_caller(f"the matches are not kept: {error}", Remark)

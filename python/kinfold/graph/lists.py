@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Mapping
 from typing import Any, ClassVar, NamedTuple
 
@@ -25,6 +24,7 @@ from kinfold.base.learnt import Learnt
 from kinfold.base.neighbours import exact_neighbours, other_neighbours
 from kinfold.base.parameters import Count, Metric
 from kinfold.base.ranking import Neighbours, ids_in_front
+from kinfold.base.warn import warn_caller
 from kinfold.index.base import unit_rows
 from kinfold.index.factory import index_factory
 
@@ -268,11 +268,7 @@ def as_lists(similarities: ArrayLike, ids: ArrayLike | None) -> tuple[NDArray[An
             f"similarities: expected the shape of ids {lists.shape}, got {values.shape}"
         )
     if ids_in_front(values, lists) and lists.size:
-        warnings.warn(
-            "ids: expected after the similarities, got them in front",
-            DeprecationWarning,
-            stacklevel=3,
-        )
+        warn_caller("ids: expected after the similarities, got them in front", DeprecationWarning)
         return lists, values
     return values, lists
 

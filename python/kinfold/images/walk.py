@@ -5,11 +5,12 @@ from __future__ import annotations
 import errno
 import os
 import stat
-import warnings
 from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
+
+from kinfold.base.warn import warn_caller
 
 # What decode reads; HEIC needs pillow-heif, and decode says so.
 EXTENSIONS = (
@@ -76,7 +77,7 @@ def walk(
         if on_error is not None:
             on_error(path, reason)
         else:
-            warnings.warn(f"skipped {path}: {reason}", stacklevel=2)
+            warn_caller(f"skipped {path}: {reason}")
     return listing.photos
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
@@ -14,6 +13,7 @@ from kinfold.base.errors import FileFormatError
 from kinfold.base.estimator import Transformer, as_samples
 from kinfold.base.learnt import Learnt
 from kinfold.base.parameters import Choice, Count, Maybe, Number
+from kinfold.base.warn import warn_caller
 from kinfold.index.base import unit_rows
 from kinfold.manifold.spectrum import centred_spectrum, placed, precision
 from kinfold.transform.eigen import leading
@@ -189,9 +189,7 @@ def _warn_of_negative(matrix: NDArray[Any], first: NDArray[np.float64]) -> None:
     largest = float(first @ (matrix @ first.astype(matrix.dtype)))
     least = -float(leading(np.negative(matrix, out=matrix), 1)[0][0])
     if -least > (1e-5 if matrix.dtype == np.float64 else 5e-3) * largest:
-        warnings.warn(
+        warn_caller(
             f"X: the kernel is no inner product: beside its largest eigenvalue {largest:.3g} there is {least:.3g}, "
-            "and what belongs to negative ones is left out",
-            UserWarning,
-            stacklevel=3,
+            "and what belongs to negative ones is left out"
         )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from typing import Any, ClassVar
 
 import numpy as np
@@ -11,6 +10,7 @@ from numpy.typing import NDArray
 from kinfold.base.arrays import Vectors
 from kinfold.base.learnt import Figure
 from kinfold.base.parameters import Number
+from kinfold.base.warn import warn_caller
 from kinfold.manifold.embedding import GraphEmbedding
 from kinfold.manifold.neighbours import Lists, components, distance_graph
 from kinfold.manifold.sparse import smallest
@@ -66,11 +66,9 @@ class LocallyLinearEmbedding(GraphEmbedding):
     def _embed(self, vectors: Vectors, lists: Lists) -> _Floats:
         parts = len(np.unique(components(distance_graph(lists))))
         if parts > 1:
-            warnings.warn(
+            warn_caller(
                 f"the neighbour graph falls into {parts} parts, of which each may become one point: more neighbours "
-                "may be wanted",
-                UserWarning,
-                stacklevel=3,
+                "may be wanted"
             )
         weights = mixtures(vectors, vectors, lists, self.reg)
         null = np.full(len(vectors), 1 / np.sqrt(len(vectors)))

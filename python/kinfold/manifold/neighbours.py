@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from itertools import pairwise
 from typing import NamedTuple
 
@@ -13,6 +12,7 @@ from kinfold import _core
 from kinfold.base.arrays import Ids, Vectors
 from kinfold.base.metrics import as_metric
 from kinfold.base.neighbours import exact_neighbours, self_neighbours
+from kinfold.base.warn import warn_caller
 from kinfold.index.base import unit_rows
 from kinfold.quantize.kmeans import lift
 
@@ -92,11 +92,9 @@ def connected(vectors: Vectors, graph: DistanceGraph, *, warn: bool = True) -> D
     if len(names) == 1:
         return graph
     if warn:
-        warnings.warn(
+        warn_caller(
             f"the neighbour graph falls into {len(names)} parts, which are joined by their shortest distances: "
-            "more neighbours may be wanted",
-            UserWarning,
-            stacklevel=3,
+            "more neighbours may be wanted"
         )
     # Of each part the nearest point to all points of the parts before; of these, the nearest for each such part.
     order = np.argsort(labels, kind="stable")

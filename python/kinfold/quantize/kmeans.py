@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import warnings
 from collections.abc import Callable
 from typing import Any, ClassVar, Literal, TypeAlias, overload
 
@@ -17,6 +16,7 @@ from kinfold.base.learnt import Learnt, Series
 from kinfold.base.parameters import Choice, Count, Flag, Maybe, Number
 from kinfold.base.progress import progress
 from kinfold.base.random import generator
+from kinfold.base.warn import warn_caller
 
 Nearest: TypeAlias = Callable[[Vectors, Vectors], tuple[Ids, Vectors]]
 # Fewer vectors a centroid than this say little about where it lies; faiss warns below the same.
@@ -34,10 +34,8 @@ def are_few(n: int, k: int) -> bool:
 def warn_of_few(n: int, k: int) -> None:
     """Warns whoever called the caller that n vectors are few for k centroids."""
     if are_few(n, k):
-        warnings.warn(
-            f"{k} centroids are learnt from {n} vectors: at least {_FEWEST * k} are advised",
-            UserWarning,
-            stacklevel=3,
+        warn_caller(
+            f"{k} centroids are learnt from {n} vectors: at least {_FEWEST * k} are advised"
         )
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from typing import Any, ClassVar
 
 import numpy as np
@@ -18,6 +17,7 @@ from kinfold.base.arrays import (
 from kinfold.base.estimator import Transformer
 from kinfold.base.learnt import Extra, Learnt
 from kinfold.base.parameters import Choice, Count, Maybe, Number
+from kinfold.base.warn import warn_caller
 from kinfold.transform.moments import rest_of, without
 
 _Matrix = NDArray[np.float64]
@@ -100,9 +100,8 @@ class LearnedWhitening(Transformer):
         share = self.shrinkage
         if share == 0 and len(matching) <= d:
             share = 1e-3
-            warnings.warn(
-                f"learnt from {len(matching)} pairs in {d} dimensions: shrinkage is set to {share:g}",
-                stacklevel=3,
+            warn_caller(
+                f"learnt from {len(matching)} pairs in {d} dimensions: shrinkage is set to {share:g}"
             )
         same = (1 - share) * same + share * level * np.eye(d)
         inverse = np.linalg.inv(_cholesky(same, level))

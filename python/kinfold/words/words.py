@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
@@ -16,6 +15,7 @@ from kinfold.base.errors import FileFormatError
 from kinfold.base.estimator import Transformer
 from kinfold.base.learnt import Extra, Learnt
 from kinfold.base.parameters import Count, Flag, Maybe, Text
+from kinfold.base.warn import warn_caller
 from kinfold.index.candidates import CandidateIndex
 from kinfold.index.flat import FlatIndex
 from kinfold.index.proposers.kd_forest import KDForest
@@ -275,10 +275,9 @@ class VisualWords(Transformer):
         """Warn where descriptors fall on few words: under 5 % of all, or of as many as there are descriptors."""
         effective, possible = self.effective(assigned), min(self.k, np.size(assigned))
         if effective < _SPREAD * possible:
-            warnings.warn(
+            warn_caller(
                 f"words: the descriptors are spread over {effective:.0f} of {possible} possible words; were the "
-                "words learnt on descriptors of another extractor?",
-                stacklevel=3,
+                "words learnt on descriptors of another extractor?"
             )
 
     def _settle(self, sides: Mapping[str, Any]) -> None:
