@@ -17,7 +17,9 @@ def test_gallery_and_file(kinfold, city) -> None:
         and facts["verified"]
         and facts["settings"]["codewords"] == 8
     )
-    assert "photos: 9" in kinfold("info", city).stdout
+    told = kinfold("info", city, "--verify").stdout
+    assert "photos: 9" in told and "shares: none" in told and "verified: yes" in told
+    assert "None" not in told and "True" not in told
     part = next((city / "parts").glob("index-*"))
     assert "kind: index.Flat" in kinfold("info", part).stdout
     assert json.loads(kinfold("info", part, "--verify", "--json").stdout)["arrays"]["ids"][

@@ -75,4 +75,6 @@ def _text(value: Any) -> str:
         return "".join("\n  " + ", ".join(_text(part) for part in item.values()) for item in value)
     if isinstance(value, list):
         return ", ".join(map(_text, value)) or "none"
+    if value is None or isinstance(value, bool):
+        return {None: "none", True: "yes", False: "no"}[value]
     return shown(str(value))
