@@ -263,7 +263,7 @@ CHOICES: dict[type, dict[str, Any]] = {
     HashTables: {
         "bits": I(6), "tables": I(3), "projection": "hadamard", "centred": False, "seed": I(9),
     },
-    KDForest: {"trees": I(3), "leaf": I(9), "among": I(2), "seed": I(9)},
+    KDForest: {"trees": I(3), "leaf": I(9), "among": I(2), "split": "median", "seed": I(9)},
     RawVectors: {"metric": "ip", "dtype": "float16"},
     ByteVectors: {"metric": "ip"},
     ProductCodes: {"metric": "ip", "residual": True, "blocked": False},

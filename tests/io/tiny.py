@@ -21,6 +21,15 @@ def flat() -> Any:
     return index
 
 
+def vector_search() -> Any:
+    from kinfold.gallery.vector_search import VectorSearch
+
+    x = _random().standard_normal((30, 3)).astype(np.float32)
+    x /= np.linalg.norm(x, axis=1, keepdims=True)
+    ids = np.arange(30) * 2 + 1
+    return VectorSearch.learn("IVF2,SQ8", x, ids).measured(x, ids)
+
+
 def kd_tree() -> Any:
     return kf.KDTree(_random().standard_normal((40, 2)))
 
@@ -263,6 +272,7 @@ FACTORIES: dict[str, Callable[[], Any]] = {
     "local.Matches": matches,
     "gallery.Segment": segment,
     "gallery.Model": model,
+    "gallery.VectorSearch": vector_search,
 }
 
 
@@ -356,6 +366,9 @@ def use(kind: str, thing: Any) -> Any:
         # Files of former versions hold neither colours nor more than one network.
         coloured = [f.colours for f in rows if f.colours is not None]
         return *(f.descriptors for f in rows), *coloured, *thing.networks[1:]
+    if kind == "gallery.VectorSearch":
+        found = thing.search(np.eye(3, dtype=np.float32), 2)
+        return found.distances, found.ids, [thing.learnt_on, thing.recall, thing.alone]
     if kind == "gallery.Model":
         return thing.vectors(segment())
     raise AssertionError(f"no use for {kind}")
