@@ -34,7 +34,11 @@ def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def made(path: Path, engine: str, request: pytest.FixtureRequest) -> Gallery:
-    given = {"weights": request.getfixturevalue("weights")} if {"cnn", "regions"} & set(engine.split("+")) else {}
+    given = (
+        {"weights": request.getfixturevalue("weights")}
+        if {"cnn", "regions"} & set(engine.split("+"))
+        else {}
+    )
     return Gallery.create(path, engine=engine, **SMALL, **given)
 
 
