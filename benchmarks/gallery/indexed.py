@@ -26,7 +26,7 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import numpy as np
-from map_photos import PHOTOS, Remembering, halves
+from map_photos import PHOTOS, Remembering, halves, queries_of
 
 import kinfold as kf
 from data import SHARED
@@ -35,7 +35,7 @@ from kinfold.evaluate import GroundTruth
 from kinfold.evaluate.average_precision import average_precision
 from kinfold.gallery.engines.cnn import CNNEngine
 from kinfold.gallery.fused import Fused
-from kinfold.gallery.query import Query, describe_query
+from kinfold.gallery.query import Query
 from kinfold.gallery.segment import PhotoSegment
 from kinfold.gallery.segments import read_segment
 from kinfold.gallery.store import MANIFEST, Store
@@ -74,30 +74,6 @@ def made(folder: Path, name: str, network: str, files: list[str], **settings: An
     return path
 
 
-class _Raw:
-    """In place of a model: what networks gave."""
-
-    @staticmethod
-    def describe(features: Any, networks: Any, regions: Any) -> Any:
-        return networks
-
-
-def queries_of(path: Path, truth: GroundTruth) -> dict[str, Query]:
-    """The queries as a gallery describes them, by name of the file; in place of vectors what networks gave."""
-    kept = path.with_suffix(".pickle")
-    if not kept.exists():
-        with Gallery.open(path) as gallery:
-            describer = gallery._reader.describer_of_queries()
-        found = {}
-        for name, known in zip(truth.qimlist, truth.gnd):
-            photo = PHOTOS / "jpg" / f"{name}.jpg"
-            query = describe_query(photo, known.get("bbx"), describer, _Raw())
-            found[photo.name] = replace(query, pixels=query.pixels[:1, :1])
-        kept.write_bytes(pickle.dumps(found))
-    queries: dict[str, Query] = pickle.loads(kept.read_bytes())
-    return queries
-
-
 class Told(Remembering):
     """A gallery that is told its queries; what is verified is remembered over galleries."""
 
@@ -127,7 +103,7 @@ def timed(gallery: Gallery, truth: GroundTruth, **options: Any) -> float:
 def search(folder: Path, truth: GroundTruth, files: list[str], verified: Any) -> None:
     """One gallery under each index."""
     source = made(folder, "gem", "squeezenet1_1", files)
-    queries = queries_of(source, truth)
+    queries = queries_of(source, truth, source.with_suffix(".pickle"))
     print(
         heading(
             [
@@ -164,7 +140,7 @@ def search(folder: Path, truth: GroundTruth, files: list[str], verified: Any) ->
 def stages(folder: Path, truth: GroundTruth, files: list[str], verified: Any) -> None:
     """Second looks at regions, and engines that rank by them."""
     source = made(folder, "gem", "squeezenet1_1", files)
-    queries = queries_of(source, truth)
+    queries = queries_of(source, truth, source.with_suffix(".pickle"))
     print(heading(["engine", "way", "mAP", "halves", "ms"]))
     for engine in ("cnn", "regions", "cnn+regions"):
         path = source if engine == "cnn" else folder / f"{engine}.kin"
@@ -197,7 +173,7 @@ def rmac(folder: Path, truth: GroundTruth, files: list[str], verified: Any) -> N
     cheap = {"pooling": "rmac", "max_side": 64, "max_features": 50}
     for network, short in (("squeezenet1_1", "sq"), ("mobilenet_v2", "mn")):
         source = made(folder, f"rmac_{short}", network, files, **cheap)
-        queries = queries_of(source, truth)
+        queries = queries_of(source, truth, source.with_suffix(".pickle"))
         with Gallery.open(source) as gallery:
             names = gallery.parts.manifest.segments
             segments = [read_segment(gallery._store.segment(name)) for name in names]
@@ -241,7 +217,7 @@ def position(gallery: Gallery, truth: GroundTruth) -> dict[int, int]:
 def many(folder: Path, truth: GroundTruth, files: list[str], n: int) -> None:
     """Vectors of the gallery, and distractors' with noise up to n, under each index."""
     source = made(folder, "gem", "squeezenet1_1", files)
-    queries = queries_of(source, truth)
+    queries = queries_of(source, truth, source.with_suffix(".pickle"))
     with Gallery.open(source) as gallery:
         model, place = gallery.parts.model, position(gallery, truth)
         own = gallery.parts.ids

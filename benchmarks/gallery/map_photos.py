@@ -261,9 +261,11 @@ class _Raw:
         return networks
 
 
-def queries_of(source: Path, truth: GroundTruth) -> dict[str, Query]:
-    """The described queries, kept beside the source."""
-    kept = source.with_name("queries.pickle")
+def queries_of(source: Path, truth: GroundTruth, kept: Path) -> dict[str, Query]:
+    """The queries as a gallery describes them, by name of the file, with what networks gave in place of vectors.
+
+    kept : the file that they are kept in
+    """
     if not kept.exists():
         with Gallery.open(source) as gallery:
             describer = gallery._reader.describer_of_queries()
@@ -316,7 +318,7 @@ def main() -> None:
         folder.mkdir(exist_ok=True)
         files = [f"{name}.jpg" for name in truth.imlist]
         source = described(folder, files)
-        queries = queries_of(source, truth)
+        queries = queries_of(source, truth, source.with_name("queries.pickle"))
         kept = folder / "verified.pickle"
         verified = (
             pickle.loads(kept.read_bytes()) if kept.exists() else {name: {} for name in queries}

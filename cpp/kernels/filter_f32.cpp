@@ -34,23 +34,12 @@ struct EitherSide {
   }
 };
 
-// `Points` points against `Groups` vectors of queries; the vectors of one query group lie 16 floats
-// apart in k.
 template <int Points, int Groups, class Test>
 inline std::size_t scan_block(const float* const* queries, std::uint32_t first, const float* points,
                               const float* bias, std::uint32_t point, std::size_t d,
                               const Test& test, std::uint32_t* hits) {
   Lanes sums[Points][Groups];
-  for (int p = 0; p < Points; ++p)
-    for (int g = 0; g < Groups; ++g) sums[p][g] = splat(bias[p]);
-  for (std::size_t k = 0; k < d; ++k) {
-    Lanes y[Groups];
-    for (int g = 0; g < Groups; ++g) y[g] = load(queries[g] + 16 * k);
-    for (int p = 0; p < Points; ++p) {
-      const Lanes x = splat(points[static_cast<std::size_t>(p) * d + k]);
-      for (int g = 0; g < Groups; ++g) sums[p][g] = multiply_add(x, y[g], sums[p][g]);
-    }
-  }
+  add_products(queries, points, bias, d, sums);
   std::size_t found = 0;
   for (int g = 0; g < Groups; ++g) {
     const std::uint32_t query = first + static_cast<std::uint32_t>(width * g);
@@ -87,8 +76,7 @@ inline std::size_t scan(const float* queries, std::size_t nq, const float* point
     const float* groups[most_lanes];
     int count = 0;
     for (; count < most_lanes && v + static_cast<std::size_t>(count) < vectors; ++count) {
-      const std::size_t query = (v + static_cast<std::size_t>(count)) * width;
-      groups[count] = queries + query / 16 * 16 * d + query % 16;
+      groups[count] = packed(queries, (v + static_cast<std::size_t>(count)) * width, d);
     }
     const auto first = static_cast<std::uint32_t>(v * width);
     if (count == most_lanes) {

@@ -78,5 +78,27 @@ inline unsigned at_least(const Lanes& a, const Lanes& b) {
 constexpr int most_lanes = 4;
 #endif
 
+// Where the vector of queries that begins with this one lies among packed ones (n / 16, d, 16), at
+// the first dimension; the next is 16 floats on.
+inline const float* packed(const float* queries, std::size_t query, std::size_t d) {
+  return queries + query / 16 * 16 * d + query % 16;
+}
+
+// The bias of each of `Points` points (d apart) and its products with `Groups` vectors of queries.
+template <int Points, int Groups>
+inline void add_products(const float* const* queries, const float* points, const float* bias,
+                         std::size_t d, Lanes (&sums)[Points][Groups]) {
+  for (int p = 0; p < Points; ++p)
+    for (int g = 0; g < Groups; ++g) sums[p][g] = splat(bias[p]);
+  for (std::size_t k = 0; k < d; ++k) {
+    Lanes y[Groups];
+    for (int g = 0; g < Groups; ++g) y[g] = load(queries[g] + 16 * k);
+    for (int p = 0; p < Points; ++p) {
+      const Lanes x = splat(points[static_cast<std::size_t>(p) * d + k]);
+      for (int g = 0; g < Groups; ++g) sums[p][g] = multiply_add(x, y[g], sums[p][g]);
+    }
+  }
+}
+
 }  // namespace
 }  // namespace kf::KF_LEVEL

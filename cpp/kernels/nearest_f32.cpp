@@ -18,16 +18,7 @@ template <int Points, int Groups>
 inline void nearest_block(const float* const* queries, const float* points, const float* bias,
                           std::size_t point, std::size_t d, const TwoBest& out) {
   Lanes sums[Points][Groups];
-  for (int p = 0; p < Points; ++p)
-    for (int g = 0; g < Groups; ++g) sums[p][g] = splat(bias[p]);
-  for (std::size_t k = 0; k < d; ++k) {
-    Lanes y[Groups];
-    for (int g = 0; g < Groups; ++g) y[g] = load(queries[g] + 16 * k);
-    for (int p = 0; p < Points; ++p) {
-      const Lanes x = splat(points[static_cast<std::size_t>(p) * d + k]);
-      for (int g = 0; g < Groups; ++g) sums[p][g] = multiply_add(x, y[g], sums[p][g]);
-    }
-  }
+  add_products(queries, points, bias, d, sums);
   for (int g = 0; g < Groups; ++g) {
     const std::size_t at = static_cast<std::size_t>(width * g);
     Lanes best = load(out.best + at), second = load(out.second + at), where = load(out.where + at);
@@ -49,10 +40,8 @@ template <int Groups>
 inline void nearest_points(const float* queries, std::size_t first, const float* points,
                            const float* bias, std::size_t n, std::size_t d, const TwoBest& all) {
   const float* groups[Groups];
-  for (int g = 0; g < Groups; ++g) {
-    const std::size_t query = first + static_cast<std::size_t>(width * g);
-    groups[g] = queries + query / 16 * 16 * d + query % 16;
-  }
+  for (int g = 0; g < Groups; ++g)
+    groups[g] = packed(queries, first + static_cast<std::size_t>(width * g), d);
   const TwoBest out{all.best + first, all.second + first, all.where + first};
   std::size_t i = 0;
   for (; i + most_points <= n; i += most_points)

@@ -32,20 +32,16 @@ struct Clustering::Nearest {
 struct Clustering::Centroids {
   scan::Base base;
   std::vector<float> bias;  // -||c||^2 / 2
-  double largest_norm = 0;
+  double largest_norm;
 
   Centroids(const float* centroids, std::size_t k, std::size_t d)
-      : base{centroids, nullptr, nullptr, k}, bias(k) {
-    const auto inner_product = kernels<VectorKernels>().inner_product;
-    float largest = 0;
-    for (std::size_t c = 0; c < k; ++c) {
-      const float squared = inner_product(centroids + c * d, centroids + c * d, d);
-      bias[c] = -squared / 2;
-      largest = std::max(largest, squared);
-    }
-    largest_norm = std::sqrt(static_cast<double>(largest) * (1 + scan::canonical_error(d)));
-  }
+      : base{centroids, nullptr, nullptr, k},
+        bias(k),
+        largest_norm(scan::float_biases(centroids, k, d, scan::Metric::l2, bias.data())) {}
   const float* row(std::size_t c, std::size_t d) const { return base.vectors + c * d; }
+  scan::FloatFilter filter(const float* queries, std::size_t n, std::size_t d) const {
+    return {base.vectors, bias.data(), scan::Metric::l2, queries, n, d, largest_norm};
+  }
 };
 
 namespace {
@@ -67,24 +63,8 @@ void look_again(const float* point, const float* centroids, std::size_t k, std::
 
 constexpr std::size_t block =
     4096;  // points summed together; fixed, so that sums do not depend on threads
-// Rows from which it is told whether looking along a few directions pays.
-constexpr std::size_t sample = 4096;
-// Centroids below which it does not.
+// Centroids below which looking along a few directions does not pay.
 constexpr std::size_t least_cells = 64;
-
-std::optional<scan::Head> head_of(const float* points, std::size_t n, std::size_t d) {
-  if (d < scan::Head::least_dimension || n < scan::Head::least_rows) return std::nullopt;
-  const std::size_t count = std::min(n, sample);
-  Buffer<float> rows(count * d);
-  for (std::size_t i = 0; i < count; ++i)
-    std::copy_n(points + i * n / count * d, d, rows.data() + i * d);
-  double largest = 0;
-  const auto inner_product = kernels<VectorKernels>().inner_product;
-  for (std::size_t i = 0; i < count; ++i)
-    largest = std::max(
-        largest, static_cast<double>(inner_product(rows.data() + i * d, rows.data() + i * d, d)));
-  return scan::Head::where_it_pays(rows.data(), count, d, scan::Metric::l2, std::sqrt(largest));
-}
 
 }  // namespace
 
@@ -99,7 +79,9 @@ Clustering::Clustering(const float* points, std::size_t n, std::size_t d)
     shadow_.fit(points, n);
     codes_ = shadow_.quantize(points, n);
   } else if (sound_) {
-    head_ = head_of(points, n, d);
+    const Centroids all(points, n, d);
+    head_ =
+        scan::Head::where_it_pays({nullptr, 0, points, n}, d, scan::Metric::l2, all.largest_norm);
     if (head_) along_ = head_->project(points, n);
   }
 }
@@ -144,24 +126,16 @@ void Clustering::by_head(const Centroids& centroids, std::size_t first, std::siz
       nearest[i].distance = scorer.value(i, static_cast<std::size_t>(nearest[i].id));
   }
   scan::scan_in_turns(
-      filter,
-      [&] {
-        return scan::FloatFilter(centroids.base.vectors, centroids.bias.data(), scan::Metric::l2,
-                                 points, count, d_, centroids.largest_norm);
-      },
-      scan::most_past_head, scorer, count, {0, k, scan::HeadFilter::most_chunk}, nearest);
+      filter, [&] { return centroids.filter(points, count, d_); }, scan::most_past_head, scorer,
+      count, {0, k, scan::HeadFilter::most_chunk}, nearest);
 }
 
 void Clustering::by_floats(const Centroids& centroids, std::size_t first, std::size_t count,
                            Nearest* nearest) const {
   const std::size_t k = centroids.base.n;
   const float* points = points_ + first * d_;
-  const auto filter_of = [&](const float* queries, std::size_t n) {
-    return scan::FloatFilter(centroids.base.vectors, centroids.bias.data(), scan::Metric::l2,
-                             queries, n, d_, centroids.largest_norm);
-  };
   float best[scan::most_group], second[scan::most_group], where[scan::most_group];
-  const scan::FloatFilter filter = filter_of(points, count);
+  const scan::FloatFilter filter = centroids.filter(points, count, d_);
   filter.nearest(k, {best, second, where});
   const scan::FloatScorer scorer(centroids.base, scan::Metric::l2, points, d_);
   std::uint32_t unsure[scan::most_group];
@@ -179,7 +153,7 @@ void Clustering::by_floats(const Centroids& centroids, std::size_t first, std::s
     std::copy_n(points + unsure[u] * d_, d_, some + u * d_);
     found[u] = nearest[unsure[u]];
   }
-  scan::FloatFilter again = filter_of(some, left);
+  scan::FloatFilter again = centroids.filter(some, left, d_);
   const scan::FloatScorer values(centroids.base, scan::Metric::l2, some, d_);
   scan::scan_range(again, values, left, {0, k, scan::FloatFilter::most_chunk}, found);
   for (std::size_t u = 0; u < left; ++u) nearest[unsure[u]] = found[u];
@@ -198,7 +172,7 @@ void Clustering::assign(const float* vectors, std::size_t k, bool warm, std::int
     head_->append(vectors, k);
   }
   const auto squared_l2 = kernels<VectorKernels>().squared_l2;
-  const std::size_t group = scan::group_size(bytes_ ? d_ : along ? d_ : d_ * sizeof(float));
+  const std::size_t group = scan::group_size(bytes_ || along ? d_ : d_ * sizeof(float));
   parallel_for((n_ + group - 1) / group, 1, [&](std::size_t task, std::size_t) {
     const std::size_t first = task * group, count = std::min(group, n_ - first);
     Nearest nearest[scan::most_group];

@@ -75,11 +75,12 @@ void ExactScan::scan(const State& state, const Base& base, const float* queries,
     else
       filter = nq >= 8 ? Filter::f32 : Filter::none;
   }
-  // Whether float32 products are wanted, at once or when bytes dismiss too little, and sound.
+  // Whether float32 products may take over when bytes dismiss too little, and the queries have bounds.
   const bool may_switch = wish == Filter::automatic && nq >= 8;
-  const bool floats_pay = (filter == Filter::f32 || may_switch) && all_sound(queries, nq * d_);
-  if (filter == Filter::f32 && !floats_pay) filter = Filter::none;
-  if (filter == Filter::head && !all_sound(queries, nq * d_)) filter = Filter::u8;
+  const bool bounded = (filter == Filter::f32 || filter == Filter::head || may_switch) &&
+                       all_sound(queries, nq * d_);
+  if (filter == Filter::f32 && !bounded) filter = Filter::none;
+  if (filter == Filter::head && !bounded) filter = Filter::u8;
   const std::size_t use = threads > 0 ? threads : kf::threads();
   const std::size_t group =
       group_size(d_ * (filter == Filter::u8 || filter == Filter::head ? 1 : sizeof(float)));
@@ -125,7 +126,7 @@ void ExactScan::scan(const State& state, const Base& base, const float* queries,
           scan_range(f, scorer, count, range, own.data());
         } else if (filter == Filter::u8) {
           ByteFilter f = bytes();
-          scan_in_turns(f, floats, may_switch && floats_pay ? most_past_bytes : 1, scorer, count,
+          scan_in_turns(f, floats, may_switch && bounded ? most_past_bytes : 1, scorer, count,
                         range, own.data());
         } else {
           HeadFilter f(*head, metric_, along, first, count, largest_norm);

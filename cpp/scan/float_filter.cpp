@@ -1,10 +1,30 @@
 #include "scan/float_filter.h"
 
+#include <algorithm>
 #include <cmath>
 
+#include "core/threads.h"
 #include "kernels/filters.h"
+#include "kernels/vectors.h"
 
 namespace kf::scan {
+
+double float_biases(const float* x, std::size_t n, std::size_t d, Metric metric, float* out) {
+  const auto inner_product = kernels<VectorKernels>().inner_product;
+  std::vector<double> largest((n + 4095) / 4096, 0.0);
+  parallel_for(n, 4096, [&](std::size_t begin, std::size_t end) {
+    float norm = 0;
+    for (std::size_t i = begin; i < end; ++i) {
+      const float squared = inner_product(x + i * d, x + i * d, d);
+      out[i] = metric == Metric::l2 ? -squared / 2 : 0.0f;
+      norm = std::max(norm, squared);
+    }
+    largest[begin / 4096] = std::sqrt(static_cast<double>(norm) * (1 + canonical_error(d)));
+  });
+  double most = 0;
+  for (const double norm : largest) most = std::max(most, norm);
+  return most;
+}
 
 FloatFilter::FloatFilter(const float* base, const float* bias, Metric metric, const float* queries,
                          std::size_t nq, std::size_t d, double largest_norm)

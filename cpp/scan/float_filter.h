@@ -10,6 +10,10 @@
 
 namespace kf::scan {
 
+// What the filter adds to products with x (n, d): -||x||^2 / 2 (l2) or 0. Returns the largest norm,
+// with what float32 may have hidden.
+double float_biases(const float* x, std::size_t n, std::size_t d, Metric metric, float* out);
+
 // For one group of queries.
 class FloatFilter {
  public:

@@ -1,14 +1,10 @@
 #include "scan/growing.h"
 
 #include <algorithm>
-#include <cmath>
 #include <utility>
-#include <vector>
 
 #include "core/error.h"
-#include "core/threads.h"
-#include "kernels/vectors.h"
-#include "scan/base.h"
+#include "scan/float_filter.h"
 
 namespace kf::scan {
 
@@ -29,19 +25,12 @@ std::shared_ptr<Growing::State> Growing::empty() const {
 void Growing::append_to_head(State& next, const float* x, std::size_t n, std::size_t before,
                              const float* earlier) const {
   // Decided anew whenever there are eight times as many rows: each is projected a few times at most.
-  constexpr std::size_t growth = 8, sample = 4096;
+  constexpr std::size_t growth = 8;
   const std::size_t total = before + n;
   if (next.head) next.head->shorten(before);
   if (total >= std::max(Head::least_rows, growth * next.judged) && (before == 0 || earlier)) {
-    const std::size_t count = std::min(total, sample);
-    Buffer<float> rows(count * d_);
-    for (std::size_t i = 0; i < count; ++i) {
-      const std::size_t row = i * total / count;
-      std::copy_n(row < before ? earlier + row * d_ : x + (row - before) * d_, d_,
-                  rows.data() + i * d_);
-    }
     next.judged = total;
-    next.head = Head::where_it_pays(rows.data(), count, d_, metric_, next.largest_norm);
+    next.head = Head::where_it_pays({earlier, before, x, n}, d_, metric_, next.largest_norm);
     if (next.head && before > 0) next.head->append(earlier, before);
   }
   if (next.head) next.head->append(x, n);
@@ -55,19 +44,8 @@ void Growing::append(const float* x, std::size_t n, std::optional<std::size_t> a
   if (before > now->n) throw InvalidArgument("at: more rows than were appended");
   auto next = before > 0 ? std::make_shared<State>(*now) : empty();
   next->bias.shorten(before);
-  float* bias = next->bias.extend(n);
-  const auto inner_product = kernels<VectorKernels>().inner_product;
-  std::vector<double> largest((n + 4095) / 4096, 0.0);
-  parallel_for(n, 4096, [&](std::size_t begin, std::size_t end) {
-    float norm = 0;
-    for (std::size_t i = begin; i < end; ++i) {
-      const float squared = inner_product(x + i * d_, x + i * d_, d_);
-      bias[i] = metric_ == Metric::l2 ? -squared / 2 : 0.0f;
-      norm = std::max(norm, squared);
-    }
-    largest[begin / 4096] = std::sqrt(static_cast<double>(norm) * (1 + canonical_error(d_)));
-  });
-  for (double norm : largest) next->largest_norm = std::max(next->largest_norm, norm);
+  next->largest_norm =
+      std::max(next->largest_norm, float_biases(x, n, d_, metric_, next->bias.extend(n)));
   if (next->shadow) {
     next->shadow->shorten(before);
     next->shadow->append(x, n);

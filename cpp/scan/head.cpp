@@ -10,42 +10,40 @@
 namespace kf::scan {
 namespace {
 
-constexpr std::size_t most_sample = 2048;
+constexpr std::size_t most_sample = 4096;
 // Of a sample: queries, the neighbour whose distance is their bound, and the share of pairs that
 // may pass at it. In a set of many more rows bounds are tighter.
 constexpr std::size_t asked = 32, neighbour = 10;
 constexpr double most_passed = 0.25;
 
-}  // namespace
-
-Head::Head(const float* x, std::size_t n, std::size_t d)
-    : d_(d),
-      directions_(std::make_shared<const Directions>(x, n, d, dimensions)),
-      shadow_(dimensions, Metric::l2) {
-  const std::size_t sample = std::min(n, most_sample), step = n / sample;
-  Buffer<float> rows(sample * d);
-  for (std::size_t i = 0; i < sample; ++i) std::copy_n(x + i * step * d, d, rows.data() + i * d);
-  const Buffer<float> along = directions_->project(rows.data(), sample, dimensions);
-  shadow_.fit(along.data(), sample);
+// Rounded up.
+double norm_of(const float* x, std::size_t d) {
+  double sum = 0;
+  for (std::size_t j = 0; j < d; ++j) sum += static_cast<double>(x[j]) * static_cast<double>(x[j]);
+  return std::sqrt(sum) * (1 + 1e-12);
 }
 
-std::optional<Head> Head::where_it_pays(const float* sample, std::size_t n, std::size_t d,
-                                        Metric metric, double largest_norm) {
-  if (d < least_dimension || n < least_rows || !sound(largest_norm)) return std::nullopt;
-  Head head(sample, n, d);
-  const Buffer<float> along = head.directions_->project(sample, n, dimensions);
+}  // namespace
+
+std::optional<Head> Head::where_it_pays(const Rows& rows, std::size_t d, Metric metric,
+                                        double largest_norm) {
+  const std::size_t total = rows.before + rows.n, n = std::min(total, most_sample);
+  if (d < least_dimension || total < least_rows || !sound(largest_norm)) return std::nullopt;
+  Buffer<float> sample(n * d);
+  for (std::size_t i = 0; i < n; ++i)
+    std::copy_n(rows.row(i * total / n, d), d, sample.data() + i * d);
+  Head head(std::make_shared<const Directions>(sample.data(), n, d, dimensions), d);
+  const Buffer<float> along = head.directions_->project(sample.data(), n, dimensions);
+  head.shadow_.fit(along.data(), n);
   const Distance value(metric, d), squared(Metric::l2, dimensions);
   std::vector<float> values(n);
   std::size_t passed = 0;
   for (std::size_t i = 0; i < asked; ++i) {
     const std::size_t row = i * (n / asked);
-    const float* q = sample + row * d;
-    for (std::size_t j = 0; j < n; ++j) values[j] = value(q, sample + j * d);
+    const float* q = sample.data() + row * d;
+    for (std::size_t j = 0; j < n; ++j) values[j] = value(q, sample.data() + j * d);
     std::nth_element(values.begin(), values.begin() + neighbour, values.end());
-    double norm = 0;
-    for (std::size_t j = 0; j < d; ++j)
-      norm += static_cast<double>(q[j]) * static_cast<double>(q[j]);
-    const float reach = head.reach(metric, values[neighbour], std::sqrt(norm), largest_norm);
+    const float reach = head.reach(metric, values[neighbour], norm_of(q, d), largest_norm);
     for (std::size_t j = 0; j < n; ++j)
       passed += squared(along.data() + row * dimensions, along.data() + j * dimensions) <= reach;
   }
@@ -70,12 +68,7 @@ Head::Queries Head::project(const float* queries, std::size_t n) const {
   out.codes = shadow_.quantize(along.data(), n);
   out.norm.resize(n);
   parallel_for(n, 1024, [&](std::size_t begin, std::size_t end) {
-    for (std::size_t i = begin; i < end; ++i) {
-      double sum = 0;
-      for (std::size_t j = 0; j < d_; ++j)
-        sum += static_cast<double>(queries[i * d_ + j]) * static_cast<double>(queries[i * d_ + j]);
-      out.norm[i] = std::sqrt(sum) * (1 + 1e-12);
-    }
+    for (std::size_t i = begin; i < end; ++i) out.norm[i] = norm_of(queries + i * d_, d_);
   });
   return out;
 }

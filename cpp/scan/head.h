@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <utility>
 #include <vector>
 
 #include "scan/base.h"
@@ -23,14 +24,21 @@ class Head {
   // Below, rows have too few dimensions, or there are too few of them, to gain anything.
   static constexpr std::size_t least_dimension = 64, least_rows = 1024;
 
-  // Directions and steps learnt from x (n, d); no rows yet.
-  Head(const float* x, std::size_t n, std::size_t d);
-
-  // What a sample of rows learns where its pairs say that this pays: few of them lie as near along
-  // the directions as a sample's near neighbours do. Inner products are compared by distances,
+  // The rows (n, d) of a set that lies in two pieces, of which the first may be empty.
+  struct Rows {
+    const float* earlier;
+    std::size_t before;
+    const float* x;
+    std::size_t n;
+    const float* row(std::size_t i, std::size_t d) const {
+      return i < before ? earlier + i * d : x + (i - before) * d;
+    }
+  };
+  // Directions and steps, no rows yet, where a sample's pairs say that this pays: few of them lie as
+  // near along the directions as its near neighbours do. Inner products are compared by distances,
   // which is of use where norms are alike.
-  static std::optional<Head> where_it_pays(const float* sample, std::size_t n, std::size_t d,
-                                           Metric metric, double largest_norm);
+  static std::optional<Head> where_it_pays(const Rows& rows, std::size_t d, Metric metric,
+                                           double largest_norm);
 
   void append(const float* x, std::size_t n);
   void shorten(std::size_t n) { shadow_.shorten(n); }
@@ -51,6 +59,9 @@ class Head {
   float reach(Metric metric, float bound, double norm, double largest_norm) const;
 
  private:
+  Head(std::shared_ptr<const Directions> directions, std::size_t d)
+      : d_(d), directions_(std::move(directions)), shadow_(dimensions, Metric::l2) {}
+
   std::size_t d_;
   std::shared_ptr<const Directions> directions_;
   Shadow shadow_;
