@@ -219,6 +219,25 @@ def manifold(name: str, **options: Any) -> Any:
     return getattr(kf, name)(1, **options).fit(vectors())
 
 
+def near() -> Any:
+    from kinfold.gallery.copies import Copies
+    from kinfold.gallery.near import Near
+
+    copies = Copies(np.array([0, 1, 0]), np.array([7, 9, 7], np.uint64))
+    lists = np.array([[1], [0], [-1]], np.int32)
+    values = np.array([[0.5], [0.5], [0]], np.float32)
+    return Near(np.array([4, 6, 9]), copies, lists, values, np.full((3, 2), 0.25, np.float32))
+
+
+def added() -> Any:
+    from kinfold.gallery.added import Added
+
+    held = asmk()
+    ids = np.array(held.ids)
+    vectors = _random().random((len(ids), 3), np.float32)
+    return Added(np.array([1000, 1001]), ids, vectors, {"asmk": held.row_arrays()})
+
+
 FACTORIES: dict[str, Callable[[], Any]] = {
     "index.Flat": flat,
     "index.KDTree": kd_tree,
@@ -273,6 +292,8 @@ FACTORIES: dict[str, Callable[[], Any]] = {
     "gallery.Segment": segment,
     "gallery.Model": model,
     "gallery.VectorSearch": vector_search,
+    "gallery.Near": near,
+    "gallery.Added": added,
 }
 
 
@@ -369,6 +390,11 @@ def use(kind: str, thing: Any) -> Any:
     if kind == "gallery.VectorSearch":
         found = thing.search(np.eye(3, dtype=np.float32), 2)
         return found.distances, found.ids, [thing.learnt_on, thing.recall, thing.alone]
+    if kind == "gallery.Near":
+        graph = thing.graph()
+        return graph.starts, graph.neighbours, graph.weights, thing.copies.keys, thing.floors
+    if kind == "gallery.Added":
+        return thing.gone, thing.vectors, asmk().with_rows(thing.lists["asmk"]).ids
     if kind == "gallery.Model":
         return thing.vectors(segment())
     raise AssertionError(f"no use for {kind}")

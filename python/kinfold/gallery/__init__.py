@@ -38,6 +38,8 @@ METHODS: dict[str, str] = {
 # What of a gallery is saved.
 SAVED: dict[str, str] = {
     "Model": "kinfold.gallery.model:Model",
+    "Near": "kinfold.gallery.near:Near",
+    "Added": "kinfold.gallery.added:Added",
     "VectorSearch": "kinfold.gallery.vector_search:VectorSearch",
     "Segment": "kinfold.gallery.segment:PhotoSegment",
 }

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kinfold.base.arrays import Ids, Vectors
-from kinfold.base.neighbours import exact_neighbours
+from kinfold.base.neighbours import exact_neighbours, self_neighbours
 from kinfold.base.ranking import Neighbours
 from kinfold.gallery.mapped import MappedVectors
 from kinfold.gallery.model import Model
@@ -22,6 +22,8 @@ from kinfold.index.flat import FlatIndex
 
 # Of each engine so many times more neighbours are looked at than are kept, so that their sum finds the best of all.
 _CANDIDATES = 4
+# Pairs of vectors that are compared at once.
+_PAIRS = 1 << 17
 
 
 class Fused:
@@ -100,7 +102,7 @@ class Fused:
         if indexed is not None and asked is not None and len(ids):
             matched = indexed.search(asked, len(ids), filter=ids)
             place = np.searchsorted(ids, matched.ids)
-            similarities[place] += self._weighed("regions", matched.distances)
+            similarities[place] += self.weighed("regions", matched.distances)
         order = np.lexsort((ids, -similarities))[:depth]
         return Neighbours(similarities[order], ids[order])
 
@@ -118,10 +120,11 @@ class Fused:
         for name, held in lists.items():
             engine = self.model.lists[name]
             asked = engine.asked(query.features, query.regions)
-            total += self._weighed(name, engine.scores(held, asked))
+            total += self.weighed(name, engine.scores(held, asked))
         return total
 
-    def _weighed(self, name: str, similarities: Vectors) -> Vectors:
+    def weighed(self, name: str, similarities: Vectors) -> Vectors:
+        """What an inverted file's similarities add to the sum."""
         share = np.float32(self.model.shares[name])
         return share * self.model.lists[name].comparable(similarities)
 
@@ -135,7 +138,7 @@ class Fused:
             looked for, and are joined after
         """
         if first is not None and (first != np.arange(len(self))).any():
-            graph = self._only(first == np.arange(len(self))).graph(neighbours, gamma=gamma)
+            graph = self.only(first == np.arange(len(self))).graph(neighbours, gamma=gamma)
             return graph.with_copies(first, np.ones(len(graph), np.float32))
         if isinstance(neighbours, str):
             return suited_graph(*_known(self.neighbours(max(LENGTHS))), gamma=gamma)
@@ -144,7 +147,7 @@ class Fused:
         found = _known(self.neighbours(neighbours))
         return KNNGraph.from_neighbours(*found, k=neighbours, gamma=gamma)
 
-    def _only(self, kept: NDArray[np.bool_]) -> Fused:
+    def only(self, kept: NDArray[np.bool_]) -> Fused:
         """Some of the photos; these stay as they are."""
         index, lists = None, {}
         if self.index is not None:
@@ -156,35 +159,56 @@ class Fused:
         return Fused(self.model, index, lists)
 
     def neighbours(self, k: int) -> Neighbours:
-        """The k most similar other photos of each.
+        """The k most similar other photos of each; see ``near``."""
+        return self.near(k)[0]
+
+    def near(self, k: int) -> tuple[Neighbours, Vectors]:
+        """The k most similar other photos of each, and how similar a photo has to be to be among the proposed.
 
         Returns similarities float32 (photos, k) and positions in ``ids`` int64 (photos, k); where there are fewer: -inf
-        and -1. An inverted file counts for those pairs that are among the nearest by itself: of others it knows little.
+        and -1; and the least similarity by each of ``indexes``, float32 (photos, indexes), -inf where all are proposed.
+        An inverted file counts for those pairs that are among the nearest by itself: of others it knows little.
         """
-        n, wide = len(self), min(_CANDIDATES * k, max(len(self) - 1, 1))
+        n, wide = len(self), min(self.width(k), max(len(self) - 1, 1))
         rows, columns, values = [], [], []
+        floors = np.full((n, len(self.indexes)), -np.inf, np.float32)
 
-        def propose(found: Neighbours, weighed: Any) -> None:
+        def propose(found: Neighbours, weighed: Any, of: int) -> None:
             there = (found.ids >= 0) & (found.ids != np.arange(n)[:, None])
             rows.append(np.nonzero(there)[0])
             columns.append(found.ids[there])
             values.append(weighed(found.distances[there]))
+            if wide == self.width(k):
+                floors[:, of] = found.distances[:, -1]
 
-        for name, lists in self.lists.items():
-            near = self.model.lists[name].neighbours(lists, wide)
-            propose(near, lambda found, name=name: self._weighed(name, found))
         vectors = None if self.index is None else self.index.reconstruct(self.ids)
+        for at, (name, lists) in enumerate(self.lists.items(), start=vectors is not None):
+            near = self.model.lists[name].neighbours(lists, wide)
+            propose(near, lambda found, name=name: self.weighed(name, found), at)
         if vectors is not None:
-            near = exact_neighbours(vectors, vectors, min(wide + 1, n), metric="ip")
-            propose(near, np.zeros_like)
+            propose(self_neighbours(vectors, wide, metric="ip"), np.zeros_like, 0)
         pairs, place = np.unique(
             np.concatenate(rows) * n + np.concatenate(columns), return_inverse=True
         )
         total = np.bincount(place.reshape(-1), weights=np.concatenate(values)).astype(np.float32)
         row, column = np.divmod(pairs, n)
         if vectors is not None:
-            total += np.einsum("ij,ij->i", vectors[row], vectors[column])
-        return _best(row, column, total, n, k)
+            total += pair_values(vectors, row, column)
+        return best_of_rows(row, column, total, n, k), floors
+
+    @staticmethod
+    def width(k: int) -> int:
+        """How many photos each engine proposes for a list of k."""
+        return _CANDIDATES * k
+
+
+def pair_values(vectors: Vectors, row: Ids, column: Ids) -> Vectors:
+    """The inner products of pairs of rows, float32; those of a pair both ways are equal to the bit."""
+    found = np.empty(len(row), np.float32)
+    for at in range(0, len(row), _PAIRS):
+        part = slice(at, at + _PAIRS)
+        found[part] = np.einsum("ij,ij->i", vectors[row[part]], vectors[column[part]])
+    return found
 
 
 def searched_rows(fused: Fused, name: str) -> tuple[Ids, int]:
@@ -204,7 +228,7 @@ def searched_vectors(fused: Fused, name: str, ids: Ids) -> Vectors:
     return vectors
 
 
-def _best(row: Ids, column: Ids, total: Vectors, n: int, k: int) -> Neighbours:
+def best_of_rows(row: Ids, column: Ids, total: Vectors, n: int, k: int) -> Neighbours:
     """The k largest of each row."""
     order = np.lexsort((column, -total, row))
     starts = np.searchsorted(row[order], np.arange(n))

@@ -11,14 +11,15 @@ from kinfold.gallery import METHODS
 from kinfold.gallery.own import is_name
 from kinfold.gallery.settings import MOST_NETWORKS, REMAKE, Settings
 
-FORMAT = 3
-_FIELDS = {"format", "library", "settings", "photos", "parts", "segments", "own_model"}
+# The first version of those that are read lacks what was added.
+FORMAT, OLDEST = 4, 3
+_FIELDS = {"format", "library", "settings", "photos", "parts", "segments", "own_model", "added"}
 # What a manifest calls the weights of each network.
 WEIGHTS = tuple(f"weights{i}" if i else "weights" for i in range(MOST_NETWORKS))
 # The indexes under vectors, and under regions.
 SEARCHES = ("search", "regionsearch")
 # The parts that may be named; an engine's name stands for its inverted file.
-_NAMES = ("model", "index", *SEARCHES, "graph", *WEIGHTS, *METHODS)
+_NAMES = ("model", "index", *SEARCHES, "near", "graph", *WEIGHTS, *METHODS)
 
 
 @dataclass(frozen=True)
@@ -29,6 +30,7 @@ class Manifest:
     parts : name -> file in ``parts``; a gallery that holds no photo has none but weights and a given model
     segments : files in ``segments`` that the index was made from
     own_model : whether the model was learnt on this gallery, so that it is learnt anew as it grows
+    added : files in ``parts``, in order: the photos that came and went since index and inverted files were written
     """
 
     settings: Settings
@@ -36,6 +38,7 @@ class Manifest:
     parts: dict[str, str] = field(default_factory=dict)
     segments: tuple[str, ...] = ()
     own_model: bool = True
+    added: tuple[str, ...] = ()
 
     @property
     def weights(self) -> list[str]:
@@ -45,7 +48,7 @@ class Manifest:
     def without_index(self) -> Manifest:
         """What is left where no photo is: weights and model."""
         parts = {name: file for name, file in self.parts.items() if name in ("model", *WEIGHTS)}
-        return replace(self, parts=parts, segments=())
+        return replace(self, parts=parts, segments=(), added=())
 
     def without(self, *names: str) -> Manifest:
         """The same without some parts."""
@@ -67,6 +70,7 @@ class Manifest:
             "parts": self.parts,
             "segments": list(self.segments),
             "own_model": self.own_model,
+            "added": list(self.added),
         }
 
     @classmethod
@@ -81,8 +85,9 @@ class Manifest:
             raise FileFormatError(
                 f"is of format {version}; this kinfold reads {FORMAT}: a newer one is needed"
             )
-        if version < FORMAT:
+        if version < OLDEST:
             raise FileFormatError(f"is of format {version}, this kinfold reads {FORMAT}; {REMAKE}")
+        data = {"added": [], **data} if version == OLDEST else data
         if set(data) != _FIELDS:
             raise FileFormatError("expected other fields")
         parts, segments, photos = data["parts"], data["segments"], data["photos"]
@@ -90,7 +95,9 @@ class Manifest:
             raise FileFormatError("parts: expected names of files")
         if not isinstance(segments, list):
             raise FileFormatError("segments: expected a list of files")
-        for name in [*parts.values(), *segments]:
+        if not isinstance(data["added"], list):
+            raise FileFormatError("added: expected a list of files")
+        for name in [*parts.values(), *segments, *data["added"]]:
             # A name is no path: a hostile manifest must not lead out of the folder.
             if not is_name(name):
                 raise FileFormatError(f"expected the name of a file, got {name!r:.80}")
@@ -106,4 +113,5 @@ class Manifest:
             dict(parts),
             tuple(segments),
             data["own_model"],
+            tuple(data["added"]),
         )

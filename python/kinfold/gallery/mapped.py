@@ -28,9 +28,28 @@ class MappedVectors:
             self.ids: Ids = np.array(take(arrays, "ids", np.int64, (len(self.vectors),)))
         except FileFormatError as error:
             raise FileFormatError(f"{path}: {error}") from None
+        self._rows, self._more = np.arange(len(self.ids)), np.empty((0, self.dim), np.float32)
         self._order = np.argsort(self.ids, kind="stable")
         if (np.diff(self.ids[self._order]) == 0).any():
             raise FileFormatError(f"{path}: an id occurs twice")
+
+    def remove(self, ids: Ids) -> None:
+        """Forget rows; what is not there is passed over."""
+        kept = ~np.isin(self.ids, ids)
+        if not kept.all():
+            self.ids, self._rows = self.ids[kept], self._rows[kept]
+            self._order = np.argsort(self.ids, kind="stable")
+
+    def add(self, vectors: Vectors, ids: Ids) -> None:
+        """More rows behind the others, in memory."""
+        if np.isin(ids, self.ids).any():
+            raise FileFormatError("an id occurs twice")
+        self._rows = np.concatenate(
+            [self._rows, len(self.vectors) + len(self._more) + np.arange(len(ids))]
+        )
+        self._more = np.concatenate([self._more, vectors])
+        self.ids = np.concatenate([self.ids, ids])
+        self._order = np.argsort(self.ids, kind="stable")
 
     @property
     def dim(self) -> int:
@@ -39,5 +58,11 @@ class MappedVectors:
 
     def reconstruct(self, ids: Ids) -> Vectors:
         """The vectors of some ids, all of which are there: float32 (n, d)."""
-        rows = self._order[np.searchsorted(self.ids, ids, sorter=self._order)]
-        return np.asarray(self.vectors[rows])
+        rows = self._rows[self._order[np.searchsorted(self.ids, ids, sorter=self._order)]]
+        late = rows >= len(self.vectors)
+        if not late.any():
+            return np.asarray(self.vectors[rows])
+        found = np.empty((len(rows), self.dim), np.float32)
+        found[~late] = self.vectors[rows[~late]]
+        found[late] = self._more[rows[late] - len(self.vectors)]
+        return found

@@ -10,11 +10,13 @@ import numpy as np
 
 from kinfold.base.arrays import Ids
 from kinfold.base.errors import FileFormatError, GalleryError
+from kinfold.gallery.added import Added
 from kinfold.gallery.along import Along
 from kinfold.gallery.fused import Fused, searched_rows
 from kinfold.gallery.manifest import SEARCHES, Manifest
 from kinfold.gallery.mapped import MappedVectors
 from kinfold.gallery.model import Model
+from kinfold.gallery.near import Near
 from kinfold.gallery.store import Store
 from kinfold.gallery.vector_search import VectorSearch
 from kinfold.graph.knn import KNNGraph
@@ -56,6 +58,8 @@ def read_fused(store: Store, manifest: Manifest, model: Model, *, whole: bool = 
         name: _expect(engine.lists, store.part(manifest.parts[name]))
         for name, engine in model.lists.items()
     }
+    for name in manifest.added:
+        read_added(store, name).apply(model, index, lists)
     fused = Fused(model, index, lists, nearest)
     for name, kept in lists.items():
         if not np.array_equal(kept.ids, fused.ids):
@@ -66,6 +70,22 @@ def read_fused(store: Store, manifest: Manifest, model: Model, *, whole: bool = 
         if not same or searched.index.dim != dim:
             raise FileFormatError(f"{store.folder}: {name} holds other photos than the rest")
     return fused
+
+
+def read_added(store: Store, name: str) -> Added:
+    """What came and went since index and inverted files were written, or a part of it."""
+    added: Added = _expect(Added, store.part(name))
+    return added
+
+
+def read_near(store: Store, manifest: Manifest, fused: Fused) -> Near | None:
+    """The neighbour lists under the graph; None in a gallery of before there were any."""
+    if "near" not in manifest.parts:
+        return None
+    near: Near = _expect(Near, store.part(manifest.parts["near"]))
+    if not np.array_equal(near.ids, fused.ids):
+        raise FileFormatError(f"{store.folder}: near and index hold different photos")
+    return near
 
 
 def read_graph(store: Store, manifest: Manifest, fused: Fused) -> KNNGraph:

@@ -186,7 +186,7 @@ class Store:
         """Remove what was written and neither manifest nor table of photos refers to; returns how many files."""
         kept = {
             "segments": {*manifest.segments, *segments},
-            "parts": set(manifest.parts.values()),
+            "parts": {*manifest.parts.values(), *manifest.added},
         }
         left = [
             entry.path

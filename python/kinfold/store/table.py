@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from pathlib import Path
-from typing import Any, ClassVar, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -15,6 +15,9 @@ from kinfold.base.errors import NotTrainedError
 from kinfold.base.locks import Lock
 from kinfold.base.state import Arrays, steady
 from kinfold.store.keyed import Keys
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
 
 H = TypeVar("H", bound=Keys[Any])
 
@@ -43,6 +46,16 @@ class Table(Declared, ABC, Generic[H]):
     def arrays(self) -> Arrays:
         """What was learnt, and the rows: one consistent state."""
         return super().arrays()
+
+    @steady
+    def row_arrays(self) -> Arrays:
+        """The rows alone, as ``arrays`` has them, without what was learnt."""
+        return self._undeclared()
+
+    def with_rows(self, arrays: Arrays) -> Self:
+        """Rows of ``row_arrays`` over what was learnt here, in a table of their own."""
+        made: Self = self.from_state(self.params(), {**self._learnt(), **arrays})
+        return made
 
     def __len__(self) -> int:
         return 0 if self._held is None else len(self._held)

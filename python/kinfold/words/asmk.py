@@ -273,6 +273,12 @@ class ASMK(PhotoTable[Keys[InvertedFile]]):
             own = np.arange(at, min(at + _ROWS, len(stored)))
             yield len(own), stored.photos(own)
 
+    def _stored_at(self, ready: _Ready, places: Ids) -> Held:
+        return ready.held.parts[0].photos(places)
+
+    def _made_of(self, held: Keys[InvertedFile]) -> Held:
+        return held.parts[0].by_photo()
+
     def _selectivity(self) -> Vectors:
         """Of each number of differing bits."""
         u = 1 - 2 * np.arange(64 * self._width + 1) / self.dim

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import islice
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 import numpy as np
@@ -293,19 +294,41 @@ class BagOfWords(PhotoTable[Weighted]):
 
     def _stored(self, ready: _Ready) -> Iterator[tuple[int, list[tuple[Any, ...]]]]:
         for segment in ready.held.parts:
-            words, photos, counts, signatures = segment.engine.unpack()
-            order = np.argsort(photos, kind="stable")
-            bounds = np.searchsorted(photos[order], np.arange(len(segment) + 1))
-            rows = segment.living_rows()
-            for at in range(0, len(rows), _QUERIES):
-                asked = []
-                for row in rows[at : at + _QUERIES]:
-                    own = order[bounds[row] : bounds[row + 1]]
-                    held, first = np.unique(words[own], return_index=True)
-                    signed = None if signatures is None else signatures[own]
-                    bag = Bag(held, counts[own][first].astype(np.float64), signed)
-                    asked.append(self._scoring.query(bag, ready.idf))
+            bags = self._bags(segment, segment.living_rows())
+            while asked := [self._scoring.query(bag, ready.idf) for bag in islice(bags, _QUERIES)]:
                 yield len(asked), asked
+
+    def _stored_at(self, ready: _Ready, places: Ids) -> list[tuple[Any, ...]]:
+        asked: list[Any] = [None] * len(places)
+        first = 0
+        for segment in ready.held.parts:
+            mine = np.flatnonzero((places >= first) & (places < first + segment.living))
+            if len(mine):
+                rows = segment.living_rows()[places[mine] - first]
+                for at, bag in zip(mine.tolist(), self._bags(segment, rows)):
+                    asked[at] = self._scoring.query(bag, ready.idf)
+            first += segment.living
+        return asked
+
+    @staticmethod
+    def _bags(segment: PostingSegment, rows: Ids) -> Iterator[Bag]:
+        """What some rows of a segment hold."""
+        words, photos, counts, signatures = segment.engine.unpack()
+        order = np.argsort(photos, kind="stable")
+        bounds = np.searchsorted(photos[order], np.arange(len(segment) + 1))
+        for row in rows:
+            own = order[bounds[row] : bounds[row + 1]]
+            held, first = np.unique(words[own], return_index=True)
+            signed = None if signatures is None else signatures[own]
+            yield Bag(held, counts[own][first].astype(np.float64), signed)
+
+    def _made_of(self, held: Weighted) -> list[PostingSegment]:
+        # Their ids are to be places among all.
+        made, first = [], 0
+        for segment in compacted(held.parts, Lists()):
+            made.append(replace(segment, ids=first + np.arange(len(segment))))
+            first += len(segment)
+        return made
 
     def stats(self) -> dict[str, JSON]:
         """Photos, postings and their bytes, segments, and how often the weights were pinned."""

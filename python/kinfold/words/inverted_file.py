@@ -214,6 +214,24 @@ class InvertedFile(Keyed):
         """What each living photo holds."""
         return Held(*self.merged().lists.engine.by_photo())
 
+    def photos(self, places: Ids) -> Held:
+        """What some of the living photos hold, by their places among them; one walk through all lists."""
+        rows, n = self.living_rows()[places], self.lists.photos
+        listed = np.unique(rows[rows < n])
+        wanted = np.zeros(n, np.bool_)
+        wanted[listed] = True
+        hits = np.flatnonzero(wanted[self.lists.photo])
+        words = np.searchsorted(self.lists.starts, hits, side="right") - 1
+        owner = np.searchsorted(listed, self.lists.photo[hits])
+        order = np.argsort(owner, kind="stable")
+        starts = np.concatenate([[0], np.cumsum(np.bincount(owner, minlength=len(listed)))])
+        found = Held(
+            starts.astype(np.int64), words[order].astype(np.uint32), self.lists.parts[hits[order]]
+        )
+        recent = np.unique(rows[rows >= n])
+        held = Held.joined([found, self.recent.photos(recent - n)])
+        return held.photos(np.searchsorted(np.concatenate([listed, recent]), rows))
+
     def holders(self) -> Ids:
         """How many photos hold each word, int64 (words,)."""
         held: Ids = self.lists.engine.holders(self._recent, self.alive)

@@ -84,6 +84,14 @@ class PhotoTable(Table[H]):
     def _stored(self, ready: Any) -> Iterator[tuple[int, Any]]:
         """The stored photos as queries, some at a time, with how many."""
 
+    @abstractmethod
+    def _stored_at(self, ready: Any, places: Ids) -> Any:
+        """The stored photos at some places among the living, as queries."""
+
+    @abstractmethod
+    def _made_of(self, held: H) -> Any:
+        """The living photos of another table over the same words, for ``_with``."""
+
     # --- what all do -----------------------------------------------------------------------------------
 
     @property
@@ -123,6 +131,16 @@ class PhotoTable(Table[H]):
                 parts, _ = held.without(wanted)
                 self._hold(self._with(replace(held, parts=parts), made, wanted), held.next_id)
 
+    def adopt(self, other: Self) -> None:
+        """Take in the photos of another table over the same words, under their ids; ValueError for one that is here."""
+        theirs = other._require_fitted()
+        new = theirs.ids
+        with self._lock:
+            held = self._require_fitted()
+            held.refuse_known(new)
+            if len(new):
+                self._hold(self._with(held, self._made_of(theirs), new), held.after(new))
+
     def ordered(self, ids: ArrayLike) -> Self:
         """The same photos in the order of ``ids``, which holds each once."""
         wanted = as_ids(ids, "ids")
@@ -138,6 +156,22 @@ class PhotoTable(Table[H]):
         """Similarities of queries, each its local descriptors (n_i, d), to all photos: float32 (queries, photos)."""
         ready, threads = self._ready(), as_threads(threads)
         return self._scores(ready, self._asked(ready, queries, threads), threads)
+
+    @steady
+    def alike(self, ids: ArrayLike, *, threads: int = 0) -> Vectors:
+        """Similarities of some stored photos to all, by what is stored of both: float32 (ids, photos).
+
+        Raises ValueError for an id that is not there.
+        """
+        wanted, ready = as_ids(ids, "ids"), self._ready()
+        known = ready.held.ids
+        order = np.argsort(known, kind="stable")
+        at = np.minimum(np.searchsorted(known, wanted, sorter=order), max(len(known) - 1, 0))
+        places = order[at] if len(known) else at
+        there = known[places] == wanted if len(known) else np.zeros(len(wanted), bool)
+        if not there.all():
+            raise ValueError(f"ids: {wanted[~there][0]} is not in the index")
+        return self._scores(ready, self._stored_at(ready, places), as_threads(threads))
 
     @steady
     def search(

@@ -38,7 +38,8 @@ def check_whole(gallery: Gallery, folder: Path) -> None:
     assert sorted(gallery.parts.ids.tolist()) == [photo.id for photo in described]
     assert len(gallery.parts.graph) == len(files)
     manifest = gallery._reader.store.read()
-    assert {f.name for f in (gallery.path / "parts").iterdir()} == set(manifest.parts.values())
+    parts = {*manifest.parts.values(), *manifest.added}
+    assert {f.name for f in (gallery.path / "parts").iterdir()} == parts
     assert {f.name for f in (gallery.path / "segments").iterdir()} == {p.segment for p in described}
     gallery.info(verify=True)
 

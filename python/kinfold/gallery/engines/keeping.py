@@ -47,6 +47,19 @@ class KeepingEngine(Declared):
         found: Neighbours = lists.neighbours(k)
         return found
 
+    def alike(self, lists: Any, ids: Ids) -> Vectors:
+        """The similarity of some photos to all, by what is kept of both: float32 (ids, n), as ``lists.ids``."""
+        found: Vectors = lists.alike(ids)
+        return found
+
+    def alike_to(self, lists: Any, ids: Ids) -> Vectors:
+        """The similarity of each photo to some, float32 (ids, n)."""
+        return self.alike(lists, ids)
+
+    def adopt(self, lists: Any, others: Any) -> None:
+        """Take in the photos of another that keeps photos."""
+        lists.adopt(others)
+
     def ordered(self, lists: Any, ids: Ids) -> Any:
         """The same photos in the order of ids."""
         return lists.ordered(ids)

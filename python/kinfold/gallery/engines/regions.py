@@ -83,6 +83,17 @@ class RegionsEngine(KeepingEngine):
             similarities[row, : len(near)] = found.distances[others]
         return Neighbours(similarities, positions)
 
+    def alike(self, lists: RegionalIndex, ids: Ids) -> Vectors:
+        return np.stack([lists.scores(item) for item in lists.items(ids)])
+
+    def alike_to(self, lists: RegionalIndex, ids: Ids) -> Vectors:
+        some = self.empty()
+        some.add(lists.items(ids), ids=np.arange(len(ids)))
+        return np.stack([some.scores(item) for item in lists.items(lists.ids)], axis=1)
+
+    def adopt(self, lists: RegionalIndex, others: RegionalIndex) -> None:
+        lists.add(others.items(others.ids), ids=others.ids)
+
     def ordered(self, lists: RegionalIndex, ids: Ids) -> RegionalIndex:
         removed = lists.stats()["removed"]
         if np.array_equal(lists.ids, ids) and removed <= _MOST_REMOVED * len(ids):

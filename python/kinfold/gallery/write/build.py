@@ -6,23 +6,25 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 
-from kinfold.base.arrays import Vectors
+from kinfold.base.arrays import Ids, Vectors
 from kinfold.base.errors import FileFormatError
-from kinfold.gallery.copies import first_photos
+from kinfold.gallery.added import Added, few
 from kinfold.gallery.describe import Seconds
 from kinfold.gallery.fused import Fused, searched_rows, searched_vectors
 from kinfold.gallery.manifest import SEARCHES, Manifest
 from kinfold.gallery.model import Model
-from kinfold.gallery.parts import model_of, read_fused, read_graph
+from kinfold.gallery.near import Near
+from kinfold.gallery.parts import model_of, read_added, read_fused, read_graph, read_near
 from kinfold.gallery.photo import Photo
 from kinfold.gallery.segment import PhotoSegment
 from kinfold.gallery.segments import Segments, read_segment
 from kinfold.gallery.store import Store
 from kinfold.gallery.vector_search import in_line
+from kinfold.gallery.write.nearest import nearest
 from kinfold.index.flat import FlatIndex
 from kinfold.io import kin
 from kinfold.learn.adapter import Adapter
@@ -32,6 +34,19 @@ Adapters = Sequence[Adapter | None]
 # A model is learnt anew where the collection has grown to this many times what it was learnt on.
 GROWTH = 1.5
 _Part = TypeVar("_Part")
+
+
+class Changed(NamedTuple):
+    """The ids of photos that went and of those that came, and what keeps the latter alone, by engine."""
+
+    gone: Ids
+    came: Ids
+    lists: dict[str, Any]
+
+    @property
+    def count(self) -> int:
+        """How many photos came and went."""
+        return self.gone.size + self.came.size
 
 
 def finish(
@@ -59,7 +74,7 @@ def finish(
     learn = relearn or model is None
     if model is not None and manifest.own_model:
         learn = learn or len(photos) >= GROWTH * model.photos
-    fused = None
+    fused = near = None
     if model is None or learn:
         with seconds.of("learn"):
             segments = _segments(store, photos)
@@ -70,28 +85,29 @@ def finish(
             manifest = replace(_saved(store, manifest, "model", model), own_model=True)
     else:
         kept = model
-        fused = _sound(
+        before = _sound(
             lambda: _indexed_before(store, manifest, kept), "graph", "made", manifest, notes
         )
+        fused, near = (None, None) if before is None else before
     renewed = adapters is not None and not _same(adapters, model.adapters)
     if renewed:
         model = model.adapted(adapters or ())
         manifest = _saved(store, manifest, "model", model)
+    anew = fused is None or renewed
     with seconds.of("index"):
         fused, changed = _indexed(store, model, fused, photos, renewed=renewed)
     manifest = _with_search(store, manifest, fused, seconds)
-    if changed:
+    if anew or changed.count:
         with seconds.of("write"):
-            if fused.index is not None:
-                manifest = _saved(store, manifest, "index", fused.index)
-            for name, lists in fused.lists.items():
-                manifest = _saved(store, manifest, name, lists)
+            manifest = _written(store, manifest, fused, changed, anew=anew)
         with seconds.of("graph"):
             by_id = {photo.id: photo for photo in photos}
             ordered = [by_id[id] for id in fused.ids.tolist()]
-            first = first_photos(ordered, Segments(store))
-            graph = fused.graph(manifest.settings.neighbours, first)
-            manifest = _saved(store, manifest, "graph", graph)
+            before = None if renewed else near
+            k = manifest.settings.neighbours
+            near = nearest(before, fused, ordered, Segments(store), k)
+            manifest = _saved(store, manifest, "near", near)
+            manifest = _saved(store, manifest, "graph", near.graph())
     names = tuple(sorted({photo.segment for photo in photos if photo.segment}))
     manifest = replace(manifest, segments=names)
     if manifest != old:
@@ -132,10 +148,10 @@ def _sound(
         return None
 
 
-def _indexed_before(store: Store, manifest: Manifest, model: Model) -> Fused:
+def _indexed_before(store: Store, manifest: Manifest, model: Model) -> tuple[Fused, Near | None]:
     fused = read_fused(store, manifest, model, whole=True)
     read_graph(store, manifest, fused)
-    return fused
+    return fused, read_near(store, manifest, fused)
 
 
 def _same(some: Adapters, others: Adapters) -> bool:
@@ -156,8 +172,8 @@ def _indexed(
     photos: Sequence[Photo],
     *,
     renewed: bool = False,
-) -> tuple[Fused, bool]:
-    """What the engines hold of these photos, and whether anything had to be changed for that.
+) -> tuple[Fused, Changed]:
+    """What the engines hold of these photos, and which had to go and to come for that.
 
     renewed : whether the vectors are others than they were; inverted files stay
     """
@@ -166,7 +182,8 @@ def _indexed(
     new = set(np.setdiff1d(wanted, present).tolist())
     gone = np.setdiff1d(present, wanted)
     index: Any = None if fused is None else fused.index
-    lists = model.empty() if fused is None else fused.lists
+    came = model.empty()
+    lists = came if fused is None else fused.lists
     for part in [] if fused is None else fused.indexes:
         part.remove(gone)
     if renewed:
@@ -177,19 +194,46 @@ def _indexed(
             index = FlatIndex(vectors.shape[1], metric="ip") if index is None else index
             index.add(vectors, ids=segment.ids)
         segment = segment.select(np.isin(segment.ids, list(new)))
-        if lists and len(segment):
+        if came and len(segment):
             held: dict[str, list[Vectors]] = {}
             for name, engine in model.lists.items():
                 if engine.kept not in held:
                     held[engine.kept] = engine.held(segment)
-                lists[name].add(held[engine.kept], ids=segment.ids)
+                came[name].add(held[engine.kept], ids=segment.ids)
+    if came is not lists:
+        for name, engine in model.lists.items():
+            engine.adopt(lists[name], came[name])
     ids = next(part.ids for part in (index, *lists.values()) if part is not None)
     ordered = {name: model.lists[name].ordered(kept, ids) for name, kept in lists.items()}
     nearest = {} if fused is None or renewed else dict(fused.nearest)
     if ordered.get("regions") is not lists.get("regions"):
         # Its rows have other numbers.
         nearest.pop("regionsearch", None)
-    return Fused(model, index, ordered, nearest), bool(len(gone) or new or renewed)
+    return Fused(model, index, ordered, nearest), Changed(
+        gone, np.array(sorted(new), np.int64), came
+    )
+
+
+def _written(
+    store: Store, manifest: Manifest, fused: Fused, changed: Changed, *, anew: bool
+) -> Manifest:
+    """The manifest with index and inverted files in line with these: appended to, or written whole."""
+    before = [] if anew else [read_added(store, name) for name in manifest.added]
+    since = changed.count + sum(map(len, before))
+    if not anew and few(since, len(fused) - len(changed.came)):
+        gone, came, lists = changed
+        added = Added.of(fused.model, gone, came, fused.index, lists)
+        names = list(manifest.added)
+        # Files of like size become one: there are never many, and each photo is written again a few times at most.
+        while before and len(before[-1]) <= 2 * len(added):
+            added = before.pop().then(fused.model, added)
+            names.pop()
+        return replace(manifest, added=(*names, _file(store, "added", added)))
+    if fused.index is not None:
+        manifest = _saved(store, manifest, "index", fused.index)
+    for name, lists in fused.lists.items():
+        manifest = _saved(store, manifest, name, lists)
+    return replace(manifest, added=())
 
 
 def _segments(store: Store, photos: Sequence[Photo]) -> list[PhotoSegment]:
@@ -205,7 +249,13 @@ def _segments(store: Store, photos: Sequence[Photo]) -> list[PhotoSegment]:
 
 
 def _saved(store: Store, manifest: Manifest, name: str, part: Any) -> Manifest:
+    return manifest.with_parts(**{name: _file(store, name, part)})
+
+
+def _file(store: Store, name: str, part: Any) -> str:
+    """The name of a new file of a part."""
+
     def write(path: Path) -> None:
         kin.write(path, part.kind, part.params(), part.arrays(), follow=False)
 
-    return manifest.with_parts(**{name: store.add("parts", ".kin", write, label=f"{name}-")})
+    return store.add("parts", ".kin", write, label=f"{name}-")
