@@ -44,7 +44,7 @@ class Changed(NamedTuple):
     lists: dict[str, Any]
 
     @property
-    def count(self) -> int:
+    def total(self) -> int:
         """How many photos came and went."""
         return self.gone.size + self.came.size
 
@@ -97,15 +97,14 @@ def finish(
     with seconds.of("index"):
         fused, changed = _indexed(store, model, fused, photos, renewed=renewed)
     manifest = _with_search(store, manifest, fused, seconds)
-    if anew or changed.count:
+    if anew or changed.total:
         with seconds.of("write"):
             manifest = _written(store, manifest, fused, changed, anew=anew)
         with seconds.of("graph"):
             by_id = {photo.id: photo for photo in photos}
             ordered = [by_id[id] for id in fused.ids.tolist()]
-            before = None if renewed else near
             k = manifest.settings.neighbours
-            near = nearest(before, fused, ordered, Segments(store), k)
+            near = nearest(None if renewed else near, fused, ordered, Segments(store), k)
             manifest = _saved(store, manifest, "near", near)
             manifest = _saved(store, manifest, "graph", near.graph())
     names = tuple(sorted({photo.segment for photo in photos if photo.segment}))
@@ -219,7 +218,7 @@ def _written(
 ) -> Manifest:
     """The manifest with index and inverted files in line with these: appended to, or written whole."""
     before = [] if anew else [read_added(store, name) for name in manifest.added]
-    since = changed.count + sum(map(len, before))
+    since = changed.total + sum(map(len, before))
     if not anew and few(since, len(fused) - len(changed.came)):
         gone, came, lists = changed
         added = Added.of(fused.model, gone, came, fused.index, lists)
