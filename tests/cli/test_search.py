@@ -9,14 +9,25 @@ from .conftest import check_error
 
 
 def test_search_prints_and_writes(kinfold, city, photos, tmp_path) -> None:
-    done = kinfold(
-        "search", city, photos / "thing1_0.png", "--top", 3, "--json", tmp_path / "hits.json"
-    )
+    query = photos / "thing1_0.png"
+    done = kinfold("search", city, query, "--json", tmp_path / "hits.json")
     assert done.returncode == 0, done.stderr
-    assert [line.split()[0][:6] for line in done.stdout.splitlines()[1:]] == ["thing1"] * 3
-    hits = json.loads((tmp_path / "hits.json").read_text())["hits"]
+    first, heading, *rows, last = done.stdout.splitlines()
+    assert first == "2 photos show the same thing:" and heading.split()[0] == "sure"
+    assert "the query itself" in rows[0] and rows[0].endswith(str(query))
+    assert {row.split()[-1] for row in rows[1:]} == {
+        str(photos / f"thing1_{view}.png") for view in (1, 2)
+    }
+    assert last == "6 more only look alike (--all lists them)"
+    found = json.loads((tmp_path / "hits.json").read_text())
+    assert found["found"] == 2 and len(found["hits"]) == 9
+    hits = found["hits"][:3]
     assert [hit["rank"] for hit in hits] == [1, 2, 3] and hits[0]["path"] == "thing1_0.png"
-    assert hits[0]["inliers"] > 20
+    assert hits[0]["is_query"] and hits[0]["verdict"] == "same file" and hits[0]["confidence"] == 1
+    assert all(hit["verified"] and hit["confidence"] > 0.9 for hit in hits)
+    assert all(hit["verdict"] == "only looks alike" for hit in found["hits"][3:])
+    everything = kinfold("search", city, query, "--all", "--quiet").stdout.splitlines()
+    assert len(everything) == 1 + 9
     page = tmp_path / "a b.html"
     done = kinfold("search", city, photos / "thing1_0.png", "--html", page)
     assert f"page: {page}" in done.stdout, done.stderr
@@ -33,6 +44,45 @@ def test_search_prints_and_writes(kinfold, city, photos, tmp_path) -> None:
         "--json",
     )
     assert json.loads(boxed.stdout)["hits"][0]["path"].startswith("thing2")
+
+
+def test_what_is_not_there(kinfold, city, tmp_path) -> None:
+    import cv2
+
+    from .conftest import photo
+
+    cv2.imwrite(str(tmp_path / "other.png"), photo(99))
+    done = kinfold("search", city, tmp_path / "other.png")
+    assert done.returncode == 1 and done.stderr == ""
+    first, _, *rows, last = done.stdout.splitlines()
+    assert first == "No photo of the same thing was found; the nearest are:"
+    assert len(rows) == 5 and all("only looks alike" in row for row in rows)
+    assert last == "4 more only look alike (--all lists them)"
+    done = kinfold("search", city, tmp_path / "other.png", "--paths")
+    assert (done.returncode, done.stdout) == (1, "")
+
+
+def test_results_for_other_programs(kinfold, city, photos, tmp_path) -> None:
+    """Paths alone, a photo on standard input, a name in the gallery, a page in the browser."""
+    query = photos / "thing1_0.png"
+    wanted = {str(photos / f"thing1_{view}.png") for view in (1, 2)}
+    done = kinfold("search", city, query, "--paths")
+    assert done.returncode == 0 and set(done.stdout.splitlines()) == wanted
+    done = kinfold("search", city, "thing1_0.png", "-0")
+    assert set(done.stdout.rstrip("\0").split("\0")) == wanted and done.stdout.endswith("\0")
+    assert len(kinfold("search", city, query, "--paths", "--all").stdout.splitlines()) == 9
+    with query.open("rb") as file:
+        done = kinfold("search", city, "-", "--paths", stdin=file)
+    # Nothing tells that it is the same file.
+    assert set(done.stdout.splitlines()) == wanted | {str(query)}
+    with open("/dev/null") as nothing:
+        check_error(kinfold("search", city, "-", stdin=nothing), "empty file")
+    browser = tmp_path / "browser"
+    browser.write_text(f'#!/bin/sh\necho "$1" > {tmp_path}/opened\n')
+    browser.chmod(0o755)
+    done = kinfold("search", city, query, "--open", environment={"BROWSER": f"{browser} %s"})
+    opened = (tmp_path / "opened").read_text().strip()
+    assert opened.startswith("file:///") and f"page: {opened[7:]}" in done.stdout
 
 
 def test_bad_input(kinfold, city, photos, tmp_path) -> None:

@@ -139,7 +139,7 @@ def test_programs_of_the_readme(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     }  # fmt: skip
     names["truth"] = np.argsort(((queries[:, None] - base[None]) ** 2).sum(axis=2), axis=1)[:, :10]
     page = ROOT / "README.md"
-    for code in blocks(page, "python"):
+    for code in [code for code in blocks(page, "python") if "kf.Gallery" not in code]:
         for large, small in (
             ("IVF4096,PQ16", "IVF16,PQ16"),
             ("KMeans(1024)", "KMeans(16)"),
@@ -151,6 +151,15 @@ def test_programs_of_the_readme(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
         )
         exec(compile(code, str(page), "exec"), names)
     assert names["scores"].shape == (20, 100)
+
+
+def test_a_gallery_in_the_readme(streets: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    [code] = [code for code in blocks(ROOT / "README.md", "python") if "kf.Gallery" in code]
+    exec(compile(code.replace('"my.kin"', '"my.kin", visual_words=64'), "README.md", "exec"), {})
+    first, *found = capsys.readouterr().out.splitlines()
+    assert first == f"{len(found)} photos show the same thing." and found
+    assert all("place000" in line and line.endswith("True") for line in found)
+    assert (streets / "a.html").stat().st_size > 10_000
 
 
 @pytest.mark.slow

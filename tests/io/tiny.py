@@ -30,6 +30,13 @@ def vector_search() -> Any:
     return VectorSearch.learn("IVF2,SQ8", x, ids).measured(x, ids)
 
 
+def confidence() -> Any:
+    from kinfold.gallery.confidence import Confidence
+
+    x = _random().random(30)
+    return Confidence.learn(x, [1, 2, 1], x, np.arange(30) // 2, photos=9)
+
+
 def kd_tree() -> Any:
     return kf.KDTree(_random().standard_normal((40, 2)))
 
@@ -294,6 +301,7 @@ FACTORIES: dict[str, Callable[[], Any]] = {
     "gallery.VectorSearch": vector_search,
     "gallery.Near": near,
     "gallery.Added": added,
+    "gallery.Confidence": confidence,
 }
 
 
@@ -395,6 +403,8 @@ def use(kind: str, thing: Any) -> Any:
         return graph.starts, graph.neighbours, graph.weights, thing.copies.keys, thing.floors
     if kind == "gallery.Added":
         return thing.gone, thing.vectors, asmk().with_rows(thing.lists["asmk"]).ids
+    if kind == "gallery.Confidence":
+        return thing.of([0.1, 0.5, 0.9], [2, 7, np.nan]).round(9), [thing.photos]
     if kind == "gallery.Model":
         return thing.vectors(segment())
     raise AssertionError(f"no use for {kind}")

@@ -28,7 +28,7 @@ def test_rows_views_and_links() -> None:
         "3 photos",
         "2 photos",
         "a <1>.jpg",
-        "20 inliers",
+        "20 matching points",
     ):
         assert expected in page.words, expected
     assert source.count("duplicate</span>") == 1

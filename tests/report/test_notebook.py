@@ -31,7 +31,7 @@ def test_the_query_and_a_row_for_each_result() -> None:
     html = Answer(picture("q.jpg"), results=results, title="Like <q>")._repr_html_()
     assert words(html) == [
         ["q.jpg", "query"],
-        ["1", "a.jpg", "9.500", "✓", "match", "·", "3", "inliers"],
+        ["1", "a.jpg", "9.500", "✓", "match", "·", "3", "matching", "points"],
         ["2", "b&amp;.jpg", "0.250", "✕", "wrong"],
     ]
     assert html.count('src="data:image/jpeg;base64,') == 3 and "Like &lt;q&gt;" in html

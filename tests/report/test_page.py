@@ -62,7 +62,7 @@ def test_everything_is_there_without_scripts(answer, parse) -> None:
         "12 ms",
         "0.812",
         "12 photos",
-        "103 inliers",
+        "103 matching points",
     ):
         assert words in page.text
     cards = page.all("a", class_="card")
@@ -119,7 +119,7 @@ def test_chains_lead_from_the_query_to_the_result(answer, parse) -> None:
     [chain] = re.findall(r'<ol class="chain">.*?</ol>', source)
     words = re.sub(r"<[^>]*>", " ", chain).split()
     assert words == ["query", "0.91", "via.jpg", "0.62", "photo5.jpg"]
-    assert "2 steps" in parse(source).text
+    assert "by way of 1 other" in parse(source).text
 
 
 def test_each_photo_is_stored_once(answer, parse) -> None:

@@ -121,7 +121,9 @@ def add_query(parser: argparse.ArgumentParser, part: str, page: str) -> None:
     part, page : what the box is for, what is written
     """
     parser.add_argument("gallery", help="the gallery's folder")
-    parser.add_argument("query", help="a photo")
+    parser.add_argument(
+        "query", help="a photo: a file, the name of one in the gallery, or - for standard input"
+    )
     parser.add_argument("--box", type=box, metavar="X0,Y0,X1,Y1", help=f"{part}, in pixels")
     parser.add_argument("--html", metavar="FILE", help=f"write the answer as {page}")
 

@@ -1,22 +1,50 @@
-"""Search a gallery with a photo, or with a box in one."""
+"""Search a gallery with a photo, or with a box in one.
+
+Exit code 0 where a photo of the same thing was found, 1 where none was.
+"""
 
 from __future__ import annotations
 
 import argparse
+import os
+import sys
+import tempfile
+import webbrowser
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from kinfold.base.text import shown
 from kinfold.cli.opened import opened
 from kinfold.cli.options import add_query, add_rerank, along, count, seconds
 from kinfold.cli.output import check_writable, say, show, table, write_json
 
+if TYPE_CHECKING:
+    from kinfold.gallery.hit import Hit
+    from kinfold.gallery.hits import Hits
+
 SUMMARY = "find the photos that show the same thing"
+# Photos that are named where none shows the same thing.
+_NEAREST = 5
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of ``kinfold search``."""
     add_query(parser, "search with this part of the photo", "a page to look at")
     parser.add_argument(
+        "--open", action="store_true", help="open the page, of --html or a temporary one"
+    )
+    parser.add_argument(
         "--top", type=count, default=20, metavar="N", help="photos to answer (default: 20)"
+    )
+    parser.add_argument("--all", action="store_true", help="list those too that only look alike")
+    parser.add_argument(
+        "--paths", action="store_true", help="print paths alone, for other programs"
+    )
+    parser.add_argument(
+        "-0",
+        "--null",
+        action="store_true",
+        help="the same, each ended by a zero byte as `xargs -0` reads them",
     )
     add_rerank(parser)
     parser.add_argument(
@@ -32,8 +60,12 @@ def run(options: argparse.Namespace) -> int:
     for target in (options.json, options.html):
         if target:
             check_writable(target)
-    with opened(options.gallery, options.query) as gallery:
-        query = gallery.describe(options.query, box=options.box)
+    page = options.html
+    if options.open and not page:
+        page = os.path.join(tempfile.mkdtemp(prefix="kinfold-"), "answer.html")
+    piped = options.query == "-"
+    with opened(options.gallery, None if piped else options.query) as gallery:
+        query = gallery.describe(_piped() if piped else options.query, box=options.box)
         answer = gallery.rank(
             query,
             rerank=options.rerank,
@@ -44,13 +76,13 @@ def run(options: argparse.Namespace) -> int:
         )
         hits = gallery.hits(query, answer, options.top)
         root = gallery.root
-        if options.html:
+        if page:
             from kinfold.report.answer import write_answer
 
-            facts = {"Re-ranking": ", ".join(options.rerank) or "none"}
+            facts = {"Second looks": ", ".join(options.rerank) or "none"}
             if answer.verified:
-                facts["Verified"] = f"{len(answer.verified)} photos"
-            write_answer(options.html, gallery.answer(query, answer, hits, facts=facts))
+                facts["Compared point by point"] = f"{len(answer.verified)} photos"
+            write_answer(page, gallery.answer(query, answer, hits, facts=facts))
     if options.json:
         value = {
             "gallery": options.gallery,
@@ -61,19 +93,56 @@ def run(options: argparse.Namespace) -> int:
             "verified": len(answer.verified),
             "features": len(query.features),
             "root": str(root),
-            "hits": [hit.to_dict() for hit in hits],
+            **hits.to_dict(),
         }
         write_json(options.json, value)
-    if query.is_empty:
-        say(f"{shown(options.query)}: has nothing to compare: no feature was found in it")
+    if options.paths or options.null:
+        _print_paths(hits if options.all else hits.found, "\0" if options.null else "\n")
     elif options.json != "-":
-        lines = [["photo", "score", "inliers", "file"]]
-        for hit in hits:
-            inliers = "-" if hit.inliers is None else str(hit.inliers)
-            lines.append([hit.path, f"{hit.score:.4f}", inliers, str(hit.file)])
-        show(table(lines, left=(0, 3)))
-        if options.verify_seconds is not None and not options.quiet:
-            show(f"verified: {len(answer.verified)} photos")
-    if options.json != "-" and options.html and not options.quiet:
-        show(f"page: {shown(options.html)}")
-    return 0 if hits else 1
+        _tell(hits, options)
+    if page and not options.quiet and options.json != "-" and not (options.paths or options.null):
+        show(f"page: {shown(page)}")
+    if options.open:
+        webbrowser.open(Path(page).resolve().as_uri())
+    return 0 if hits.found else 1
+
+
+def _piped() -> bytes:
+    """The photo on standard input."""
+    return b"" if sys.stdin is None else sys.stdin.buffer.read()
+
+
+def _tell(hits: Hits, options: argparse.Namespace) -> None:
+    """What was found, in words and as a table."""
+    if hits.is_empty:
+        say(f"{shown(options.query)}: has nothing to compare: no feature was found in it")
+        return
+    if not options.quiet:
+        text = str(hits).removesuffix(".")
+        others = [hit for hit in hits if not hit.is_query]
+        show(f"{text}:" if hits.found else f"{text}; the nearest are:" if others else f"{text}.")
+    listed: list[Hit] = [hit for hit in hits if options.all or hit.verdict.shows_it]
+    if not hits.found and not options.all:
+        listed += hits.alike[:_NEAREST]
+    if listed:
+        show(table([["sure", "verdict", "matches", "photo"], *map(_row, listed)], left=(1, 3)))
+    left = len(hits) - len(listed)
+    if left and not options.quiet:
+        show(f"{left} more only look{'s' if left == 1 else ''} alike (--all lists them)")
+
+
+def _row(hit: Hit) -> list[str]:
+    verdict = "the query itself" if hit.is_query else str(hit.verdict)
+    matches = str(hit.inliers) if hit.verified else "-"
+    return [f"{min(99, round(100 * hit.confidence))} %", verdict, matches, str(hit.file)]
+
+
+def _print_paths(hits: list[Any], end: str) -> None:
+    """Paths as their bytes are: they are for programs."""
+    data = b"".join(os.fsencode(hit.file) + end.encode() for hit in hits)
+    sys.stdout.flush()
+    stream = getattr(sys.stdout, "buffer", None)
+    if stream is None:
+        sys.stdout.write(data.decode(errors="surrogateescape"))
+    else:
+        stream.write(data)

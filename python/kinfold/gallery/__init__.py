@@ -42,6 +42,7 @@ SAVED: dict[str, str] = {
     "Added": "kinfold.gallery.added:Added",
     "VectorSearch": "kinfold.gallery.vector_search:VectorSearch",
     "Segment": "kinfold.gallery.segment:PhotoSegment",
+    "Confidence": "kinfold.gallery.confidence:Confidence",
 }
 
 __all__ = ["METHODS", "Gallery"]

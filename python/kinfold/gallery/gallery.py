@@ -12,7 +12,9 @@ from kinfold.base.local_features import LocalFeatures
 from kinfold.base.threads import in_threads
 from kinfold.gallery import search
 from kinfold.gallery.along import Along
+from kinfold.gallery.asked import source_of
 from kinfold.gallery.hit import Hit
+from kinfold.gallery.hits import Hits
 from kinfold.gallery.lock import writer_lock
 from kinfold.gallery.overview import Overview
 from kinfold.gallery.parts import Parts
@@ -49,8 +51,8 @@ class Gallery(Overview):
     >>> with kf.Gallery.create(mkdtemp() + "/city.kin", engine="vlad", codewords=4) as gallery:
     ...     changes = gallery.update(photos, verbose=False)
     ...     hits = gallery.search(f"{photos}/jpg/{names['qimlist'][0]}.jpg", top=3)
-    >>> len(hits)
-    3
+    >>> len(hits), hits[0].verified, hits[0].file.is_file()
+    (3, True, True)
     """
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
@@ -206,17 +208,18 @@ class Gallery(Overview):
         *,
         box: Any = None,
         top: int = 20,
-        rerank: Sequence[str] = STAGES,
+        rerank: Sequence[str] | str | None = STAGES,
         verify_top: int = 100,
         verify_seconds: float | None = None,
         along: Mapping[str, Any] | Along | None = None,
-    ) -> list[Hit]:
-        """The photos of the same thing, best first.
+    ) -> Hits:
+        """The photos that are most alike, best first, each with a verdict and how sure that is.
 
-        query : path of a photo, or pixels uint8 (H, W, 3)
+        query : path of a photo; its id or name in the gallery, or a hit; an array of pixels, an image of Pillow, the
+            bytes of a file, or an open one: see ``images.given.given_pixels``
         box : x0, y0, x1, y1 in pixels of the upright photo, to search with that part alone
-        rerank : second looks of ``rerank.METHODS``, each once, in any order, or none; what needs more than a
-            gallery has is refused
+        rerank : second looks of ``rerank.METHODS``, each once, in any order: "spatial", "spatial,diffusion" or a list;
+            None for none. What needs more than a gallery has is refused
         verify_top : how many of the first answer are spatially verified
         verify_seconds : start no further verifications after this time; None for all of them. Given enough time, the
             answer does not depend on it
@@ -230,7 +233,7 @@ class Gallery(Overview):
         )  # fmt: skip
         return self.hits(described, answer, top)
 
-    def search_many(self, queries: Sequence[Any], **options: Any) -> list[list[Hit]]:
+    def search_many(self, queries: Sequence[Any], **options: Any) -> list[Hits]:
         """search for each of several queries, in threads; ``boxes`` may give one for each.
 
         Raises ValueError for another number of boxes.
@@ -244,14 +247,15 @@ class Gallery(Overview):
         )
 
     def describe(self, query: Any, *, box: Any = None) -> Query:
-        """Describe a query as the gallery's photos were."""
-        return describe_query(query, box, self._reader.describer_of_queries(), self.parts.model)
+        """Describe a query, which ``search`` says what it may be, as the gallery's photos were."""
+        source = source_of(query, self._table, self.root)
+        return describe_query(source, box, self._reader.describer_of_queries(), self.parts.model)
 
     def rank(
         self,
         query: Query,
         *,
-        rerank: Sequence[str] = STAGES,
+        rerank: Sequence[str] | str | None = STAGES,
         verify_top: int = 100,
         verify_seconds: float | None = None,
         along: Mapping[str, Any] | Along | None = None,
@@ -291,9 +295,14 @@ class Gallery(Overview):
         )
         return Answer(ranked=ranked)
 
-    def hits(self, query: Query, answer: Answer, top: int) -> list[Hit]:
-        """The first photos of an answer with paths and geometry in pixels of the upright originals."""
-        return search.hits(self._reader.snapshot, query, answer.ranked, top)
+    def hits(self, query: Query, answer: Answer, top: int) -> Hits:
+        """The first photos of an answer with verdicts, paths and geometry in pixels of the upright originals."""
+        found = search.hits(self._reader.snapshot, query, answer.ranked, top)
+
+        def shown(hits: Sequence[Hit]) -> Answer:
+            return self.answer(query, answer, hits)
+
+        return Hits(found, query.name, shown, empty=query.is_empty)
 
     def chain(self, query: Query, answer: Answer, id: int) -> tuple[list[int], list[float]]:
         """The ids of the photos that lead along the graph from the query to a result, and the similarities.

@@ -2,26 +2,32 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from kinfold.gallery.judge import Judged
 from kinfold.gallery.photo import Photo
 from kinfold.gallery.query import Query
 from kinfold.gallery.segments import Segments
+from kinfold.gallery.verdict import Agreement, Verdict, is_edited_copy
 from kinfold.local.verify import outline, project
 from kinfold.rerank.spatial import LEAST_INLIERS
 from kinfold.rerank.stage import RankedList
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Hit:
     """One photo of an answer.
 
     rank : from 1
+    verdict : the same file, an edited copy, the same thing, or one that only looks alike
+    confidence : the probability that it shows the same thing, from 0 to 1; see ``gallery.confidence``
+    is_query : whether it is the very file that was asked with
+    through : the id of the photo that geometry confirms it by, where the query alone does not; None otherwise
     score : what the last stage ranks by: similarity, inliers or diffusion
     inliers : of the spatial verification; None where it was not asked for or not reached
     matrix : float64 (3, 3), pixels of the upright query to pixels of the upright photo; None if unverified
@@ -36,16 +42,34 @@ class Hit:
     path: str
     score: float
     inliers: int | None = None
-    matrix: NDArray[np.float64] | None = None
-    box: NDArray[np.float64] | None = None
-    matches: NDArray[np.float64] | None = None
-    rejected: NDArray[np.float64] | None = None
+    matrix: NDArray[np.float64] | None = field(default=None, compare=False)
+    box: NDArray[np.float64] | None = field(default=None, compare=False)
+    matches: NDArray[np.float64] | None = field(default=None, compare=False)
+    rejected: NDArray[np.float64] | None = field(default=None, compare=False)
     root: Path = Path()
+    verdict: Verdict = Verdict.LOOKS_ALIKE
+    confidence: float = 0.0
+    is_query: bool = False
+    through: int | None = None
+
+    def __repr__(self) -> str:
+        itself = ", the query itself" if self.is_query else ""
+        return f"Hit({self.rank}, {self.path!r}, {self.verdict}, {self.confidence:.2f}{itself})"
 
     @property
     def file(self) -> Path:
-        """The photo's file."""
+        """The photo's file, by its whole path."""
         return self.root / self.path
+
+    @property
+    def found(self) -> bool:
+        """Whether it is an answer: it shows the same thing, and is not the photo that was asked with."""
+        return self.verdict.shows_it and not self.is_query
+
+    @property
+    def verified(self) -> bool:
+        """Whether geometry confirms it."""
+        return self.inliers is not None and self.inliers >= LEAST_INLIERS
 
     def to_dict(self) -> dict[str, Any]:
         """As JSON takes it."""
@@ -54,6 +78,11 @@ class Hit:
             "id": self.id,
             "path": self.path,
             "file": str(self.file),
+            "verdict": str(self.verdict),
+            "confidence": round(self.confidence, 4),
+            "is_query": self.is_query,
+            "verified": self.verified,
+            "through": self.through,
             "score": self.score,
             "inliers": self.inliers,
             "matrix": None if self.matrix is None else self.matrix.tolist(),
@@ -69,10 +98,29 @@ def hit_of(
     ranked: RankedList,
     segments: Segments,
     root: Path,
+    judged: Judged | None = None,
 ) -> Hit:
-    """A photo of an answer; its geometry in pixels of the upright originals."""
+    """A photo of an answer; its geometry in pixels of the upright originals.
+
+    judged : what is thought of it
+    """
+    itself = query.file is not None and _is_same(query.file, root / photo.path)
+    hit = Hit(rank, photo.id, photo.path, float(score), root=root, is_query=itself)
+    if judged is not None:
+        hit = replace(
+            hit, verdict=judged.verdict, confidence=judged.confidence, through=judged.through
+        )
+    hit = _with_geometry(hit, photo, query, ranked, segments)
+    if query.digest is not None and query.digest == photo.digest:
+        return replace(hit, verdict=Verdict.SAME_FILE, confidence=1.0)
+    return hit
+
+
+def _with_geometry(
+    hit: Hit, photo: Photo, query: Query, ranked: RankedList, segments: Segments
+) -> Hit:
+    """The same with what was found where."""
     verification = ranked.verified.get(photo.id)
-    hit = Hit(rank, photo.id, photo.path, float(score), root=root)
     if verification is None:
         return hit
     if verification.inliers < LEAST_INLIERS:
@@ -90,12 +138,25 @@ def hit_of(
     # A place with several orientations counts once: its other matches fit as well.
     fitting = set(map(tuple, matches.tolist()))
     others = [row not in fitting for row in map(tuple, rejected.tolist())]
-    frame = query.box or (0.0, 0.0, float(query.size[0]), float(query.size[1]))
+    x0, y0, x1, y1 = query.box or (0.0, 0.0, float(query.size[0]), float(query.size[1]))
+    found = Agreement(
+        np.hstack([matches[:, :2] - [x0, y0], matches[:, 2:]]),
+        len(matches) + sum(others),
+        np.array([[x1 - x0, y1 - y0], [width, height]], np.float64),
+    )
     return replace(
         hit,
         inliers=verification.inliers,
         matrix=matrix,
-        box=outline(frame, matrix),
+        box=outline((x0, y0, x1, y1), matrix),
         matches=matches,
         rejected=rejected[others],
+        verdict=Verdict.EDITED_COPY if is_edited_copy(found) else hit.verdict,
     )
+
+
+def _is_same(file: Path, other: Path) -> bool:
+    try:
+        return file.samefile(other)
+    except (OSError, ValueError):
+        return False

@@ -19,7 +19,7 @@ WEIGHTS = tuple(f"weights{i}" if i else "weights" for i in range(MOST_NETWORKS))
 # The indexes under vectors, and under regions.
 SEARCHES = ("search", "regionsearch")
 # The parts that may be named; an engine's name stands for its inverted file.
-_NAMES = ("model", "index", *SEARCHES, "near", "graph", *WEIGHTS, *METHODS)
+_NAMES = ("model", "index", *SEARCHES, "near", "graph", "confidence", *WEIGHTS, *METHODS)
 
 
 @dataclass(frozen=True)

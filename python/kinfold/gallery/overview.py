@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from kinfold.base.arrays import Ids, Vectors, as_count
 from kinfold.datasets.collection import Collection
@@ -13,13 +15,14 @@ from kinfold.evaluate import Evaluation, GroundTruth, evaluate
 from kinfold.gallery.along import Along
 from kinfold.gallery.info import info
 from kinfold.gallery.matches import as_pairs, joined_by_graph, matches_of
-from kinfold.gallery.reader import Reader
+from kinfold.gallery.photo import Photo
+from kinfold.gallery.reader import Reader, ids_of
 from kinfold.gallery.stages import STAGES
 from kinfold.gallery.views.descriptors import descriptors_of
 from kinfold.gallery.views.groups import PhotoGroup, groups_of
 from kinfold.gallery.views.judge import queries_of, rank_queries
 from kinfold.gallery.views.locate import Located, locate
-from kinfold.gallery.views.page import groups_content, location_content
+from kinfold.gallery.views.page import gallery_table, groups_content, location_content
 from kinfold.gallery.write.adapt import learn_adapters
 from kinfold.learn.adapter import Adapter
 from kinfold.local.match_graph import MatchGraph
@@ -202,10 +205,29 @@ class Overview:
         return collection.evaluate(ranking, protocols)
 
     @property
+    def photos(self) -> list[Photo]:
+        """The photos that are described, by id."""
+        return self._reader.table.described()
+
+    def __iter__(self) -> Iterator[Photo]:
+        return iter(self.photos)
+
+    def __contains__(self, photo: object) -> bool:
+        """Whether it is in the gallery: an id, a name as ground truths have them, or a path."""
+        if isinstance(photo, (int, np.integer)) and not isinstance(photo, bool):
+            return bool(self._reader.table.by_ids([int(photo)]))
+        if isinstance(photo, (str, os.PathLike)):
+            return ids_of(self._reader.table, self._reader.root, [os.fspath(photo)]) != [None]
+        return isinstance(photo, Photo) and photo in self.photos
+
+    def _repr_html_(self) -> str:
+        """For notebooks: how many photos there are, and the first of them."""
+        return gallery_table(self._reader.store.folder, self.photos, self._reader.root)
+
+    @property
     def paths(self) -> list[str]:
         """The photos that are described, as paths in the folder of photos, in the order of their ids."""
-        photos = sorted(self._reader.table.described(), key=lambda photo: photo.id)
-        return [photo.path for photo in photos]
+        return [photo.path for photo in self.photos]
 
     def info(self, *, verify: bool = False) -> dict[str, Any]:
         """What is in the gallery and how it was made; with ``verify``, every file is read and checked."""

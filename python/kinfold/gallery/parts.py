@@ -12,6 +12,7 @@ from kinfold.base.arrays import Ids
 from kinfold.base.errors import FileFormatError, GalleryError
 from kinfold.gallery.added import Added
 from kinfold.gallery.along import Along
+from kinfold.gallery.confidence import Confidence
 from kinfold.gallery.fused import Fused, searched_rows
 from kinfold.gallery.manifest import SEARCHES, Manifest
 from kinfold.gallery.mapped import MappedVectors
@@ -96,6 +97,14 @@ def read_graph(store: Store, manifest: Manifest, fused: Fused) -> KNNGraph:
     return graph
 
 
+def read_confidence(store: Store, manifest: Manifest) -> Confidence:
+    """How sure answers are. Galleries of before have not learnt that."""
+    if "confidence" not in manifest.parts:
+        return Confidence()
+    made: Confidence = _expect(Confidence, store.part(manifest.parts["confidence"]))
+    return made
+
+
 @dataclass(frozen=True)
 class Parts:
     """What one manifest names. Node i of the graph is the photo ``ids[i]``."""
@@ -104,6 +113,7 @@ class Parts:
     model: Model
     fused: Fused
     graph: KNNGraph
+    confidence: Confidence = field(default_factory=Confidence)
     # Graphs of other lengths and powers, and what suits them: made once.
     _made: dict[Any, Any] = field(default_factory=dict, repr=False, compare=False)
 
@@ -145,7 +155,8 @@ def read_parts(store: Store, *, whole: bool = False) -> Parts:
         try:
             model = model_of(store, manifest)
             fused = read_fused(store, manifest, model, whole=whole)
-            return Parts(manifest, model, fused, read_graph(store, manifest, fused))
+            graph = read_graph(store, manifest, fused)
+            return Parts(manifest, model, fused, graph, read_confidence(store, manifest))
         except KeyError as error:
             raise FileFormatError(f"{store.folder}: the part {error} is missing") from None
         except FileNotFoundError as error:

@@ -21,7 +21,7 @@ class DamagedTableError(FileFormatError):
     """The table is not what was written: it is made anew from the photos."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Photo:
     """One file.
 
@@ -49,6 +49,10 @@ class Photo:
     tags: str | None = None
     title: str | None = None
     user: str | None = None
+
+    def __repr__(self) -> str:
+        size = f"{self.width} x {self.height}" if self.width else f"unreadable: {self.reason}"
+        return f"Photo({self.id}, {self.path!r}, {size})"
 
     @property
     def position(self) -> tuple[float, float] | None:

@@ -18,7 +18,9 @@ from kinfold.gallery.describe import Describer
 from kinfold.gallery.model import Model
 from kinfold.gallery.region_sets import RegionSets
 from kinfold.images.decode import decode
-from kinfold.images.resize import Pixels, as_pixels, fit
+from kinfold.images.digest import content_digest
+from kinfold.images.given import given_pixels
+from kinfold.images.resize import Pixels, fit
 from kinfold.local.verify import project
 
 Box = tuple[float, float, float, float]
@@ -39,6 +41,8 @@ class Query:
     vector : float32 (d,), or None where no engine has vectors
     seen : whether networks saw it
     regions : of the networks that they are kept of, by the network's number
+    file : the photo's file; None for one that came otherwise
+    digest : of that file's content, see ``images.content_digest``
     """
 
     name: str
@@ -50,6 +54,8 @@ class Query:
     vector: Vectors | None
     seen: bool = False
     regions: Mapping[int, RegionSets] = field(default_factory=dict)
+    file: Path | None = None
+    digest: str | None = None
 
     @property
     def is_empty(self) -> bool:
@@ -97,9 +103,9 @@ def with_features(query: Query, features: LocalFeatures, model: Model) -> Query:
 def describe_query(source: Any, box: Any, describer: Describer, model: Model) -> Query:
     """Describe a query.
 
-    source : path of a photo, or pixels uint8 (H, W, 3)
+    source : path of a photo, or what ``images.given.given_pixels`` takes for one
     box : x0, y0, x1, y1 in pixels of the upright photo
-    Raises ImageError for a photo that cannot be decoded, ValueError for a bad box.
+    Raises ImageError for a photo that cannot be decoded, ValueError for a bad box or for what is no photo.
     """
     name, pixels, (width, height) = _read(source, None if box is not None else describer.side)
     limits = None if box is None else checked_box(box, width, height)
@@ -116,7 +122,11 @@ def describe_query(source: Any, box: Any, describer: Describer, model: Model) ->
     scale = np.diag([width / small.shape[1], height / small.shape[0], 1.0])
     scale[:2, 2] = left, top
     size = (width, height) if limits is None else (pixels.shape[1], pixels.shape[0])
-    return Query(name, pixels, size, limits, features, scale, vector, bool(networks), regions)
+    file = Path(source) if isinstance(source, (str, os.PathLike)) else None
+    digest = None if file is None else content_digest(file)
+    return Query(
+        name, pixels, size, limits, features, scale, vector, bool(networks), regions, file, digest
+    )
 
 
 def _read(source: Any, max_side: int | None) -> tuple[str, Pixels, tuple[int, int]]:
@@ -125,7 +135,7 @@ def _read(source: Any, max_side: int | None) -> tuple[str, Pixels, tuple[int, in
     Without a box a photo is decoded just as the gallery's are, so that it finds itself.
     """
     if not isinstance(source, (str, os.PathLike)):
-        pixels = as_pixels(source, "query")
+        pixels = given_pixels(source, "query")
         size = (pixels.shape[1], pixels.shape[0])
         return "query", pixels if max_side is None else fit(pixels, max_side), size
     try:

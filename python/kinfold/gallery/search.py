@@ -16,6 +16,7 @@ from kinfold.base.ranking import Neighbours
 from kinfold.base.registry import resolve
 from kinfold.gallery.along import Along
 from kinfold.gallery.hit import Hit, hit_of
+from kinfold.gallery.judge import judge
 from kinfold.gallery.photo import Photo
 from kinfold.gallery.query import Query, with_features
 from kinfold.gallery.reader import Snapshot
@@ -30,7 +31,7 @@ def rank(
     snapshot: Snapshot,
     query: Query,
     *,
-    rerank: Sequence[str] = STAGES,
+    rerank: Sequence[str] | str | None = STAGES,
     verify_top: int = 100,
     verify_seconds: float | None = None,
     along: Mapping[str, Any] | Along | None = None,
@@ -123,13 +124,13 @@ def _isin(ids: Ids, photos: Mapping[int, Photo]) -> NDArray[np.bool_]:
 
 
 def hits(snapshot: Snapshot, query: Query, ranked: RankedList, top: int) -> list[Hit]:
-    """The first photos of a ranking with paths and geometry in pixels of the upright originals."""
+    """The first photos of a ranking with paths and geometry in pixels of the upright originals, judged."""
     ids = ranked.ids[: as_count(top, "top") + 50]
     photos = snapshot.by_ids(ids)
     listed = [(int(i), s) for i, s in zip(ids, ranked.scores.tolist()) if int(i) in photos][:top]
-    root = snapshot.root
+    root, judged = snapshot.root, judge(snapshot, ranked, [id for id, _ in listed])
     return [
-        hit_of(rank, photos[i], score, query, ranked, snapshot.segments, root)
+        hit_of(rank, photos[i], score, query, ranked, snapshot.segments, root, judged[i])
         for rank, (i, score) in enumerate(listed, 1)
     ]
 

@@ -18,8 +18,15 @@ def all_stages() -> tuple[str, ...]:
     return stages_for(OFFERS)
 
 
-def checked_stages(rerank: Sequence[str]) -> tuple[str, ...]:
-    """Names of second looks, each once. Raises ValueError for others."""
+def checked_stages(rerank: Sequence[str] | str | None) -> tuple[str, ...]:
+    """Names of second looks, each once; one alone, several with commas or "none" as text too, and None for none.
+
+    Raises ValueError for others.
+    """
+    if rerank is None or rerank == "none":
+        return ()
+    if isinstance(rerank, str):
+        rerank = [name.strip() for name in rerank.split(",")]
     return checked(rerank, OFFERS)
 
 

@@ -146,7 +146,7 @@ def _decode(file: BinaryIO, max_side: int | None, max_pixels: int | None) -> Dec
     if not drafted:
         width, height = image.size
     return Decoded(
-        _upright(to_srgb(image, max_side), turn),
+        upright(to_srgb(image, max_side), turn),
         (height, width) if turn >= 5 else (width, height),
         photo_info(exif),
         note,
@@ -231,7 +231,7 @@ def _brands(start: bytes) -> set[bytes]:
     return {start[at : at + 4] for at in (8, *range(16, end - 3, 4))}
 
 
-def _upright(pixels: Pixels, turn: int) -> Pixels:
+def upright(pixels: Pixels, turn: int) -> Pixels:
     """Undo an EXIF orientation."""
     if turn >= 5:
         pixels = pixels.transpose(1, 0, 2)

@@ -34,6 +34,13 @@ class Result:
     mark : what the ground truth says, if there is one
     components : what of it a network finds alike, where one was used
     note : what else is to be said of it
+    shows : whether it shows what was asked for; None where nobody judged that
+    itself : whether it is the query
+    verdict : the same in words
+    confidence : the probability of that, from 0 to 1; None where it is not known
+    file : the path of the photo's file; empty where it has none
+    missing : that file is no longer there, or is another
+    command : what searches with this photo, to be typed; empty where nothing does
     """
 
     rank: int
@@ -44,6 +51,13 @@ class Result:
     mark: Mark | None = None
     components: Components | None = None
     note: str = ""
+    shows: bool | None = None
+    itself: bool = False
+    verdict: str = ""
+    confidence: float | None = None
+    file: str = ""
+    missing: bool = False
+    command: str = ""
 
     def __post_init__(self) -> None:
         as_count(self.rank, "rank")
@@ -59,7 +73,10 @@ class Result:
             as_choice(self.mark, "mark", tuple(MARKS))
         if self.components is not None:
             as_kind(self.components, "components", Components)
-        as_text(self.note, "note")
+        if self.confidence is not None:
+            as_number(self.confidence, "confidence", least=0, most=1)
+        for name in ("note", "verdict", "file", "command"):
+            as_text(getattr(self, name), name)
 
 
 def _nothing() -> RankedList:
@@ -74,6 +91,7 @@ class Answer:
     box : x0, y0, x1, y1, the region of the query that was asked for; None for the whole photo
     facts : how the answer was made, in the order in which it is shown
     average_precision : in [0, 1], where the ground truth is known
+    remarks : what is to be said before the results, a line each
     attention : where a network looks in the query, where one was used
     ranked : all that was ranked, and what was found out on the way
     """
@@ -84,6 +102,7 @@ class Answer:
     title: str = "Photos of the same thing"
     facts: dict[str, str] = field(default_factory=dict)
     average_precision: float | None = None
+    remarks: tuple[str, ...] = ()
     attention: Attention | None = None
     ranked: RankedList = field(default_factory=_nothing, compare=False, repr=False)
 
@@ -134,6 +153,9 @@ class Answer:
         if self.query is not None:
             as_kind(self.query, "query", Picture)
         object.__setattr__(self, "results", tuple(self.results))
+        object.__setattr__(self, "remarks", tuple(self.remarks))
+        for remark in self.remarks:
+            as_text(remark, "remarks")
         for result in self.results:
             as_kind(result, "results", Result)
         if self.box is not None:
@@ -146,9 +168,22 @@ class Answer:
             as_number(self.average_precision, "average_precision", least=0, most=1)
 
 
+def sureness(result: Result) -> str:
+    """The verdict on a result and how sure it is, in words; empty where nobody judged."""
+    if result.confidence is None:
+        return result.verdict
+    percent = f"{min(99, round(100 * result.confidence))} %"
+    return f"{result.verdict}, {percent} {'sure' if result.shows else 'likely'}"
+
+
+def matching(match: Match | None) -> str:
+    """How many correspondences hold, in words."""
+    return "" if match is None else f"{len(match)} matching point{'' if len(match) == 1 else 's'}"
+
+
 def _row(result: Result) -> Row:
     sign = "" if result.mark is None else " ".join(MARKS[result.mark])
-    words = [sign, "" if result.match is None else f"{len(result.match)} inliers"]
+    words = [sign, "the query itself" * result.itself, sureness(result), matching(result.match)]
     if len(result.chain) > 1:
         words.append(f"{len(result.chain)} steps")
     note = " · ".join(filter(None, words))

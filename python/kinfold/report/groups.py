@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 from kinfold.io.atomic import write_text
 from kinfold.report.answer import HINT
-from kinfold.report.content import Answer, Match, Picture, Result
-from kinfold.report.match_view import inliers, view
+from kinfold.report.content import Answer, Match, Picture, Result, matching
+from kinfold.report.match_view import view
 from kinfold.report.page import Album, facts_list, name, sheet, text
 
 
@@ -62,7 +62,7 @@ def _row(album: Album, members: Sequence[Member], at: int) -> str:
     items = "".join(
         f'<li><a class="card small" id="g{at}-{i}-card" href="#g{at}-{i}">'
         f"{album.figure(member.picture, member.picture.name)}"
-        f'<span class="line">{inliers(member.match)}</span>{_duplicate(member)}</a></li>'
+        f'<span class="line">{matching(member.match)}</span>{_duplicate(member)}</a></li>'
         for i, member in enumerate(members[1:])
     )
     figure = album.figure(first, f"Group {at + 1}: {first.name}")

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from kinfold.report.content import MARKS, Answer, Result
+from kinfold.report.content import MARKS, Answer, Result, matching, sureness
 from kinfold.report.network_view import components_view
-from kinfold.report.page import Album, name, number, path_of, polygon, text, within
-from kinfold.report.pictures import Match, Picture, Points
+from kinfold.report.page import Album, link_to, name, number, path_of, polygon, text, within
+from kinfold.report.pictures import Picture, Points
 
 # More lines than these hide the photos. Every shade takes its share of them.
 MOST_LINES = 64
@@ -23,13 +23,6 @@ def badge(result: Result) -> str:
     return f'<span class="badge {result.mark}"><span aria-hidden="true">{sign}</span> {word}</span>'
 
 
-def inliers(match: Match | None) -> str:
-    """How many correspondences hold, in words."""
-    if match is None:
-        return ""
-    return f'<span class="inliers">{len(match)} inlier{"" if len(match) == 1 else "s"}</span>'
-
-
 def outline_in(result: Result) -> Points | None:
     """Where in a result the query was found; None where nothing of that lies in the photo."""
     if result.match is None or result.match.outline is None:
@@ -39,8 +32,10 @@ def outline_in(result: Result) -> Points | None:
 
 
 def score(result: Result) -> str:
-    """What a result is ranked by."""
-    return "" if result.score is None else f'<span class="score">{number(result.score)}</span>'
+    """What a result is ranked by; where it was judged, that says more."""
+    if result.score is None or result.shows is not None:
+        return ""
+    return f'<span class="score">{number(result.score)}</span>'
 
 
 def views_of(album: Album, answer: Answer, prefix: str, shown: int) -> str:
@@ -59,7 +54,7 @@ def view(album: Album, answer: Answer, result: Result, place: str, before: str, 
     match = result.match
     notes = ["Solid line: the region asked for."] if answer.box is not None else []
     if outline_in(result) is not None:
-        notes.append("Dashed line: where it was found.")
+        notes.append("Dashed line: around all that matches.")
     if match is not None and match.rejected is not None and len(match.rejected):
         notes.append("Grey: look alike, but do not fit.")
     drawn = 0 if match is None else min(MOST_LINES, len(match.query_points))
@@ -80,10 +75,40 @@ def view(album: Album, answer: Answer, result: Result, place: str, before: str, 
     return (
         f'<section class="view" id="{text(place)}" role="dialog" aria-labelledby="{text(place)}-h" '
         f'tabindex="-1"><div class="bar"><h2 id="{text(place)}-h"><span class="rank">{result.rank}</span> '
-        f'{name(result.picture.name)}</h2><p class="tags">{badge(result)}{inliers(match)}'
-        f"{score(result)}</p><nav>{arrows}"
+        f'{name(result.picture.name)}</h2><p class="tags">{badge(result)}'
+        f"{_words(result)}{score(result)}</p><nav>{arrows}"
         f'<a class="turn close" href="#{text(place)}-card" aria-label="Close">×</a></nav></div>'
-        f"{pictures}{note}{components_view(album, answer, result)}{chain(album, answer, result)}</section>"
+        f"{_actions(result)}{pictures}{note}{components_view(album, answer, result)}"
+        f"{chain(album, answer, result)}</section>"
+    )
+
+
+def _words(result: Result) -> str:
+    words = " · ".join(filter(None, (sureness(result), matching(result.match))))
+    return f"<span>{text(words)}</span>" if words else ""
+
+
+def _actions(result: Result) -> str:
+    """What can be done with a result: open its file, copy its path, search on with it."""
+    if result.missing:
+        return f'<p class="actions">The file is no longer there: {name(result.file)}</p>'
+    actions = ""
+    if link := link_to(result.file):
+        actions += (
+            f'<a class="act" href="{text(link)}" target="_blank" rel="noopener">Open the photo</a>'
+        )
+    if result.file:
+        actions += _copying("Copy its path", result.file)
+    if result.command:
+        actions += _copying("Copy the command that searches with this photo", result.command)
+    return f'<p class="actions">{actions}</p>' if actions else ""
+
+
+def _copying(label: str, copied: str) -> str:
+    """A button that copies, and beside it the same to be read, for pages without scripts."""
+    return (
+        f'<span class="copying"><button class="act" type="button" data-copy="{text(copied)}">{label}</button>'
+        f"<code>{text(copied)}</code></span>"
     )
 
 

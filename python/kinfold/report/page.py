@@ -6,8 +6,10 @@ import base64
 import hashlib
 import html
 import math
+import os
 from collections.abc import Mapping, Sequence
 from importlib import resources
+from pathlib import Path
 from string import Template
 
 import numpy as np
@@ -35,6 +37,11 @@ def number(value: float, digits: int = 3) -> str:
 def name(value: str) -> str:
     """A file name, whose direction of writing stays its own."""
     return f'<bdi class="name">{text(value)}</bdi>'
+
+
+def link_to(file: str) -> str:
+    """The address of a file on this computer; empty where it has no whole path."""
+    return Path(file).as_uri() if os.path.isabs(file) else ""
 
 
 def facts_list(facts: Mapping[str, str]) -> str:

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from functools import cache
 from itertools import zip_longest
 from pathlib import Path
+from shlex import quote
 
 import numpy as np
+from numpy.typing import NDArray
 
 from kinfold.base.errors import ImageError
+from kinfold.base.extras import require
 from kinfold.gallery import search
 from kinfold.gallery.describe import Describer
 from kinfold.gallery.hit import Hit, hit_of
@@ -25,14 +27,20 @@ from kinfold.images.decode import decode, thumbnail_jpeg
 from kinfold.report.content import Answer, Link, Mark, Match, Picture, Result
 from kinfold.report.groups import Member
 from kinfold.report.location import Place, Spot, metres
+from kinfold.report.notebook import Row, table_of
 from kinfold.rerank.stage import RankedList
 
-# Long enough to see what matched.
-_SIDE = 480
+# Long enough to see what matched; the first that show the same thing are larger, and those far down small.
+_SIDE, _LARGE, _SMALL = 480, 960, 192
+_MOST_LARGE, _MOST_MIDDLE = 12, 60
 # Lines that are drawn between two photos; more are a blur and make the page heavy.
 _MOST_LINES = 80
 # Results that the network explains: each takes a pass through it.
 _EXPLAINED = 12
+# Missing photos that are named.
+_NAMED = 5
+# Photos of a gallery that a notebook lists.
+_LISTED = 8
 
 
 @dataclass(frozen=True)
@@ -66,28 +74,75 @@ def answer_content(
     # A photo on the way that was deleted meanwhile cannot be shown.
     chains = [(ids, s) if photos.keys() >= set(ids) else ([], []) for ids, s in chains]
     root = snapshot.root
-    picture = _pictures(photos, root)
+    pictures = _Pictures(photos, root, _sides(hits))
     explainer = explainer_of(snapshot.parts.model, describer, query)
     explained = [photos[hit.id] for hit in hits[:_EXPLAINED]] if explainer else []
     components = explainer.components(known_file(root, p) for p in explained) if explainer else []
+    search_with = f"kinfold search {quote(str(snapshot.store.folder.resolve()))}"
     results = []
     for hit, (ids, similarities), common in zip_longest(hits, chains, components):
-        links = tuple(Link(picture(id), s) for id, s in zip(ids, similarities))
-        mark = None if truth is None else truth.mark(hit.id)
+        picture = pictures(hit.id)
         results.append(
-            Result(hit.rank, picture(hit.id), hit.score, _match(hit), links, mark, common)
+            Result(
+                hit.rank,
+                picture,
+                hit.score,
+                _match(hit),
+                tuple(Link(pictures(id), s) for id, s in zip(ids, similarities)),
+                None if truth is None else truth.mark(hit.id),
+                common,
+                shows=hit.verdict.shows_it,
+                itself=hit.is_query,
+                verdict=str(hit.verdict),
+                confidence=hit.confidence,
+                file=str(hit.file),
+                missing=hit.id in pictures.missing,
+                command=f"{search_with} {quote(str(hit.file))}",
+            )
         )
     width, height = query.size
     return Answer(
-        Picture(query.name, thumbnail_jpeg(query.pixels, _SIDE), width, height),
+        Picture(query.name, thumbnail_jpeg(query.pixels, _LARGE), width, height),
         query.box,
         tuple(results),
         f"Photos like {query.name}",
-        {**_facts(snapshot), "Engine": snapshot.parts.manifest.settings.engine, **facts},
+        {**_facts(snapshot), "Compared by": snapshot.parts.manifest.settings.engine, **facts},
         None if truth is None else truth.average_precision,
+        _missing(pictures, root, snapshot.store.folder),
         None if explainer is None else explainer.attention(),
         ranked,
     )
+
+
+def _sides(hits: Sequence[Hit]) -> dict[int, int]:
+    """How large each hit's picture is."""
+    large = [hit.id for hit in hits if hit.verdict.shows_it][:_MOST_LARGE]
+    sides = {hit.id: _SIDE if at < _MOST_MIDDLE else _SMALL for at, hit in enumerate(hits)}
+    return sides | dict.fromkeys(large, _LARGE)
+
+
+def _missing(pictures: _Pictures, root: Path, folder: Path) -> tuple[str, ...]:
+    """A remark on photos whose files are gone."""
+    gone = list(pictures.missing.values())
+    if not gone:
+        return ()
+    some = ", ".join(gone[:_NAMED]) + (", …" if len(gone) > _NAMED else "")
+    verb = "photo is" if len(gone) == 1 else "photos are"
+    way = f"kinfold index FOLDER -o {quote(str(folder))} finds them again where they are now"
+    return (f"{len(gone)} {verb} no longer in {root}, or changed: {some}. {way}.",)
+
+
+def gallery_table(folder: Path, photos: Sequence[Photo], root: Path) -> str:
+    """What a notebook shows of a gallery: its first photos."""
+    some = photos[:_LISTED]
+    pictures = _Pictures({photo.id: photo for photo in some}, root)
+    rows = [
+        Row(str(photo.id), pictures(photo.id), photo.path, None, f"{photo.width} × {photo.height}")
+        for photo in some
+    ]
+    if len(photos) > len(some):
+        rows.append(Row("…", None, f"{len(photos) - len(some)} more"))
+    return table_of(f"{folder}: {len(photos)} photos of {root}", None, rows)
 
 
 def groups_content(
@@ -120,7 +175,7 @@ def location_content(snapshot: Snapshot, found: Located) -> tuple[Answer, Place]
         tuple((tag.text, tag.users) for tag in found.frequent),
     )
     photos = {one.photo.id: one.photo for one in found.witnesses}
-    pictures = _pictures(photos, snapshot.root)
+    pictures = _Pictures(photos, snapshot.root)
     results = []
     for rank, one in enumerate(found.witnesses, 1):
         match, way = None, ""
@@ -154,13 +209,40 @@ def _facts(snapshot: Snapshot) -> dict[str, str]:
     return {"Gallery": str(snapshot.store.folder), "Photos": str(snapshot.table.count())}
 
 
-def _pictures(photos: Mapping[int, Photo], root: Path) -> Callable[[int], Picture]:
-    """The picture of a photo by id, made once."""
-    return cache(lambda id: _picture(photos[id], root))
+class _Pictures:
+    """The pictures of photos by id, each made once.
+
+    sides : of pictures by id, where these are not of the usual size
+    missing : the names of those whose files are gone or others, by id
+    """
+
+    def __init__(
+        self, photos: Mapping[int, Photo], root: Path, sides: Mapping[int, int] | None = None
+    ) -> None:
+        self._photos, self._root, self._sides = photos, root, sides or {}
+        self._made: dict[int, Picture] = {}
+        self.missing: dict[int, str] = {}
+
+    def __call__(self, id: int) -> Picture:
+        if id not in self._made:
+            self._made[id] = self._picture(self._photos[id], self._sides.get(id, _SIDE))
+        return self._made[id]
+
+    def _picture(self, photo: Photo, side: int) -> Picture:
+        width, height = photo.width or 1, photo.height or 1
+        path, pixels = known_file(self._root, photo), None
+        if path is not None:
+            with suppress(ImageError):
+                pixels = decode(path, max_side=side).pixels
+        if pixels is None:
+            self.missing[photo.id] = photo.path
+            size = [max(1, _SMALL * length // max(width, height)) for length in (height, width)]
+            pixels = np.full((*size, 3), 160, np.uint8)
+        return Picture(photo.path, thumbnail_jpeg(pixels, side), width, height)
 
 
 def _members(group: PhotoGroup, root: Path) -> list[Member]:
-    picture = _pictures({photo.id: photo for photo in group.photos}, root)
+    picture = _Pictures({photo.id: photo for photo in group.photos}, root)
     members = [Member(picture(group.representative.id))]
     for photo, link in zip(group.photos[1:], group.links):
         match = link if link.second == photo.id else link.turned()
@@ -171,26 +253,20 @@ def _members(group: PhotoGroup, root: Path) -> list[Member]:
 
 
 def _match(confirmed: Hit | Pair) -> Match | None:
-    matches, box, rejected = confirmed.matches, confirmed.box, confirmed.rejected
+    matches, rejected = confirmed.matches, confirmed.rejected
     if matches is None or not np.isfinite(matches).all():
         return None
     step = max(1, len(matches) // _MOST_LINES)
     return Match(
         matches[::step, :2],
         matches[::step, 2:],
-        box if box is not None and np.isfinite(box).all() else None,
+        _hull(matches[:, 2:]),
         len(matches),
         None if rejected is None else rejected[:: max(1, len(rejected) // _MOST_LINES)],
     )
 
 
-def _picture(photo: Photo, root: Path) -> Picture:
-    width, height = photo.width or 1, photo.height or 1
-    path, pixels = known_file(root, photo), None
-    if path is not None:
-        with suppress(ImageError):
-            pixels = decode(path, max_side=_SIDE).pixels
-    if pixels is None:
-        size = [max(1, _SIDE * side // max(width, height)) for side in (height, width)]
-        pixels = np.full((*size, 3), 160, np.uint8)
-    return Picture(photo.path, thumbnail_jpeg(pixels, _SIDE), width, height)
+def _hull(points: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The convex hull of points (m, 2), its corners (h, 2)."""
+    corners = require("cv2").convexHull(points.astype(np.float32))
+    return np.asarray(corners, np.float64).reshape(-1, 2)

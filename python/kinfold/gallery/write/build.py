@@ -13,17 +13,26 @@ import numpy as np
 from kinfold.base.arrays import Ids, Vectors
 from kinfold.base.errors import FileFormatError
 from kinfold.gallery.added import Added, few
+from kinfold.gallery.copies import first_photos
 from kinfold.gallery.describe import Seconds
 from kinfold.gallery.fused import Fused, searched_rows, searched_vectors
 from kinfold.gallery.manifest import SEARCHES, Manifest
 from kinfold.gallery.model import Model
 from kinfold.gallery.near import Near
-from kinfold.gallery.parts import model_of, read_added, read_fused, read_graph, read_near
+from kinfold.gallery.parts import (
+    model_of,
+    read_added,
+    read_confidence,
+    read_fused,
+    read_graph,
+    read_near,
+)
 from kinfold.gallery.photo import Photo
 from kinfold.gallery.segment import PhotoSegment
 from kinfold.gallery.segments import Segments, read_segment
 from kinfold.gallery.store import Store
 from kinfold.gallery.vector_search import in_line
+from kinfold.gallery.write.confident import learn_confidence
 from kinfold.gallery.write.nearest import nearest
 from kinfold.index.flat import FlatIndex
 from kinfold.io import kin
@@ -33,6 +42,7 @@ from kinfold.learn.adapter import Adapter
 Adapters = Sequence[Adapter | None]
 # A model is learnt anew where the collection has grown to this many times what it was learnt on.
 GROWTH = 1.5
+_WHAT = {"model": "the model", "confidence": "how sure answers are:"}
 _Part = TypeVar("_Part")
 
 
@@ -107,6 +117,7 @@ def finish(
             near = nearest(None if renewed else near, fused, ordered, Segments(store), k)
             manifest = _saved(store, manifest, "near", near)
             manifest = _saved(store, manifest, "graph", near.graph())
+    manifest = _with_confidence(store, manifest, fused, photos, seconds, notes, learn or renewed)
     names = tuple(sorted({photo.segment for photo in photos if photo.segment}))
     manifest = replace(manifest, segments=names)
     if manifest != old:
@@ -131,6 +142,31 @@ def _with_search(store: Store, manifest: Manifest, fused: Fused, seconds: Second
     return manifest
 
 
+def _with_confidence(
+    store: Store,
+    manifest: Manifest,
+    fused: Fused,
+    photos: Sequence[Photo],
+    seconds: Seconds,
+    notes: list[str],
+    anew: bool,
+) -> Manifest:
+    """The manifest with how sure answers are, learnt anew where the photos or what is compared are others."""
+    held = None
+    if not anew:
+        held = _sound(
+            lambda: read_confidence(store, manifest), "confidence", "learnt", manifest, notes
+        )
+    if held is not None and len(photos) < GROWTH * held.photos:
+        return manifest
+    with seconds.of("confidence"):
+        by_id = {photo.id: photo for photo in photos}
+        ordered, segments = [by_id[id] for id in fused.ids.tolist()], Segments(store)
+        first = first_photos(ordered, segments)
+        made = learn_confidence(fused, ordered, first, segments, manifest.settings.seed)
+    return _saved(store, manifest, "confidence", made)
+
+
 def _sound(
     read: Callable[[], _Part], name: str, done: str, manifest: Manifest, notes: list[str]
 ) -> _Part | None:
@@ -140,7 +176,7 @@ def _sound(
     try:
         return read()
     except (FileFormatError, FileNotFoundError, KeyError) as error:
-        what = "the model" if name == "model" else "index and graph"
+        what = _WHAT.get(name, "index and graph")
         adapted = name == "model" and "cnn" in manifest.settings.engines
         lost = ", without an adapter that it may have had" * adapted
         notes.append(f"{what} damaged or missing: {done} anew{lost} ({error})")

@@ -1,6 +1,7 @@
 "use strict";
 (() => {
-  const cards = () => [...document.querySelectorAll(".card")];
+  // What lies in a folded part cannot be reached.
+  const cards = () => [...document.querySelectorAll(".card")].filter((card) => card.offsetParent);
   const views = () => [...document.querySelectorAll(".view")];
   const byHash = () => {
     const place = decodeURIComponent(location.hash.slice(1));
@@ -21,7 +22,11 @@
       open.focus({ preventScroll: true });
     } else if (before) {
       const card = document.getElementById(before.id + "-card");
-      if (card) card.focus();
+      if (card) {
+        const folded = card.closest("details");
+        if (folded) folded.open = true;
+        card.focus();
+      }
     }
   };
   // A change of history alone would leave ":target", and so the view, where it is.
@@ -83,6 +88,20 @@
     event.preventDefault();
     if (turn.classList.contains("close")) close();
     else location.replace(turn.getAttribute("href"));
+  });
+  // What was copied, or could not be, is shown beside the button.
+  addEventListener("click", async (event) => {
+    const button = event.target.closest && event.target.closest("[data-copy]");
+    if (!button) return;
+    const label = button.textContent;
+    button.parentElement.classList.add("shown");
+    try {
+      await navigator.clipboard.writeText(button.dataset.copy);
+      button.textContent = "Copied";
+      setTimeout(() => { button.textContent = label; }, 1500);
+    } catch {
+      getSelection().selectAllChildren(button.nextElementSibling);
+    }
   });
   addEventListener("hashchange", settle);
   settle();
