@@ -16,7 +16,7 @@ from kinfold.rerank.spatial import LEAST_INLIERS
 from kinfold.rerank.stage import RankedList
 
 # From this probability on, a photo counts as one of the same thing, if geometry confirms that or did not look.
-SURE = 0.9
+SURE = 0.99
 # Photos that speak for another, and pairs that are verified for an answer besides.
 _VOICES, _MOST_PAIRS = 3, 60
 

@@ -31,7 +31,7 @@ from kinfold.report.notebook import Row, table_of
 from kinfold.rerank.stage import RankedList
 
 # Long enough to see what matched; the first that show the same thing are larger, and those far down small.
-_SIDE, _LARGE, _SMALL = 480, 960, 192
+_SIDE, _LARGE, _SMALL = 480, 960, 144
 _MOST_LARGE, _MOST_MIDDLE = 12, 60
 # Lines that are drawn between two photos; more are a blur and make the page heavy.
 _MOST_LINES = 80
