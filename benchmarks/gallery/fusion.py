@@ -32,7 +32,9 @@ from kinfold.evaluate import GroundTruth, evaluate
 from measure import heading, row
 
 PHOTOS = data.SHARED / "photos"
+# What engines propose for themselves, and with one voice for both that look at local features.
 SHARES = {"asmk": 0.85, "tembedding": 0.3, "colour": 0.15, "cnn": 0.85}
+ONE_VOICE = {**SHARES, "asmk": 0.85 * 0.85 / 1.15, "tembedding": 0.3 * 0.85 / 1.15}
 CUTS, ASKED = 10, 200
 Scores = dict[str, NDArray[np.float64]]
 Way = Callable[[Scores], NDArray[np.float64]]
@@ -75,10 +77,12 @@ def above(similarities: NDArray[np.float64], noise: object, half: float) -> NDAr
     return rest / (rest + half)
 
 
-def joined(scores: Scores, asmk: NDArray[np.float64]) -> NDArray[np.float64]:
-    """By the shares, with something in the place of ASMK's similarity."""
-    return SHARES["asmk"] * asmk + sum(
-        share * scores[name] for name, share in SHARES.items() if name != "asmk"
+def joined(
+    scores: Scores, asmk: NDArray[np.float64], shares: dict[str, float] = SHARES
+) -> NDArray[np.float64]:
+    """By shares, with something in the place of ASMK's similarity."""
+    return shares["asmk"] * asmk + sum(
+        share * scores[name] for name, share in shares.items() if name != "asmk"
     )
 
 
@@ -108,10 +112,11 @@ def ways(unlike: Scores, half: float) -> dict[str, Way]:
         return sum(1 / (1 + np.argsort(np.argsort(-v, axis=1), axis=1)) for v in scores.values())
 
     found: dict[str, Way] = {name: lambda s, name=name: s[name] for name in SHARES}
-    found["asmk+tembedding+colour, as it is"] = lambda s: joined(
-        {**s, "cnn": 0}, above(s["asmk"], 0, half)
-    )
-    found["all, as it is"] = lambda s: joined(s, above(s["asmk"], 0, half))
+    for title, shares in (("each its own share", SHARES), ("one voice", ONE_VOICE)):
+        found[f"asmk+tembedding+colour, {title}"] = lambda s, w=shares: joined(
+            {**s, "cnn": 0 * s["cnn"]}, above(s["asmk"], 0, half), w
+        )
+        found[f"all, {title}"] = lambda s, w=shares: joined(s, above(s["asmk"], 0, half), w)
     for times in (0, 2, 3, 4):
         found[f"above the noise of all pairs + {times} deviations"] = lambda s, t=times: joined(
             s, above(s["asmk"], middle + t * spread, half)

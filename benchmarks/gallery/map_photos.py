@@ -40,6 +40,7 @@ from data import SHARED
 from kinfold import Gallery
 from kinfold.evaluate import GroundTruth
 from kinfold.gallery.describe import Describer
+from kinfold.gallery.engines.base import shares_of
 from kinfold.gallery.fused import Fused
 from kinfold.gallery.manifest import WEIGHTS, Manifest
 from kinfold.gallery.model import Model
@@ -178,8 +179,7 @@ def together(source: Path, name: str, seed: int) -> Path:
         engine: read_parts(Store(beside(source, part, seed)))
         for engine, part in zip(names, parts_of(name))
     }
-    weights = {engine: s.model.engines[engine].weight for engine, s in states.items()}
-    shares = {engine: weight / sum(weights.values()) for engine, weight in weights.items()}
+    shares = shares_of({engine: s.model.engines[engine] for engine, s in states.items()})
     first = next(iter(states.values()))
     store = Store(path)
     manifest = store.read()

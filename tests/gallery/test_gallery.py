@@ -148,7 +148,7 @@ def test_bad_arguments(indexed, rendered, tmp_path) -> None:
         with pytest.raises(ImageError, match="cannot be read"):
             gallery.search(tmp_path / "none.jpg")
         with pytest.raises(ValueError, match="uint8"):
-            gallery.search(np.zeros((10, 10, 3)))
+            gallery.search(np.zeros((10, 10, 3), np.int64))
         with pytest.raises(ValueError, match="boxes: expected 1"):
             gallery.search_many([photo], boxes=[None, None])
 

@@ -22,7 +22,7 @@ from kinfold.base.state import (
     take_param,
 )
 from kinfold.gallery import METHODS
-from kinfold.gallery.engines.base import Engine, Lists
+from kinfold.gallery.engines.base import Engine, Lists, shares_of
 from kinfold.gallery.engines.cnn import CNNEngine
 from kinfold.gallery.engines.keeping import KeepingEngine
 from kinfold.gallery.engines.regions import RegionsEngine
@@ -71,9 +71,12 @@ class Model(Restorable):
         engines = {
             name: resolve(METHODS[name]).learn(every, settings) for name in settings.learnt_engines
         }
-        weights = settings.shares or tuple(engines[name].weight for name in settings.engines)
         shares = dict.fromkeys(engines, 0.0)
-        shares |= {name: weight / sum(weights) for name, weight in zip(settings.engines, weights)}
+        if settings.shares:
+            total = sum(settings.shares)
+            shares |= {name: share / total for name, share in zip(settings.engines, settings.shares)}
+        else:
+            shares |= shares_of({name: engines[name] for name in settings.engines})
         return cls(engines, shares, fingerprint, photos)
 
     @property

@@ -35,9 +35,11 @@ class Engine(Protocol):
     An engine gives each photo a vector (``VectorEngine``), or keeps all photos itself (``KeepingEngine``).
 
     weight : of its similarity where several engines are used and nothing else is asked for
+    evidence : what of a photo it looks at; engines of the same have one voice together, see ``shares_of``
     """
 
     weight: ClassVar[float]
+    evidence: ClassVar[str]
 
     @classmethod
     def learn(cls, segments: Iterable[PhotoSegment], settings: Settings) -> Engine:
@@ -69,6 +71,19 @@ class VectorEngine(Engine, Protocol):
     ) -> Vectors:
         """The vector of one photo, (dim,), from its local features, its networks' descriptors and their regions."""
         ...
+
+
+def shares_of(engines: Mapping[str, Engine]) -> dict[str, float]:
+    """The share of each engine in the similarity, adding to one, where nothing else is asked for.
+
+    Engines that look at the same err together: all of them weigh as much as the weightiest of them would alone.
+    """
+    kinds: dict[str, list[float]] = {}
+    for engine in engines.values():
+        kinds.setdefault(engine.evidence, []).append(engine.weight)
+    voice = {kind: max(weights) / sum(weights) for kind, weights in kinds.items()}
+    weights = {name: engine.weight * voice[engine.evidence] for name, engine in engines.items()}
+    return {name: weight / sum(weights.values()) for name, weight in weights.items()}
 
 
 # Photos in an inverted file: ``words.ASMK``, ``words.BagOfWords``.

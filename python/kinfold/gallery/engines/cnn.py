@@ -33,6 +33,7 @@ class CNNEngine:
 
     # Beside sets of local features as much as these.
     weight: ClassVar[float] = 0.85
+    evidence: ClassVar[str] = "network"
 
     def __init__(
         self,

@@ -29,6 +29,7 @@ class ColourEngine(PooledEngine):
     """
 
     weight: ClassVar[float] = 0.15
+    evidence: ClassVar[str] = "colour"
     learnt = Part(VLAD, name="colour")
 
     @staticmethod

@@ -22,6 +22,7 @@ class KeepingEngine(Declared):
     """
 
     weight: ClassVar[float]
+    evidence: ClassVar[str] = "local"
     lists: ClassVar[Any]
     kept: ClassVar[str] = "local features"
 

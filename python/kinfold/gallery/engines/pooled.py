@@ -41,6 +41,7 @@ class PooledEngine(Declared):
     """
 
     weight: ClassVar[float]
+    evidence: ClassVar[str] = "local"
     learnt: Part[Any]
     whitening: Part[PCA | None] = Part(PCA, optional=True)
 

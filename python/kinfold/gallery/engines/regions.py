@@ -37,6 +37,7 @@ class RegionsEngine(KeepingEngine):
     """
 
     weight: ClassVar[float] = 0.85
+    evidence: ClassVar[str] = "network"
     lists: ClassVar = RegionalIndex
     kept: ClassVar = "regions"
     dim = Count(most=1 << 20)
