@@ -82,9 +82,9 @@ def test_hits_can_be_opened(kinfold, city: Path, photos: Path, tmp_path: Path) -
         assert (
             hit["file"] == os.path.join(found["root"], hit["path"]) and Path(hit["file"]).is_file()
         )
-    done = kinfold("search", city, photos / "thing1_0.png", cwd=tmp_path)
-    for line in done.stdout.splitlines()[1:]:
-        assert Path(line.split()[-1]).is_file()
+    done = kinfold("search", city, photos / "thing1_0.png", "--all", "--quiet", cwd=tmp_path)
+    rows = done.stdout.splitlines()[1:]
+    assert len(rows) == 9 and all(Path(row.split()[-1]).is_file() for row in rows)
     done = kinfold("groups", city, cwd=tmp_path)
     for line in done.stdout.splitlines()[1:]:
         assert Path(line.split()[0]).is_file()
