@@ -62,6 +62,7 @@ def test_more_is_never_less(rng) -> None:
 def test_nothing_to_learn_from_changes_little(rng) -> None:
     few = Confidence.learn(rng.normal(0, 0.1, 50), [1], [0.05, 0.1], [1, 2], photos=4)
     assert np.abs(few.weights - Confidence().weights).max() < 0.5
+    assert repr(Confidence()) == "Confidence(mean=0, deviation=0.1, 0 photos)"
     flat = Confidence.learn([0.5] * 9, [1] * 9, [0.5] * 9, [1] * 9, photos=4)
     assert np.isfinite(flat.of([0.5, 0.9], [1, 20])).all()
 

@@ -82,6 +82,9 @@ class Confidence(Declared):
         self.weights = np.asarray(weights, np.float64)
         self.chance = np.asarray(chance, np.float64)
 
+    def __repr__(self) -> str:
+        return f"Confidence(mean={self.mean:.4g}, deviation={self.deviation:.4g}, {self.photos} photos)"
+
     @classmethod
     def learn(
         cls,
