@@ -176,6 +176,59 @@ def test_the_policy_allows_this_script_alone(answer, parse) -> None:
     assert f"script-src 'sha256-{digest}'" in policy["content"]
 
 
+def judged(picture, i: int, shows: bool, **more) -> Result:
+    """A result that somebody judged."""
+    words = "same thing" if shows else "only looks alike"
+    sure = 0.98 if shows else 0.04
+    return Result(i, picture(f"{i}.jpg"), 0.5, shows=shows, verdict=words, confidence=sure, **more)
+
+
+def test_what_shows_it_comes_first_and_the_rest_is_folded(picture, parse) -> None:
+    query = picture("q.jpg")
+    results = (
+        judged(picture, 1, False),
+        judged(picture, 2, True),
+        judged(picture, 3, True, itself=True),
+    )
+    source = answer_page(Answer(query=query, results=results, remarks=("3 photos are gone",)))
+    page = parse(source)
+    assert (
+        "1 photo shows the same thing." in page.text and "1 more that only looks alike" in page.text
+    )
+    assert "same thing, 98 % sure" in page.text and "only looks alike, 4 % likely" in page.text
+    assert "the query itself" in page.text and "3 photos are gone" in page.text
+    assert [card["href"] for card in page.all("a", class_="card")] == ["#m1", "#m2", "#m0"]
+    folded = source[source.index('<details class="rest">') : source.index("</details></main>")]
+    assert "m0-card" in folded and "m1-card" not in folded
+    none = answer_page(Answer(query=query, results=results[:1]))
+    assert "No photo of the same thing was found; these are the nearest." in parse(none).text
+    assert '<details class="rest">' not in none
+
+
+def test_a_result_can_be_opened_copied_and_searched_with(picture, parse) -> None:
+    file = "/photos/a 'b'.jpg"
+    way = "kinfold search g.kin \"/photos/a 'b'.jpg\""
+    results = (
+        judged(picture, 1, True, file=file, command=way),
+        judged(picture, 2, True, file=file, missing=True),
+    )
+    source = answer_page(Answer(query=picture("q"), results=results))
+    page = parse(source)
+    [link] = page.all("a", class_="act")
+    assert link["href"] == "file:///photos/a%20%27b%27.jpg" and link["target"] == "_blank"
+    assert [button["data-copy"] for button in page.all("button")] == [file, way]
+    assert page.text.count("The file is no longer there") == 1
+    assert page.text.count("the file is no longer there") == 1
+
+
+def test_far_down_there_are_no_views(picture, parse) -> None:
+    results = tuple(judged(picture, i, False, file=f"/photos/{i}.jpg") for i in range(1, 81))
+    page = parse(answer_page(Answer(query=picture("q"), results=results)))
+    assert len(page.all("section", class_="view")) == 60
+    links = [card["href"] for card in page.all("a", class_="card")]
+    assert links[59:61] == ["#m59", "file:///photos/61.jpg"]
+
+
 def test_nothing_found(picture, parse) -> None:
     page = parse(answer_page(Answer(query=picture("lonely.jpg"), title="t")))
     assert "Nothing was found." in page.text and "lonely.jpg" in page.text

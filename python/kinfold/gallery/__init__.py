@@ -5,7 +5,9 @@
       write/      create  update = compare > keep (describe) > build (learn, index, graph)      changes files
       views/      judge  groups  locate  page  explain                                       looks at a snapshot
       matches     pairs of photos, verified: kept in the folder, gone on with          looks at a reader
-      search      describe > rank > second looks > hits                                looks at a snapshot
+      search      describe > rank > second looks > judge > hits                        looks at a snapshot
+      hits        the hits of a query, each with a verdict: found, alike, save, notebooks
+        judge       confirmed by geometry, directly or through others; confidence, learnt in write/confident
         reader      Snapshot: parts, table, segments of one moment; Reader opens them
           parts       model + fused (vectors, the index under them, inverted files) + graph, of one manifest
           segments    local features, networks' descriptors and regions of a few dozen photos a file
