@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from kinfold.report.answer import Answer, Link, Match, Result, answer_page, write_answer
+from kinfold.report.content import percent
 
 NASTY = [
     "<script>alert(1)</script>.jpg",
@@ -200,6 +201,7 @@ def test_what_shows_it_comes_first_and_the_rest_is_folded(picture, parse) -> Non
     assert [card["href"] for card in page.all("a", class_="card")] == ["#m1", "#m2", "#m0"]
     folded = source[source.index('<details class="rest">') : source.index("</details></main>")]
     assert "m0-card" in folded and "m1-card" not in folded
+    assert (percent(0.004), percent(0.5), percent(1.0)) == ("< 1 %", "50 %", "99 %")
     none = answer_page(Answer(query=query, results=results[:1]))
     assert "No photo of the same thing was found; these are the nearest." in parse(none).text
     assert '<details class="rest">' not in none

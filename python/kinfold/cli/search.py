@@ -132,9 +132,11 @@ def _tell(hits: Hits, options: argparse.Namespace) -> None:
 
 
 def _row(hit: Hit) -> list[str]:
+    from kinfold.report.content import percent
+
     verdict = "the query itself" if hit.is_query else str(hit.verdict)
     matches = str(hit.inliers) if hit.verified else "-" if hit.through is None else "by others"
-    return [f"{min(99, round(100 * hit.confidence))} %", verdict, matches, str(hit.file)]
+    return [percent(hit.confidence), verdict, matches, str(hit.file)]
 
 
 def _print_paths(hits: list[Any], end: str) -> None:

@@ -88,7 +88,7 @@ def card(album: Album, result: Result, place: str, view: bool = True) -> str:
     outline = outline_in(result)
     figure = album.figure(result.picture, result.picture.name, outline=outline)
     words = [matching(result.match)]
-    if len(result.chain) > 1:
+    if len(result.chain) > 1 and result.shows is not False:
         words.append(f"by way of {len(result.chain) - 1} other{'s' * (len(result.chain) > 2)}")
     notes = [
         "the query itself" * result.itself,

@@ -172,8 +172,12 @@ def sureness(result: Result) -> str:
     """The verdict on a result and how sure it is, in words; empty where nobody judged."""
     if result.confidence is None:
         return result.verdict
-    percent = f"{min(99, round(100 * result.confidence))} %"
-    return f"{result.verdict}, {percent} {'sure' if result.shows else 'likely'}"
+    return f"{result.verdict}, {percent(result.confidence)} {'sure' if result.shows else 'likely'}"
+
+
+def percent(share: float) -> str:
+    """A probability for eyes, which is never nothing and never all."""
+    return f"{min(99, round(100 * share))} %" if share >= 0.01 else "< 1 %"
 
 
 def matching(match: Match | None) -> str:
