@@ -343,6 +343,8 @@ MIRRORED_ELSEWHERE = {
     "base/learnt.py": "base/test_declared.py",
     "base/parameters.py": "base/test_declared.py",
     "cli/bench_data.py": "cli/test_bench.py",
+    "cli/dedup.py": "gallery/views/test_dedup.py",
+    "report/duplicates.py": "gallery/views/test_dedup.py",
     **{
         f"report/figures/{name}.py": "report/figures/test_figures.py"
         for name in (

@@ -4,8 +4,8 @@
 
 Real photos are described by the default engines, then multiplied: of each copy a third of the visual words is dropped
 and one bit in sixteen of the rest flipped, vectors get noise. Their files are small, and their segments hold a few
-features each, for updates read neither. The words are a sample of descriptors, 16,384, not learnt: that takes as long to
-assign. Then real photos that the gallery lacks are added, all at once, and once more as many; wall seconds of the
+features each, for updates read neither. The words are a sample of descriptors, 16,384, not learnt: that takes as long
+to assign. Then real photos that the gallery lacks are added, all at once, and once more as many; wall seconds of the
 stages, processor seconds of all, and what lists made anew would take (as far as 10,000 photos), in the same run.
 """
 
@@ -50,9 +50,12 @@ from measure import heading, row
 K, SEGMENT, WORDS = 10, 32, 16_384
 # Copies that are made at once, for memory.
 _TOGETHER = 2000
+# Photos of a gallery whose lists are made anew.
+_MOST_ANEW = 10_000
+STAGES = ("compare", "index", "write", "graph")
 
 
-def described(files: list[Path], place: Path) -> tuple[Model, list[PhotoSegment], str]:
+def described(files: list[Path], place: Path) -> tuple[Model, list[PhotoSegment]]:
     """The default engines, learnt on a few photos, with words that were drawn."""
     folder = place / "few"
     folder.mkdir()
@@ -60,7 +63,7 @@ def described(files: list[Path], place: Path) -> tuple[Model, list[PhotoSegment]
         shutil.copy(file, folder)
     with kf.Gallery.create(place / "few.kin", visual_words=64) as gallery:
         gallery.update(folder)
-        store, parts = gallery._reader.store, gallery.parts
+        parts = gallery.parts
         names = sorted(gallery._reader.table.segments())
         segments = [gallery._reader.segments.get(name) for name in names]
         random = np.random.default_rng(0)
@@ -69,7 +72,7 @@ def described(files: list[Path], place: Path) -> tuple[Model, list[PhotoSegment]
         old = parts.model
         asmk = ASMKEngine(ASMK(words).fit(sample[::20]), old.engines["asmk"].half)
         model = Model({**old.engines, "asmk": asmk}, old.shares, old.fingerprint, 1 << 40)
-    return model, segments, str(store.folder)
+    return model, segments
 
 
 def copied(held: Held, count: int, random: np.random.Generator) -> Held:
@@ -152,43 +155,51 @@ def main() -> None:
     step = max(1, len(files) // (options.photos + 2 * options.add))
     files = files[::step]
     few, fresh = files[: options.photos], files[options.photos :]
-    print(heading(["photos", "round", "update, s", "CPU s", "describe", "compare", "index", "write", "graph", "bytes written", "lists anew, CPU s"]))  # fmt: skip
+    columns = [
+        "photos",
+        "round",
+        "update, s",
+        "CPU s",
+        "describe",
+        *STAGES,
+        "bytes written",
+        "lists anew, CPU s",
+    ]
+    print(heading(columns))
     with tempfile.TemporaryDirectory() as first:
-        model, segments, _ = described(few, Path(first))
+        model, segments = described(few, Path(first))
         for n in options.n:
-            with tempfile.TemporaryDirectory() as place:
-                with multiplied(model, segments, n, Path(place)) as gallery:
-                    for turn in range(2):
-                        new = fresh[turn * options.add : (turn + 1) * options.add]
-                        for file in new:
-                            shutil.copy(file, Path(place) / "photos")
-                        before = {f.name for f in (gallery.path / "parts").iterdir()}
-                        began, busy = time.perf_counter(), time.process_time()
-                        changes = gallery.update(verbose=False)
-                        took, busy = time.perf_counter() - began, time.process_time() - busy
-                        assert changes.added == options.add and not changes.relearnt
-                        written = sum(
-                            f.stat().st_size
-                            for f in (gallery.path / "parts").iterdir()
-                            if f.name not in before
-                        )
-                        stages = changes.seconds
-                        describing = sum(
-                            stages.get(s, 0) for s in ("decode", "local features", "networks")
-                        )
-                        anew = "-"
-                        if turn == 1 and n <= 10_000:
-                            parts = read_parts(gallery._reader.store)
-                            photos = [gallery.photo(id) for id in parts.fused.ids.tolist()]
-                            began = time.process_time()
-                            nearest(None, parts.fused, photos, Segments(gallery._reader.store), K)
-                            anew = f"{time.process_time() - began:.1f}"
-                        cells = [
-                            f"{stages.get(s, 0):.2f}"
-                            for s in ("compare", "index", "write", "graph")
-                        ]
-                        print(row([n, turn + 1, f"{took:.2f}", f"{busy:.2f}", f"{describing:.2f}", *cells, f"{written:,}", anew]), flush=True)  # fmt: skip
-                        print(stages, file=sys.stderr)
+            with (
+                tempfile.TemporaryDirectory() as place,
+                multiplied(model, segments, n, Path(place)) as gallery,
+            ):
+                for turn in range(2):
+                    for file in fresh[turn * options.add : (turn + 1) * options.add]:
+                        shutil.copy(file, Path(place) / "photos")
+                    anew = turn == 1 and n <= _MOST_ANEW
+                    print(row([n, turn + 1, *added(gallery, options.add, anew=anew)]), flush=True)
+
+
+def added(gallery: kf.Gallery, count: int, *, anew: bool) -> list[str]:
+    """One update: seconds, of the stages too, bytes that were written, and seconds that lists anew take."""
+    before = {file.name for file in (gallery.path / "parts").iterdir()}
+    began, busy = time.perf_counter(), time.process_time()
+    changes = gallery.update(verbose=False)
+    took, busy = time.perf_counter() - began, time.process_time() - busy
+    assert changes.added == count and not changes.relearnt
+    files = [file for file in (gallery.path / "parts").iterdir() if file.name not in before]
+    spent = changes.seconds
+    describing = sum(spent.get(stage, 0) for stage in ("decode", "local features", "networks"))
+    lists = "-"
+    if anew:
+        parts = read_parts(gallery._reader.store)
+        photos = [gallery.photo(id) for id in parts.fused.ids.tolist()]
+        began = time.process_time()
+        nearest(None, parts.fused, photos, Segments(gallery._reader.store), K)
+        lists = f"{time.process_time() - began:.1f}"
+    stages = [f"{spent.get(stage, 0):.2f}" for stage in STAGES]
+    written = f"{sum(file.stat().st_size for file in files):,}"
+    return [f"{took:.2f}", f"{busy:.2f}", f"{describing:.2f}", *stages, written, lists]
 
 
 if __name__ == "__main__":

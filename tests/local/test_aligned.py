@@ -47,6 +47,21 @@ def test_other_pictures_and_a_part_that_is_covered() -> None:
     assert found.correlation > 0.9 and 0.5 < found.agreeing < 0.75
 
 
+def test_margins_are_told_from_what_was_cut_off() -> None:
+    first = picture(6)
+    page = np.full((600, 800, 3), 240, np.uint8)
+    page[60:540, 80:720] = first
+    found = aligned(first, page, [[1, 0, 80], [0, 1, 60], [0, 0, 1]])
+    assert found.shared[0] > 0.98 and found.plain[1] > 0.85
+    cut = aligned(first[:, :400], first, np.eye(3))
+    assert cut.shared.round(2).tolist() == [1.0, 0.62] and cut.plain[1] < 0.2
+    # Sky that was cut off is no margin.
+    sky = first.copy()
+    sky[:300] = 200
+    cut = aligned(sky[250:], sky, [[1, 0, 0], [0, 1, 250], [0, 0, 1]])
+    assert cut.shared[1] < 0.6 and cut.plain.max() == 0
+
+
 def test_flat_photos_tell_nothing_and_flat_against_lively_disagrees() -> None:
     flat = np.full((100, 100), 90, np.uint8)
     assert aligned(flat, flat, np.eye(3)).correlation == 0

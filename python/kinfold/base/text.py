@@ -25,6 +25,24 @@ def shown(text: str) -> str:
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
+def size_text(count: float) -> str:
+    """So many bytes, as people write it: 812 bytes, 4.2 kB, 81 MB.
+
+    Examples
+    --------
+    >>> from kinfold.base.text import size_text
+    >>> size_text(812), size_text(4_200), size_text(81_300_000)
+    ('812 bytes', '4.2 kB', '81 MB')
+    """
+    if count < 1000:
+        return f"{count:.0f} bytes"
+    units = ["kB", "MB", "GB", "TB"]
+    count, unit = count / 1000, units.pop(0)
+    while units and count >= 999.5:
+        count, unit = count / 1000, units.pop(0)
+    return f"{count:.0f} {unit}" if count >= 9.95 else f"{count:.1f} {unit}"
+
+
 def columns(lines: Sequence[Sequence[str]], *, left: Sequence[int] = (0,)) -> list[str]:
     """Rows of cells as lines of columns that have one width each. A cell is one, whatever characters it holds.
 

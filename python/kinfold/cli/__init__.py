@@ -7,6 +7,7 @@ COMMANDS: dict[str, str] = {
     "index": "kinfold.cli.index",
     "search": "kinfold.cli.search",
     "groups": "kinfold.cli.groups",
+    "dedup": "kinfold.cli.dedup",
     "locate": "kinfold.cli.locate",
     "eval": "kinfold.cli.eval",
     "bench": "kinfold.cli.bench",

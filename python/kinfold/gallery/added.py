@@ -1,7 +1,7 @@
 """What came to a gallery and went since its index was written: a small file beside the large ones.
 
-Index and inverted files are written whole now and then; what changes in between is appended, and read behind them. Files
-of like size are joined, so that there are few, and each photo is written a few times however many come.
+Index and inverted files are written whole now and then; what changes in between is appended, and read behind them.
+Files of like size are joined, so that there are few, and each photo is written a few times however many come.
 """
 
 from __future__ import annotations

@@ -18,15 +18,22 @@ from kinfold.gallery.matches import as_pairs, joined_by_graph, matches_of
 from kinfold.gallery.photo import Photo
 from kinfold.gallery.reader import Reader, ids_of
 from kinfold.gallery.stages import STAGES
+from kinfold.gallery.views.dedup import Duplicates, duplicates_of, folders_inside
 from kinfold.gallery.views.descriptors import descriptors_of
 from kinfold.gallery.views.groups import PhotoGroup, groups_of
 from kinfold.gallery.views.judge import queries_of, rank_queries
 from kinfold.gallery.views.locate import Located, locate
-from kinfold.gallery.views.page import gallery_table, groups_content, location_content
+from kinfold.gallery.views.page import (
+    duplicates_content,
+    gallery_table,
+    groups_content,
+    location_content,
+)
 from kinfold.gallery.write.adapt import learn_adapters
 from kinfold.learn.adapter import Adapter
 from kinfold.local.match_graph import MatchGraph
 from kinfold.report.content import Answer
+from kinfold.report.duplicates import Shown
 from kinfold.report.groups import Member
 from kinfold.report.location import Place
 
@@ -100,6 +107,32 @@ class Overview:
         first, wanted = joined_by_graph(snapshot)
         graph = matches_of(self._reader, snapshot.ids[wanted], verbose=verbose)
         return groups_of(snapshot, graph, first, wanted, least_inliers=least_inliers, bridge=bridge)
+
+    def duplicates(
+        self,
+        *,
+        keep: Sequence[str | os.PathLike[str]] = (),
+        mirrors: bool = True,
+        verbose: bool = True,
+    ) -> Duplicates:
+        """Which photos are copies of others, the same file or edited, which to keep, and which only show the same.
+
+        Pairs that ``matches`` looks at are laid over each other where geometry found something, and their pixels
+        are compared, see ``gallery.edited``: a copy moved as a whole, another shot did not. Copies of copies are one
+        set. Of each, one photo is to keep, by ``RULES`` in ``gallery.views.dedup``; nothing is done to any.
+
+        keep : folders in the folder of photos; what lies in them is never proposed to be moved
+        mirrors : look for mirror images too; by engines of local features alone
+        Raises GalleryError for a gallery without photos, or a folder that does not lie in that of the photos.
+        """
+        folders = folders_inside(self._reader.root, keep)
+        return duplicates_of(self._reader, keep=folders, mirrors=mirrors, verbose=verbose)
+
+    def duplicates_content(
+        self, found: Duplicates
+    ) -> tuple[str, list[list[Shown]], dict[str, str]]:
+        """What a page shows of duplicates: title, sets and facts for ``report.duplicates.write_duplicates``."""
+        return duplicates_content(self._reader.snapshot, found)
 
     def groups_content(
         self, groups: Sequence[PhotoGroup], *, facts: Mapping[str, str] | None = None

@@ -15,6 +15,7 @@ from kinfold.images.digest import content_digest
 MOST_ID = 1 << 60
 # Why a photo could not be described: see ``ImageError``.
 CAUSES = ("file", "access", "decoder", "memory")
+_TEXTS = {str, type(None)}
 
 
 class DamagedTableError(FileFormatError):
@@ -107,20 +108,15 @@ def _is_sound(photo: Photo) -> bool:
         and is_inside(photo.path)
         and _is_count(photo.size)
         and type(photo.mtime_ns) is int
-        and _is_text(photo.digest)
-        and _is_text(photo.taken)
-        and _is_text(photo.camera)
+        and _TEXTS.issuperset(
+            map(
+                type, (photo.digest, photo.taken, photo.camera, photo.tags, photo.title, photo.user)
+            )
+        )
         and _is_finite(photo.latitude)
         and _is_finite(photo.longitude)
         and (photo.cause is None or photo.cause in CAUSES)
-        and _is_text(photo.tags)
-        and _is_text(photo.title)
-        and _is_text(photo.user)
     )
-
-
-def _is_text(value: object) -> bool:
-    return value is None or type(value) is str
 
 
 def _is_finite(value: object) -> bool:

@@ -16,6 +16,8 @@ from kinfold.base.extras import require
 _SIDE, _WINDOW = 256, 15
 _LEAST_SPREAD = 3.0
 _INSIDE = 0.98
+# Grey levels of an edge, and the share of a seam that has one, where a photo was set into a page.
+_EDGE, _SET_OFF = 16.0, 0.7
 
 
 @dataclass(frozen=True)
@@ -25,12 +27,15 @@ class Aligned:
     correlation : the median of the normalised cross-correlations of small windows; 0 where nothing can be compared
     agreeing : the share of windows of which it is above one half
     shared : float64 (2,), the share of each photo that the other shows
+    plain : float64 (2,), of what the other photo does not show, the share that is flat, as margins are; 0 where
+        no edge sets it off, as of a sky that was cut
     compared : the share of what both show that varies enough to be compared
     """
 
     correlation: float
     agreeing: float
     shared: NDArray[np.float64]
+    plain: NDArray[np.float64]
     compared: float
 
 
@@ -60,10 +65,11 @@ def aligned(first: Any, second: Any, matrix: Any) -> Aligned:
     ours, theirs = _luma(first, "first"), _luma(second, "second")
     scale = float(np.sqrt(abs(np.linalg.det(turn[:2, :2]))))
     if scale < 1e-6:
-        return Aligned(0.0, 0.0, np.zeros(2), 0.0)
+        return Aligned(0.0, 0.0, np.zeros(2), np.zeros(2), 0.0)
     if scale > 1:
         found = aligned(theirs, ours, np.linalg.inv(turn))
-        return Aligned(found.correlation, found.agreeing, found.shared[::-1], found.compared)
+        sides = found.shared[::-1], found.plain[::-1]
+        return Aligned(found.correlation, found.agreeing, *sides, found.compared)
     # The second one shows less detail of what both show.
     grid = min(1.0, _SIDE / max(theirs.shape))
     target, shrunk = _reduced(cv2, theirs, grid)
@@ -73,13 +79,40 @@ def aligned(first: Any, second: Any, matrix: Any) -> Aligned:
     laid = cv2.warpAffine(source, warp, size, flags=cv2.INTER_LINEAR)
     inside = cv2.warpAffine(np.ones_like(source), warp, size, flags=cv2.INTER_LINEAR)
     there = inside > 1 - 1e-3
-    area = float(source.size * abs(np.linalg.det(warp[:, :2])))
-    shared = np.array([there.sum() / max(area, 1.0), there.mean()]).clip(0, 1)
+    back = cv2.warpAffine(
+        np.ones_like(target),
+        warp,
+        source.shape[::-1],
+        flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
+    )
+    both = (source, back > 1 - 1e-3), (target, there)
+    shared = np.array([seen.mean() for _, seen in both])
+    plain = np.array([_plain(cv2, pixels, ~seen) for pixels, seen in both])
     correlations, told = _windows(cv2, laid, target, inside)
     if not len(correlations):
-        return Aligned(0.0, 0.0, shared, 0.0)
+        return Aligned(0.0, 0.0, shared, plain, 0.0)
     agreeing = float((correlations > 0.5).mean())
-    return Aligned(float(np.median(correlations)), agreeing, shared, told)
+    return Aligned(float(np.median(correlations)), agreeing, shared, plain, told)
+
+
+def _plain(cv2: Any, pixels: Any, outside: NDArray[np.bool_]) -> float:
+    """The share of the pixels outside that are flat, where most of what they adjoin is set off by an edge; else 0.
+
+    Sky beside a cut is flat, too, but goes on in what was cut out.
+    """
+    if not outside.any():
+        return 0.0
+    square = np.ones((5, 5), np.uint8)
+    seam = cv2.dilate(outside.astype(np.uint8), square) & cv2.dilate(
+        (~outside).astype(np.uint8), square
+    )
+    steps = cv2.morphologyEx(pixels, cv2.MORPH_GRADIENT, square)
+    # Of the seam, pixels near an edge: as thick as it is.
+    near = cv2.dilate((steps > _EDGE).astype(np.uint8), square)
+    if not seam.any() or near[seam > 0].mean() < _SET_OFF:
+        return 0.0
+    flat = cv2.morphologyEx(pixels, cv2.MORPH_GRADIENT, np.ones((3, 3), np.uint8)) <= _LEAST_SPREAD
+    return float(flat[outside].mean())
 
 
 def _windows(cv2: Any, a: Any, b: Any, inside: Any) -> tuple[NDArray[np.float32], float]:

@@ -14,17 +14,20 @@ from numpy.typing import NDArray
 
 from kinfold.base.errors import ImageError
 from kinfold.base.extras import require
+from kinfold.base.text import size_text
 from kinfold.gallery import search
 from kinfold.gallery.describe import Describer
 from kinfold.gallery.hit import Hit, hit_of
 from kinfold.gallery.photo import Photo, known_file
 from kinfold.gallery.query import Query
 from kinfold.gallery.reader import Snapshot
+from kinfold.gallery.views.dedup import Duplicates
 from kinfold.gallery.views.explain import explainer_of
 from kinfold.gallery.views.groups import Pair, PhotoGroup
 from kinfold.gallery.views.locate import Located, Witness
 from kinfold.images.decode import decode, thumbnail_jpeg
 from kinfold.report.content import Answer, Link, Mark, Match, Picture, Result
+from kinfold.report.duplicates import Shown
 from kinfold.report.groups import Member
 from kinfold.report.location import Place, Spot, metres
 from kinfold.report.notebook import Row, table_of
@@ -155,6 +158,37 @@ def groups_content(
         [_members(group, snapshot.root) for group in groups],
         {**_facts(snapshot), "In groups": str(grouped), **facts},
     )
+
+
+def duplicates_content(
+    snapshot: Snapshot, found: Duplicates
+) -> tuple[str, list[list[Shown]], dict[str, str]]:
+    """What a page shows of duplicates: title, sets and facts."""
+    sets = []
+    for held in found.sets:
+        first = Shown(_picture(held.keep, found.root), f"keep: {held.why}", _seen(held.keep), True)
+        others = [
+            Shown(
+                _picture(copy.photo, found.root),
+                str(copy.verdict),
+                (*([", ".join(copy.edits)] if copy.edits else []), *_seen(copy.photo)),
+                copy.kept,
+            )
+            for copy in held.copies
+        ]
+        sets.append([first, *others])
+    spare = found.spare
+    facts = _facts(snapshot) | {
+        "Could go": f"{len(spare)} photos, {size_text(sum(photo.size for photo in spare))}",
+        "Other shots of the same things": f"{len(found.shots)} pairs, which stay",
+    }
+    return "Copies", sets, facts
+
+
+def _seen(photo: Photo) -> tuple[str, ...]:
+    """Size and date of a photo, for people."""
+    facts = (f"{photo.width} × {photo.height}", size_text(photo.size))
+    return (*facts, photo.taken[:10]) if photo.taken else facts
 
 
 def location_content(snapshot: Snapshot, found: Located) -> tuple[Answer, Place]:

@@ -91,7 +91,7 @@ def _update(
         with seconds.of("compare"):
             lost = damaged_segments(store, known, verify=verify)
             plan = compare(table, known, root, listing, changes, lost=lost, prune=prune)
-        _check_enough(store, manifest, len(table.described()) + len(plan.fresh), relearn)
+        _check_enough(store, manifest, table.count() + len(plan.fresh), relearn)
         if plan.fresh:
             describer = reader.describer(manifest)
             _check_fingerprint(store, manifest, describer)
