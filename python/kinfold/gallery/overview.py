@@ -18,10 +18,11 @@ from kinfold.gallery.matches import as_pairs, joined_by_graph, matches_of
 from kinfold.gallery.photo import Photo
 from kinfold.gallery.reader import Reader, ids_of
 from kinfold.gallery.stages import STAGES
-from kinfold.gallery.views.dedup import Duplicates, duplicates_of, folders_inside
+from kinfold.gallery.views.dedup import Duplicates, duplicates_of
 from kinfold.gallery.views.descriptors import descriptors_of
 from kinfold.gallery.views.groups import PhotoGroup, groups_of
 from kinfold.gallery.views.judge import queries_of, rank_queries
+from kinfold.gallery.views.keep import folders_inside
 from kinfold.gallery.views.locate import Located, locate
 from kinfold.gallery.views.page import (
     duplicates_content,
@@ -119,7 +120,7 @@ class Overview:
 
         Pairs that ``matches`` looks at are laid over each other where geometry found something, and their pixels
         are compared, see ``gallery.edited``: a copy moved as a whole, another shot did not. Copies of copies are one
-        set. Of each, one photo is to keep, by ``RULES`` in ``gallery.views.dedup``; nothing is done to any.
+        set. Of each, one photo is to keep, by ``RULES`` in ``gallery.views.keep``; nothing is done to any.
 
         keep : folders in the folder of photos; what lies in them is never proposed to be moved
         mirrors : look for mirror images too; by engines of local features alone

@@ -2,26 +2,24 @@
 
 from __future__ import annotations
 
-import os
-from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timezone
 from functools import lru_cache
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from kinfold.base.arrays import Ids
-from kinfold.base.errors import GalleryError, ImageError
+from kinfold.base.errors import ImageError
 from kinfold.base.progress import progress
 from kinfold.base.threads import in_threads
 from kinfold.gallery.edited import lay_over
 from kinfold.gallery.matches import joined_by_graph, matches_of
 from kinfold.gallery.photo import Photo
 from kinfold.gallery.reader import Reader, Snapshot
-from kinfold.gallery.verdict import Agreement, Verdict
+from kinfold.gallery.verdict import Agreement
+from kinfold.gallery.views.keep import RULES, CopySet, Found, Member, set_of, written_on
 from kinfold.images.decode import decode
 from kinfold.images.resize import Pixels
 from kinfold.landmarks.groups import find_groups
@@ -36,64 +34,6 @@ _SIDE, _AT_HAND, _TOGETHER = 512, 256, 64
 _LEAST, _LEAST_SHARE = 8, 0.3
 # Of each photo's mirror image, so many of the most similar photos are looked at.
 _MIRRORED = 3
-# Formats by what is lost in them, the best first; others come last.
-_FORMATS = (
-    ("dng", "cr2", "cr3", "nef", "arw", "raf", "orf", "rw2"), ("tif", "tiff"), ("png", "bmp", "ppm", "pgm"),
-    ("jpg", "jpeg", "heic", "heif", "avif", "webp"),
-)  # fmt: skip
-_SAME_PIXELS = ("recompression",)
-RULES = (
-    "in a folder to keep", "nothing around it or over it", "more pixels", "a format that loses less",
-    "a larger file", "the earlier date", "the shorter path",
-)  # fmt: skip
-
-
-@dataclass(frozen=True)
-class Copy:
-    """A photo that another one stands for.
-
-    verdict : SAME_FILE or EDITED_COPY
-    edits : what was done to one of the two, in words; empty for the same file
-    correlation : of their pixels, laid over each other; 1 for the same file
-    kept : whether it lies in a folder to keep, so that nothing is to be done with it
-    """
-
-    photo: Photo
-    verdict: Verdict
-    edits: tuple[str, ...]
-    correlation: float
-    kept: bool
-
-    def to_dict(self) -> dict[str, Any]:
-        """As JSON takes it."""
-        return {
-            "path": self.photo.path,
-            "verdict": str(self.verdict),
-            "edits": list(self.edits),
-            "correlation": round(self.correlation, 4),
-            "keep": self.kept,
-            **_facts(self.photo),
-        }
-
-
-@dataclass(frozen=True)
-class CopySet:
-    """Photos that are one picture.
-
-    keep : the one to keep; why : the first of ``RULES`` by which it is before the others
-    copies : the others
-    """
-
-    keep: Photo
-    why: str
-    copies: tuple[Copy, ...]
-
-    def to_dict(self) -> dict[str, Any]:
-        """As JSON takes it."""
-        return {
-            "keep": {"path": self.keep.path, "why": self.why, **_facts(self.keep)},
-            "copies": [copy.to_dict() for copy in self.copies],
-        }
 
 
 @dataclass(frozen=True)
@@ -126,19 +66,6 @@ class Duplicates:
             "other_shots": [[a.path, b.path, inliers] for a, b, inliers in self.shots],
             "unseen": list(self.unseen),
         }
-
-
-@dataclass(frozen=True)
-class _Found:
-    """What was found of a pair: places in the index; ``framed`` is that which has something plain around the other."""
-
-    first: int
-    second: int
-    edits: tuple[str, ...]
-    correlation: float
-    inliers: int
-    copy: bool
-    framed: int | None = None
 
 
 def duplicates_of(
@@ -245,7 +172,7 @@ def _looked_at(
     pairs: Sequence[tuple[int, int, Agreement]],
     unseen: set[str],
     verbose: bool,
-) -> list[_Found]:
+) -> list[Found]:
     """What pixels say of pairs; ``unseen`` takes in the photos whose files cannot be read."""
     root = snapshot.root
     # Pairs of one photo follow each other: it is decoded once.
@@ -261,7 +188,7 @@ def _looked_at(
             unseen.add(photo.path)
             return None
 
-    def look(pair: tuple[int, int, Agreement]) -> _Found:
+    def look(pair: tuple[int, int, Agreement]) -> Found:
         a, b, found = pair
         inliers = len(found.matches)
         shown = None
@@ -270,9 +197,9 @@ def _looked_at(
             if ours is not None and theirs is not None:
                 shown = lay_over(found, ours, theirs)
         if shown is None:
-            return _Found(a, b, (), 0.0, inliers, False)
+            return Found(a, b, (), 0.0, inliers, False)
         framed = None if shown.framed is None else (a, b)[shown.framed]
-        return _Found(a, b, shown.edits, shown.over.correlation, inliers, shown.is_copy, framed)
+        return Found(a, b, shown.edits, shown.over.correlation, inliers, shown.is_copy, framed)
 
     found = []
     with progress((), "compare pixels", verbose=verbose, total=len(pairs)) as bar:
@@ -287,14 +214,14 @@ def _told(
     snapshot: Snapshot,
     photos: Sequence[Photo | None],
     first: Ids,
-    found: Sequence[_Found],
+    found: Sequence[Found],
     keep: tuple[str, ...],
     unseen: set[str],
 ) -> Duplicates:
     """Sets of copies, each with the one to keep."""
     copies = [one for one in found if one.copy]
     pairs = {frozenset((one.first, one.second)): one for one in copies}
-    worse = {one.framed for one in copies} | _written_on(copies)
+    worse = {one.framed for one in copies} | written_on(copies)
     here = [at for at, photo in enumerate(photos) if photo is not None]
     same = [
         (int(first[at]), at) for at in here if first[at] != at and photos[first[at]] is not None
@@ -306,11 +233,11 @@ def _told(
         places = group.members.tolist()
         owner |= dict.fromkeys(places, number)
         members = [
-            _Member(photo, int(first[at]), int(first[at]) in worse)
+            Member(photo, int(first[at]), int(first[at]) in worse)
             for at in places
             if (photo := photos[at]) is not None
         ]
-        sets.append(_set(members, pairs, keep))
+        sets.append(set_of(members, pairs, keep))
     shots = tuple(
         (photos[one.first], photos[one.second], one.inliers)
         for one in sorted(found, key=lambda one: -one.inliers)
@@ -320,90 +247,3 @@ def _told(
     )
     ordered = tuple(sorted(sets, key=lambda held: held.keep.path))
     return Duplicates(ordered, shots, tuple(sorted(unseen)), snapshot.root)  # type: ignore[arg-type]
-
-
-@dataclass(frozen=True)
-class _Member:
-    """A photo of a set, with the place of its first copy, and whether something is around its picture or over it."""
-
-    photo: Photo
-    place: int
-    worse: bool
-
-
-def _written_on(copies: Sequence[_Found]) -> set[int]:
-    """The photos that differ in places from most of their copies; of two that differ nobody knows which."""
-    differ: defaultdict[int, list[bool]] = defaultdict(list)
-    for one in copies:
-        for place in (one.first, one.second):
-            differ[place].append("overlay" in one.edits)
-    return {place for place, each in differ.items() if len(each) > 1 and 2 * sum(each) > len(each)}
-
-
-def _set(
-    members: Sequence[_Member], pairs: Mapping[frozenset[int], _Found], keep: tuple[str, ...]
-) -> CopySet:
-    """The set of some photos; ``pairs`` are the copies that were found, by their places."""
-    kept, *others = sorted(members, key=lambda member: _rank(member, keep))
-    ranks = _rank(kept, keep), _rank(others[0], keep)
-    why = next(rule for rule, a, b in zip(RULES, *ranks) if a != b)
-    copies = []
-    for one in others:
-        photo, correlation = one.photo, 1.0
-        edits: tuple[str, ...] = ()
-        verdict = Verdict.SAME_FILE
-        if photo.digest is None or photo.digest != kept.photo.digest:
-            verdict, edits = Verdict.EDITED_COPY, _SAME_PIXELS
-            # What was done to it, against what is kept; where that was not found, against any other.
-            beside = [pairs.get(frozenset((one.place, other.place))) for other in (kept, *others)]
-            known = next((pair for pair in beside if pair is not None), None)
-            if one.place != kept.place and known is not None:
-                edits, correlation = known.edits, known.correlation
-        copies.append(Copy(photo, verdict, edits, correlation, _inside(photo.path, keep)))
-    return CopySet(kept.photo, why, tuple(copies))
-
-
-def _rank(member: _Member, keep: tuple[str, ...]) -> tuple[Any, ...]:
-    """By ``RULES``, the best first."""
-    photo = member.photo
-    ending = PurePosixPath(photo.path).suffix[1:].lower()
-    form = next((n for n, known in enumerate(_FORMATS) if ending in known), len(_FORMATS))
-    pixels = (photo.width or 0) * (photo.height or 0)
-    date = photo.taken or _day(photo)
-    kept = not _inside(photo.path, keep)
-    return kept, member.worse, -pixels, form, -photo.size, date, (len(photo.path), photo.path)
-
-
-def _day(photo: Photo) -> str:
-    """When the file was written, as ``taken`` is spelt."""
-    moment = datetime.fromtimestamp(photo.mtime_ns / 1e9, timezone.utc)
-    return moment.strftime("%Y-%m-%dT%H:%M:%S")
-
-
-def _inside(path: str, folders: tuple[str, ...]) -> bool:
-    return any(path == folder or path.startswith(f"{folder}/") for folder in folders)
-
-
-def folders_inside(root: Path, keep: Iterable[str | os.PathLike[str]]) -> list[str]:
-    """Folders to keep, as paths in the folder of photos. Raises GalleryError for one that does not lie in it."""
-    found = []
-    for folder in keep:
-        given = Path(folder)
-        inside = [root / given, given] if not given.is_absolute() else [given]
-        real = next((path.resolve() for path in inside if path.is_dir()), None)
-        if real is None or not real.is_relative_to(root.resolve()):
-            raise GalleryError(f"keep: {folder} is no folder in {root}, whose photos these are")
-        inner = real.relative_to(root.resolve()).as_posix()
-        if inner == ".":
-            raise GalleryError(f"keep: {folder} holds all of the photos: none could be proposed")
-        found.append(inner)
-    return found
-
-
-def _facts(photo: Photo) -> dict[str, Any]:
-    return {
-        "width": photo.width,
-        "height": photo.height,
-        "bytes": photo.size,
-        "date": photo.taken or _day(photo),
-    }
