@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from kinfold.base.arrays import as_array
 from kinfold.base.extras import require
+from kinfold.base.offered import call_by_name
 
 # Pixels along the longer side that are compared; a window's side; grey levels that a window varies by to tell anything;
 # how much of a window must lie in both photos.
@@ -154,3 +155,6 @@ def _reduced(cv2: Any, pixels: Any, share: float) -> tuple[Any, NDArray[np.float
     x, y = size[0] / width, size[1] / height
     turn = np.array([[x, 0, (x - 1) / 2], [0, y, (y - 1) / 2], [0, 0, 1]])
     return cv2.resize(pixels, size, interpolation=cv2.INTER_AREA), turn
+
+
+call_by_name(__name__)
