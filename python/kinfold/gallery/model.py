@@ -74,7 +74,9 @@ class Model(Restorable):
         shares = dict.fromkeys(engines, 0.0)
         if settings.shares:
             total = sum(settings.shares)
-            shares |= {name: share / total for name, share in zip(settings.engines, settings.shares)}
+            shares |= {
+                name: share / total for name, share in zip(settings.engines, settings.shares)
+            }
         else:
             shares |= shares_of({name: engines[name] for name in settings.engines})
         return cls(engines, shares, fingerprint, photos)

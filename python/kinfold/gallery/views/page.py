@@ -164,12 +164,16 @@ def duplicates_content(
     snapshot: Snapshot, found: Duplicates
 ) -> tuple[str, list[list[Shown]], dict[str, str]]:
     """What a page shows of duplicates: title, sets and facts."""
+    photos = [
+        photo for held in found.sets for photo in (held.keep, *(c.photo for c in held.copies))
+    ]
+    picture = _Pictures({photo.id: photo for photo in photos}, found.root)
     sets = []
     for held in found.sets:
-        first = Shown(_picture(held.keep, found.root), f"keep: {held.why}", _seen(held.keep), True)
+        first = Shown(picture(held.keep.id), f"keep: {held.why}", _seen(held.keep), True)
         others = [
             Shown(
-                _picture(copy.photo, found.root),
+                picture(copy.photo.id),
                 str(copy.verdict),
                 (*([", ".join(copy.edits)] if copy.edits else []), *_seen(copy.photo)),
                 copy.kept,
