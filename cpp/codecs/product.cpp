@@ -25,7 +25,7 @@ class PlainCodec final : public CodecOf<PlainCodec> {
   bool knows_cells() const { return code_.parts().residual; }
   // Decoding a list costs as much as five queries' look-ups.
   bool by_list(double shared) const {
-    return blocked_ && shared >= 6 && kernels<FilterKernels>().products_of_bytes() != 0;
+    return blocked_ && shared >= 6 && scan::bytes_beat_floats();
   }
 
   class Way : public ProductWay {

@@ -23,6 +23,9 @@
 #elif KF_HAS_AVX2
 #include "kernels/filter_u8.avx2.h"
 #endif
+#if KF_HAS_AVXVNNI
+#include "kernels/filter_u8.avxvnni.h"
+#endif
 #if KF_HAS_AVX512SPR
 #include "kernels/filter_u8.avx512spr.h"
 #endif
@@ -117,9 +120,9 @@ template <class Sink>
 void scan(const std::int8_t* queries, std::int16_t* scratch, std::size_t used,
           const std::uint8_t* codes, const std::int32_t* bias, std::size_t blocks, std::size_t d,
           Sink& sink) {
-#if KF_HAS_AVX512ICL
+#if KF_HAS_AVX512ICL || KF_HAS_AVXVNNI
   (void)scratch;
-  scan_vnni(queries, used, codes, bias, blocks, d, sink);
+  scan_bytes(queries, used, codes, bias, blocks, d, sink);
 #else
   for (std::size_t i = 0; i < used * d; ++i) scratch[i] = queries[i];
 #if KF_HAS_AVX2
@@ -132,11 +135,15 @@ void scan(const std::int8_t* queries, std::int16_t* scratch, std::size_t used,
 
 }  // namespace
 
-bool products_of_bytes() {
-#if KF_HAS_AVX512ICL
-  return true;
+std::size_t products_of_bytes() {
+#if KF_HAS_AVX512SPR
+  return 512;
+#elif KF_HAS_AVX512ICL
+  return 128;
+#elif KF_HAS_AVXVNNI
+  return 64;
 #else
-  return false;
+  return 32;
 #endif
 }
 

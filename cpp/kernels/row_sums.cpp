@@ -25,6 +25,18 @@ inline std::int32_t product(const std::int8_t* query, const std::uint8_t* row, s
   }
   return _mm512_reduce_add_epi32(sum);
 }
+#elif KF_HAS_AVXVNNI
+inline std::int32_t product(const std::int8_t* query, const std::uint8_t* row, std::size_t d) {
+  __m256i sum = _mm256_setzero_si256();
+  std::size_t j = 0;
+  for (; j + 32 <= d; j += 32)
+    sum = _mm256_dpbusd_avx_epi32(sum,
+                                  _mm256_loadu_si256(reinterpret_cast<const __m256i*>(row + j)),
+                                  _mm256_loadu_si256(reinterpret_cast<const __m256i*>(query + j)));
+  auto total = static_cast<std::uint32_t>(lane_sum(sum));
+  for (; j < d; ++j) total += static_cast<std::uint32_t>(query[j] * row[j]);
+  return static_cast<std::int32_t>(total);
+}
 #elif KF_HAS_AVX2
 // 16-bit products cannot overflow as they do where bytes are multiplied and added in one step.
 inline std::int32_t product(const std::int8_t* query, const std::uint8_t* row, std::size_t d) {

@@ -72,7 +72,7 @@ Clustering::Clustering(const float* points, std::size_t n, std::size_t d)
     : points_(points),
       n_(n),
       d_(d),
-      bytes_(kernels<FilterKernels>().products_of_bytes()),
+      bytes_(scan::bytes_beat_floats()),
       sound_(scan::all_sound(points, n * d)),
       shadow_(d, scan::Metric::l2) {
   if (bytes_) {

@@ -53,6 +53,8 @@ void ExactScan::scan(const State& state, const Base& base, const float* queries,
   const float* bias = state.bias.data();
   const double largest_norm = state.largest_norm;
   Filter filter = wish;
+  const bool many = wish == Filter::automatic && nq >= many_queries && bytes_beat_floats();
+  const double most_passed = many && head ? most_past_head_of_many(d_) : most_past_head;
   if (base.n > state.n) throw InvalidArgument("base: more rows than were appended");
   if (filter == Filter::u8 && !shadow)
     throw InvalidArgument("filter: this index keeps no 8-bit copy");
@@ -68,7 +70,7 @@ void ExactScan::scan(const State& state, const Base& base, const float* queries,
     if (base.n <= 64)
       filter = Filter::none;
     else if (head && base.n >= Head::least_rows && base.n >= 16 * empty.capacity() &&
-             (nq < 16 || !kernels<FilterKernels>().products_of_bytes()))
+             (!many || head->expected(empty.capacity(), base.n) <= most_passed))
       filter = Filter::head;
     else if (shadow)
       filter = Filter::u8;
@@ -130,7 +132,7 @@ void ExactScan::scan(const State& state, const Base& base, const float* queries,
                         range, own.data());
         } else {
           HeadFilter f(*head, metric_, along, first, count, largest_norm);
-          scan_in_turns(f, bytes, most_past_head, scorer, count, range, own.data());
+          scan_in_turns(f, bytes, most_passed, scorer, count, range, own.data());
         }
         this->count(counts);
         std::lock_guard guard(merging[g]);
@@ -190,7 +192,7 @@ void ExactScan::search(const Base& base, const float* queries, std::size_t nq, s
   const bool usual = sound(state->largest_norm) && !base.alive;
   if (filter == Filter::automatic && state->shadow && usual && base.n >= 256 && base.n <= 16384 &&
       base.n >= 4 * k && base.n <= state->n &&
-      (nq < 16 || kernels<FilterKernels>().products_of_bytes())) {
+      (nq < many_queries || bytes_beat_floats())) {
     search_by_sums(*state, base, queries, nq, k, threads, distances, ids);
     return;
   }

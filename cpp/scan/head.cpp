@@ -11,9 +11,9 @@ namespace kf::scan {
 namespace {
 
 constexpr std::size_t most_sample = 4096;
-// Of a sample: queries, the neighbour whose distance is their bound, and the share of pairs that
-// may pass at it. In a set of many more rows bounds are tighter.
-constexpr std::size_t asked = 32, neighbour = 10;
+// Of a sample: queries, the neighbours whose distances are their bounds, and the share of pairs
+// that may pass at the farther. In a set of many more rows bounds are tighter.
+constexpr std::size_t asked = 32, nearest = 1, neighbour = 10;
 constexpr double most_passed = 0.25;
 
 // Rounded up.
@@ -37,19 +37,34 @@ std::optional<Head> Head::where_it_pays(const Rows& rows, std::size_t d, Metric 
   head.shadow_.fit(along.data(), n);
   const Distance value(metric, d), squared(Metric::l2, dimensions);
   std::vector<float> values(n);
-  std::size_t passed = 0;
+  std::size_t passed = 0, passed_nearest = 0;
   for (std::size_t i = 0; i < asked; ++i) {
     const std::size_t row = i * (n / asked);
     const float* q = sample.data() + row * d;
     for (std::size_t j = 0; j < n; ++j) values[j] = value(q, sample.data() + j * d);
-    std::nth_element(values.begin(), values.begin() + neighbour, values.end());
-    const float reach = head.reach(metric, values[neighbour], norm_of(q, d), largest_norm);
-    for (std::size_t j = 0; j < n; ++j)
-      passed += squared(along.data() + row * dimensions, along.data() + j * dimensions) <= reach;
+    std::partial_sort(values.begin(), values.begin() + neighbour + 1, values.end());
+    const double norm = norm_of(q, d);
+    const float reach = head.reach(metric, values[neighbour], norm, largest_norm),
+                reach_nearest = head.reach(metric, values[nearest], norm, largest_norm);
+    for (std::size_t j = 0; j < n; ++j) {
+      const float seems =
+          squared(along.data() + row * dimensions, along.data() + j * dimensions);
+      passed += seems <= reach, passed_nearest += seems <= reach_nearest;
+    }
   }
-  if (static_cast<double>(passed) > most_passed * static_cast<double>(asked * n))
-    return std::nullopt;
+  const auto pairs = static_cast<double>(asked * n);
+  head.passed_ = static_cast<double>(passed) / pairs;
+  if (head.passed_ > most_passed) return std::nullopt;
+  head.at_ = neighbour / static_cast<double>(n);
+  head.power_ = std::log(static_cast<double>(passed) / static_cast<double>(passed_nearest)) /
+                 std::log(static_cast<double>(neighbour) / nearest);
   return head;
+}
+
+// The share is taken for a power of k / n. While a scan has seen i rows, its bound is that of k / i.
+double Head::expected(std::size_t k, std::size_t n) const {
+  const double nearness = static_cast<double>(k) / static_cast<double>(n);
+  return passed_ * std::pow(nearness / at_, power_) / std::max(1 - power_, 0.1);
 }
 
 void Head::append(const float* x, std::size_t n) {

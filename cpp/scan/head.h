@@ -54,6 +54,9 @@ class Head {
   };
   Queries project(const float* queries, std::size_t n) const;
 
+  // The share of the pairs that pass, about, in the mean of a search for the k nearest of n rows.
+  double expected(std::size_t k, std::size_t n) const;
+
   // How far apart along the directions, squared, a query of this norm and a row within `bound` may
   // seem at most. Infinite for infinite bounds.
   float reach(Metric metric, float bound, double norm, double largest_norm) const;
@@ -65,6 +68,7 @@ class Head {
   std::size_t d_;
   std::shared_ptr<const Directions> directions_;
   Shadow shadow_;
+  double passed_ = 1, at_ = 1, power_ = 0;  // see expected
 };
 
 // For one group of queries; see ByteFilter.

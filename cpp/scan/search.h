@@ -18,8 +18,10 @@
 #include "core/buffer.h"
 #include "core/prefetch.h"
 #include "core/threads.h"
+#include "kernels/filters.h"
 #include "scan/base.h"
 #include "scan/distance.h"
+#include "scan/head.h"
 
 namespace kf::scan {
 
@@ -64,8 +66,9 @@ struct Range {
   std::size_t first_chunk = 64;
   // Bounds that other ranges of the same base have reached, one a query; null where there are none.
   std::atomic<float>* shared = nullptr;
-  // Where more than this share of the pairs passes the filter, it is not worth its price: stop.
-  double most_hits = 1;
+  // Where more than this share of the pairs passes the filter and lies beyond the bound, it is not
+  // worth its price: stop. What lies within the bound, any filter lets pass.
+  double most_wasted = 1;
   // Rows before this are not looked at: begin is where a block of theirs starts.
   std::size_t first = 0;
   Counts* counts = nullptr;
@@ -108,7 +111,8 @@ std::size_t scan_range(FilterType& filter, const Scorer& scorer, std::size_t nq,
   const std::size_t most = FilterType::most_chunk;
   Threshold* thresholds = thread_scratch<Threshold, ScanScratch>(filter.padded());
   std::fill(thresholds, thresholds + filter.padded(), FilterType::never);
-  float* bounds = thread_scratch<float, ScanBounds>(nq);
+  float* bounds = thread_scratch<float, ScanBounds>(2 * nq);
+  float* began = bounds + nq;  // those that the filter knew
   std::uint32_t* hits = thread_scratch<std::uint32_t, ScanScratch>(
       filter.padded() * (std::min(most, range.end - range.begin) + 64));
   // Chunks double: the k-th distance tightens as the logarithm of what was seen, and so few points
@@ -122,6 +126,7 @@ std::size_t scan_range(FilterType& filter, const Scorer& scorer, std::size_t nq,
     for (std::size_t i = 0; i < nq; ++i) {
       bounds[i] = results[i].bound();
       if (range.shared) bounds[i] = exchange_bound(range.shared[i], bounds[i]);
+      began[i] = bounds[i];
     }
     filter.thresholds(bounds, thresholds);
     const std::size_t found = filter.run(at, n, thresholds, hits);
@@ -130,12 +135,14 @@ std::size_t scan_range(FilterType& filter, const Scorer& scorer, std::size_t nq,
       range.counts->distances += found;
     }
     constexpr std::size_t ahead = 6;
+    std::size_t within = 0;
     for (std::size_t h = 0; h < found; ++h) {
       if (h + ahead < found) scorer.prefetch(at + (hits[h + ahead] & 0xffff));
       const std::size_t q = hits[h] >> 16, row = at + (hits[h] & 0xffff);
       if (row < range.first || row >= range.end || scorer.skips(row) || results[q].knows(row))
         continue;
       const float value = scorer.value(q, row);
+      within += value <= began[q];
       if (value <= bounds[q]) {
         results[q].take(scorer, value, row);
         bounds[q] = std::min(bounds[q], results[q].bound());
@@ -143,24 +150,25 @@ std::size_t scan_range(FilterType& filter, const Scorer& scorer, std::size_t nq,
     }
     at += n;
     chunk = std::min(most, 2 * chunk);
-    if (n >= 256 && static_cast<double>(found) > range.most_hits * static_cast<double>(n * nq))
+    if (n >= 256 &&
+        static_cast<double>(found - within) > range.most_wasted * static_cast<double>(n * nq))
       return at;
   }
   return range.end;
 }
 
-// Scans by the first filter; where that lets more than a share of the pairs of a chunk pass, as
-// while the neighbours are not told apart from the crowd yet, by the second for a stretch, which
-// doubles as long as that does not change.
+// Scans by the first filter; where that lets more than a share of the pairs of a chunk pass for
+// nothing, as while the neighbours are not told apart from the crowd yet, by the second for a
+// stretch, which doubles as long as that does not change.
 template <class First, class Make, class Scorer, class Results>
-void scan_in_turns(First& first, const Make& make_second, double most_hits, const Scorer& scorer,
+void scan_in_turns(First& first, const Make& make_second, double most_wasted, const Scorer& scorer,
                    std::size_t nq, Range range, Results&& results) {
   std::optional<decltype(make_second())> second;
   const std::size_t end = range.end;
   std::size_t chunks = 1;
   while (range.begin < end) {
     const std::size_t begin = range.begin;
-    range.most_hits = most_hits;
+    range.most_wasted = most_wasted;
     range.begin = scan_range(first, scorer, nq, range, results);
     if (range.begin == end) break;
     if (!second) second.emplace(make_second());
@@ -168,13 +176,25 @@ void scan_in_turns(First& first, const Make& make_second, double most_hits, cons
     chunks = range.begin - begin > First::most_chunk ? 1 : std::min<std::size_t>(2 * chunks, 32);
     stretch.end = std::min(end, range.begin + chunks * First::most_chunk);
     if (stretch.end < end) stretch.end = stretch.end / 32 * 32;
-    stretch.most_hits = 1;
+    stretch.most_wasted = 1;
     range.begin = scan_range(*second, scorer, nq, stretch, results);
     range.first_chunk = First::most_chunk;
   }
 }
 
-// Shares of pairs above which a filter is not worth its price.
+// Whether the level multiplies bytes in hardware, several times as fast as floats.
+inline bool bytes_beat_floats() { return kernels<FilterKernels>().products_of_bytes() > 32; }
+
+// Queries from which on what is read is shared by enough of them that arithmetic counts.
+inline constexpr std::size_t many_queries = 16;
+
+// Shares of pairs, passed for nothing, above which a filter is not worth its price.
 inline constexpr double most_past_bytes = 0.05, most_past_head = 0.06;
+// A pair that a head dismisses saves the products of the other dimensions, one that it lets pass
+// costs a distance: some 75 cycles.
+inline double most_past_head_of_many(std::size_t d) {
+  const std::size_t rate = kernels<FilterKernels>().products_of_bytes();
+  return static_cast<double>(d - Head::dimensions) / static_cast<double>(rate) / 75;
+}
 
 }  // namespace kf::scan

@@ -78,6 +78,7 @@ std::vector<std::string> detect() {
       {"f16c", ymm && bit(one.c, 29)},
       {"fma", ymm && bit(one.c, 12)},
       {"avx2", ymm && bit(seven.b, 5)},
+      {"avxvnni", ymm && bit(seven1.a, 4)},
       {"avx512f", zmm && bit(seven.b, 16)},
       {"avx512bw", zmm && bit(seven.b, 30)},
       {"avx512vl", zmm && bit(seven.b, 31)},

@@ -406,3 +406,27 @@ def test_few_pairs_pass_the_directions(rng: np.random.Generator) -> None:
     seen = {name: value - before[name] for name, value in index.stats()["scanned"].items()}
     assert seen["along directions"] > n * 64 / 2
     assert seen["distances"] < 0.08 * n * 64
+
+
+def test_a_forecast_says_whether_many_queries_look_along_directions(
+    level: str, rng: np.random.Generator
+) -> None:
+    """Where clusters lie far apart a batch does at every level, few queries wherever there is a head; what passes is
+    little; every pair is looked at by one rung, and answers are those of every other way."""
+    n, d, queries = 20_000, 256, 40
+    centres = 4 * rng.standard_normal((256, d))
+    rows = (
+        centres[rng.integers(256, size=n + queries)] + rng.standard_normal((n + queries, d))
+    ).astype(np.float32)
+    apart, noise = kf.FlatIndex(d), kf.FlatIndex(d)
+    apart.add(rows[:n])
+    noise.add(rng.standard_normal((n, d)))
+    for index, asked, along in ((apart, rows[n:], True), (noise, rows[n:] / 4, False)):
+        before = index.stats()["scanned"]
+        found = index.search(asked, 5, threads=1)
+        seen = {name: value - before[name] for name, value in index.stats()["scanned"].items()}
+        assert (seen["along directions"] > 0.8 * n * queries) == along
+        assert (seen["along directions"] == 0) != along
+        assert seen["along directions"] + seen["bytes"] + seen["floats"] == n * queries
+        assert not along or seen["distances"] < 0.04 * n * queries
+        np.testing.assert_array_equal(found.ids, index.search(asked, 5, scan="none").ids)
