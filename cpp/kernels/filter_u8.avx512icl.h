@@ -134,7 +134,7 @@ inline void scan_queries(const std::int8_t* queries, std::size_t nq, const std::
 
 template <class Sink>
 inline void scan_bytes(const std::int8_t* queries, std::size_t nq, const std::uint8_t* codes,
-                        const std::int32_t* bias, std::size_t blocks, std::size_t d, Sink& sink) {
+                       const std::int32_t* bias, std::size_t blocks, std::size_t d, Sink& sink) {
   std::size_t block = 0;
   const auto point = [&] { return static_cast<std::uint32_t>(16 * block); };
   for (; block + 4 <= blocks; block += 4)

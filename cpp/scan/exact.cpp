@@ -54,7 +54,7 @@ void ExactScan::scan(const State& state, const Base& base, const float* queries,
   const double largest_norm = state.largest_norm;
   Filter filter = wish;
   const bool many = wish == Filter::automatic && nq >= many_queries && bytes_beat_floats();
-  const double most_passed = many && head ? most_past_head_of_many(d_) : most_past_head;
+  const double most_passed = many && head ? most_past_head_of_many(d_, nq) : most_past_head;
   if (base.n > state.n) throw InvalidArgument("base: more rows than were appended");
   if (filter == Filter::u8 && !shadow)
     throw InvalidArgument("filter: this index keeps no 8-bit copy");
@@ -191,8 +191,7 @@ void ExactScan::search(const Base& base, const float* queries, std::size_t nq, s
   const auto state = now();
   const bool usual = sound(state->largest_norm) && !base.alive;
   if (filter == Filter::automatic && state->shadow && usual && base.n >= 256 && base.n <= 16384 &&
-      base.n >= 4 * k && base.n <= state->n &&
-      (nq < many_queries || bytes_beat_floats())) {
+      base.n >= 4 * k && base.n <= state->n && (nq < many_queries || bytes_beat_floats())) {
     search_by_sums(*state, base, queries, nq, k, threads, distances, ids);
     return;
   }

@@ -11,9 +11,9 @@ namespace kf::scan {
 namespace {
 
 constexpr std::size_t most_sample = 4096;
-// Of a sample: queries, the neighbours whose distances are their bounds, and the share of pairs
-// that may pass at the farther. In a set of many more rows bounds are tighter.
-constexpr std::size_t asked = 32, nearest = 1, neighbour = 10;
+// Of a sample: queries, the rank whose distance is the bound that decides, and the share of pairs
+// that may pass at it. In a set of many more rows bounds are tighter.
+constexpr std::size_t asked = 32, deciding = 2;
 constexpr double most_passed = 0.25;
 
 // Rounded up.
@@ -36,35 +36,47 @@ std::optional<Head> Head::where_it_pays(const Rows& rows, std::size_t d, Metric 
   const Buffer<float> along = head.directions_->project(sample.data(), n, dimensions);
   head.shadow_.fit(along.data(), n);
   const Distance value(metric, d), squared(Metric::l2, dimensions);
-  std::vector<float> values(n);
-  std::size_t passed = 0, passed_nearest = 0;
+  std::vector<float> values(n), seems(n);
   for (std::size_t i = 0; i < asked; ++i) {
     const std::size_t row = i * (n / asked);
     const float* q = sample.data() + row * d;
-    for (std::size_t j = 0; j < n; ++j) values[j] = value(q, sample.data() + j * d);
-    std::partial_sort(values.begin(), values.begin() + neighbour + 1, values.end());
-    const double norm = norm_of(q, d);
-    const float reach = head.reach(metric, values[neighbour], norm, largest_norm),
-                reach_nearest = head.reach(metric, values[nearest], norm, largest_norm);
     for (std::size_t j = 0; j < n; ++j) {
-      const float seems =
-          squared(along.data() + row * dimensions, along.data() + j * dimensions);
-      passed += seems <= reach, passed_nearest += seems <= reach_nearest;
+      values[j] = value(q, sample.data() + j * d);
+      seems[j] = squared(along.data() + row * dimensions, along.data() + j * dimensions);
+    }
+    // The first is the row itself.
+    std::partial_sort(values.begin(), values.begin() + ranks[std::size(ranks) - 1] + 1,
+                      values.end());
+    std::sort(seems.begin(), seems.end());
+    for (std::size_t r = 0; r < std::size(ranks); ++r) {
+      const float reach = head.reach(metric, values[ranks[r]], norm_of(q, d), largest_norm);
+      head.passed_[r] +=
+          static_cast<double>(std::upper_bound(seems.begin(), seems.end(), reach) - seems.begin());
     }
   }
-  const auto pairs = static_cast<double>(asked * n);
-  head.passed_ = static_cast<double>(passed) / pairs;
-  if (head.passed_ > most_passed) return std::nullopt;
-  head.at_ = neighbour / static_cast<double>(n);
-  head.power_ = std::log(static_cast<double>(passed) / static_cast<double>(passed_nearest)) /
-                 std::log(static_cast<double>(neighbour) / nearest);
+  for (double& passed : head.passed_) passed /= static_cast<double>(asked * n);
+  head.sample_ = n;
+  if (head.passed_[deciding] > most_passed) return std::nullopt;
   return head;
 }
 
-// The share is taken for a power of k / n. While a scan has seen i rows, its bound is that of k / i.
+// Between ranks a power of the rank; below the first, where it flattens, half of that power; beyond
+// the last, everything.
+double Head::passed_at(double rank) const {
+  std::size_t r = 0;
+  while (r + 2 < std::size(ranks) && rank > static_cast<double>(ranks[r + 1])) ++r;
+  const auto low = static_cast<double>(ranks[r]), high = static_cast<double>(ranks[r + 1]);
+  if (rank > high) return 1;
+  const double power = std::log(passed_[r + 1] / passed_[r]) / std::log(high / low);
+  return passed_[r] * std::pow(rank / low, rank < low ? power / 2 : power);
+}
+
+// While a scan has seen i rows, its bound is that of the k-th of i: in a sample, of rank k / i. The
+// first rows are left out: what passes there is near, and passes every filter.
 double Head::expected(std::size_t k, std::size_t n) const {
-  const double nearness = static_cast<double>(k) / static_cast<double>(n);
-  return passed_ * std::pow(nearness / at_, power_) / std::max(1 - power_, 0.1);
+  const double rank =
+      static_cast<double>(k) * static_cast<double>(sample_) / static_cast<double>(n);
+  return (2 * passed_at(rank / 0.75) + passed_at(rank / 0.375)) / 3;
 }
 
 void Head::append(const float* x, std::size_t n) {

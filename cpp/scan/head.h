@@ -3,8 +3,10 @@
 // them distances only shrink, and for most rows what is left is too far already: a row costs a
 // quarter of its bytes, or less, in memory and in arithmetic.
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
+#include <iterator>
 #include <memory>
 #include <optional>
 #include <utility>
@@ -54,7 +56,7 @@ class Head {
   };
   Queries project(const float* queries, std::size_t n) const;
 
-  // The share of the pairs that pass, about, in the mean of a search for the k nearest of n rows.
+  // The share of the pairs that pass, about, in most of a search for the k nearest of n rows.
   double expected(std::size_t k, std::size_t n) const;
 
   // How far apart along the directions, squared, a query of this norm and a row within `bound` may
@@ -68,7 +70,13 @@ class Head {
   std::size_t d_;
   std::shared_ptr<const Directions> directions_;
   Shadow shadow_;
-  double passed_ = 1, at_ = 1, power_ = 0;  // see expected
+  // Of a sample of so many rows: the share of pairs that pass where the bound is the distance of the
+  // neighbour of each rank.
+  static constexpr std::size_t ranks[] = {1, 3, 10, 30, 100};
+  std::size_t sample_ = 0;
+  std::array<double, std::size(ranks)> passed_{};
+
+  double passed_at(double rank) const;
 };
 
 // For one group of queries; see ByteFilter.

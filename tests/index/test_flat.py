@@ -425,7 +425,7 @@ def test_a_forecast_says_whether_many_queries_look_along_directions(
         before = index.stats()["scanned"]
         found = index.search(asked, 5, threads=1)
         seen = {name: value - before[name] for name, value in index.stats()["scanned"].items()}
-        assert (seen["along directions"] > 0.8 * n * queries) == along
+        assert (seen["along directions"] > 0.5 * n * queries) == along
         assert (seen["along directions"] == 0) != along
         assert seen["along directions"] + seen["bytes"] + seen["floats"] == n * queries
         assert not along or seen["distances"] < 0.04 * n * queries
