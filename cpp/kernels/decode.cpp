@@ -131,12 +131,9 @@ void bytes_to_floats(const std::uint8_t* bytes, std::size_t n, float scale, cons
     _mm256_storeu_ps(out + i,
                      _mm256_fmadd_ps(_mm256_cvtepi32_ps(code), unit, _mm256_loadu_ps(centre + i)));
   }
-  for (; i < n; ++i)
-    out[i] = __builtin_fmaf(static_cast<float>(static_cast<int>(bytes[i]) - 128), scale, centre[i]);
-#else
-  for (; i < n; ++i)
-    out[i] = static_cast<float>(static_cast<int>(bytes[i]) - 128) * scale + centre[i];
 #endif
+  for (; i < n; ++i)
+    out[i] = fused(static_cast<float>(static_cast<int>(bytes[i]) - 128), scale, centre[i]);
 }
 
 }  // namespace kf::KF_LEVEL

@@ -55,6 +55,27 @@ inline Vec32 splat(float x) {
   const __m256 v = _mm256_set1_ps(x);
   return {{v, v, v, v}};
 }
+#elif KF_HAS_NEON
+inline Vec32 encode(const Vec32& v, float inverse, std::int8_t* out, std::size_t n) {
+  Vec32 c;
+  int16x4_t whole[8];
+  for (int i = 0; i < 8; ++i) {
+    // The number of the two where the other is NaN.
+    const float32x4_t r = vrndnq_f32(vmulq_n_f32(v.v[i], inverse));
+    c.v[i] = vminnmq_f32(vmaxnmq_f32(r, vdupq_n_f32(-128.0f)), vdupq_n_f32(127.0f));
+    whole[i] = vmovn_s32(vcvtq_s32_f32(c.v[i]));
+  }
+  std::int8_t all[32];
+  for (int i = 0; i < 4; ++i)
+    vst1_s8(all + 8 * i, vmovn_s16(vcombine_s16(whole[2 * i], whole[2 * i + 1])));
+  for (std::size_t i = 0; i < n; ++i) out[i] = all[i];
+  return c;
+}
+inline Vec32 splat(float x) {
+  Vec32 r;
+  for (auto& part : r.v) part = vdupq_n_f32(x);
+  return r;
+}
 #else
 inline Vec32 encode(const Vec32& v, float inverse, std::int8_t* out, std::size_t n) {
   constexpr float round =

@@ -70,6 +70,14 @@ struct Hits {
     };
     take(row, (below(even) & 0x55555555u) | (below(odd) & 0xaaaaaaaau));
   }
+#elif KF_HAS_NEON
+  // Eight rows.
+  void take(std::uint32_t row, uint16x8_t sums) {
+    const uint16x8_t within = vcleq_u16(sums, vdupq_n_u16(static_cast<std::uint16_t>(threshold)));
+    std::uint64_t mask = vget_lane_u64(vreinterpret_u64_u8(vmovn_u16(within)), 0);
+    for (mask &= 0x0101010101010101u; mask; mask &= mask - 1)
+      out[found++] = row + static_cast<std::uint32_t>(__builtin_ctzll(mask)) / 8;
+  }
 #endif
 };
 
@@ -95,6 +103,8 @@ struct All {
     _mm256_storeu_si256(reinterpret_cast<__m256i*>(out + row + 16),
                         _mm256_permute2x128_si256(low, high, 0x31));
   }
+#elif KF_HAS_NEON
+  void take(std::uint32_t row, uint16x8_t sums) { vst1q_u16(out + row, sums); }
 #endif
 };
 
@@ -187,6 +197,58 @@ inline void scan8(const Scan& scan, const std::uint8_t* codes, std::uint32_t row
   }
 }
 
+#elif KF_HAS_NEON
+
+// The sums of 16 rows of a block, and their terms: those of even rows lie before those of odd ones.
+struct Sums16 {
+  uint16x8_t low = vdupq_n_u16(0), high = low;
+
+  void add(uint8x16_t bytes) {
+    low = vaddw_u8(low, vget_low_u8(bytes));
+    high = vaddw_high_u8(high, bytes);
+  }
+
+  template <class Out>
+  void report(const Scan& scan, const std::uint8_t* codes, std::uint32_t part, std::uint32_t row,
+              Out& out) {
+    if (const std::uint8_t* terms = scan.terms(codes)) {
+      const auto scaled = [&](std::size_t at) {
+        const uint16x8_t term = vreinterpretq_u16_u8(vld1q_u8(terms + at + part));
+        const auto factor = static_cast<std::uint16_t>(scan.factor);
+        return vcombine_u16(vshrn_n_u32(vmull_n_u16(vget_low_u16(term), factor), 16),
+                            vshrn_n_u32(vmull_n_u16(vget_high_u16(term), factor), 16));
+      };
+      const uint16x8_t even = scaled(0), odd = scaled(64);
+      low = vaddq_u16(low, vzip1q_u16(even, odd));
+      high = vaddq_u16(high, vzip2q_u16(even, odd));
+    }
+    out.take(row + part, low);
+    out.take(row + part + 8, high);
+  }
+};
+
+// A table of 256 bytes is sixteen registers: four look-ups of 64 entries, of which one counts.
+template <int Blocks, class Out>
+inline void scan8(const Scan& scan, const std::uint8_t* codes, std::uint32_t row, Out& out) {
+  static_assert(Blocks == 1);
+  Sums16 sums[4];
+  const uint8x16_t quarter = vdupq_n_u8(64);
+  for (std::size_t j = 0; j < scan.lookups; ++j) {
+    const std::uint8_t* table = scan.tables + 256 * j;
+    const uint8x16x4_t t0 = vld1q_u8_x4(table), t1 = vld1q_u8_x4(table + 64),
+                       t2 = vld1q_u8_x4(table + 128), t3 = vld1q_u8_x4(table + 192);
+    for (int p = 0; p < 4; ++p) {
+      uint8x16_t code = vld1q_u8(codes + 64 * j + 16 * p);
+      uint8x16_t bytes = vqtbl4q_u8(t0, code);
+      bytes = vqtbx4q_u8(bytes, t1, code = vsubq_u8(code, quarter));
+      bytes = vqtbx4q_u8(bytes, t2, code = vsubq_u8(code, quarter));
+      bytes = vqtbx4q_u8(bytes, t3, vsubq_u8(code, quarter));
+      sums[p].add(bytes);
+    }
+  }
+  for (std::uint32_t p = 0; p < 4; ++p) sums[p].report(scan, codes, 16 * p, row, out);
+}
+
 #else
 
 template <int Blocks, class Out>
@@ -259,6 +321,25 @@ inline void scan4(const Scan& scan, const std::uint8_t* codes, std::uint32_t row
     }
     out.take(row + 32 * static_cast<std::uint32_t>(h), even, odd[h]);
   }
+}
+
+#elif KF_HAS_NEON
+
+template <int Blocks, class Out>
+inline void scan4(const Scan& scan, const std::uint8_t* codes, std::uint32_t row, Out& out) {
+  static_assert(Blocks == 1);
+  const uint8x16_t nibble = vdupq_n_u8(15);
+  Sums16 sums[4];
+  for (std::size_t j = 0; j < scan.lookups; ++j) {
+    const uint8x16_t t0 = vld1q_u8(scan.tables + 32 * j), t1 = vld1q_u8(scan.tables + 32 * j + 16);
+    for (int p = 0; p < 4; ++p) {
+      const uint8x16_t code = vld1q_u8(codes + 64 * j + 16 * p);
+      // Both at most 127: their sum is a byte.
+      sums[p].add(
+          vaddq_u8(vqtbl1q_u8(t0, vandq_u8(code, nibble)), vqtbl1q_u8(t1, vshrq_n_u8(code, 4))));
+    }
+  }
+  for (std::uint32_t p = 0; p < 4; ++p) sums[p].report(scan, codes, 16 * p, row, out);
 }
 
 #else

@@ -4,7 +4,7 @@
 // arithmetic, so every level finds the same pairs. Sums wrap around: a bias may come from a file.
 //
 // queries      int8 (nq, d), nq a multiple of 16, rows beyond the last query zero
-// scratch      int16 (nq, d): room for levels without 8-bit products
+// scratch      int16 (nq, d): room for levels that cannot multiply these bytes as they are
 // codes        uint8, blocks of 16 points: (blocks, d / 4, 16, 4): four dimensions of one point side
 //              by side, the operand order of VPDPBUSD and of an AMX tile
 // bias         int32 (16 * blocks); blocks even
@@ -25,6 +25,8 @@
 #endif
 #if KF_HAS_AVXVNNI
 #include "kernels/filter_u8.avxvnni.h"
+#elif KF_HAS_NEON
+#include "kernels/filter_u8.neon.h"
 #endif
 #if KF_HAS_AVX512SPR
 #include "kernels/filter_u8.avx512spr.h"
@@ -41,7 +43,7 @@ inline bool reached(const PairBounds<std::int32_t>& bounds, std::int32_t sum, st
 
 }  // namespace
 
-#if !KF_HAS_AVX2
+#if !KF_HAS_AVX2 && !KF_HAS_NEON
 namespace {
 
 struct Hits {
@@ -123,6 +125,8 @@ void scan(const std::int8_t* queries, std::int16_t* scratch, std::size_t used,
 #if KF_HAS_AVX512ICL || KF_HAS_AVXVNNI
   (void)scratch;
   scan_bytes(queries, used, codes, bias, blocks, d, sink);
+#elif KF_HAS_NEON
+  scan_bytes(queries, scratch, used, codes, bias, blocks, d, sink);
 #else
   for (std::size_t i = 0; i < used * d; ++i) scratch[i] = queries[i];
 #if KF_HAS_AVX2
@@ -140,7 +144,7 @@ std::size_t products_of_bytes() {
   return 512;
 #elif KF_HAS_AVX512ICL
   return 128;
-#elif KF_HAS_AVXVNNI
+#elif KF_HAS_AVXVNNI || KF_HAS_NEON
   return 64;
 #else
   return 32;

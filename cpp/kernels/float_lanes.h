@@ -40,6 +40,24 @@ inline unsigned at_least(Lanes a, Lanes b) {
   return static_cast<unsigned>(_mm256_movemask_ps(_mm256_cmp_ps(a, b, _CMP_GE_OQ)));
 }
 constexpr int most_lanes = 2;
+#elif KF_HAS_NEON
+using Lanes = float32x4_t;
+constexpr int width = 4, most_points = 6;
+inline Lanes load(const float* p) { return vld1q_f32(p); }
+inline Lanes splat(float x) { return vdupq_n_f32(x); }
+inline Lanes multiply_add(Lanes a, Lanes b, Lanes c) { return vfmaq_f32(c, a, b); }
+inline Lanes add(Lanes a, Lanes b) { return vaddq_f32(a, b); }
+inline Lanes smaller(Lanes a, Lanes b) { return vminq_f32(a, b); }
+inline Lanes larger(Lanes a, Lanes b) { return vmaxq_f32(a, b); }
+inline Lanes where_larger(Lanes x, Lanes y, Lanes a, Lanes b) {
+  return vbslq_f32(vcgtq_f32(x, y), a, b);
+}
+inline void store(float* p, Lanes a) { vst1q_f32(p, a); }
+inline unsigned at_least(Lanes a, Lanes b) {
+  constexpr std::uint32_t bits[] = {1, 2, 4, 8};
+  return vaddvq_u32(vandq_u32(vcgeq_f32(a, b), vld1q_u32(bits)));
+}
+constexpr int most_lanes = 4;
 #else
 struct Lanes {
   float v[4];

@@ -12,15 +12,6 @@ namespace {
 
 constexpr std::size_t lanes = 16;
 
-// a * b + c, rounded once where the level can.
-inline float fused(float a, float b, float c) {
-#if KF_HAS_AVX2
-  return __builtin_fmaf(a, b, c);
-#else
-  return a * b + c;
-#endif
-}
-
 inline double product(float a, float b) { return static_cast<double>(a) * static_cast<double>(b); }
 
 // A column's number for each entry of a tile of sixteen rows.

@@ -7,6 +7,8 @@
 
 #if defined(__AVX2__)
 #include <immintrin.h>
+#elif KF_HAS_NEON
+#include <arm_neon.h>
 #endif
 
 namespace kf::KF_LEVEL {
@@ -15,6 +17,8 @@ namespace {
 inline float half_to_float(std::uint16_t half) {
 #if defined(__AVX2__)
   return _mm_cvtss_f32(_mm_cvtph_ps(_mm_cvtsi32_si128(half)));
+#elif KF_HAS_NEON
+  return vgetq_lane_f32(vcvt_f32_f16(vreinterpret_f16_u16(vdup_n_u16(half))), 0);
 #else
   const std::uint32_t sign = (half & 0x8000u) << 16, h = half & 0x7fffu;
   std::uint32_t bits = (h + 0x1c000u) << 13;

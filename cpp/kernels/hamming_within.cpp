@@ -115,6 +115,18 @@ std::size_t within(const std::uint64_t* query, const std::uint64_t* codes, std::
     if (_mm256_movemask_epi8(beyond) == -1) continue;
     _mm256_storeu_si256(reinterpret_cast<__m256i*>(sums), left);
     _mm256_storeu_si256(reinterpret_cast<__m256i*>(sums + 4), right);
+#elif KF_HAS_NEON
+    uint64x2_t pairs[4];
+    for (auto& pair : pairs) pair = vdupq_n_u64(0);
+    for (std::size_t w = 0; w < m; ++w) {
+      const uint64x2_t q = vdupq_n_u64(query[w]);
+      for (int i = 0; i < 4; ++i) {
+        const uint64x2_t differ = veorq_u64(q, vld1q_u64(block + 8 * w + 2 * i));
+        const uint8x16_t bytes = vcntq_u8(vreinterpretq_u8_u64(differ));
+        pairs[i] = vpadalq_u32(pairs[i], vpaddlq_u16(vpaddlq_u8(bytes)));
+      }
+    }
+    for (int i = 0; i < 4; ++i) vst1q_s64(sums + 2 * i, vreinterpretq_s64_u64(pairs[i]));
 #else
     for (std::size_t i = 0; i < 8; ++i) {
       sums[i] = 0;

@@ -74,7 +74,7 @@ template <int Rows>
 inline void tile(const float* a, std::size_t d, const float* b, std::size_t p, float* c,
                  std::size_t columns) {
   for (std::size_t j = 0; j < d; ++j)
-    for (std::size_t i = 0; i < columns; ++i) c[i] += a[j] * b[j * p + i];
+    for (std::size_t i = 0; i < columns; ++i) c[i] = fused(a[j], b[j * p + i], c[i]);
 }
 
 #endif

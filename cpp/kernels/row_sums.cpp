@@ -30,9 +30,9 @@ inline std::int32_t product(const std::int8_t* query, const std::uint8_t* row, s
   __m256i sum = _mm256_setzero_si256();
   std::size_t j = 0;
   for (; j + 32 <= d; j += 32)
-    sum = _mm256_dpbusd_avx_epi32(sum,
-                                  _mm256_loadu_si256(reinterpret_cast<const __m256i*>(row + j)),
-                                  _mm256_loadu_si256(reinterpret_cast<const __m256i*>(query + j)));
+    sum =
+        _mm256_dpbusd_avx_epi32(sum, _mm256_loadu_si256(reinterpret_cast<const __m256i*>(row + j)),
+                                _mm256_loadu_si256(reinterpret_cast<const __m256i*>(query + j)));
   auto total = static_cast<std::uint32_t>(lane_sum(sum));
   for (; j < d; ++j) total += static_cast<std::uint32_t>(query[j] * row[j]);
   return static_cast<std::int32_t>(total);
@@ -50,6 +50,22 @@ inline std::int32_t product(const std::int8_t* query, const std::uint8_t* row, s
     sum = _mm256_add_epi32(sum, _mm256_madd_epi16(r, q));
   }
   auto total = static_cast<std::uint32_t>(lane_sum(sum));
+  for (; j < d; ++j) total += static_cast<std::uint32_t>(query[j] * row[j]);
+  return static_cast<std::int32_t>(total);
+}
+#elif KF_HAS_NEON
+// Codes are unsigned, products signed: 128 is taken from each and given back.
+inline std::int32_t product(const std::int8_t* query, const std::uint8_t* row, std::size_t d) {
+  const uint8x16_t flip = vdupq_n_u8(128);
+  const int8x16_t middle = vdupq_n_s8(64);
+  int32x4_t sum = vdupq_n_s32(0), half = sum;
+  std::size_t j = 0;
+  for (; j + 16 <= d; j += 16) {
+    const int8x16_t q = vld1q_s8(query + j);
+    sum = vdotq_s32(sum, vreinterpretq_s8_u8(veorq_u8(vld1q_u8(row + j), flip)), q);
+    half = vdotq_s32(half, middle, q);
+  }
+  auto total = static_cast<std::uint32_t>(vaddvq_s32(sum) + 2 * vaddvq_s32(half));
   for (; j < d; ++j) total += static_cast<std::uint32_t>(query[j] * row[j]);
   return static_cast<std::int32_t>(total);
 }

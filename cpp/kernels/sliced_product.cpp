@@ -141,8 +141,8 @@ inline void one(const Slice<Weight>& slice, const Number* x, float* out) {
     for (std::size_t i = 0; i < lanes; ++i) sums[i] = out[slice.rows[i]];
   for (std::size_t step = 0; step < slice.steps; ++step)
     for (std::size_t i = 0; i < lanes; ++i)
-      sums[i] +=
-          widened(slice.weights[step * lanes + i]) * widened(x[column<Broad>(slice, step, i)]);
+      sums[i] = fused(widened(slice.weights[step * lanes + i]),
+                      widened(x[column<Broad>(slice, step, i)]), sums[i]);
   for (std::size_t i = 0; i < lanes; ++i) out[row_of(slice, i)] = sums[i];
 }
 
@@ -194,6 +194,21 @@ constexpr std::size_t widest = 16;
 #else
 constexpr std::size_t widest = 8;
 #endif
+#elif KF_HAS_NEON
+template <>
+struct Pack<4> {
+  float32x4_t v = vdupq_n_f32(0);
+  static float32x4_t load(const float* x) { return vld1q_f32(x); }
+  static float32x4_t load(const std::uint16_t* x) {
+    return vcvt_f32_f16(vreinterpret_f16_u16(vld1_u16(x)));
+  }
+  template <class Number>
+  void add(float w, const Number* x) {
+    v = vfmaq_n_f32(v, load(x), w);
+  }
+  void store(float* out) const { vst1q_f32(out, v); }
+};
+constexpr std::size_t widest = 4;
 #else
 template <>
 struct Pack<4> {

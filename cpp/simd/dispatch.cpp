@@ -9,6 +9,10 @@
 #include "core/error.h"
 #include "kernels/table.h"
 
+#if defined(__aarch64__) && defined(__linux__)
+#include <asm/hwcap.h>
+#include <sys/auxv.h>
+#endif
 #if defined(__x86_64__)
 #include <cpuid.h>
 #if defined(__linux__)
@@ -97,6 +101,10 @@ std::vector<std::string> detect() {
   };
   for (const auto& feature : features)
     if (feature.there) names.emplace_back(feature.name);
+#elif defined(__APPLE__) && defined(__aarch64__)
+  names.emplace_back("asimddp");  // every one of them
+#elif defined(__aarch64__) && defined(__linux__)
+  if (getauxval(AT_HWCAP) & HWCAP_ASIMDDP) names.emplace_back("asimddp");
 #endif
   return names;
 }

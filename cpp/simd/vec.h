@@ -8,10 +8,21 @@
 
 #if defined(__AVX2__)
 #include <immintrin.h>
+#elif KF_HAS_NEON
+#include <arm_neon.h>
 #endif
 
 namespace kf::KF_LEVEL {
 namespace {
+
+// a b + sum: rounded once where the level has an instruction for it, as all but the baseline do.
+inline float fused(float a, float b, float sum) {
+#if KF_HAS_AVX2 || KF_HAS_NEON
+  return __builtin_fmaf(a, b, sum);
+#else
+  return sum + a * b;
+#endif
+}
 
 #if defined(__AVX512F__)
 
@@ -113,6 +124,70 @@ inline Vec16 multiply(const Vec16& x, const Vec16& y) {
   return {{_mm256_mul_ps(x.v[0], y.v[0]), _mm256_mul_ps(x.v[1], y.v[1])}};
 }
 inline float reduce(const Vec16& x) { return reduce8(_mm256_add_ps(x.v[0], x.v[1])); }
+
+#elif KF_HAS_NEON
+
+struct Vec32 {
+  float32x4_t v[8];
+  static Vec32 zero() {
+    Vec32 r;
+    for (auto& part : r.v) part = vdupq_n_f32(0);
+    return r;
+  }
+  static Vec32 load(const float* p) {
+    Vec32 r;
+    for (int i = 0; i < 8; ++i) r.v[i] = vld1q_f32(p + 4 * i);
+    return r;
+  }
+  static Vec32 load(const float* p, std::size_t n) {
+    float lanes[32] = {};
+    for (std::size_t i = 0; i < n; ++i) lanes[i] = p[i];
+    return load(lanes);
+  }
+};
+inline Vec32 operator-(const Vec32& x, const Vec32& y) {
+  Vec32 r;
+  for (int i = 0; i < 8; ++i) r.v[i] = vsubq_f32(x.v[i], y.v[i]);
+  return r;
+}
+inline Vec32 fma(const Vec32& x, const Vec32& y, const Vec32& sum) {
+  Vec32 r;
+  for (int i = 0; i < 8; ++i) r.v[i] = vfmaq_f32(sum.v[i], x.v[i], y.v[i]);
+  return r;
+}
+inline float reduce4(float32x4_t v) {
+  const float32x2_t h = vadd_f32(vget_low_f32(v), vget_high_f32(v));
+  return vget_lane_f32(h, 0) + vget_lane_f32(h, 1);
+}
+inline float reduce(const Vec32& x) {
+  float32x4_t s[4];
+  for (int i = 0; i < 4; ++i) s[i] = vaddq_f32(x.v[i], x.v[i + 4]);
+  return reduce4(vaddq_f32(vaddq_f32(s[0], s[2]), vaddq_f32(s[1], s[3])));
+}
+
+struct Vec16 {
+  float32x4_t v[4];
+  static Vec16 load(const float* p, std::size_t n) {
+    float lanes[16] = {};
+    for (std::size_t i = 0; i < n; ++i) lanes[i] = p[i];
+    Vec16 r;
+    for (int i = 0; i < 4; ++i) r.v[i] = vld1q_f32(lanes + 4 * i);
+    return r;
+  }
+};
+inline Vec16 operator-(const Vec16& x, const Vec16& y) {
+  Vec16 r;
+  for (int i = 0; i < 4; ++i) r.v[i] = vsubq_f32(x.v[i], y.v[i]);
+  return r;
+}
+inline Vec16 multiply(const Vec16& x, const Vec16& y) {
+  Vec16 r;
+  for (int i = 0; i < 4; ++i) r.v[i] = vmulq_f32(x.v[i], y.v[i]);
+  return r;
+}
+inline float reduce(const Vec16& x) {
+  return reduce4(vaddq_f32(vaddq_f32(x.v[0], x.v[2]), vaddq_f32(x.v[1], x.v[3])));
+}
 
 #else
 
