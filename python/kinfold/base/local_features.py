@@ -17,7 +17,7 @@ class LocalFeatures:
     positions : float32 (n, 2), x and y in pixels of the upright, decoded image that was described
     scales : float32 (n,), keypoint radius in pixels, > 0
     angles : float32 (n,), orientation in radians
-    descriptors : (n, d) float32 or uint8
+    descriptors : (n, d) float32 or uint8, or int8 from networks; see local.descriptors
     shapes : float32 (n, 2, 2) or None, affine frames where the detector finds them: they take the unit circle to the
         feature's ellipse
     colours : uint8 (n, d) or None, the colours around each, see local.colour
@@ -33,7 +33,7 @@ class LocalFeatures:
     positions: NDArray[np.float32]
     scales: NDArray[np.float32]
     angles: NDArray[np.float32]
-    descriptors: NDArray[np.float32] | NDArray[np.uint8]
+    descriptors: NDArray[np.float32] | NDArray[np.uint8] | NDArray[np.int8]
     shapes: NDArray[np.float32] | None = None
     colours: NDArray[np.uint8] | None = None
 

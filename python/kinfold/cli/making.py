@@ -12,6 +12,7 @@ from kinfold.cli.options import count, engine, shares
 from kinfold.cli.output import say
 from kinfold.gallery import METHODS
 from kinfold.gallery.settings import POOLINGS, Settings
+from kinfold.local.extractors import METHODS as EXTRACTORS
 
 _NUMBERS = {
     "max_side": "longer side that photos are reduced to",
@@ -26,7 +27,7 @@ _NUMBERS = {
     "square_side": "of the squares that photos become where a layer gives codes, or --pooling is flatten",
 }
 # Options that go to Settings by their own names.
-_OPTIONS = (*_NUMBERS, "shares", "layer", "pooling", "regions", "search")
+_OPTIONS = (*_NUMBERS, "features", "shares", "layer", "pooling", "regions", "search")
 
 
 def add_making(parser: argparse._ActionsContainer) -> None:
@@ -50,6 +51,18 @@ def add_making(parser: argparse._ActionsContainer) -> None:
         action="append",
         default=[],
         help="weights of a network, for the engine cnn; more than once for several networks together",
+    )
+    parser.add_argument(
+        "--features",
+        choices=EXTRACTORS,
+        help=f"what finds local features: SIFT, or a network (default: {Settings.features})",
+    )
+    parser.add_argument(
+        "--local-weights",
+        metavar="FILE",
+        action="append",
+        default=[],
+        help="weights of the network that finds local features; more than once where it needs several",
     )
     parser.add_argument(
         "--layer",
@@ -92,7 +105,7 @@ def add_making(parser: argparse._ActionsContainer) -> None:
 
 def given(options: argparse.Namespace) -> list[str]:
     """The options of add_making that were given."""
-    names = ("engine", "weights", "model", *_OPTIONS)
+    names = ("engine", "weights", "local_weights", "model", *_OPTIONS)
     return [f"--{name.replace('_', '-')}" for name in names if getattr(options, name)]
 
 
@@ -106,8 +119,9 @@ def make(target: Path, options: argparse.Namespace, *, remake: bool = False) -> 
     from kinfold.gallery import Gallery
 
     return Gallery.create(
-        target, weights=options.weights, model=options.model, remake=remake, **_settings(options)
-    )
+        target, weights=options.weights, local_weights=options.local_weights, model=options.model,
+        remake=remake, **_settings(options),
+    )  # fmt: skip
 
 
 def reopen(target: Path, options: argparse.Namespace, *, changed: Collection[str] = ()) -> Any:
@@ -126,8 +140,8 @@ def reopen(target: Path, options: argparse.Namespace, *, changed: Collection[str
             )
     if options.model:
         raise ValueError(f"{target}: has a model already; --model is for a new gallery")
-    if options.weights:
-        opened.restore_weights(options.weights)
+    if options.weights or options.local_weights:
+        opened.restore_weights([*options.weights, *options.local_weights])
     return opened
 
 

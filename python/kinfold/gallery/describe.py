@@ -18,6 +18,7 @@ from kinfold.base.errors import ImageError
 from kinfold.base.extras import require
 from kinfold.base.local_features import LocalFeatures
 from kinfold.base.locks import Lock
+from kinfold.base.registry import resolve
 from kinfold.base.threads import get_threads
 from kinfold.gallery.region_sets import RegionSets
 from kinfold.gallery.settings import Settings
@@ -28,6 +29,7 @@ from kinfold.images.exif import PhotoInfo
 from kinfold.images.resize import Pixels, fit
 from kinfold.images.walk import PhotoFile
 from kinfold.local.colour import COLOURS, colours
+from kinfold.local.extractors import METHODS as EXTRACTORS
 from kinfold.local.sift import SIFT
 
 
@@ -85,16 +87,18 @@ class Describer:
     """Describes photos as a gallery's settings say.
 
     weights : of each network, where an engine needs networks
+    local_weights : of what finds local features, where it needs some
     Codebooks and whitenings fit features of the same fingerprint alone.
     """
 
-    def __init__(self, settings: Settings, weights: Sequence[str | os.PathLike[str]]) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        weights: Sequence[str | os.PathLike[str]],
+        local_weights: Sequence[str | os.PathLike[str]] = (),
+    ) -> None:
         self.settings = settings
-        self._sift = SIFT(
-            max_features=settings.max_features,
-            contrast_threshold=settings.contrast_threshold,
-            max_side=settings.max_side,
-        )
+        self._local = _local_extractor(settings, local_weights)
         self._coloured = "colour" in settings.engines
         require("cv2").setNumThreads(1)  # the threads are ours
         self._extractors: list[Any] = []
@@ -119,7 +123,12 @@ class Describer:
         colours = [COLOURS] if self._coloured else []
         regions = [f"regions{n}{'-scales' * every}" for n, every in self._regional.items()]
         return "+".join(
-            [self._sift.fingerprint, *colours, *(e.fingerprint for e in self._extractors), *regions]
+            [
+                self._local.fingerprint,
+                *colours,
+                *(e.fingerprint for e in self._extractors),
+                *regions,
+            ]
         )
 
     @property
@@ -143,7 +152,7 @@ class Describer:
 
     def local(self, pixels: Pixels) -> LocalFeatures:
         """Local features of pixels that were reduced to ``max_side``."""
-        features = self._sift.extract(pixels)
+        features = self._local.extract(pixels)
         if not self._coloured:
             return features
         return replace(features, colours=colours(pixels, features))
@@ -223,6 +232,19 @@ class Describer:
             vectors, regions = self.networks(pixels)
         found = replace(described.found, networks=vectors, regions=regions)
         return replace(described, found=found)
+
+
+def _local_extractor(settings: Settings, weights: Sequence[str | os.PathLike[str]]) -> Any:
+    """What finds local features. Raises ValueError where it needs other weights."""
+    options: dict[str, Any] = {
+        "max_features": settings.max_features,
+        "max_side": settings.max_side,
+    }
+    if settings.features == "sift":
+        if weights:
+            raise ValueError("local_weights: SIFT has none; choose --features of a network")
+        return SIFT(contrast_threshold=settings.contrast_threshold, **options)
+    return resolve(EXTRACTORS[settings.features])(weights, **options)
 
 
 def _extractor(

@@ -68,6 +68,7 @@ class Gallery(Overview):
         *,
         weights: str | os.PathLike[str] | Sequence[str | os.PathLike[str]] = (),
         model: str | os.PathLike[str] | None = None,
+        local_weights: str | os.PathLike[str] | Sequence[str | os.PathLike[str]] = (),
         remake: bool = False,
         **settings: Any,
     ) -> Gallery:
@@ -75,10 +76,11 @@ class Gallery(Overview):
 
         weights : of the network, where an engine needs one, or of several; kept in the gallery
         model : another gallery, or its model file: its codebook and whitening are used instead of learning
+        local_weights : of the network that finds local features, where ``features`` names one; kept in the gallery
         remake : put it in the place of a gallery that is there, of whatever version and however damaged
         settings : see gallery.settings.Settings
         """
-        made = create(Path(path), weights, model, remake, settings).made
+        made = create(Path(path), weights, model, remake, settings, local_weights).made
         gallery = cls(path)
         gallery._made = made
         return gallery

@@ -9,17 +9,21 @@ from typing import Any
 from kinfold.base.errors import FileFormatError
 from kinfold.gallery import METHODS
 from kinfold.gallery.own import is_name
-from kinfold.gallery.settings import MOST_NETWORKS, REMAKE, Settings
+from kinfold.gallery.settings import MOST_LOCAL_WEIGHTS, MOST_NETWORKS, REMAKE, Settings
 
 # The first version of those that are read lacks what was added.
 FORMAT, OLDEST = 4, 3
 _FIELDS = {"format", "library", "settings", "photos", "parts", "segments", "own_model", "added"}
 # What a manifest calls the weights of each network.
 WEIGHTS = tuple(f"weights{i}" if i else "weights" for i in range(MOST_NETWORKS))
+# The same of what finds local features: one network, and those that prepare for it.
+LOCAL_WEIGHTS = tuple(
+    f"localweights{i}" if i else "localweights" for i in range(MOST_LOCAL_WEIGHTS)
+)
 # The indexes under vectors, and under regions.
 SEARCHES = ("search", "regionsearch")
 # The parts that may be named; an engine's name stands for its inverted file.
-_NAMES = ("model", "index", *SEARCHES, "near", "graph", "confidence", *WEIGHTS, *METHODS)
+_NAMES = ("model", "index", *SEARCHES, "near", "graph", "confidence", *WEIGHTS, *LOCAL_WEIGHTS, *METHODS)
 
 
 @dataclass(frozen=True)
@@ -45,9 +49,15 @@ class Manifest:
         """The file of each network's weights, in ``parts``."""
         return [self.parts[name] for name in WEIGHTS if name in self.parts]
 
+    @property
+    def local_weights(self) -> list[str]:
+        """The files of the weights of what finds local features, in ``parts``."""
+        return [self.parts[name] for name in LOCAL_WEIGHTS if name in self.parts]
+
     def without_index(self) -> Manifest:
         """What is left where no photo is: weights and model."""
-        parts = {name: file for name, file in self.parts.items() if name in ("model", *WEIGHTS)}
+        kept = ("model", *WEIGHTS, *LOCAL_WEIGHTS)
+        parts = {name: file for name, file in self.parts.items() if name in kept}
         return replace(self, parts=parts, segments=(), added=())
 
     def without(self, *names: str) -> Manifest:

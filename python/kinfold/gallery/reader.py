@@ -114,11 +114,12 @@ class Reader:
         with self._describing:
             if self._describer is None:
                 files = [self.store.part(name) for name in manifest.weights]
+                local = [self.store.part(name) for name in manifest.local_weights]
                 try:
-                    self._describer = Describer(self.settings, files)
+                    self._describer = Describer(self.settings, files, local)
                 except (FileFormatError, FileNotFoundError) as error:
                     raise FileFormatError(
-                        f"{error}; kinfold index --weights FILE puts the weights back"
+                        f"{error}; kinfold index --weights FILE, or --local-weights FILE, puts the weights back"
                     ) from error
                 except ValueError as error:
                     raise FileFormatError(f"{self.store.folder}: {error}") from error

@@ -35,7 +35,7 @@ class PhotoSegment(Restorable):
     ids : int64 (n,)            the photos' ids
     frames : int32 (n, 4)       width and height of the upright original, then of what was described
     starts : int64 (n + 1,)     photo i has the features starts[i] to starts[i + 1]
-    positions : float32 (f, 2); scales, angles : float32 (f,); descriptors : uint8 (f, 128)
+    positions : float32 (f, 2); scales, angles : float32 (f,); descriptors : uint8 or int8 (f, d), see local.descriptors
     colours : uint8 (f, 27) or none, see local.colour
     networks : float32 (n, d), one array for each network
     regions : of the networks that they are kept of, by the network's number
@@ -79,9 +79,9 @@ class PhotoSegment(Restorable):
         return row is not None and row < len(self.ids) and bool(self.ids[row] == id)
 
     @property
-    def descriptors(self) -> NDArray[np.uint8]:
-        """Of all photos, uint8 (f, 128)."""
-        return self._all.descriptors  # type: ignore[return-value]
+    def descriptors(self) -> NDArray[Any]:
+        """Of all photos, uint8 or int8 (f, d)."""
+        return self._all.descriptors
 
     @property
     def colours(self) -> NDArray[np.uint8] | None:
@@ -145,7 +145,8 @@ class PhotoSegment(Restorable):
         check_only(arrays, known, "arrays")
         ids = take(arrays, "ids", np.int64, (None,))
         starts = take(arrays, "starts", np.int64, (len(ids) + 1,))
-        descriptors = take(arrays, "descriptors", np.uint8, (None, 128))
+        signed = "descriptors" in arrays and arrays["descriptors"].dtype == np.int8
+        descriptors = take(arrays, "descriptors", np.int8 if signed else np.uint8, (None, None))
         f = len(descriptors)
         check_starts(starts, f, "starts")
         features = LocalFeatures(

@@ -10,10 +10,13 @@ from kinfold.base.arrays import as_choice, as_count, as_number
 from kinfold.base.errors import FileFormatError
 from kinfold.gallery import METHODS
 from kinfold.gallery.vector_search import FLAT, checked_spelling
+from kinfold.local.extractors import METHODS as EXTRACTORS
 
 T = TypeVar("T")
 # Networks that a gallery may describe photos by.
 MOST_NETWORKS = 4
+# Files of weights that what finds local features may need.
+MOST_LOCAL_WEIGHTS = 3
 # The way back from a gallery that this version cannot go on with.
 REMAKE = "kinfold index PHOTOS -o GALLERY --remake makes it anew from the photos"
 # Names for several engines together.
@@ -22,7 +25,7 @@ ALIASES = {"both": "vlad+cnn"}
 _MOST_SCALES = 16
 POOLINGS = ("gem", "mac", "spoc", "spoc-centre", "crow", "rmac", "flatten", "learnt-rmac")
 # What galleries of before lack: they have its default.
-_SINCE = {"layer", "square_side", "search", "regions"}
+_SINCE = {"layer", "square_side", "search", "regions", "features"}
 
 
 def engines_of(engine: str) -> tuple[str, ...]:
@@ -44,9 +47,10 @@ class Settings:
         vector of local features), "colour" (one of the colours around them), "cnn" (networks' descriptors); "both" is
         "vlad+cnn"
     shares : of the similarity, one for each engine in that order; () for what each engine proposes
+    features : what finds local features, of ``local.extractors.METHODS``: "sift", or a network's name
     max_side : photos are reduced to this side before local features are found
     max_features : local features of a photo
-    contrast_threshold : the weakest local features that count, see ``local.SIFT``
+    contrast_threshold : the weakest of SIFT's features that count, see ``local.SIFT``; networks have their own
     codewords : size of the VLAD codebook; Fisher vectors have half as many Gaussians
     colour_codewords : size of the codebook of colours
     visual_words : size of ASMK's codebook; less where there are few features
@@ -69,6 +73,7 @@ class Settings:
 
     engine: str = "asmk+tembedding+colour"
     shares: tuple[float, ...] = ()
+    features: str = "sift"
     max_side: int = 800
     max_features: int = 1500
     contrast_threshold: float = 0.01
@@ -98,6 +103,7 @@ class Settings:
             raise ValueError(
                 f"shares: expected one for each of {len(names)} engines, got {self.shares}"
             )
+        as_choice(self.features, "features", EXTRACTORS)
         as_count(self.max_side, "max_side", least=32, most=1 << 16)
         as_count(self.max_features, "max_features", most=1 << 16)
         as_number(self.contrast_threshold, "contrast_threshold", least=0, most=1)

@@ -16,7 +16,7 @@ from kinfold.gallery.region_sets import RegionSets
 from kinfold.gallery.segment import PhotoSegment
 from kinfold.gallery.settings import Settings
 from kinfold.learn.adapter import Adapter
-from kinfold.local.sift import root_sift
+from kinfold.local.descriptors import compared
 from kinfold.transform.normalize import l2_normalize
 from kinfold.transform.pca import PCA
 from kinfold.words.photos import PhotoTable
@@ -91,12 +91,12 @@ Lists: TypeAlias = PhotoTable[Any]
 
 
 def described(features: LocalFeatures) -> Vectors:
-    """RootSIFT of a photo."""
-    return root_sift(features.descriptors)
+    """What is compared of a photo's descriptors: RootSIFT, or the directions that networks gave."""
+    return compared(features.descriptors)
 
 
 def all_described(segment: PhotoSegment) -> list[Vectors]:
-    """RootSIFT of each photo of a segment."""
+    """The same of each photo of a segment."""
     return [described(segment.features(row)) for row in range(len(segment))]
 
 
@@ -113,14 +113,14 @@ def whitened(raw: Vectors, whitening: PCA | Adapter | None) -> Vectors:
     return l2_normalize(raw if whitening is None else whitening.transform(raw))
 
 
-def most_words(wanted: int, sample: NDArray[np.uint8]) -> int:
+def most_words(wanted: int, sample: NDArray[Any]) -> int:
     """So many words, or as many as can be learnt from a sample of descriptors."""
     return max(1, min(wanted, len(np.unique(sample, axis=0)) // _LEAST_PER_WORD))
 
 
 def sample_rows(
-    arrays: Sequence[NDArray[np.uint8]], count: int, random: np.random.Generator
-) -> NDArray[np.uint8]:
+    arrays: Sequence[NDArray[Any]], count: int, random: np.random.Generator
+) -> NDArray[Any]:
     """Rows of all segments' arrays, each segment by its share, about ``count`` in all.
 
     Raises GalleryError where there is none.
@@ -140,8 +140,8 @@ def sample_rows(
 
 def sample_descriptors(
     segments: Sequence[PhotoSegment], count: int, random: np.random.Generator
-) -> NDArray[np.uint8]:
-    """SIFT descriptors of all photos; see sample_rows."""
+) -> NDArray[Any]:
+    """Local descriptors of all photos, as they are kept; see sample_rows."""
     return sample_rows([segment.descriptors for segment in segments], count, random)
 
 

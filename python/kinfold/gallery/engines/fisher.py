@@ -12,7 +12,7 @@ from kinfold.gallery.engines.base import most_words, sample_descriptors
 from kinfold.gallery.engines.pooled import PooledEngine
 from kinfold.gallery.segment import PhotoSegment
 from kinfold.gallery.settings import Settings
-from kinfold.local.sift import root_sift
+from kinfold.local.descriptors import compared
 
 # Descriptors that the mixture is learnt on, for each Gaussian.
 _PER_GAUSSIAN = 1000
@@ -36,4 +36,4 @@ class FisherEngine(PooledEngine):
             iterations=10,
             seed=settings.seed,
         )
-        return model.fit(root_sift(sample))
+        return model.fit(compared(sample))

@@ -15,7 +15,7 @@ from kinfold.gallery.engines.base import Lists, most_words, sample_descriptors, 
 from kinfold.gallery.engines.keeping import KeepingEngine
 from kinfold.gallery.segment import PhotoSegment
 from kinfold.gallery.settings import Settings
-from kinfold.local.sift import root_sift
+from kinfold.local.descriptors import compared
 from kinfold.words.words import VisualWords
 
 # Descriptors that the words are learnt on, for each word.
@@ -51,7 +51,7 @@ class ListsEngine(KeepingEngine):
         sample = sample_descriptors(every, settings.visual_words * _PER_WORD, random)
         k = most_words(settings.visual_words, sample)
         words = VisualWords(k, sample=None, seed=settings.seed, verbose=False)
-        engine = cls(cls.made(words).fit(root_sift(sample)), 1.0)
+        engine = cls(cls.made(words).fit(compared(sample)), 1.0)
         engine.half = engine._half(sample_photos(every, _COMPARED, random))
         return engine
 

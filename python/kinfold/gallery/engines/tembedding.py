@@ -13,7 +13,7 @@ from kinfold.gallery.engines.base import sample_descriptors
 from kinfold.gallery.engines.pooled import PooledEngine
 from kinfold.gallery.segment import PhotoSegment
 from kinfold.gallery.settings import Settings
-from kinfold.local.sift import root_sift
+from kinfold.local.descriptors import compared
 
 # Descriptors that the embedding is learnt on, and those for each centroid: it whitens in as many times 128 dimensions.
 _LEARNT = 100_000
@@ -35,4 +35,4 @@ class TEmbeddingEngine(PooledEngine):
         if distinct < 2:
             raise GalleryError("the photos have too few local features to learn from")
         k = max(2, min(settings.centroids, distinct // _PER_CENTROID))
-        return TEmbedding(k, aggregation="sum", seed=settings.seed).fit(root_sift(sample))
+        return TEmbedding(k, aggregation="sum", seed=settings.seed).fit(compared(sample))

@@ -12,7 +12,7 @@ from kinfold.gallery.engines.base import most_words, sample_descriptors
 from kinfold.gallery.engines.pooled import PooledEngine
 from kinfold.gallery.segment import PhotoSegment
 from kinfold.gallery.settings import Settings
-from kinfold.local.sift import root_sift
+from kinfold.local.descriptors import compared
 
 # Descriptors that a codebook is learnt on, for each codeword.
 _PER_CODEWORD = 1000
@@ -30,4 +30,4 @@ class VLADEngine(PooledEngine):
     ) -> VLAD:
         sample = sample_descriptors(segments, settings.codewords * _PER_CODEWORD, random)
         k = most_words(settings.codewords, sample)
-        return VLAD(k, seed=settings.seed).fit(root_sift(sample))
+        return VLAD(k, seed=settings.seed).fit(compared(sample))

@@ -17,15 +17,16 @@ from kinfold.gallery import METHODS
 from kinfold.gallery.describe import Describer
 from kinfold.gallery.engines.keeping import KeepingEngine
 from kinfold.gallery.lock import writer_lock
-from kinfold.gallery.manifest import WEIGHTS
+from kinfold.gallery.manifest import LOCAL_WEIGHTS, WEIGHTS
 from kinfold.gallery.names import as_names
 from kinfold.gallery.parts import read_model
 from kinfold.gallery.photos import PhotoTable
-from kinfold.gallery.settings import MOST_NETWORKS, Settings
+from kinfold.gallery.settings import MOST_LOCAL_WEIGHTS, MOST_NETWORKS, Settings
 from kinfold.gallery.store import PHOTOS, Store
 from kinfold.gallery.vector_search import AUTO, FLAT
 from kinfold.images.digest import content_digest
 from kinfold.io.atomic import replace_file
+from kinfold.local.extractors import packaged_weights
 
 AnyPath = str | os.PathLike[str]
 
@@ -36,23 +37,26 @@ def create(
     model: AnyPath | None,
     remake: bool,
     settings: Mapping[str, Any],
+    local_weights: AnyPath | Sequence[AnyPath] = (),
 ) -> Store:
     """The store of a new gallery; see ``Gallery.create``. What may be wrong is found before anything is written."""
     chosen = _checked(settings)
-    listed = [weights] if isinstance(weights, (str, os.PathLike)) else weights
-    files = as_names(() if listed is None else listed, "weights")
+    files, local = _files(weights, "weights"), _files(local_weights, "local_weights")
     _check_weights(chosen, len(files))
+    local = local or packaged_weights(chosen.features)
+    if len(local) > MOST_LOCAL_WEIGHTS:
+        raise ValueError(f"local_weights: expected at most {MOST_LOCAL_WEIGHTS}, got {len(local)}")
     check_search(chosen)
     store = Store(folder)
     old = store.exists()
     if old and not remake:
         raise GalleryError(f"{folder}: is a gallery already")
-    for needed in [*files, *([] if model is None else [model])]:
+    for needed in [*files, *local, *([] if model is None else [model])]:
         if old and Path(needed).resolve().is_relative_to(folder.resolve()):
             raise ValueError(
                 f"remake: {needed} lies in the gallery that is to be made anew; copy it first"
             )
-    describer = Describer(chosen, files)
+    describer = Describer(chosen, files, local)
     if "pooling" in settings and describer.pooled_codes:
         codes = ", ".join(describer.pooled_codes)
         raise ValueError(
@@ -66,7 +70,8 @@ def create(
         manifest = store.create(chosen, beside=old)
         with writer_lock(folder), _undone(store):
             PhotoTable.create(folder / PHOTOS)
-            for part, source in zip(WEIGHTS, map(Path, files)):
+            sources = [*zip(WEIGHTS, files), *zip(LOCAL_WEIGHTS, local)]
+            for part, source in ((part, Path(file)) for part, file in sources):
                 name = store.add("parts", source.suffix, partial(_copy, source), label="weights-")
                 manifest = manifest.with_parts(**{part: name})
             if learnt is not None:
@@ -80,7 +85,8 @@ def create(
 
 def restore_weights(store: Store, weights: Sequence[AnyPath]) -> None:
     """Put back weights that are missing or damaged; see ``Gallery.restore_weights``."""
-    parts = store.read().weights
+    manifest = store.read()
+    parts = [*manifest.weights, *manifest.local_weights]
     for source in map(Path, weights):
         label = f"weights-{content_digest(source)}"
         name = next((part for part in parts if part.split(".")[0] == label), None)
@@ -92,6 +98,12 @@ def restore_weights(store: Store, weights: Sequence[AnyPath]) -> None:
         if not part.exists() or content_digest(part) != content_digest(source):
             with writer_lock(store.folder):
                 _copy(source, part)
+
+
+def _files(given: AnyPath | Sequence[AnyPath] | None, name: str) -> list[str]:
+    """Paths of files, none where None."""
+    listed = [given] if isinstance(given, (str, os.PathLike)) else given
+    return list(as_names(() if listed is None else listed, name))
 
 
 def _checked(settings: Mapping[str, Any]) -> Settings:
