@@ -23,8 +23,7 @@ if TYPE_CHECKING:
     from torch.nn import functional as F
 else:
     torch = require("torch")
-    from torch import nn
-    from torch.nn import functional as F
+    nn, F = torch.nn, torch.nn.functional
 
 # What names of its tensors begin with in a file that holds the extractor beside it.
 _BESIDE = "matcher."

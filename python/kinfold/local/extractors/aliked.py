@@ -17,8 +17,7 @@ if TYPE_CHECKING:
     from torch.nn import functional as F
 else:
     torch = require("torch")
-    from torch import nn
-    from torch.nn import functional as F
+    nn, F = torch.nn, torch.nn.functional
 
 # Sides of the image are continued to multiples of this.
 _STRIDE = 32

@@ -15,8 +15,7 @@ if TYPE_CHECKING:
     from torch.nn import functional as F
 else:
     torch = require("torch")
-    from torch import nn
-    from torch.nn import functional as F
+    nn, F = torch.nn, torch.nn.functional
 
 # Sides of what the network sees are multiples of this; keypoints are found in cells of so many pixels.
 _STRIDE, _CELL = 32, 8
