@@ -23,7 +23,17 @@ LOCAL_WEIGHTS = tuple(
 # The indexes under vectors, and under regions.
 SEARCHES = ("search", "regionsearch")
 # The parts that may be named; an engine's name stands for its inverted file.
-_NAMES = ("model", "index", *SEARCHES, "near", "graph", "confidence", *WEIGHTS, *LOCAL_WEIGHTS, *METHODS)
+_NAMES = (
+    "model",
+    "index",
+    *SEARCHES,
+    "near",
+    "graph",
+    "confidence",
+    *WEIGHTS,
+    *LOCAL_WEIGHTS,
+    *METHODS,
+)
 
 
 @dataclass(frozen=True)
