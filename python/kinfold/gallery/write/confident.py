@@ -7,6 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from kinfold.base.arrays import Ids
+from kinfold.base.errors import FileFormatError
+from kinfold.base.local_features import LocalFeatures
 from kinfold.base.random import generator
 from kinfold.base.threads import in_threads
 from kinfold.gallery.confidence import Confidence
@@ -43,30 +45,53 @@ def learn_confidence(
 
     def look(each: tuple[int, int]) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
         row, own = int(each[0]), generator(int(each[1]))
+        nothing = np.empty(0), np.empty(0, np.int64), np.empty(0), np.empty(0, np.int64)
         query = _as_query(photos[row], fused, segments)
+        if query is None:
+            return nothing
         found = scan.search(query, len(scan))
         at = np.array([place[id] for id in found.ids.tolist()])
         others = np.array([a != row and a in kept for a in at.tolist()])
         at, similarities = at[others], found.distances[others]
-        near = np.arange(min(_NEAR, len(at)))
-        beyond = np.arange(max(len(near), len(at) // 4), len(at))
+        beyond = np.arange(max(min(_NEAR, len(at)), len(at) // 4), len(at))
         far = own.choice(beyond, min(_FAR, len(beyond)), replace=False)
-        theirs = [segments.features(photos[a]) for a in at[np.concatenate([near, far])].tolist()]
+        looked, theirs = [], []
+        for where in [*range(min(_NEAR, len(at))), *far.tolist()]:
+            features = _sound(photos[int(at[where])], segments)
+            if features is not None:
+                looked.append(where)
+                theirs.append(features)
         pairs = match_many(prepare(query.features), theirs)
-        inliers = [one.inliers for one in verify_many(query.features, theirs, pairs)]
-        counts = np.array(inliers, np.int64)
-        return similarities, counts[len(near) :], similarities[near], counts[: len(near)]
+        verified = verify_many(query.features, theirs, pairs)
+        counts, places = (
+            np.array([one.inliers for one in verified], np.int64),
+            np.array(looked, int),
+        )
+        near = places < _NEAR
+        return similarities, counts[~near], similarities[places[near]], counts[near]
 
     looks = in_threads(look, zip(asked.tolist(), seeds.tolist()))
     unlike, by_chance, near, inliers = (np.concatenate(parts) for parts in zip(*looks))
+    if not len(unlike):
+        return Confidence(photos=len(photos))
     return Confidence.learn(unlike, by_chance, near, inliers, photos=len(photos))
 
 
-def _as_query(photo: Photo, fused: Fused, segments: Segments) -> Query:
-    """A photo of the gallery as it would be asked with."""
+def _sound(photo: Photo, segments: Segments) -> LocalFeatures | None:
+    """The local features of a photo; None for damaged ones, which searches refuse."""
+    try:
+        return segments.features(photo)
+    except FileFormatError:
+        return None
+
+
+def _as_query(photo: Photo, fused: Fused, segments: Segments) -> Query | None:
+    """A photo of the gallery as it would be asked with; None for a damaged one."""
+    features = _sound(photo, segments)
+    if features is None:
+        return None
     vector = None if fused.index is None else fused.index.reconstruct(np.array([photo.id]))[0]
     regions = {0: segments.regions(photo)} if "regions" in fused.lists else {}
     size = photo.width or 1, photo.height or 1
     pixels = np.zeros((1, 1, 3), np.uint8)
-    features = segments.features(photo)
     return Query(photo.path, pixels, size, None, features, np.eye(3), vector, regions=regions)
