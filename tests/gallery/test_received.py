@@ -101,13 +101,13 @@ def remove(path: Path) -> None:
         path.unlink(missing_ok=True)
 
 
-@pytest.mark.parametrize("place", range(13))
+@pytest.mark.parametrize("place", range(14))
 @pytest.mark.parametrize("kind", ["link", "same", "pipe", "folder"])
 def test_what_is_no_plain_file_is_not_followed(small, tmp_path, place, kind) -> None:
     """Each part in turn is a link to somebody's file or folder, one to a sound copy, a pipe, or a folder."""
     gallery, outside = small / "g.kin", tmp_path / "outside"
     names = entries(gallery)
-    assert len(names) == 13
+    assert len(names) == 14
     part = gallery / names[place]
     shutil.copytree(gallery, outside / "copy")
     (outside / "letters").mkdir()
@@ -459,8 +459,9 @@ def test_parts_under_wrong_names(small, tmp_path) -> None:
                 continue
             manifest.write_text(json.dumps({**data, "parts": {**data["parts"], name: other}}))
             with Gallery.open(small / "g.kin") as gallery:
-                with pytest.raises(FileFormatError):
-                    gallery.search(noise(0))
+                if name != "near":  # which updates read, not searches
+                    with pytest.raises(FileFormatError):
+                        gallery.search(noise(0))
                 with pytest.raises((FileFormatError, FileNotFoundError)):
                     gallery.info()
                     gallery.info(verify=True)

@@ -10,7 +10,7 @@ from kinfold.base.errors import FileFormatError
 from kinfold.gallery.manifest import SEARCHES, WEIGHTS, Manifest
 from kinfold.gallery.matches import read_matches
 from kinfold.gallery.own import own_file
-from kinfold.gallery.parts import model_of, read_parts
+from kinfold.gallery.parts import model_of, read_near, read_parts
 from kinfold.gallery.photo import Photo
 from kinfold.gallery.places import Places, places_of
 from kinfold.gallery.reader import Reader
@@ -112,7 +112,7 @@ def _verify(reader: Reader, manifest: Manifest) -> None:
     for name in sorted({*table.segments(), *manifest.segments}):
         read_segment(store.segment(name), verify=True)
     if "graph" in manifest.parts:
-        read_parts(store, whole=True)
+        read_near(store, manifest, read_parts(store, whole=True).fused)
     elif "model" in manifest.parts:
         model_of(store, manifest)
     read_matches(store)
