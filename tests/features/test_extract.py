@@ -169,7 +169,8 @@ def test_without_torch_the_error_names_the_extra() -> None:
     code = (
         "import sys; sys.modules['torch'] = None\n"
         "from kinfold.base.errors import MissingExtraError\n"
-        "try:\n    import kinfold.features.extract\n"
+        "from kinfold.features.extract import Extractor\n"
+        "try:\n    Extractor('random', architecture='squeezenet1_1')\n"
         "except MissingExtraError as error:\n    print(error)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -25,7 +25,8 @@ def test_a_module_of_ones_own() -> None:
     trunk = Trunk.of(own())
     assert (trunk.name, trunk.layer, trunk.dim, trunk.codes) == ("Sequential", None, 5, False)
     assert (
-        trunk.mean == (0.485, 0.456, 0.406) and trunk.source != Trunk.of(own().apply(grow)).source
+        trunk.preprocessing.mean == (0.485, 0.456, 0.406)
+        and trunk.source != Trunk.of(own().apply(grow)).source
     )
 
     class Coded(nn.Module):

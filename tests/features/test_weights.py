@@ -36,6 +36,22 @@ def test_architecture_is_told_from_parameter_names(name, tmp_path) -> None:
     assert not net.training and not any(p.requires_grad for p in net.parameters())
 
 
+def test_widths_are_told_from_shapes(tmp_path) -> None:
+    """Networks of a family share their names."""
+    for name in ("efficientnet_lite2", "efficientnet_lite1"):
+        net = random_network(name, 0)
+        assert type(network(read_weights(saved(tmp_path / "w", net.state_dict())))) is type(net)
+
+
+def test_headers_whose_length_begins_like_a_file_of_torch(tmp_path) -> None:
+    for filler in range(256):
+        path = saved(tmp_path / "w", {"a": torch.ones(3)}, mean="0,0,0", filler="x" * filler)
+        if path.read_bytes()[:1] == b"\x80":
+            break
+    weights = read_weights(path)
+    assert weights.metadata["mean"] == "0,0,0" and torch.equal(weights.tensors["a"], torch.ones(3))
+
+
 def test_normalisation_comes_from_the_metadata(state, tmp_path) -> None:
     path = saved(
         tmp_path / "w", state, model="squeezenet1_1", mean="0.5,0.5,0.5", std="0.1, 0.2, 0.3"

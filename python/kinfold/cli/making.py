@@ -10,6 +10,7 @@ from typing import Any
 from kinfold.base.text import shown
 from kinfold.cli.options import count, engine, shares
 from kinfold.cli.output import say
+from kinfold.features.preprocess import NAMED, OWN, as_preprocessing
 from kinfold.gallery import METHODS
 from kinfold.gallery.settings import POOLINGS, Settings
 from kinfold.local.extractors import METHODS as EXTRACTORS
@@ -47,10 +48,20 @@ def add_making(parser: argparse._ActionsContainer) -> None:
     )
     parser.add_argument(
         "--weights",
+        metavar="MODEL",
+        action="append",
+        default=[],
+        help="a network, for the engine cnn: a file of weights, efficientnet-lite2 and other names of packages, "
+        "MODEL.onnx, MODEL.pt2, timm:NAME, open_clip:NAME/TAG, or a folder of the last two; more than once for several "
+        "networks together",
+    )
+    parser.add_argument(
+        "--preprocess",
         metavar="FILE",
         action="append",
         default=[],
-        help="weights of a network, for the engine cnn; more than once for several networks together",
+        help="what images a network expects, where its model does not say it: preprocessor_config.json, or one of "
+        f"{', '.join(NAMED)}; more than once for each of several networks ({OWN}: what it says itself)",
     )
     parser.add_argument(
         "--features",
@@ -67,8 +78,8 @@ def add_making(parser: argparse._ActionsContainer) -> None:
     parser.add_argument(
         "--layer",
         metavar="NAME[+NAME...]",
-        help="where a network is cut: fc6, fc7, pool5, conv5, a module such as features.7; joined by + one for each "
-        "network; a wrong name lists those there are (default: the maps that retrieval uses)",
+        help="where a network is cut, or which output of a model: fc6, fc7, pool5, conv5, a module such as features.7; "
+        "joined by + one for each network; a wrong name lists those there are (default: the maps that retrieval uses)",
     )
     parser.add_argument(
         "--pooling",
@@ -105,7 +116,7 @@ def add_making(parser: argparse._ActionsContainer) -> None:
 
 def given(options: argparse.Namespace) -> list[str]:
     """The options of add_making that were given."""
-    names = ("engine", "weights", "local_weights", "model", *_OPTIONS)
+    names = ("engine", "weights", "preprocess", "local_weights", "model", *_OPTIONS)
     return [f"--{name.replace('_', '-')}" for name in names if getattr(options, name)]
 
 
@@ -120,7 +131,7 @@ def make(target: Path, options: argparse.Namespace, *, remake: bool = False) -> 
 
     return Gallery.create(
         target, weights=options.weights, local_weights=options.local_weights, model=options.model,
-        remake=remake, **_settings(options),
+        remake=remake, preprocess=options.preprocess, **_settings(options),
     )  # fmt: skip
 
 
@@ -140,9 +151,20 @@ def reopen(target: Path, options: argparse.Namespace, *, changed: Collection[str
             )
     if options.model:
         raise ValueError(f"{target}: has a model already; --model is for a new gallery")
+    _check_images(target, options.preprocess, opened.settings.preprocess)
     if options.weights or options.local_weights:
         opened.restore_weights([*options.weights, *options.local_weights])
     return opened
+
+
+def _check_images(target: Path, given: list[str], made: Any) -> None:
+    """ValueError where networks were given other images than is said now."""
+    said = given * len(made) if len(given) == 1 else given
+    for one, seen in zip(said, made):
+        if one != OWN and (seen is None or not as_preprocessing(one).is_of(as_preprocessing(seen))):
+            raise ValueError(
+                f"{target}: was made with other images than --preprocess {one} says; choose another gallery"
+            )
 
 
 def tell_skipped(changes: Any) -> None:

@@ -4,24 +4,17 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from kinfold.base.arrays import Ids, Vectors, as_count
-from kinfold.base.extras import require
 from kinfold.features.extract import Extractor
-from kinfold.features.forward import inference
-from kinfold.features.pool.crow import CroW
-from kinfold.features.receptive_field import ReceptiveField, Span, receptive_field
+from kinfold.features.field import ReceptiveField, Span
+from kinfold.features.pool.arrays import crow_channels, crow_places
 from kinfold.images.decode import decode
 from kinfold.images.resize import as_pixels
-
-if TYPE_CHECKING:
-    import torch
-else:
-    torch = require("torch")
 
 Boxes = NDArray[np.float64]
 
@@ -38,12 +31,19 @@ class Seen:
     effective: bool
     network: tuple[int, int]  # height and width of what the network saw
     photo: tuple[int, int]  # and of the photo itself
+    placed: tuple[
+        int, int, int, int
+    ]  # where the whole photo lies on what the network saw: x0, y0, x1, y1
 
     def boxes(self, places: Any) -> Boxes:
         """Receptive fields of places (n, 2) in pixels of the photo."""
         height, width = self.network
         boxes = self.field.boxes(places, height=height, width=width).astype(np.float64)
-        return boxes * ([self.photo[1] / width, self.photo[0] / height] * 2)
+        left, top, right, bottom = self.placed
+        scale = [self.photo[1] / (right - left), self.photo[0] / (bottom - top)] * 2
+        on_photo = (boxes - [left, top, left, top]) * scale
+        # Places beside a photo that was padded see its edge.
+        return np.clip(on_photo, 0, [self.photo[1], self.photo[0]] * 2)
 
     def strongest(self, channels: Ids) -> Boxes:
         """Of the places where some channels answer most; the first of equals."""
@@ -60,12 +60,15 @@ def see(extractor: Extractor, photo: Any) -> Seen:
     else:
         height, width = as_pixels(photo).shape[:2]
     pixels = extractor._prepared(photo)
-    field = receptive_field(extractor.trunk.module)
+    maps = extractor.maps_of(pixels)
     size = (pixels.shape[0], pixels.shape[1])
+    field = extractor.trunk.field(size, maps.shape[1:])
     effective = max(field.size) > max(size)
     if effective:
         field = ReceptiveField(_shrunk(field.y), _shrunk(field.x))
-    return Seen(extractor.maps(pixels), field, effective, size, (height, width))
+    seen = extractor.preprocessing
+    placed = (0, 0, size[1], size[0]) if seen.size is None else seen.placed(height, width)
+    return Seen(maps, field, effective, size, (height, width), placed)
 
 
 @dataclass(frozen=True)
@@ -137,8 +140,7 @@ def explain_match(
 
 def spatial_weights(extractor: Extractor, photo: Any, *, form: str = "reference") -> Vectors:
     """CroW's weight of each place of a photo's maps: float32 (h, w)."""
-    maps = torch.from_numpy(see(extractor, photo).maps)[None]
-    weights: Vectors = CroW(form).spatial(maps)[0].numpy()
+    weights: Vectors = crow_places(see(extractor, photo).maps[None], form)[0]
     return weights
 
 
@@ -152,7 +154,7 @@ def sparse_channels(
     Channels that are silent everywhere are none of them.
     """
     seen = see(extractor, photo)
-    weights = CroW(form).channel(torch.from_numpy(seen.maps)[None])[0].numpy()
+    weights = crow_channels(seen.maps[None], form)[0]
     alive = seen.maps.max(axis=(1, 2)) > 0
     order = np.argsort(-np.where(alive, weights, -np.inf), kind="stable")
     best = order[: min(as_count(count, "count"), int(alive.sum()))].astype(np.int64)
@@ -174,11 +176,12 @@ def _shrunk(span: Span) -> Span:
 
 def _pooled(extractor: Extractor, maps: Vectors) -> NDArray[np.float64]:
     """The descriptor of maps (k, h, w) at one scale: one number a channel, of length one."""
-    with inference():
-        pooled = extractor._pool(torch.from_numpy(maps)[None].to(extractor.device))[0]
+    forward = extractor._forward
+    with forward.computing():
+        pooled = forward.numbers(extractor._pool(forward.lifted(maps[None])))[0]
     if pooled.shape != (len(maps),) or extractor.pooling in ("rmac", "flatten"):
         raise ValueError(
             f"extractor: expected a pooling with one number a channel, such as MAC or GeM, got {extractor.pooling}"
         )
-    vector: NDArray[np.float64] = pooled.double().cpu().numpy()
+    vector = pooled.astype(np.float64)
     return vector / max(float(np.linalg.norm(vector)), 1e-30)

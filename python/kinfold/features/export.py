@@ -37,8 +37,8 @@ class Whole(torch.nn.Module):  # type: ignore[misc]
         self.network = fuse(trunk.module).cpu().float()
         self.pool = extractor._pool
         self.power = extractor.p
-        self.register_buffer("pixel_mean", torch.tensor(trunk.mean).view(1, 3, 1, 1))
-        self.register_buffer("pixel_std", torch.tensor(trunk.std).view(1, 3, 1, 1))
+        self.register_buffer("pixel_mean", torch.tensor(trunk.preprocessing.mean).view(1, 3, 1, 1))
+        self.register_buffer("pixel_std", torch.tensor(trunk.preprocessing.std).view(1, 3, 1, 1))
         self.scales = len(extractor.scales)
         for i, scale in enumerate(extractor.scales):
             if min(height, width) * scale < trunk.least_side:
@@ -79,6 +79,11 @@ def export_onnx(
     """
     for package in ("onnx", "onnxscript"):
         require(package)
+    if extractor.trunk.maker:
+        raise ValueError(
+            f"extractor: expected a network of features.backbones or a module of your own, got one of "
+            f"{extractor.trunk.maker}"
+        )
     if extractor.pooling in LEARNT:
         raise ValueError(
             f"extractor: {extractor.pooling} has no ONNX graph: how many cells its boxes touch is a matter of numbers"

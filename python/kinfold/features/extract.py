@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import hashlib
-import inspect
 import json
-import os
 from collections.abc import Callable, Iterable, Mapping, Sequence, Sized
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from kinfold.base.arrays import Vectors, as_choice, as_count, as_number
+from kinfold.base.arrays import Vectors, as_count, as_number
 from kinfold.base.errors import FileFormatError
-from kinfold.base.extras import require
 from kinfold.base.progress import progress
 from kinfold.base.registry import resolve
 from kinfold.base.state import (
@@ -26,24 +23,27 @@ from kinfold.base.state import (
     strip_prefix,
     take_param,
 )
-from kinfold.features.batches import by_size, fitted, squared, windows
-from kinfold.features.forward import Forward, inference, unit
-from kinfold.features.pool import LEARNT, METHODS as PLAIN
-from kinfold.features.pool.regions import Regions
-from kinfold.features.shapes import shape_of
-from kinfold.features.trunk import Trunk
-from kinfold.features.weights import Weights, fill, read_weights
+from kinfold.features.batches import by_size, squared, windows
+from kinfold.features.models.load import network_of
+from kinfold.features.models.spec import Choice
+from kinfold.features.network import Network
+from kinfold.features.pool.grid import Grid
+from kinfold.features.pooling import (
+    CLASS_TOKEN,
+    POOLINGS,
+    arrays_of,
+    options_of,
+    plain_options,
+    pooling_of,
+    restored,
+)
+from kinfold.features.preprocess import Preprocessing
+from kinfold.features.whitening import restored_whitening, whitened_dim
 from kinfold.images.resize import Pixels
-from kinfold.transform import METHODS as TRANSFORMS
 from kinfold.transform.normalize import l2_normalize
 
-if TYPE_CHECKING:
-    import torch
-else:
-    torch = require("torch")
-
 _MOST_SCALES = 100
-POOLINGS = {**PLAIN, **LEARNT}
+SCALES = (1.0, 2**-0.5, 0.5)
 _PARAMS = {
     "trunk", "pooling", "pooling_options", "scales", "max_side", "side", "crop", "antialias", "whitening",
 }  # fmt: skip
@@ -57,15 +57,21 @@ class Extractor(Restorable):
 
     Parameters
     ----------
-    weights : path of trained weights (safetensors, or a state dict of torch); "random" for a network that has
-        learnt nothing, with an architecture; or an ``nn.Module`` of your own from normalised pixels to maps
+    weights : path of trained weights (safetensors, or a state dict of torch), a name of a package of weights such as
+        "efficientnet-lite2", or a model of another maker: "model.onnx", "timm:NAME", "open_clip:FOLDER", "net.pt2", see
+        ``features.models``; "random" for a network that has learnt nothing, with an architecture; or an ``nn.Module``
+        of your own from normalised pixels to maps
     architecture : name from ``features.backbones``; None to tell it from the weights
-    layer : where to cut, a name from the network's ``layers``, or of a module of it; None for its first
-    pooling : name from ``features.pool``, or such a module; "learnt-rmac" for what a file of weights holds beside the
-        network (learn.regions)
+    layer : where to cut, a name from the network's ``layers``, or of a module of it; of other makers' models the
+        output; None for its first
+    pooling : name from ``features.pool``, or such a module; "mean", as "spoc"; "cls" for the class token of a
+        transformer; "learnt-rmac" for what a file of weights holds beside the network (learn.regions). None for "gem",
+        or for nothing to do where the network gives one vector
     p : exponent of GeM by name; other poolings have none
-    scales : sides relative to the photo as fitted to max_side
+    scales : sides relative to the photo as fitted to max_side; None for 1, .71 and .5, or 1 for images of one size
     max_side : the longer side of larger photos is reduced to this
+    preprocess : what images the network expects, where the model does not say it or says it wrongly: a JSON file, a
+        dictionary or a name, see ``features.preprocess.as_preprocessing``
     side : photos become squares of this side instead, and are seen at one scale: see features.neural_codes
     crop : how they do, see features.batches.squared
     whitening : fitted on the descriptors of other photos: PCA or LearnedWhitening; see also ``whitened``
@@ -76,6 +82,7 @@ class Extractor(Restorable):
     seed : of random weights
 
     Saved by ``kinfold.save`` with weights and whitening in one file; ``kinfold.load`` gives the same descriptors.
+    Models of other makers stay files of their own.
     Raises ValueError for choices that do not go together, FileFormatError for weights that are none.
 
     Examples
@@ -94,12 +101,13 @@ class Extractor(Restorable):
         *,
         architecture: str | None = None,
         layer: str | None = None,
-        pooling: Any = "gem",
+        pooling: Any = None,
         p: float = 3.0,
-        scales: Sequence[float] = (1.0, 2**-0.5, 0.5),
+        scales: Sequence[float] | None = None,
         max_side: int = 1024,
         side: int | None = None,
         crop: bool = False,
+        preprocess: Any = None,
         whitening: Any = None,
         antialias: bool = True,
         device: str = "cpu",
@@ -108,61 +116,56 @@ class Extractor(Restorable):
         seed: int = 0,
     ) -> None:
         exponent = as_number(p, "p", least=1e-3, most=1e3)
-        if isinstance(pooling, torch.nn.Module):
-            pool, self.pooling = pooling, _name_of(pooling)
-        else:
-            self.pooling = as_choice(pooling, "pooling", POOLINGS)
-            make = resolve(POOLINGS[self.pooling])
-            if self.pooling in LEARNT:
-                pool = make.of_weights(_file(weights, self.pooling))
-            else:
-                pool = make(exponent) if "p" in inspect.signature(make).parameters else make()
-        if len(scales) > _MOST_SCALES:
-            raise ValueError(f"scales: expected at most {_MOST_SCALES}, got {len(scales)}")
-        scales = tuple(as_number(s, "scales", least=0.01, most=8) for s in scales)
-        if not scales:
-            raise ValueError("scales: expected at least one")
         self.max_side = as_count(max_side, "max_side", least=32)
         self.batch = as_count(batch, "batch")
-        trunk = (
-            weights if isinstance(weights, Trunk) else Trunk.of(weights, architecture, layer, seed)
+        trunk = network_of(
+            weights, Choice(layer, pooling, preprocess), architecture=architecture, seed=seed
         )
+        pool, self.pooling = pooling_of(pooling, exponent, trunk, weights)
         self.side = (
             None if side is None else as_count(side, "side", least=trunk.least_side, most=4096)
         )
         self.crop = bool(crop)
-        if self.side is None and (trunk.codes or self.pooling == "flatten"):
-            what = (
-                "pooling 'flatten' needs"
-                if self.pooling == "flatten"
-                else f"{trunk.layer!r} gives codes of"
-            )
-            raise ValueError(f"side: {what} images of one size: see features.neural_codes")
-        if self.side is not None and scales != (1.0,):
-            raise ValueError(f"scales: expected one scale of squares, (1.0,), got {scales}")
-        if trunk.codes and self.pooling != "flatten":
-            raise ValueError(f"pooling: expected 'flatten' for codes, got {self.pooling!r}")
-        self._set_up(trunk, pool, scales, whitening, bool(antialias), device, precision)
+        one_size = self.side is not None or trunk.preprocessing.size is not None
+        _check_size(trunk, self.side, self.pooling, one_size)
+        self._set_up(
+            trunk, pool, _scales(scales, one_size), whitening, bool(antialias), device, precision
+        )
 
     def _set_up(
-        self, trunk: Trunk, pool: Any, scales: tuple[float, ...], whitening: Any, antialias: bool,
+        self, trunk: Network, pool: Any, scales: tuple[float, ...], whitening: Any, antialias: bool,
         device: str, precision: str,
     ) -> None:  # fmt: skip
-        self.trunk, self.scales, self.antialias = trunk, scales, antialias
-        self._forward = Forward(trunk, device=device, precision=precision)
+        self.trunk: Any = trunk
+        self.scales, self.antialias = scales, antialias
+        self._forward: Any = trunk.runs(device, precision)
         self.device, self.precision = self._forward.device, self._forward.precision
         self._maps = self._forward.module
-        self._pool = pool.eval().requires_grad_(False).to(self.device)
+        self._pool = self._forward.placed(pool)
         self.p = float(pool.p) if hasattr(pool, "p") else 1.0
         if getattr(pool, "channels", trunk.dim) != trunk.dim:
             raise ValueError(
                 f"layer: the pooling was learnt on {pool.channels} maps, this layer gives {trunk.dim}"
             )
-        maps: tuple[int, ...] = (1, trunk.dim, 4, 4)
-        if self.side is not None:
-            maps = shape_of(trunk.module, (1, 3, self.side, self.side))
-        self._raw_dim = shape_of(self._pool, maps)[1]
+        self._raw_dim = self._forward.pooled_dim(self._pool, self._maps_shape())
         self._whiten(whitening)
+
+    @property
+    def preprocessing(self) -> Preprocessing:
+        """How photos become images of the network, where ``side`` does not say it."""
+        seen: Preprocessing = self.trunk.preprocessing
+        return seen
+
+    def _maps_shape(self) -> tuple[int, ...]:
+        """Of what the network gives; any places will do where they are pooled."""
+        if self.trunk.codes:
+            return (1, self.trunk.dim)
+        if self.pooling != "flatten":
+            return (1, self.trunk.dim, 4, 4)
+        size = self.preprocessing.size or (self.side, self.side)
+        image = np.zeros((*size, 3), np.uint8)
+        with self._forward.computing():
+            return tuple(self._forward(self._forward.images([image])).shape)
 
     def _whiten(self, whitening: Any) -> None:
         self.whitening = whitening
@@ -171,14 +174,16 @@ class Extractor(Restorable):
 
     def _fingerprint(self) -> str:
         """Of all that changes the descriptors."""
-        trunk = self.trunk
+        trunk, seen = self.trunk, self.preprocessing
         settings: list[Any] = [
-            1, trunk.source, trunk.name, trunk.mean, trunk.std, self.pooling, self.p, self.scales, self.max_side,
+            1, trunk.source, trunk.name, seen.mean, seen.std, self.pooling, self.p, self.scales,
+            self.max_side,
         ]  # fmt: skip
         # What has its default is not named: fingerprints of galleries stay what they were.
         named = {
             "layer": (trunk.layer, _first_layer(trunk)),
-            "options": (_options(self._pool), _options(_plain(self.pooling, self.p))),
+            "options": (options_of(self._pool), plain_options(self.pooling, self.p, trunk)),
+            "preprocess": (seen.to_dict(), seen.at_any_size().to_dict()),
             "antialias": (self.antialias, True),
             "precision": (self.precision, "float32"),
             "side": (self.side, None),
@@ -186,7 +191,7 @@ class Extractor(Restorable):
         }
         settings += [[key, value] for key, (value, default) in named.items() if value != default]
         digest = hashlib.blake2b(json.dumps(settings).encode(), digest_size=16)
-        parts = [t.cpu().numpy() for key, t in self._pool.state_dict().items() if key != "p"]
+        parts = [array for key, array in arrays_of(self._pool).items() if key != "p"]
         parts += [] if self.whitening is None else self.whitening.affine()
         for part in parts:
             digest.update(part.tobytes())
@@ -210,12 +215,17 @@ class Extractor(Restorable):
         """The descriptor of one photo, pixels uint8 (H, W, 3) or a file: float32 (dim,), of length one."""
         return self._describe([self._prepared(photo)])[0]
 
-    def describe_with_regions(self, photo: Any, regions: Regions) -> tuple[Vectors, list[Vectors]]:
-        """The descriptor of one photo, (dim,), and of each scale the regions of the same maps, (r, K), rows L2."""
-        found: list[Vectors] = []
+    def describe_with_regions(self, photo: Any, regions: Grid) -> tuple[Vectors, list[Vectors]]:
+        """The descriptor of one photo, (dim,), and of each scale the regions of the same maps, (r, K), rows L2.
 
-        def look(maps: torch.Tensor) -> None:
-            found.append(unit(regions(maps))[0].cpu().numpy())
+        regions : which there are; ``pool.grid.Grid`` or ``pool.regions.Regions``
+        """
+        found: list[Vectors] = []
+        forward = self._forward
+
+        def look(maps: Any) -> None:
+            largest = forward.maxima(maps, regions.boxes(*maps.shape[-2:]))
+            found.append(forward.numbers(forward.unit(largest)[0]))
 
         return self._describe([self._prepared(photo)], look)[0], found
 
@@ -238,33 +248,36 @@ class Extractor(Restorable):
 
     def maps(self, photo: Any, scale: float = 1.0) -> NDArray[np.float32]:
         """The feature maps of one photo at one scale: float32 (k, h, w)."""
-        with inference():
-            images = self._forward.images([self._prepared(photo)])
-            images = self._forward.scaled(images, scale, antialias=self.antialias)
-            maps: NDArray[np.float32] = self._forward(images)[0].cpu().numpy()
+        return self.maps_of(self._prepared(photo), scale)
+
+    def maps_of(self, pixels: Pixels, scale: float = 1.0) -> NDArray[np.float32]:
+        """The same of pixels that have the size in which a photo is seen."""
+        forward = self._forward
+        with forward.computing():
+            images = forward.images([pixels])
+            images = forward.scaled(images, scale, antialias=self.antialias)
+            maps = forward.numbers(forward(images)[0])
         return np.ascontiguousarray(maps)
 
     def _prepared(self, photo: Any) -> Pixels:
         """A photo at the size in which it is seen."""
         if self.side is not None:
             return squared(photo, self.side, crop=self.crop)
-        return fitted(photo, self.max_side)
+        return self.preprocessing.prepared(photo, self.max_side)
 
-    def _describe(
-        self, photos: list[Pixels], look: Callable[[torch.Tensor], None] | None = None
-    ) -> Vectors:
+    def _describe(self, photos: list[Pixels], look: Callable[[Any], None] | None = None) -> Vectors:
         """Photos of one shape to (n, dim); ``look`` is given the maps of each scale."""
-        with inference():
-            images = self._forward.images(photos)
-            total = torch.zeros(len(photos), self._raw_dim, device=self.device)
+        forward = self._forward
+        with forward.computing():
+            images = forward.images(photos)
+            total = 0.0
             for scale in self.scales:
-                scaled = self._forward.scaled(images, scale, antialias=self.antialias)
-                maps = self._forward(scaled)
+                maps = forward(forward.scaled(images, scale, antialias=self.antialias))
                 if look is not None:
                     look(maps)
-                total += unit(self._pool(maps)) ** self.p
+                total = total + forward.unit(self._pool(maps)) ** self.p
             mean = (total / len(self.scales)) ** (1 / self.p)
-            descriptors: Vectors = unit(mean).cpu().numpy()
+            descriptors: Vectors = forward.numbers(forward.unit(mean))
         if self.whitening is not None:
             descriptors = l2_normalize(self.whitening.transform(descriptors))
         return descriptors
@@ -284,6 +297,10 @@ class Extractor(Restorable):
             raise ValueError(
                 f"pooling: a {self.pooling} cannot be saved: it is none of features.pool"
             )
+        if self.trunk.maker:
+            raise ValueError(
+                f"weights: a model of {self.trunk.maker} cannot be saved: it stays a file of its own"
+            )
         whitening = self.whitening
         return {
             "trunk": self.trunk.params(), "pooling": self.pooling, "pooling_options": self._pool.options(),
@@ -294,7 +311,7 @@ class Extractor(Restorable):
 
     def arrays(self) -> Arrays:
         """Weights of the network, pooling and whitening."""
-        pool = {key: t.cpu().numpy() for key, t in self._pool.state_dict().items()}
+        pool = arrays_of(self._pool)
         whitening = {} if self.whitening is None else self.whitening.arrays()
         return {
             **add_prefix("trunk", self.trunk.arrays()),
@@ -311,19 +328,13 @@ class Extractor(Restorable):
         parts = {part: strip_prefix(part, arrays) for part in ("trunk", "pool", "whitening")}
         known = {f"{part}.{key}" for part, inner in parts.items() for key in inner}
         check_only(arrays, known, "arrays")
+        from kinfold.features.trunk import Trunk
+
         trunk = Trunk.from_state(take_param(params, "trunk", dict), parts["trunk"])
         scales = take_param(params, "scales", list)
         try:
-            name = as_choice(take_param(params, "pooling", str), "pooling", POOLINGS)
-            # Without memory for values: what a file merely claims allocates nothing.
-            with torch.device("meta" if name in LEARNT else "cpu"):
-                pool = resolve(POOLINGS[name])(**take_param(params, "pooling_options", dict))
-            tensors = {key: torch.from_numpy(np.array(a)) for key, a in parts["pool"].items()}
-            if name == "rmac" and tensors.keys() == {"mean", "projection"}:
-                if any(tensor.dtype != torch.float32 for tensor in tensors.values()):
-                    raise ValueError("pool: expected a whitening of float32")
-                pool.adopt(tensors["mean"], tensors["projection"])
-            fill(pool, tensors, name)
+            name = take_param(params, "pooling", str)
+            pool = restored(name, take_param(params, "pooling_options", dict), parts["pool"])
             return cls(
                 trunk,
                 pooling=pool,
@@ -332,68 +343,40 @@ class Extractor(Restorable):
                 side=take_param(params, "side", (int, type(None))),
                 crop=take_param(params, "crop", bool),
                 antialias=take_param(params, "antialias", bool),
-                whitening=_whitening(params.get("whitening"), parts["whitening"]),
+                whitening=restored_whitening(params.get("whitening"), parts["whitening"]),
             )
         except (ValueError, TypeError) as error:
             raise FileFormatError(f"Extractor: {error}") from error
 
 
-def whitened_dim(whitening: Any, dim: int) -> int:
-    """Dimensions of descriptors of ``dim`` after a whitening, or after None.
-
-    Raises ValueError where the whitening is of others.
-    """
-    if whitening is None:
-        return dim
-    mean, projection = whitening.affine()
-    if len(mean) != dim:
-        raise ValueError(f"whitening: expected one of {dim} dimensions, got {len(mean)}")
-    return int(projection.shape[1])
-
-
-def _whitening(chosen: JSON, arrays: Mapping[str, NDArray[Any]]) -> Any:
-    """The whitening that a file holds, if any."""
-    if chosen is None:
-        check_only(arrays, set(), "arrays")
-        return None
-    kinds = {resolve(target).kind: resolve(target) for target in TRANSFORMS.values()}
-    if not isinstance(chosen, list) or len(chosen) != 2 or chosen[0] not in kinds:
-        raise FileFormatError(f"parameter 'whitening': got {chosen!r}")
-    if not isinstance(chosen[1], dict):
-        raise FileFormatError(f"parameter 'whitening': got {chosen!r}")
-    return kinds[chosen[0]].from_state(chosen[1], arrays)
+def _scales(given: Sequence[float] | None, one_size: bool) -> tuple[float, ...]:
+    """Those that were chosen, or what suits; images of one size have one scale."""
+    if given is None:
+        return (1.0,) if one_size else SCALES
+    if not 0 < len(given) <= _MOST_SCALES:
+        few = "at least one" if len(given) == 0 else f"at most {_MOST_SCALES}, got {len(given)}"
+        raise ValueError(f"scales: expected {few}")
+    scales = tuple(as_number(scale, "scales", least=0.01, most=8) for scale in given)
+    if one_size and scales != (1.0,):
+        raise ValueError(f"scales: expected one scale of squares, (1.0,), got {scales}")
+    return scales
 
 
-def _name_of(pool: Any) -> str:
-    """The catalogue's name of a pooling, or its class's."""
-    for name, target in POOLINGS.items():
-        if type(pool).__name__ == target.partition(":")[2] and type(pool) is resolve(target):
-            return name
-    return type(pool).__name__
-
-
-def _plain(name: str, p: float) -> Any:
-    """The pooling of that name with its defaults, or None for one of the user's own."""
-    if name not in PLAIN:
-        return None
-    make = resolve(POOLINGS[name])
-    return make(p) if "p" in inspect.signature(make).parameters else make()
-
-
-def _file(weights: Any, pooling: str) -> Weights:
-    """What a file of weights holds; ValueError for what is no file."""
-    if not isinstance(weights, (str, os.PathLike)) or weights == "random":
+def _check_size(network: Network, side: int | None, pooling: str, one_size: bool) -> None:
+    """ValueError for codes, and maps that are taken whole, of images of any size, and for a second word on sizes."""
+    if side is not None and (network.maker or network.preprocessing.size is not None):
         raise ValueError(
-            f"pooling: {pooling!r} is read from a file of weights, which has learnt it"
+            f"side: expected none, as {network.name} says what images it takes; preprocess= says it otherwise"
         )
-    return read_weights(weights)
+    codes = network.codes and not network.maker
+    if not one_size and (codes or (pooling == "flatten" and not network.codes)):
+        what = f"{network.layer!r} gives codes of" if codes else "pooling 'flatten' needs"
+        raise ValueError(f"side: {what} images of one size: see features.neural_codes")
+    if network.codes and pooling not in ("flatten", CLASS_TOKEN):
+        raise ValueError(f"pooling: expected 'flatten' for codes, got {pooling!r}")
 
 
-def _options(pool: Any) -> Any:
-    return pool.options() if hasattr(pool, "options") else None
-
-
-def _first_layer(trunk: Trunk) -> str | None:
+def _first_layer(trunk: Network) -> str | None:
     """The layer that is cut at where none is named."""
     from kinfold.features.backbones import METHODS
 

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from kinfold.base.arrays import as_choice
+from kinfold.base.arrays import Vectors, as_choice
 from kinfold.base.extras import require
 from kinfold.base.threads import get_threads
 from kinfold.features.fuse import fuse
+from kinfold.features.network import in_steps
 from kinfold.features.pack import convolves, pack
-from kinfold.features.trunk import Trunk
+from kinfold.features.pool.regions import roi_max
+from kinfold.features.shapes import shape_of
 from kinfold.images.resize import Pixels
 
 if TYPE_CHECKING:
@@ -36,12 +38,14 @@ class Forward:
         compare with those made elsewhere, and computes in float32.
     """
 
-    def __init__(self, trunk: Trunk, *, device: str = "cpu", precision: str = "float32") -> None:
+    def __init__(self, trunk: Any, *, device: str = "cpu", precision: str = "float32") -> None:
         self.precision = as_choice(precision, "precision", PRECISIONS)
         self.device = as_device(device)
-        self.least_side = trunk.least_side
+        self.least_side, self.step = trunk.least_side, trunk.step
         dtype = getattr(torch, self.precision)
-        module = fuse(trunk.module).to(self.device, dtype, memory_format=torch.channels_last)
+        # What others made may look at sizes as it runs: traced once, it would always see the same.
+        module = trunk.module if trunk.maker else fuse(trunk.module)
+        module = module.to(self.device, dtype, memory_format=torch.channels_last)
         self._dtype = dtype
         if self.device.type == "cpu" and not convolves(dtype):
             self._dtype = torch.float32
@@ -51,8 +55,12 @@ class Forward:
         )
         self._mean, self._std = (
             torch.tensor(v, dtype=torch.float32, device=self.device).view(1, 3, 1, 1)
-            for v in (trunk.mean, trunk.std)
+            for v in (trunk.preprocessing.mean, trunk.preprocessing.std)
         )
+
+    def computing(self) -> AbstractContextManager[None]:
+        """See ``inference``."""
+        return inference()
 
     def images(self, photos: list[Pixels]) -> torch.Tensor:
         """Photos of one shape, normalised: float32 (n, 3, h, w)."""
@@ -71,7 +79,29 @@ class Forward:
     def scaled(self, images: torch.Tensor, scale: float, *, antialias: bool = True) -> torch.Tensor:
         """Images at a scale, and large enough for the network."""
         images = large_enough(images, self.least_side, scale, antialias=antialias)
+        if self.step > 1:
+            sides = [in_steps(side, self.step) for side in images.shape[-2:]]
+            images = _resized(images, sides)
         return images.contiguous(memory_format=torch.channels_last)
+
+    def maxima(self, maps: torch.Tensor, boxes: list[tuple[int, int, int, int]]) -> torch.Tensor:
+        return roi_max(maps, boxes)
+
+    def unit(self, vectors: torch.Tensor) -> torch.Tensor:
+        return unit(vectors)
+
+    def lifted(self, values: Vectors) -> torch.Tensor:
+        return torch.from_numpy(values).to(self.device)
+
+    def numbers(self, values: torch.Tensor) -> Vectors:
+        array: Vectors = values.cpu().numpy()
+        return array
+
+    def placed(self, pool: Any) -> Any:
+        return pool.eval().requires_grad_(False).to(self.device)
+
+    def pooled_dim(self, pool: Any, maps: tuple[int, ...]) -> int:
+        return shape_of(pool, maps)[1]
 
 
 def large_enough(
@@ -99,10 +129,14 @@ def at_scale(images: torch.Tensor, scale: float, *, antialias: bool = True) -> t
         return torch.nn.functional.interpolate(
             images, scale_factor=scale, mode="bilinear", align_corners=False
         )
-    if size == (height, width):
+    return _resized(images, size)
+
+
+def _resized(images: torch.Tensor, size: Any) -> torch.Tensor:
+    if tuple(size) == tuple(images.shape[-2:]):
         return images
     return torch.nn.functional.interpolate(
-        images, size, mode="bilinear", align_corners=False, antialias=True
+        images, tuple(size), mode="bilinear", align_corners=False, antialias=True
     )
 
 

@@ -3,25 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sized
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from kinfold.base.arrays import Vectors, as_choice, as_count, as_number
-from kinfold.base.extras import require
 from kinfold.base.progress import progress
 from kinfold.features.batches import by_size, windows
-from kinfold.features.extract import Extractor, whitened_dim
-from kinfold.features.forward import inference, unit
-from kinfold.features.pool.regions import Regions
+from kinfold.features.extract import Extractor
+from kinfold.features.pool.arrays import unit
+from kinfold.features.pool.grid import Grid
+from kinfold.features.whitening import whitened_dim
 from kinfold.images.resize import Pixels, resize
 from kinfold.transform.normalize import l2_normalize
-
-if TYPE_CHECKING:
-    import torch
-else:
-    torch = require("torch")
 
 Boxes = NDArray[np.float64]
 SOURCES = ("maps", "photo")
@@ -93,7 +88,7 @@ class RegionalExtractor:
             raise ValueError("extractor: expected a network that gives maps, this one gives codes")
         self.extractor = extractor
         self._forward = extractor._forward
-        self._regions = Regions(self.levels, whole=whole)
+        self._regions = Grid(self.levels, whole=bool(whole))
         self._raw_dim = extractor.trunk.dim * (self.grid**2 if source == "photo" else 1)
         self._whiten(whitening)
 
@@ -134,38 +129,49 @@ class RegionalExtractor:
         height, width = pixels.shape[:2]
         if self.source == "photo":
             return square_windows(height, width, self.levels, self.ratio)
-        shape = self.extractor.maps(pixels).shape
+        shape = self.extractor.maps_of(pixels).shape
         scale = [width / shape[2], height / shape[1]] * 2
         return np.array(self._regions.boxes(*shape[1:])) * scale
 
     def _describe(self, photos: list[Pixels]) -> list[Vectors]:
         """Photos of one shape to an array each."""
-        with inference():
-            regions = self._of_maps(photos) if self.source == "maps" else self._of_photos(photos)
-            described: NDArray[np.float32] = unit(regions).cpu().numpy()
+        with self._forward.computing():
+            described = unit(
+                self._of_maps(photos) if self.source == "maps" else self._of_photos(photos)
+            )
         if self.whitening is None:
             return list(described)
         return [l2_normalize(self.whitening.transform(part)) for part in described]
 
-    def _of_maps(self, photos: list[Pixels]) -> torch.Tensor:
-        images = self._forward.scaled(self._forward.images(photos), 1.0)
-        return self._regions(self._forward(images))
+    def _of_maps(self, photos: list[Pixels]) -> Vectors:
+        forward = self._forward
+        maps = forward(forward.scaled(forward.images(photos), 1.0))
+        return forward.numbers(forward.maxima(maps, self._regions.boxes(*maps.shape[-2:])))
 
-    def _of_photos(self, photos: list[Pixels]) -> torch.Tensor:
+    def _of_photos(self, photos: list[Pixels]) -> Vectors:
         height, width = photos[0].shape[:2]
         squares = square_windows(height, width, self.levels, self.ratio)
         boxes = np.rint(squares).astype(int)
-        parts = []
+        forward, parts = self._forward, []
         for pixels in photos:
             windows_ = [
                 resize(pixels[y0 : max(y1, y0 + 1), x0 : max(x1, x0 + 1)], self.side, self.side)
                 for x0, y0, x1, y1 in boxes
             ]
-            pooled = [
-                torch.nn.functional.adaptive_max_pool2d(
-                    self._forward(self._forward.images(windows_[i : i + 8])), self.grid
-                )
-                for i in range(0, len(windows_), 8)
-            ]
-            parts.append(torch.cat(pooled).flatten(1))
-        return torch.stack(parts)
+            pooled = []
+            for i in range(0, len(windows_), 8):
+                maps = forward(forward.images(windows_[i : i + 8]))
+                largest = forward.maxima(maps, _parts(*maps.shape[-2:], self.grid))
+                # Channel by channel, the parts of each.
+                pooled.append(forward.numbers(largest).swapaxes(1, 2).reshape(len(maps), -1))
+            parts.append(np.concatenate(pooled))
+        return np.stack(parts)
+
+
+def _parts(height: int, width: int, grid: int) -> list[tuple[int, int, int, int]]:
+    """Maps in grid x grid parts that cover them, in cells; those of maps too small for that overlap."""
+    rows, columns = (
+        [(i * side // grid, -(-(i + 1) * side // grid)) for i in range(grid)]
+        for side in (height, width)
+    )
+    return [(x0, y0, x1, y1) for y0, y1 in rows for x0, x1 in columns]

@@ -92,6 +92,21 @@ def write_safetensors(
             file.write(data)
 
 
+def read_metadata(path: str | os.PathLike[str]) -> dict[str, str]:
+    """What a safetensors file tells about its tensors, which stay unread; {} for what is no such file."""
+    file = Path(path)
+    with file.open("rb") as stream:
+        length = int.from_bytes(stream.read(8), "little")
+        if length > min(file.stat().st_size - 8, _MOST_HEADER):
+            return {}
+        text = stream.read(length)
+    try:
+        metadata = _parse(text, file.name).get("__metadata__", {})
+    except FileFormatError:
+        return {}
+    return metadata if isinstance(metadata, dict) else {}
+
+
 def _parse(text: bytes, file: str) -> dict[str, Any]:
     def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         entries = dict(pairs)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import inspect
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -18,7 +19,13 @@ from kinfold.base.registry import resolve
 from kinfold.base.state import JSON, Arrays, check_only, take_param
 from kinfold.features.backbones import METHODS as NETWORKS
 from kinfold.features.backbones.cut import cut, where
+from kinfold.features.field import ReceptiveField, cells
+from kinfold.features.forward import Forward
 from kinfold.features.layers import build_layers, describe_layers
+from kinfold.features.pool import METHODS as POOLINGS
+from kinfold.features.pool.spoc import SPoC
+from kinfold.features.preprocess import Preprocessing, Three
+from kinfold.features.receptive_field import receptive_field
 from kinfold.features.shapes import shape_of
 from kinfold.features.weights import MOST_CLASSES, fill, network, random_network, read_weights
 from kinfold.images.digest import content_digest
@@ -34,8 +41,6 @@ _PROBE = 64
 # One that lacks a mean and least side of its own.
 _LEAST_SIDE = 32
 
-Three = tuple[float, float, float]
-
 
 @dataclass(frozen=True)
 class Trunk:
@@ -47,8 +52,9 @@ class Trunk:
     dim : channels of the maps, or length of the codes
     codes : whether the output is codes
     least_side : smaller images leave nothing of the maps
-    mean, std : of the pixels, in [0, 1], that the network expects taken away and divided by
+    preprocessing : of photos
     source : digest of the weights, or how they were made
+    step, maker : see network.Network
     """
 
     module: Any
@@ -57,9 +63,25 @@ class Trunk:
     dim: int
     codes: bool
     least_side: int
-    mean: Three
-    std: Three
+    preprocessing: Preprocessing
     source: str
+    step: int = 1
+    maker: str = ""
+
+    def runs(self, device: str = "cpu", precision: str = "float32") -> Forward:
+        """Ready to run, by torch."""
+        return Forward(self, device=device, precision=precision)
+
+    def poolings(self, name: str, p: float) -> Any:
+        """The module of that name of features.pool, or SPoC with its centre prior."""
+        if name == "spoc-centre":
+            return SPoC(centre_prior=True)
+        make = resolve(POOLINGS[as_choice(name, "pooling", POOLINGS)])
+        return make(p) if "p" in inspect.signature(make).parameters else make()
+
+    def field(self, image: tuple[int, int], maps: tuple[int, int]) -> ReceptiveField:
+        """By the arithmetic of its windows, ValueError for what has none; of others' models the cells of the maps."""
+        return cells(*image, *maps) if self.maker else receptive_field(self.module)
 
     @classmethod
     def of(
@@ -96,7 +118,7 @@ class Trunk:
         name, at = where(net, layer)
         return cls(
             cut(net, name), type(net).__name__, name, at.dim, at.codes, at.least_side,
-            net.mean, net.std, source,
+            Preprocessing(net.mean, net.std), source,
         )  # fmt: skip
 
     @classmethod
@@ -113,7 +135,8 @@ class Trunk:
             raise ValueError("weights: expected mean and std of three numbers, std above 0")
         dim, codes = _probe(module, max(least, _PROBE))
         return cls(
-            module, type(module).__name__, None, dim, codes, least, mean, std, digest.hexdigest()
+            module, type(module).__name__, None, dim, codes, least, Preprocessing(mean, std),
+            digest.hexdigest(),
         )  # fmt: skip
 
     def params(self) -> dict[str, JSON]:
@@ -127,8 +150,9 @@ class Trunk:
                     "nn.Sequential of plain layers can be built again without code"
                 )
         return {
-            "architecture": self.name, "layer": self.layer, "layers": layers, "mean": list(self.mean),
-            "std": list(self.std), "least_side": self.least_side, "source": self.source,
+            "architecture": self.name, "layer": self.layer, "layers": layers,
+            "mean": list(self.preprocessing.mean), "std": list(self.preprocessing.std),
+            "least_side": self.least_side, "source": self.source,
         }  # fmt: skip
 
     def arrays(self) -> Arrays:
@@ -171,8 +195,9 @@ class Trunk:
             except ValueError as error:
                 raise FileFormatError(str(error)) from error
         return cls(
-            module, name, layer, dim, codes, least, mean, std, take_param(params, "source", str)
-        )
+            module, name, layer, dim, codes, least, Preprocessing(mean, std),
+            take_param(params, "source", str),
+        )  # fmt: skip
 
 
 def _classes(kind: Any, layer: str, arrays: Mapping[str, NDArray[Any]]) -> int:

@@ -17,6 +17,7 @@ from kinfold.base.arrays import as_choice
 from kinfold.base.errors import FileFormatError
 from kinfold.base.extras import require
 from kinfold.base.registry import resolve
+from kinfold.base.state import Arrays
 from kinfold.features.backbones import METHODS as NETWORKS
 from kinfold.features.safetensors import read_safetensors
 
@@ -54,8 +55,10 @@ def read_weights(path: str | os.PathLike[str]) -> Weights:
     if not file.is_file():
         raise FileNotFoundError(f"weights: no such file: {file}")
     with file.open("rb") as stream:
-        start = stream.read(4)
-    if start == b"PK\x03\x04" or start[:1] == b"\x80":
+        start = stream.read(9)
+    # The length of a header of safetensors may begin like a file of torch, but the header itself follows.
+    of_torch = start[:4] == b"PK\x03\x04" or start[:1] == b"\x80"
+    if of_torch and start[8:] != b"{":
         weights = Weights(_read_torch(file), {})
     else:
         arrays, metadata = read_safetensors(file)
@@ -124,6 +127,11 @@ def matching(
             )
         state[key] = tensor.to(parameter.dtype)
     return state
+
+
+def state_arrays(network: Any) -> Arrays:
+    """A network's parameters and statistics, copied: name -> array."""
+    return {name: np.array(t.detach().cpu().numpy()) for name, t in network.state_dict().items()}
 
 
 def random_network(architecture: str, seed: int) -> Any:
@@ -197,10 +205,17 @@ def _architecture(weights: Weights) -> str:
     if named in NETWORKS:
         return str(named)
     given = {key for key in weights.tensors if not _counter(key)}
+    likely = []
     for name, target in NETWORKS.items():
         with torch.device("meta"):
-            if {key for key in resolve(target)().state_dict() if not _counter(key)} == given:
-                return name
+            state = resolve(target)().state_dict()
+        if {key for key in state if not _counter(key)} == given:
+            # Narrow networks and wide ones may share their names; the number of classes is anybody's.
+            last = resolve(target).classifier_key.rpartition(".")[0]
+            others = [k for k in given if weights.tensors[k].shape != state[k].shape]
+            likely.append((sum(not key.startswith(f"{last}.") for key in others), name))
+    if likely:
+        return min(likely, key=lambda pair: pair[0])[1]
     raise FileFormatError(
         f"weights: of no known architecture ({', '.join(NETWORKS)})"
         + (f"; the file says {named!r}" if named else "")

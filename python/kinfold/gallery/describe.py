@@ -20,6 +20,7 @@ from kinfold.base.local_features import LocalFeatures
 from kinfold.base.locks import Lock
 from kinfold.base.registry import resolve
 from kinfold.base.threads import get_threads
+from kinfold.features.pool.grid import Grid
 from kinfold.gallery.region_sets import RegionSets
 from kinfold.gallery.settings import Settings
 from kinfold.images.caption import NOTHING, Caption
@@ -104,14 +105,12 @@ class Describer:
         self._extractors: list[Any] = []
         self._regional = settings.regional_networks(len(weights))
         if weights:
-            from kinfold.features.pool.regions import Regions
-
-            layers, poolings = settings.layers(len(weights)), settings.poolings(len(weights))
+            count = len(weights)
+            choices = zip(settings.layers(count), settings.poolings(count), settings.images(count))
             self._extractors = [
-                _extractor(file, layer, pooling, settings)
-                for file, layer, pooling in zip(weights, layers, poolings)
+                _extractor(file, *choice, settings) for file, choice in zip(weights, choices)
             ]
-            self._regions = Regions()
+            self._regions = Grid()
             for number in self._regional:
                 if (trunk := self._extractors[number].trunk).codes:
                     raise ValueError(f"regions: {trunk.layer} gives codes, which are of no region")
@@ -136,7 +135,16 @@ class Describer:
         """The layers that give codes although the settings have a pooling for them."""
         poolings = self.settings.poolings(len(self._extractors)) if self._extractors else ()
         pairs = zip(self._extractors, poolings)
-        return [e.trunk.layer for e, name in pairs if e.trunk.codes and name != "flatten"]
+        return [
+            e.trunk.layer or e.trunk.name
+            for e, name in pairs
+            if e.trunk.codes and name not in ("flatten", "cls")
+        ]
+
+    @property
+    def preprocess(self) -> tuple[dict[str, Any], ...]:
+        """How photos become images of each network, as the settings keep it."""
+        return tuple(e.preprocessing.to_dict() for e in self._extractors)
 
     def extractor(self, whitening: Any) -> Any:
         """The first network with its whitening, for explanations."""
@@ -248,23 +256,29 @@ def _local_extractor(settings: Settings, weights: Sequence[str | os.PathLike[str
 
 
 def _extractor(
-    file: str | os.PathLike[str], layer: str | None, pooling: str, settings: Settings
+    file: str | os.PathLike[str],
+    layer: str | None,
+    pooling: str,
+    preprocess: Mapping[str, Any] | None,
+    settings: Settings,
 ) -> Any:
     """What describes photos by one network."""
     from kinfold.features.extract import Extractor
+    from kinfold.features.models.load import network_of
+    from kinfold.features.models.spec import Choice
     from kinfold.features.neural_codes import neural_codes
-    from kinfold.features.pool.spoc import SPoC
-    from kinfold.features.trunk import Trunk
+    from kinfold.features.pool import LEARNT
 
-    if layer is not None or pooling == "flatten":
-        trunk = Trunk.of(file, layer=layer)
-        if trunk.codes or pooling == "flatten":
-            return neural_codes(trunk, side=settings.square_side)
+    network: Any = network_of(file, Choice(layer, pooling, preprocess))
+    one_size = network.preprocessing.size is not None
+    if not (network.maker or one_size) and (network.codes or pooling == "flatten"):
+        return neural_codes(network, side=settings.square_side)
     return Extractor(
-        file,
+        file if pooling in LEARNT else network,
         layer=layer,
-        pooling=SPoC(centre_prior=True) if pooling == "spoc-centre" else pooling,
+        # Codes are not pooled.
+        pooling=None if network.codes and pooling != "cls" else pooling,
         p=settings.exponent,
-        scales=settings.network_scales,
+        scales=None if one_size else settings.network_scales,
         max_side=settings.network_side,
     )

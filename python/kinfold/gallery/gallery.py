@@ -70,17 +70,23 @@ class Gallery(Overview):
         model: str | os.PathLike[str] | None = None,
         local_weights: str | os.PathLike[str] | Sequence[str | os.PathLike[str]] = (),
         remake: bool = False,
+        preprocess: Any = None,
         **settings: Any,
     ) -> Gallery:
         """Make an empty gallery.
 
-        weights : of the network, where an engine needs one, or of several; kept in the gallery
+        weights : of the network, where an engine needs one, or of several, as ``features.Extractor`` takes them; kept
+            in the gallery
         model : another gallery, or its model file: its codebook and whitening are used instead of learning
         local_weights : of the network that finds local features, where ``features`` names one; kept in the gallery
         remake : put it in the place of a gallery that is there, of whatever version and however damaged
+        preprocess : what images networks expect whose models do not say it, see
+            ``features.preprocess.as_preprocessing``; one for all, or a list with one for each ("own" for what it says)
         settings : see gallery.settings.Settings
         """
-        made = create(Path(path), weights, model, remake, settings, local_weights).made
+        made = create(
+            Path(path), weights, model, remake, preprocess, settings, local_weights
+        ).made
         gallery = cls(path)
         gallery._made = made
         return gallery

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from kinfold.base.errors import FileFormatError
+from kinfold.features.preprocess import as_preprocessing
 from kinfold.gallery.manifest import SEARCHES, WEIGHTS, Manifest
 from kinfold.gallery.matches import read_matches
 from kinfold.gallery.own import own_file
@@ -34,8 +35,14 @@ def info(reader: Reader, *, verify: bool) -> dict[str, Any]:
         "segments": len(table.segments()),
         "bytes": store.size(),
         "own_model": manifest.own_model,
-        "settings": manifest.settings.to_dict(),
+        "settings": {
+            name: value
+            for name, value in manifest.settings.to_dict().items()
+            if name != "preprocess"  # told of each network
+        },
     }
+    if networks := _networks(manifest):
+        facts["networks"] = networks
     if "graph" in manifest.parts:
         facts |= _headers(store, manifest)
     if own_file(store.folder / MATCHES):
@@ -44,6 +51,19 @@ def info(reader: Reader, *, verify: bool) -> dict[str, Any]:
         _verify(reader, manifest)
         facts["verified"] = True
     return facts
+
+
+def _networks(manifest: Manifest) -> dict[str, str]:
+    """Of each network where it is cut, how it is pooled, and what images it is given."""
+    count, settings = len(manifest.weights), manifest.settings
+    if not count:
+        return {}
+    told = zip(settings.layers(count), settings.poolings(count), settings.images(count))
+    return {
+        f"network {number + 1}": f"layer {layer or 'its own'}, pooling {pooling}"
+        + ("" if images is None else f"; {as_preprocessing(images)}")
+        for number, (layer, pooling, images) in enumerate(told)
+    }
 
 
 def _positions(photos: Sequence[Photo], root: Path) -> dict[str, Any]:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from typing import Any, TypeVar
 
 from kinfold.base.arrays import as_choice, as_count, as_number
 from kinfold.base.errors import FileFormatError
+from kinfold.features.preprocess import as_preprocessing
 from kinfold.gallery import METHODS
 from kinfold.gallery.vector_search import FLAT, checked_spelling
 from kinfold.local.extractors import METHODS as EXTRACTORS
@@ -23,9 +25,11 @@ REMAKE = "kinfold index PHOTOS -o GALLERY --remake makes it anew from the photos
 ALIASES = {"both": "vlad+cnn"}
 # A photo is looked at once for each.
 _MOST_SCALES = 16
-POOLINGS = ("gem", "mac", "spoc", "spoc-centre", "crow", "rmac", "flatten", "learnt-rmac")
+POOLINGS = (
+    "gem", "mac", "spoc", "mean", "spoc-centre", "crow", "rmac", "cls", "flatten", "learnt-rmac",
+)  # fmt: skip
 # What galleries of before lack: they have its default.
-_SINCE = {"layer", "square_side", "search", "regions", "features"}
+_SINCE = {"layer", "square_side", "search", "regions", "features", "preprocess"}
 
 
 def engines_of(engine: str) -> tuple[str, ...]:
@@ -63,6 +67,8 @@ class Settings:
     pooling : of networks, one of POOLINGS: names of ``features.pool``, and SPoC with its centre prior; several joined
         by + are one for each network. "learnt-rmac" is what weights of ``kinfold train dir`` hold beside the network.
         Layers that give codes have none
+    preprocess : how photos become images of each network, as ``features.preprocess.Preprocessing.to_dict`` has it; () in
+        galleries of before, whose networks say it themselves
     square_side : photos become squares of this side, seen once, for layers that give codes and for "flatten"
     regions : keep the regions of the first network's maps too, for second looks at them; the engine "regions" does so
     search : the index under the vectors, as ``index_factory`` spells it; "Flat" for the exhaustive scan, "auto" for
@@ -87,6 +93,7 @@ class Settings:
     network_scales: tuple[float, ...] = (1.0, 2**-0.5, 0.5)
     layer: str | None = None
     pooling: str = "gem"
+    preprocess: tuple[Mapping[str, Any] | None, ...] = ()
     square_side: int = 224
     exponent: float = 3.0
     network_dim: int = 256
@@ -121,11 +128,16 @@ class Settings:
         for scale in self.network_scales:
             as_number(scale, "network_scales", least=0.01, most=8)
         for layer in [] if self.layer is None else self.layer.split("+"):
-            if not layer.replace(".", "").isidentifier():
+            if not re.fullmatch(r"[\w.:/-]+", layer):
                 raise ValueError(f"layer: expected names of layers joined by +, got {self.layer!r}")
         as_count(self.square_side, "square_side", least=32, most=4096)
         for name in self.pooling.split("+") if isinstance(self.pooling, str) else [self.pooling]:
             as_choice(name, "pooling", POOLINGS)
+        for seen in self.preprocess:
+            if seen is not None and as_preprocessing(seen).to_dict() != seen:
+                raise ValueError(
+                    f"preprocess: expected what Preprocessing.to_dict gives, got {seen!r}"
+                )
         as_number(self.exponent, "exponent", least=1e-3, most=1e3)
         as_count(self.network_dim, "network_dim", most=1 << 16)
         if not isinstance(self.regions, bool):
@@ -142,6 +154,10 @@ class Settings:
         """One for each network. Raises ValueError where there is another number of them."""
         given = [None] if self.layer is None else self.layer.split("+")
         return _each(given, networks, "layer")
+
+    def images(self, networks: int) -> tuple[Mapping[str, Any] | None, ...]:
+        """How photos become images, of each network; None where it says so itself. Raises as ``poolings``."""
+        return _each(self.preprocess or (None,), networks, "preprocess")
 
     def regional_networks(self, networks: int) -> dict[int, bool]:
         """The networks whose regions are kept, and whether at every scale, as R-MAC needs them."""
@@ -180,7 +196,11 @@ class Settings:
         if not isinstance(data, Mapping) or not known - _SINCE <= set(data) <= known:
             raise FileFormatError(f"settings: are those of another version; {REMAKE}")
         try:
-            tuples = {name: tuple(data[name]) for name in ("network_scales", "shares")}
+            tuples = {
+                name: tuple(data[name])
+                for name in ("network_scales", "shares", "preprocess")
+                if name in data
+            }
             return cls(**{**data, **tuples})
         except (ValueError, TypeError) as error:
             raise FileFormatError(f"settings: {error}") from error

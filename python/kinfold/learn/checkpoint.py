@@ -15,7 +15,7 @@ from kinfold.base.extras import require
 from kinfold.base.state import add_prefix, strip_prefix
 from kinfold.features.pool.learnt_rmac import LearntRMAC
 from kinfold.features.safetensors import read_safetensors, write_safetensors
-from kinfold.features.weights import POOL, matching
+from kinfold.features.weights import POOL, matching, state_arrays
 from kinfold.learn.optimiser import load_optimiser, optimiser_arrays
 
 if TYPE_CHECKING:
@@ -65,11 +65,6 @@ def load_all(
     restore(network, strip_prefix("network", arrays))
     load_optimiser(network, optimiser, strip_prefix("optimiser", arrays), path)
     return progress, strip_prefix("more", arrays)
-
-
-def state_arrays(network: Any) -> Arrays:
-    """A network's parameters and statistics, copied: name -> array."""
-    return {name: np.array(t.detach().cpu().numpy()) for name, t in network.state_dict().items()}
 
 
 def restore(network: Any, arrays: Mapping[str, np.ndarray[Any, Any]]) -> None:

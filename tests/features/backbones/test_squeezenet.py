@@ -56,6 +56,9 @@ def test_maps_are_rectified(name) -> None:
     [
         ("squeezenet1_1", 1_235_496, 16),
         ("mobilenet_v2", 3_504_872, 32),
+        ("efficientnet_lite0", 4_652_008, 32),
+        ("efficientnet_lite1", 5_416_680, 32),
+        ("efficientnet_lite2", 6_092_072, 32),
         ("alexnet", 61_100_840, 16),
         ("vgg16", 138_357_544, 16),
         ("vgg19", 143_667_240, 16),

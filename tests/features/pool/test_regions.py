@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 torch = pytest.importorskip("torch")
-from kinfold.features.pool.regions import Regions, region_grid, roi_max
+from kinfold.features.pool.grid import region_grid
+from kinfold.features.pool.regions import Regions, roi_max
 
 
 def published_grid(height: int, width: int, levels: int) -> list[tuple[int, int, int, int]]:

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 torch = pytest.importorskip("torch")
-from kinfold.features.pool.regions import region_grid, roi_max
+from kinfold.features.pool.grid import region_grid
+from kinfold.features.pool.regions import roi_max
 from kinfold.features.pool.roi import roi_max_pool
 
 

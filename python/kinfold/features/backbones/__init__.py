@@ -15,5 +15,8 @@ METHODS: dict[str, str] = {
     "resnet18": "kinfold.features.backbones.resnet:ResNet18",
     "resnet50": "kinfold.features.backbones.resnet:ResNet50",
     "resnet101": "kinfold.features.backbones.resnet:ResNet101",
+    "efficientnet_lite0": "kinfold.features.backbones.efficientnet_lite:EfficientNetLite0",
+    "efficientnet_lite1": "kinfold.features.backbones.efficientnet_lite:EfficientNetLite1",
+    "efficientnet_lite2": "kinfold.features.backbones.efficientnet_lite:EfficientNetLite2",
     "compact": "kinfold.features.backbones.compact:Compact",
 }

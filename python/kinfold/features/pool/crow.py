@@ -6,13 +6,12 @@ from typing import TYPE_CHECKING, Any
 
 from kinfold.base.arrays import as_choice, as_number
 from kinfold.base.extras import require
+from kinfold.features.pool.arrays import FORMS
 
 if TYPE_CHECKING:
     import torch
 else:
     torch = require("torch")
-
-FORMS = ("reference", "paper", "lecture")
 
 
 class CroW(torch.nn.Module):  # type: ignore[misc]

@@ -19,7 +19,7 @@ from kinfold.report.seen import Attention, Components
 # Components of a pair, channels of the query, and places of each, that a page shows.
 _COMPONENTS, _CHANNELS, _PLACES = 6, 10, 12
 # Poolings with one number a channel.
-_POOLINGS = ("mac", "spoc", "gem", "crow")
+_POOLINGS = ("mac", "spoc", "mean", "gem", "crow")
 
 
 def explainer_of(model: Model, describer: Describer, query: Query) -> Explainer | None:
@@ -30,7 +30,9 @@ def explainer_of(model: Model, describer: Describer, query: Query) -> Explainer 
     if describer.settings.pooling.partition("+")[0] not in _POOLINGS:
         return None
     extractor = describer.extractor(engine.whitening)
-    return Explainer(extractor, query) if extractor.side is None else None
+    if extractor.side is not None or extractor.trunk.codes:
+        return None
+    return Explainer(extractor, query)
 
 
 class Explainer:

@@ -13,6 +13,8 @@ from typing import Any
 
 from kinfold.base.errors import FileFormatError, GalleryError
 from kinfold.base.registry import resolve
+from kinfold.features.models.load import in_files
+from kinfold.features.preprocess import OWN, as_preprocessing
 from kinfold.gallery import METHODS
 from kinfold.gallery.describe import Describer
 from kinfold.gallery.engines.keeping import KeepingEngine
@@ -36,6 +38,7 @@ def create(
     weights: AnyPath | Sequence[AnyPath] | None,
     model: AnyPath | None,
     remake: bool,
+    preprocess: Any,
     settings: Mapping[str, Any],
     local_weights: AnyPath | Sequence[AnyPath] = (),
 ) -> Store:
@@ -43,10 +46,28 @@ def create(
     chosen = _checked(settings)
     files, local = _files(weights, "weights"), _files(local_weights, "local_weights")
     _check_weights(chosen, len(files))
+    chosen = replace(chosen, preprocess=_images(preprocess))
     local = local or packaged_weights(chosen.features)
     if len(local) > MOST_LOCAL_WEIGHTS:
         raise ValueError(f"local_weights: expected at most {MOST_LOCAL_WEIGHTS}, got {len(local)}")
     check_search(chosen)
+    with in_files(files) as copied:
+        return _created(folder, copied, local, chosen, model, remake, "pooling" in settings)
+
+
+def _created(
+    folder: Path,
+    files: Sequence[Path],
+    local: Sequence[AnyPath],
+    chosen: Settings,
+    model: AnyPath | None,
+    remake: bool,
+    pooled: bool,
+) -> Store:
+    """The store, made of files of weights.
+
+    pooled : whether a pooling was asked for
+    """
     store = Store(folder)
     old = store.exists()
     if old and not remake:
@@ -57,7 +78,8 @@ def create(
                 f"remake: {needed} lies in the gallery that is to be made anew; copy it first"
             )
     describer = Describer(chosen, files, local)
-    if "pooling" in settings and describer.pooled_codes:
+    chosen = replace(chosen, preprocess=describer.preprocess)
+    if pooled and describer.pooled_codes:
         codes = ", ".join(describer.pooled_codes)
         raise ValueError(
             f"pooling: expected none, or flatten, as {codes} gives codes, got {chosen.pooling!r}"
@@ -85,9 +107,14 @@ def create(
 
 def restore_weights(store: Store, weights: Sequence[AnyPath]) -> None:
     """Put back weights that are missing or damaged; see ``Gallery.restore_weights``."""
+    with in_files(weights) as files:
+        _put_back(store, files)
+
+
+def _put_back(store: Store, files: Sequence[Path]) -> None:
     manifest = store.read()
     parts = [*manifest.weights, *manifest.local_weights]
-    for source in map(Path, weights):
+    for source in files:
         label = f"weights-{content_digest(source)}"
         name = next((part for part in parts if part.split(".")[0] == label), None)
         if name is None:
@@ -104,6 +131,12 @@ def _files(given: AnyPath | Sequence[AnyPath] | None, name: str) -> list[str]:
     """Paths of files, none where None."""
     listed = [given] if isinstance(given, (str, os.PathLike)) else given
     return list(as_names(() if listed is None else listed, name))
+
+
+def _images(given: Any) -> tuple[Mapping[str, Any] | None, ...]:
+    """How photos become images, of each network; None for what its model says."""
+    listed = given if isinstance(given, (list, tuple)) else [] if given is None else [given]
+    return tuple(None if one in (None, OWN) else as_preprocessing(one).to_dict() for one in listed)
 
 
 def _checked(settings: Mapping[str, Any]) -> Settings:
