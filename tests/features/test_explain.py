@@ -108,3 +108,21 @@ def test_weights_of_crow(rng) -> None:
 def test_what_cannot_be_explained(rng) -> None:
     with pytest.raises(ValueError, match="one number a channel.*got rmac"):
         explain_match(extractor("rmac"), photo(rng), photo(rng))
+
+
+def test_boxes_lie_on_the_photo_however_it_was_fitted(rng) -> None:
+    """A bright spot is found where it is, on photos that are cropped, padded or warped."""
+    network = torch.nn.Sequential(torch.nn.Conv2d(3, 2, 4, stride=4, bias=False), torch.nn.ReLU())
+    with torch.no_grad():
+        network[0].weight.fill_(1)
+    pixels = np.zeros((60, 120, 3), np.uint8)
+    pixels[24:36, 66:78] = 255
+    numbers = {"mean": [0, 0, 0], "std": [1, 1, 1], "interpolation": "bilinear"}
+    for images in (
+        {"size": 40, "fit": "crop", "resize": 44}, {"size": 40, "fit": "pad"},
+        {"size": [40, 56], "fit": "warp"},
+    ):  # fmt: skip
+        extractor = Extractor(network, pooling="mac", preprocess={**numbers, **images})
+        x0, y0, x1, y1 = explain_match(extractor, pixels, pixels, components=1).left[0]
+        assert 60 <= (x0 + x1) / 2 <= 84 and 18 <= (y0 + y1) / 2 <= 42, images
+        assert 0 <= x0 < x1 <= 120 and 0 <= y0 < y1 <= 60

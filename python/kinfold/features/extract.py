@@ -162,7 +162,7 @@ class Extractor(Restorable):
             return (1, self.trunk.dim)
         if self.pooling != "flatten":
             return (1, self.trunk.dim, 4, 4)
-        size = self.preprocessing.size or (self.side, self.side)
+        size = self.preprocessing.size or (self.side or 0, self.side or 0)
         image = np.zeros((*size, 3), np.uint8)
         with self._forward.computing():
             return tuple(self._forward(self._forward.images([image])).shape)

@@ -59,6 +59,7 @@ class Forward(Protocol):
 
     device: Any
     precision: str
+    module: Any
 
     def computing(self) -> AbstractContextManager[None]:
         """What all else is called within: no gradients, no more threads than the library may use."""

@@ -161,7 +161,8 @@ class RegionalExtractor:
             pooled = []
             for i in range(0, len(windows_), 8):
                 maps = forward(forward.images(windows_[i : i + 8]))
-                largest = forward.maxima(maps, _parts(*maps.shape[-2:], self.grid))
+                rows, columns = maps.shape[-2:]
+                largest = forward.maxima(maps, _parts(rows, columns, self.grid))
                 # Channel by channel, the parts of each.
                 pooled.append(forward.numbers(largest).swapaxes(1, 2).reshape(len(maps), -1))
             parts.append(np.concatenate(pooled))

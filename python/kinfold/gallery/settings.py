@@ -67,8 +67,8 @@ class Settings:
     pooling : of networks, one of POOLINGS: names of ``features.pool``, and SPoC with its centre prior; several joined
         by + are one for each network. "learnt-rmac" is what weights of ``kinfold train dir`` hold beside the network.
         Layers that give codes have none
-    preprocess : how photos become images of each network, as ``features.preprocess.Preprocessing.to_dict`` has it; () in
-        galleries of before, whose networks say it themselves
+    preprocess : how photos become images of each network, as ``features.preprocess.Preprocessing.to_dict`` has it; ()
+        in galleries of before, whose networks say it themselves
     square_side : photos become squares of this side, seen once, for layers that give codes and for "flatten"
     regions : keep the regions of the first network's maps too, for second looks at them; the engine "regions" does so
     search : the index under the vectors, as ``index_factory`` spells it; "Flat" for the exhaustive scan, "auto" for

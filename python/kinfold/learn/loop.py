@@ -17,6 +17,7 @@ from kinfold.base.errors import FileFormatError
 from kinfold.base.extras import require
 from kinfold.base.progress import progress
 from kinfold.base.state import add_prefix, strip_prefix
+from kinfold.features.weights import state_arrays
 from kinfold.learn.checkpoint import (
     Arrays,
     exists,
@@ -24,7 +25,6 @@ from kinfold.learn.checkpoint import (
     restore,
     save_checkpoint,
     save_weights,
-    state_arrays,
 )  # fmt: skip
 from kinfold.learn.logs import Epoch, Logs
 from kinfold.learn.optimiser import grouped, make_optimiser

@@ -87,8 +87,8 @@ def to_onnx() -> Callable[..., Path]:
 def a_maker(name: str) -> ModuleType:
     """A maker's package, or the test is skipped.
 
-    A torchvision that was built for another torch lacks its compiled operators, which these models do not use: importing
-    it then needs their names alone.
+    A torchvision that was built for another torch lacks its compiled operators, which these models do not use:
+    importing it then needs their names alone.
     """
     try:
         pytest.importorskip(name)

@@ -13,8 +13,8 @@ pytest.importorskip("onnxruntime")
 import kinfold as kf
 from kinfold.base.errors import FileFormatError
 from kinfold.features.backbones.cut import cut
-from kinfold.features.extract import Extractor
 from kinfold.features.explain import explain_match, sparse_channels
+from kinfold.features.extract import Extractor
 from kinfold.features.weights import random_network
 
 IMAGENET = {"mean": [0.485, 0.456, 0.406], "std": [0.229, 0.224, 0.225]}

@@ -49,7 +49,7 @@ def test_the_embedding_is_open_clips_own(open_clip, clip, pixels) -> None:
 
 
 def test_patches_and_one_file(clip, pixels) -> None:
-    model, folder = clip
+    _, folder = clip
     tokens = Extractor(folder, layer="tokens", pooling="mean")
     assert tokens.maps(pixels).shape == (32, 4, 4) and tokens.trunk.layer == "tokens"
     with in_files([folder]) as (file,):

@@ -103,7 +103,8 @@ def test_maps_of_convolutions(convolutional, pixels) -> None:
 def test_one_file_and_a_state_dict_give_the_same(
     transformer, convolutional, pixels, tmp_path
 ) -> None:
-    for model, folder in (transformer, convolutional):
+    model = convolutional[0]
+    for _, folder in (transformer, convolutional):
         whole = Extractor(folder, pooling="mac")
         with in_files([folder]) as (file,):
             copy = Extractor(file, pooling="mac")

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 torch = pytest.importorskip("torch")
-from kinfold.features.pool.mac import MAC
 from kinfold.features.pool.grid import region_grid
+from kinfold.features.pool.mac import MAC
 from kinfold.features.pool.rmac import RMAC
 from kinfold.transform.pca import PCA
 

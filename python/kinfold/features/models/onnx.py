@@ -115,7 +115,7 @@ class OnnxForward:
 
     def images(self, photos: list[Pixels]) -> Images:
         seen = self._network.preprocessing
-        mean, std = np.float32(seen.mean), np.float32(seen.std)
+        mean, std = (np.array(three, np.float32) for three in (seen.mean, seen.std))
         stack = (np.stack(photos).astype(np.float32) / 255 - mean) / std
         return np.ascontiguousarray(stack.transpose(0, 3, 1, 2))
 
