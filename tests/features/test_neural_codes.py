@@ -67,7 +67,7 @@ def test_squares() -> None:
     ("options", "message"),
     [
         ({"scales": [1]}, "images of one size: see features.neural_codes"),
-        ({"side": 224}, "scales: expected one scale of squares"),
+        ({"side": 224, "scales": [1, 0.5]}, "scales: expected one scale of squares"),
         ({"side": 10}, "side: expected a whole number from 32 to 4096"),
     ],
 )
@@ -76,4 +76,10 @@ def test_bad_settings(options, message) -> None:
         Extractor("random", architecture="squeezenet1_1", pooling="flatten", **options)
 
     with pytest.raises(ValueError, match="pooling: expected 'flatten' for codes"):
-        Extractor(torch.nn.Flatten(), side=32, scales=[1])
+        Extractor(torch.nn.Flatten(), side=32, pooling="gem")
+
+
+def test_one_scale_and_no_pooling_where_nothing_is_said() -> None:
+    extractor = Extractor(torch.nn.Flatten(), side=32)
+    assert extractor.scales == (1.0,) and extractor.pooling == "flatten"
+    assert extractor.dim == 3 * 32 * 32

@@ -12,37 +12,43 @@ from kinfold.images.resize import Pixels
 
 
 class Network(Protocol):
-    """A model that was read, with all that is to be known before it runs.
-
-    name : of the architecture, or of the file
-    layer : where it is cut, or which of its outputs it is; None where there is nothing to choose
-    dim : channels of the maps, or length of the codes
-    codes : whether it gives codes (n, dim) instead of maps (n, dim, h, w)
-    least_side : smaller images leave nothing of the maps
-    step : sides of images are multiples of this: of a transformer's patches
-    source : digest of the weights, or how they were made
-    maker : "" for networks of features.backbones and a user's own module, else the name in features.models
-    preprocessing : of photos; "keep" for a network that takes any size
-    """
+    """A model that was read, with all that is to be known before it runs."""
 
     @property
-    def name(self) -> str: ...
+    def name(self) -> str:
+        """Of the architecture, or of the maker."""
+
     @property
-    def layer(self) -> str | None: ...
+    def layer(self) -> str | None:
+        """Where it is cut, or which of its outputs it is; None where there is nothing to choose."""
+
     @property
-    def dim(self) -> int: ...
+    def dim(self) -> int:
+        """Channels of the maps, or length of the codes."""
+
     @property
-    def codes(self) -> bool: ...
+    def codes(self) -> bool:
+        """Whether it gives codes (n, dim) instead of maps (n, dim, h, w)."""
+
     @property
-    def least_side(self) -> int: ...
+    def least_side(self) -> int:
+        """Smaller images leave nothing of the maps."""
+
     @property
-    def step(self) -> int: ...
+    def step(self) -> int:
+        """Sides of images are multiples of this: of a transformer's patches."""
+
     @property
-    def source(self) -> str: ...
+    def source(self) -> str:
+        """Digest of the weights, or how they were made."""
+
     @property
-    def maker(self) -> str: ...
+    def maker(self) -> str:
+        """ "" for features.backbones and a user's own module, else the name in features.models."""
+
     @property
-    def preprocessing(self) -> Preprocessing: ...
+    def preprocessing(self) -> Preprocessing:
+        """Of photos; "keep" for a network that takes any size."""
 
     def runs(self, device: str, precision: str) -> Forward:
         """The network ready to run. ValueError for a device or a precision that it does not know."""
