@@ -158,14 +158,11 @@ class Extractor(Restorable):
 
     def _maps_shape(self) -> tuple[int, ...]:
         """Of what the network gives; any places will do where they are pooled."""
-        if self.trunk.codes:
-            return (1, self.trunk.dim)
-        if self.pooling != "flatten":
-            return (1, self.trunk.dim, 4, 4)
-        size = self.preprocessing.size or (self.side or 0, self.side or 0)
-        image = np.zeros((*size, 3), np.uint8)
-        with self._forward.computing():
-            return tuple(self._forward(self._forward.images([image])).shape)
+        size = (self.side, self.side) if self.side is not None else self.preprocessing.size
+        if size is not None and self.pooling in ("flatten", CLASS_TOKEN):
+            shape: tuple[int, ...] = self._forward.shape(*size)
+            return shape
+        return (1, self.trunk.dim) if self.trunk.codes else (1, self.trunk.dim, 4, 4)
 
     def _whiten(self, whitening: Any) -> None:
         self.whitening = whitening

@@ -41,7 +41,7 @@ class Forward:
     def __init__(self, trunk: Any, *, device: str = "cpu", precision: str = "float32") -> None:
         self.precision = as_choice(precision, "precision", PRECISIONS)
         self.device = as_device(device)
-        self.least_side, self.step = trunk.least_side, trunk.step
+        self.least_side, self.step, self._plain = trunk.least_side, trunk.step, trunk.module
         dtype = getattr(torch, self.precision)
         # What others made may look at sizes as it runs: traced once, it would always see the same.
         module = trunk.module if trunk.maker else fuse(trunk.module)
@@ -99,6 +99,9 @@ class Forward:
 
     def placed(self, pool: Any) -> Any:
         return pool.eval().requires_grad_(False).to(self.device)
+
+    def shape(self, height: int, width: int) -> tuple[int, ...]:
+        return shape_of(self._plain, (1, 3, height, width))
 
     def pooled_dim(self, pool: Any, maps: tuple[int, ...]) -> int:
         return shape_of(pool, maps)[1]

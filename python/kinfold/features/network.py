@@ -94,6 +94,9 @@ class Forward(Protocol):
     def placed(self, pool: Any) -> Any:
         """A pooling where the network is. ValueError for one that does not take its maps."""
 
+    def shape(self, height: int, width: int) -> tuple[int, ...]:
+        """Of what the network gives of one image of that size."""
+
     def pooled_dim(self, pool: Any, maps: tuple[int, ...]) -> int:
         """Length of what a pooling makes of maps of that shape."""
 

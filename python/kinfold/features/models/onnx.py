@@ -158,6 +158,9 @@ class OnnxForward:
             raise ValueError("pooling: expected a name for an ONNX file, which runs without torch")
         return pool
 
+    def shape(self, height: int, width: int) -> tuple[int, ...]:
+        return self(np.zeros((1, 3, height, width), np.float32)).shape
+
     def pooled_dim(self, pool: Any, maps: tuple[int, ...]) -> int:
         return int(pool(np.zeros(maps, np.float32)).shape[1])
 
