@@ -36,7 +36,8 @@ def test_a_module_of_ones_own() -> None:
             return x.mean((2, 3))
 
     coded = Trunk.of(Coded())
-    assert (coded.dim, coded.codes, coded.least_side, coded.mean) == (3, True, 48, (0.5,) * 3)
+    assert (coded.dim, coded.codes, coded.least_side) == (3, True, 48)
+    assert coded.preprocessing.mean == (0.5,) * 3
     with pytest.raises(ValueError, match="a Coded cannot be saved"):
         coded.params()
 
@@ -74,7 +75,7 @@ def test_state(trunk) -> None:
     x = torch.randn(1, 3, 40, 50)
     with torch.inference_mode():
         assert torch.equal(again.module(x), trunk.module(x))
-    for field in ("name", "layer", "dim", "codes", "least_side", "mean", "std", "source"):
+    for field in ("name", "layer", "dim", "codes", "least_side", "preprocessing", "source"):
         assert getattr(again, field) == getattr(trunk, field)
 
 
