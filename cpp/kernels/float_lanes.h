@@ -59,38 +59,23 @@ inline unsigned at_least(Lanes a, Lanes b) {
 }
 constexpr int most_lanes = 4;
 #else
-struct Lanes {
-  float v[4];
-};
+using Lanes __attribute__((vector_size(16))) = float;
 constexpr int width = 4, most_points = 2;
-inline Lanes load(const float* p) { return {{p[0], p[1], p[2], p[3]}}; }
-inline Lanes splat(float x) { return {{x, x, x, x}}; }
-inline Lanes multiply_add(const Lanes& a, const Lanes& b, Lanes c) {
-  for (int i = 0; i < 4; ++i) c.v[i] += a.v[i] * b.v[i];
-  return c;
-}
-inline Lanes add(Lanes a, const Lanes& b) {
-  for (int i = 0; i < 4; ++i) a.v[i] += b.v[i];
+inline Lanes load(const float* p) {
+  Lanes a;
+  __builtin_memcpy(&a, p, sizeof a);
   return a;
 }
-inline Lanes smaller(Lanes a, const Lanes& b) {
-  for (int i = 0; i < 4; ++i) a.v[i] = b.v[i] < a.v[i] ? b.v[i] : a.v[i];
-  return a;
-}
-inline Lanes larger(Lanes a, const Lanes& b) {
-  for (int i = 0; i < 4; ++i) a.v[i] = b.v[i] > a.v[i] ? b.v[i] : a.v[i];
-  return a;
-}
-inline Lanes where_larger(const Lanes& x, const Lanes& y, const Lanes& a, Lanes b) {
-  for (int i = 0; i < 4; ++i) b.v[i] = x.v[i] > y.v[i] ? a.v[i] : b.v[i];
-  return b;
-}
-inline void store(float* p, const Lanes& a) {
-  for (int i = 0; i < 4; ++i) p[i] = a.v[i];
-}
-inline unsigned at_least(const Lanes& a, const Lanes& b) {
+inline Lanes splat(float x) { return Lanes{x, x, x, x}; }
+inline Lanes multiply_add(Lanes a, Lanes b, Lanes c) { return c + a * b; }
+inline Lanes add(Lanes a, Lanes b) { return a + b; }
+inline Lanes smaller(Lanes a, Lanes b) { return b < a ? b : a; }
+inline Lanes larger(Lanes a, Lanes b) { return b > a ? b : a; }
+inline Lanes where_larger(Lanes x, Lanes y, Lanes a, Lanes b) { return x > y ? a : b; }
+inline void store(float* p, Lanes a) { __builtin_memcpy(p, &a, sizeof a); }
+inline unsigned at_least(Lanes a, Lanes b) {
   unsigned mask = 0;
-  for (int i = 0; i < 4; ++i) mask |= static_cast<unsigned>(a.v[i] >= b.v[i]) << i;
+  for (int i = 0; i < 4; ++i) mask |= static_cast<unsigned>(a[i] >= b[i]) << i;
   return mask;
 }
 constexpr int most_lanes = 4;
@@ -103,19 +88,30 @@ inline const float* packed(const float* queries, std::size_t query, std::size_t 
 }
 
 // The bias of each of `Points` points (d apart) and its products with `Groups` vectors of queries.
+// They are added up in registers, whatever becomes of `sums` later.
 template <int Points, int Groups>
 inline void add_products(const float* const* queries, const float* points, const float* bias,
                          std::size_t d, Lanes (&sums)[Points][Groups]) {
+  Lanes own[Points][Groups];
+#pragma GCC unroll 6
   for (int p = 0; p < Points; ++p)
-    for (int g = 0; g < Groups; ++g) sums[p][g] = splat(bias[p]);
+#pragma GCC unroll 4
+    for (int g = 0; g < Groups; ++g) own[p][g] = splat(bias[p]);
   for (std::size_t k = 0; k < d; ++k) {
     Lanes y[Groups];
+#pragma GCC unroll 4
     for (int g = 0; g < Groups; ++g) y[g] = load(queries[g] + 16 * k);
+#pragma GCC unroll 6
     for (int p = 0; p < Points; ++p) {
       const Lanes x = splat(points[static_cast<std::size_t>(p) * d + k]);
-      for (int g = 0; g < Groups; ++g) sums[p][g] = multiply_add(x, y[g], sums[p][g]);
+#pragma GCC unroll 4
+      for (int g = 0; g < Groups; ++g) own[p][g] = multiply_add(x, y[g], own[p][g]);
     }
   }
+#pragma GCC unroll 6
+  for (int p = 0; p < Points; ++p)
+#pragma GCC unroll 4
+    for (int g = 0; g < Groups; ++g) sums[p][g] = own[p][g];
 }
 
 }  // namespace
