@@ -90,7 +90,7 @@ def test_photos_are_confirmed_through_others(indexed: Path, rendered: Path, monk
     from dataclasses import replace
 
     from kinfold.gallery import search
-    from kinfold.gallery.judge import confirmed
+    from kinfold.gallery.confirm import confirmed
     from kinfold.gallery.verdict import Verdict
 
     with Gallery.open(indexed) as gallery:

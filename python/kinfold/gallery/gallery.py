@@ -84,9 +84,7 @@ class Gallery(Overview):
             ``features.preprocess.as_preprocessing``; one for all, or a list with one for each ("own" for what it says)
         settings : see gallery.settings.Settings
         """
-        made = create(
-            Path(path), weights, model, remake, preprocess, settings, local_weights
-        ).made
+        made = create(Path(path), weights, model, remake, preprocess, settings, local_weights).made
         gallery = cls(path)
         gallery._made = made
         return gallery

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from kinfold.gallery.judge import Judged
+from kinfold.gallery.confirm import Judged
 from kinfold.gallery.photo import Photo
 from kinfold.gallery.query import Query
 from kinfold.gallery.segments import Segments

@@ -15,8 +15,8 @@ from kinfold.base.local_features import LocalFeatures
 from kinfold.base.ranking import Neighbours
 from kinfold.base.registry import resolve
 from kinfold.gallery.along import Along
+from kinfold.gallery.confirm import judge
 from kinfold.gallery.hit import Hit, hit_of
-from kinfold.gallery.judge import judge
 from kinfold.gallery.photo import Photo
 from kinfold.gallery.query import Query, with_features
 from kinfold.gallery.reader import Snapshot
