@@ -62,6 +62,24 @@ def test_what_is_not_there(kinfold, city, tmp_path) -> None:
     assert (done.returncode, done.stdout) == (1, "")
 
 
+def test_what_geometry_was_not_asked_of_is_not_said_to_be_missing(kinfold, city, tmp_path) -> None:
+    import cv2
+
+    from .conftest import photo
+
+    cv2.imwrite(str(tmp_path / "other.png"), photo(99))
+    done = kinfold(
+        "search", city, tmp_path / "other.png", "--rerank", "none", "--html", tmp_path / "a.html"
+    )
+    assert done.returncode == 0
+    first, _, *rows, page = done.stdout.splitlines()
+    assert first == "The nearest by looks alone; which show the same thing was not checked:"
+    assert len(rows) == 9 and page.startswith("page: ")
+    assert "No photo of the same thing" not in (tmp_path / "a.html").read_text()
+    done = kinfold("search", city, tmp_path / "other.png", "--rerank", "none", "--paths")
+    assert done.returncode == 0 and len(done.stdout.splitlines()) == 9
+
+
 def test_results_for_other_programs(kinfold, city, photos, tmp_path) -> None:
     """Paths alone, a photo on standard input, a name in the gallery, a page in the browser."""
     query = photos / "thing1_0.png"

@@ -90,6 +90,7 @@ def run(options: argparse.Namespace) -> int:
             verify_top=options.verify_top,
             along=along(options),
             queries=options.queries,
+            verbose=not options.quiet,
         )
         engine = gallery.settings.engine
     if options.json:
@@ -115,6 +116,7 @@ def _judge_dataset(options: argparse.Namespace) -> int:
             rerank=options.rerank,
             verify_top=options.verify_top,
             along=along(options),
+            verbose=not options.quiet,
         )
         engine, held = gallery.settings.engine, gallery.ids_of([str(f) for f in collection.files])
         others = len(gallery) - sum(id is not None for id in held)

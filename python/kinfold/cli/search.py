@@ -97,14 +97,16 @@ def run(options: argparse.Namespace) -> int:
         }
         write_json(options.json, value)
     if options.paths or options.null:
-        _print_paths(hits if options.all else hits.found, "\0" if options.null else "\n")
+        _print_paths(
+            hits if options.all or hits.unchecked else hits.found, "\0" if options.null else "\n"
+        )
     elif options.json != "-":
         _tell(hits, options)
     if page and not options.quiet and options.json != "-" and not (options.paths or options.null):
         show(f"page: {shown(page)}")
     if options.open:
         webbrowser.open(Path(page).resolve().as_uri())
-    return 0 if hits.found else 1
+    return 0 if hits.found or hits.unchecked else 1
 
 
 def _piped() -> bytes:
@@ -120,9 +122,11 @@ def _tell(hits: Hits, options: argparse.Namespace) -> None:
     if not options.quiet:
         text = str(hits).removesuffix(".")
         others = [hit for hit in hits if not hit.is_query]
-        show(f"{text}:" if hits.found else f"{text}; the nearest are:" if others else f"{text}.")
-    listed: list[Hit] = [hit for hit in hits if options.all or hit.verdict.shows_it]
-    if not hits.found and not options.all:
+        told = hits.found or hits.unchecked
+        show(f"{text}:" if told else f"{text}; the nearest are:" if others else f"{text}.")
+    everything = options.all or hits.unchecked
+    listed: list[Hit] = [hit for hit in hits if everything or hit.verdict.shows_it]
+    if not hits.found and not everything:
         listed += hits.alike[:_NEAREST]
     if listed:
         show(table([["sure", "verdict", "matches", "photo"], *map(_row, listed)], left=(1, 3)))

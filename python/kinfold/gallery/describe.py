@@ -18,6 +18,7 @@ from kinfold.base.errors import ImageError
 from kinfold.base.extras import require
 from kinfold.base.local_features import LocalFeatures
 from kinfold.base.locks import Lock
+from kinfold.base.progress import alive
 from kinfold.base.registry import resolve
 from kinfold.base.threads import get_threads
 from kinfold.features.pool.grid import Grid
@@ -61,10 +62,24 @@ class Described:
     found: Found | None = None
 
 
-class Seconds:
-    """Seconds spent in each stage, summed over threads."""
+# Stages that may take long and have no bar of their own, as they are told of.
+_TOLD = {
+    "learn": "learning visual words and whitenings",
+    "index": "indexing",
+    "search index": "learning the index of vectors",
+    "graph": "finding each photo's neighbours",
+    "confidence": "learning how sure answers are",
+}
 
-    def __init__(self) -> None:
+
+class Seconds:
+    """Seconds spent in each stage, summed over threads.
+
+    verbose : tell of stages that take long
+    """
+
+    def __init__(self, *, verbose: bool = False) -> None:
+        self._verbose = verbose
         self._lock = Lock()
         self._spent: defaultdict[str, float] = defaultdict(float)
 
@@ -73,7 +88,8 @@ class Seconds:
         """Count the time of a block."""
         began = time.perf_counter()
         try:
-            yield
+            with alive(_TOLD.get(stage, stage), verbose=self._verbose and stage in _TOLD):
+                yield
         finally:
             with self._lock:
                 self._spent[stage] += time.perf_counter() - began

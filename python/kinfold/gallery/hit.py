@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -88,6 +89,11 @@ class Hit:
             "matrix": None if self.matrix is None else self.matrix.tolist(),
             "box": None if self.box is None else self.box.round(2).tolist(),
         }
+
+
+def unchecked(hits: Sequence[Hit]) -> bool:
+    """Whether no second look asked geometry which of these show the same thing, and nothing else is sure of any."""
+    return bool(hits) and not any(hit.found or hit.inliers is not None for hit in hits)
 
 
 def hit_of(

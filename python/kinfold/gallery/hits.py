@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
-from kinfold.gallery.hit import Hit
+from kinfold.gallery.hit import Hit, unchecked
 from kinfold.report.answer import said, write_answer
 from kinfold.report.content import Answer
 
@@ -49,6 +49,11 @@ class Hits(list[Hit]):
         return [hit for hit in self if not hit.verdict.shows_it]
 
     @property
+    def unchecked(self) -> bool:
+        """Whether no second look asked geometry which of these show the same thing, and nothing else is sure of any."""
+        return unchecked(self)
+
+    @property
     def files(self) -> list[Path]:
         """The files of the photos that show the same thing."""
         return [hit.file for hit in self.found]
@@ -56,6 +61,8 @@ class Hits(list[Hit]):
     def __str__(self) -> str:
         if self.is_empty:
             return f"{self.query} has nothing to compare: no feature was found in it."
+        if self.unchecked:
+            return "The nearest by looks alone; which show the same thing was not checked."
         return f"{said(len(self.found))}."
 
     def __repr__(self) -> str:

@@ -186,16 +186,19 @@ class Overview:
         verify_top: int = 100,
         along: Mapping[str, Any] | Along | None = None,
         queries: str | os.PathLike[str] | None = None,
+        verbose: bool = True,
     ) -> Evaluation:
         """Search with each query of a ground truth, and judge.
 
         queries : the folder of the query photos; the folder of the gallery's photos if not given
+        verbose : tell on stderr how far it is
         Photos that are not in the ground truth's imlist are left out of the rankings.
         Raises GalleryError where no photo of imlist is in the gallery, or a query photo is not found.
         """
         return self.evaluate_ways(
-            ground_truth, [rerank], protocol, verify_top=verify_top, along=along, queries=queries
-        )[0]
+            ground_truth, [rerank], protocol,
+            verify_top=verify_top, along=along, queries=queries, verbose=verbose,
+        )[0]  # fmt: skip
 
     def evaluate_ways(
         self,
@@ -206,12 +209,14 @@ class Overview:
         verify_top: int = 100,
         along: Mapping[str, Any] | Along | None = None,
         queries: str | os.PathLike[str] | None = None,
+        verbose: bool = True,
     ) -> list[Evaluation]:
         """evaluate for several ways to re-rank; what ways have in common is computed once."""
         files = queries_of(ground_truth, self._reader.root if queries is None else Path(queries))
         rankings = rank_queries(
-            self._reader, ground_truth.imlist, files, ways, verify_top=verify_top, along=along
-        )
+            self._reader, ground_truth.imlist, files, ways,
+            verify_top=verify_top, along=along, verbose=verbose, total=len(ground_truth),
+        )  # fmt: skip
         return [evaluate(ranking, ground_truth, protocol=protocol) for ranking in rankings]
 
     def evaluate_collection(
@@ -222,6 +227,7 @@ class Overview:
         rerank: Sequence[str] = STAGES,
         verify_top: int = 100,
         along: Mapping[str, Any] | Along | None = None,
+        verbose: bool = True,
     ) -> dict[str, Evaluation]:
         """Search with each query of a benchmark, in its box where it has one, and judge.
 
@@ -234,7 +240,8 @@ class Overview:
         boxes = [entry.get("bbx") for entry in collection.truth.gnd]
         ranking = rank_queries(
             self._reader, [str(file) for file in collection.files],
-            list(zip(collection.query_files, boxes)), [rerank], verify_top=verify_top, along=along,
+            list(zip(collection.query_files, boxes)), [rerank],
+            verify_top=verify_top, along=along, verbose=verbose, total=len(boxes),
         )[0]  # fmt: skip
         return collection.evaluate(ranking, protocols)
 

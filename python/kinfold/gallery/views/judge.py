@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from kinfold.base.arrays import as_count
 from kinfold.base.errors import GalleryError
+from kinfold.base.progress import progress
 from kinfold.base.ranking import Ranking
 from kinfold.base.threads import in_threads
 from kinfold.evaluate import GroundTruth
@@ -34,11 +35,13 @@ def rank_queries(
     *,
     verify_top: int,
     along: Any,
+    verbose: bool,
+    total: int,
 ) -> list[Ranking]:
     """Search with each query in each way to re-rank: a ranking a way, whose ids are positions in ``names``.
 
     names : of a collection's photos; others are left out of the rankings
-    queries : files, and the box of each, or None
+    queries : files, and the box of each, or None; ``total`` of them
     Raises GalleryError where no photo of the names is in the gallery, or two names mean one.
     """
     stages = [checked_stages(way) for way in ways]
@@ -60,10 +63,12 @@ def rank_queries(
                     answers[way[:end]] = search.second_look(
                         snapshot, query, before, way[end - 1], **options
                     )
+        bar.update(1)
         ids = [answers[way].ids.tolist() for way in stages]
         return [np.array([position[id] for id in row if id in position], np.int64) for row in ids]
 
-    lists = in_threads(ranked, queries)
+    with progress((), "queries", verbose=verbose, total=total) as bar:
+        lists = in_threads(ranked, queries)
     return [_ranking([each[way] for each in lists]) for way in range(len(stages))]
 
 

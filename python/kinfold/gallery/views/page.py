@@ -17,7 +17,7 @@ from kinfold.base.extras import require
 from kinfold.base.text import size_text
 from kinfold.gallery import search
 from kinfold.gallery.describe import Describer
-from kinfold.gallery.hit import Hit, hit_of
+from kinfold.gallery.hit import Hit, hit_of, unchecked
 from kinfold.gallery.photo import Photo, known_file
 from kinfold.gallery.query import Query
 from kinfold.gallery.reader import Snapshot
@@ -82,7 +82,7 @@ def answer_content(
     explained = [photos[hit.id] for hit in hits[:_EXPLAINED]] if explainer else []
     components = explainer.components(known_file(root, p) for p in explained) if explainer else []
     search_with = f"kinfold search {quote(str(snapshot.store.folder.resolve()))}"
-    results = []
+    results, judged = [], not unchecked(hits)
     for hit, (ids, similarities), common in zip_longest(hits, chains, components):
         picture = pictures(hit.id)
         results.append(
@@ -94,7 +94,7 @@ def answer_content(
                 tuple(Link(pictures(id), s) for id, s in zip(ids, similarities)),
                 None if truth is None else truth.mark(hit.id),
                 common,
-                shows=hit.verdict.shows_it,
+                shows=hit.verdict.shows_it if judged else None,
                 itself=hit.is_query,
                 verdict=str(hit.verdict),
                 confidence=hit.confidence,

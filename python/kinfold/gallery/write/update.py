@@ -78,7 +78,7 @@ def _update(
         manifest = replace(manifest, settings=replace(manifest.settings, search=search))
         check_search(manifest.settings)
     root = _root(manifest, photos)
-    changes, seconds = Changes(), Seconds()
+    changes, seconds = Changes(), Seconds(verbose=verbose)
     with seconds.of("list files"):
         listed = None if files is None else as_names(files, "files")
         listing = list_files(root, listed, store.folder)
