@@ -36,6 +36,12 @@ def progress(
     )  # fmt: skip
 
 
+def tell(line: str, *, verbose: bool = True) -> None:
+    """A line on stderr, above a bar that may be there."""
+    if verbose and sys.stderr is not None:
+        tqdm.write(line, file=sys.stderr)
+
+
 @contextmanager
 def alive(what: str, *, verbose: bool = True) -> Iterator[None]:
     """Tell on stderr how long a block has been going on whose length is not known."""

@@ -363,3 +363,18 @@ def test_a_photo_that_lacks_its_end_is_taken_and_noted(photos, tmp_path) -> None
             "missing"
         )
         assert made.update(photos, verbose=False).notes == []
+
+
+def test_many_photos_tell_what_they_will_cost(photos, tmp_path, monkeypatch, capsys) -> None:
+    """By what the first took, once, and where somebody listens; few photos have a bar alone."""
+    from kinfold.gallery.write import keep
+
+    monkeypatch.setattr(keep, "SEGMENT", 3)
+    for many, verbose, lines in ((N + 1, True, 0), (N, False, 0), (N, True, 1)):
+        monkeypatch.setattr(keep, "_MANY", many)
+        folder = tmp_path / f"{many}{verbose}.kin"
+        with Gallery.create(folder, codewords=8) as made:
+            made.update(photos, verbose=verbose)
+        told = [line for line in capsys.readouterr().err.splitlines() if "to describe" in line]
+        assert len(told) == lines
+    assert told[0].startswith(f"{N} photos at ") and "MB of features" in told[0]

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
-from kinfold.base.progress import progress
+from kinfold.base.progress import progress, tell
+from kinfold.base.text import size_text
 from kinfold.gallery.describe import Described, Describer, Found, Seconds
 from kinfold.gallery.photo import Photo
 from kinfold.gallery.photos import PhotoTable
@@ -20,6 +22,8 @@ from kinfold.io import kin
 
 # Photos of a segment: what is lost when a run is killed, and what one file holds.
 SEGMENT = 32
+# Where there are so many, what all will cost is told when the first segment is done.
+_MANY = 8 * SEGMENT
 
 
 def describe(
@@ -34,22 +38,41 @@ def describe(
     verbose: bool,
 ) -> None:
     """Describe files and keep what was found, a segment at a time: a kill loses one segment's work at most."""
-    restored = 0
+    restored = done = 0
+    began = time.perf_counter()
     with progress((), "describe", verbose=verbose, total=len(plan.fresh)) as bar:
         for batch in describer.files(root, plan.fresh, SEGMENT, seconds):
             with seconds.of("write"):
-                restored += _keep(table, store, batch, plan, changes)
+                again, size = _keep(table, store, batch, plan, changes)
+            restored += again
+            if done == 0 and len(plan.fresh) >= _MANY:
+                each = (time.perf_counter() - began) / len(batch)
+                tell(_cost(len(plan.fresh), each, size / len(batch)), verbose=verbose)
+            done += len(batch)
             bar.update(len(batch))
     if restored:
         changes.notes.append(f"{photos(restored)} whose features were damaged: described anew")
 
 
+def _cost(count: int, seconds: float, size: float) -> str:
+    """What describing so many photos takes, by what one took."""
+    whole = count * seconds
+    time_text = f"{whole / 60:.0f} minutes" if whole >= 90 else f"{whole:.0f} seconds"
+    return (
+        f"{photos(count)} at {1000 * seconds:.0f} ms each: about {time_text} to describe, "
+        f"{size_text(count * size)} of features; what is learnt from them comes after"
+    )
+
+
 def _keep(
     table: PhotoTable, store: Store, batch: list[Described], plan: Plan, changes: Changes
-) -> int:
-    """Put a batch into the table in place of what was there; how many photos of lost segments are back."""
+) -> tuple[int, int]:
+    """Put a batch into the table in place of what was there.
+
+    Returns how many photos of lost segments are back, and the bytes of the segment.
+    """
     first = table.next_id()
-    photos: list[Photo] = []
+    rows: list[Photo] = []
     good: list[tuple[int, Found]] = []
     replaced: list[int] = []
     restored = 0
@@ -69,7 +92,7 @@ def _keep(
             changes.changed += 1
         if old is not None:
             replaced.append(old.id)
-        id = first + len(photos)
+        id = first + len(rows)
         photo = Photo(
             id, file.path, file.size, file.mtime_ns, item.digest, item.reason, cause=item.cause
         )
@@ -92,8 +115,8 @@ def _keep(
             good.append((id, item.found))
             if item.found.note:
                 changes.notes.append(f"{file.path}: {item.found.note}")
-        photos.append(photo)
-    name = None
+        rows.append(photo)
+    name, size = None, 0
     if good:
         segment = _segment(good)
         name = store.add(
@@ -103,12 +126,13 @@ def _keep(
                 path, segment.kind, segment.params(), segment.arrays(), follow=False
             ),
         )
-    if photos:
+        size = (store.folder / "segments" / name).stat().st_size
+    if rows:
         with table.transaction():
             table.delete(replaced)
-            for photo in photos:
+            for photo in rows:
                 table.insert(photo if photo.row is None else replace(photo, segment=name))
-    return restored
+    return restored, size
 
 
 def _stays(old: Photo, item: Described, same: bool, plan: Plan) -> bool:
