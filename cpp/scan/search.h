@@ -191,11 +191,11 @@ inline constexpr std::size_t many_queries = 16;
 // Shares of pairs, passed for nothing, above which a filter is not worth its price.
 inline constexpr double most_past_bytes = 0.05, most_past_head = 0.06;
 // A pair that a head dismisses saves what the other dimensions cost, their products or, where few
-// queries share it, memory's five bytes a cycle; one that it lets pass costs a distance: some 75
+// queries share it, memory's five bytes a cycle; one that it lets pass costs a distance: some 100
 // cycles.
 inline double most_past_head_of_many(std::size_t d, std::size_t queries) {
   const std::size_t rate = std::min(kernels<FilterKernels>().products_of_bytes(), 5 * queries);
-  return static_cast<double>(d - Head::dimensions) / static_cast<double>(rate) / 75;
+  return static_cast<double>(d - Head::dimensions) / static_cast<double>(rate) / 100;
 }
 
 }  // namespace kf::scan

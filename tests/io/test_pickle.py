@@ -90,7 +90,9 @@ def test_the_state_in_a_pickle_is_checked_as_that_in_a_file(
     thing = made(kind)
     state = thing.arrays()
     lies = [{**state, "made up": np.zeros(3)}]
-    lies += [{**state, name: np.asarray(array)[..., None]} for name, array in state.items()]
+    # Rows that came to a gallery are checked by the engine whose they are, when it takes them.
+    own = {n: a for n, a in state.items() if kind != "gallery.Added" or "." not in n}
+    lies += [{**state, name: np.asarray(array)[..., None]} for name, array in own.items()]
     for lie in lies:
         with monkeypatch.context() as patch:
             patch.setattr(type(thing), "arrays", lambda self, lie=lie: lie)

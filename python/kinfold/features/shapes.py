@@ -39,7 +39,13 @@ def shape_of(module: Any, shape: tuple[int, ...]) -> tuple[int, ...]:
 
 
 def _is_known(module: Any) -> bool:
-    """Whether a module is made of torch's and this package's alone, which need no numbers to tell their shapes."""
+    """Whether a module is made of torch's and this package's alone, which need no numbers to tell their shapes.
+
+    Those of ``features.models`` hold graphs of others.
+    """
+    names = [type(part).__module__ for part in module.modules()]
     return all(
-        type(part).__module__.startswith(("torch.nn.", "kinfold.")) for part in module.modules()
+        name.startswith(("torch.nn.", "kinfold."))
+        and not name.startswith("kinfold.features.models.")
+        for name in names
     )

@@ -305,6 +305,8 @@ def _match(confirmed: Hit | Pair) -> Match | None:
 
 
 def _hull(points: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The convex hull of points (m, 2), its corners (h, 2)."""
+    """The convex hull of points (m, 2), its corners (h, 2); none of none."""
+    if not len(points):
+        return points
     corners = require("cv2").convexHull(points.astype(np.float32))
     return np.asarray(corners, np.float64).reshape(-1, 2)

@@ -253,6 +253,8 @@ def _written(
     store: Store, manifest: Manifest, fused: Fused, changed: Changed, *, anew: bool
 ) -> Manifest:
     """The manifest with index and inverted files in line with these: appended to, or written whole."""
+    # Rows of regions are numbered by their order, and an index of them goes by these numbers.
+    anew = anew or "regions" in fused.lists
     before = [] if anew else [read_added(store, name) for name in manifest.added]
     since = changed.total + sum(map(len, before))
     if not anew and few(since, len(fused) - len(changed.came)):
