@@ -16,7 +16,7 @@ from kinfold.index.codecs.scale import ByteScale
 D = 24
 # Indexes whose answers are those of 8-bit numbers, with options that look at all rows.
 BYTES: dict[str, dict[str, Any]] = {
-    "SQ8": {}, "IVF8,SQ8": {"nprobe": 8}, "IMI2x2,SQ8": {"nprobe": 16}, "PQ8,RSQ8": {"refine_factor": 400},
+    "SQ8": {}, "IVF8,SQ8": {"nprobe": 8}, "IMI2x2,SQ8": {"nprobe": 16}, "PQ8x4,RSQ8": {"refine_factor": 400},
     "IVF8,Flat,RSQ8": {"nprobe": 8, "refine_factor": 20}, "RR,SQ8": {}, "KDForest4,SQ8": {"checks": 0},
     "LSH6x4,SQ8": {"checks": 0},
 }  # fmt: skip
@@ -61,7 +61,7 @@ FIRST = {
 
 @pytest.mark.parametrize("metric", ["l2", "ip", pytest.param("cosine", marks=pytest.mark.slow)])
 @pytest.mark.parametrize("first", FIRST)
-@pytest.mark.parametrize("spec", ["SQ8", "IVF8,SQ8", "PQ8,RSQ8", "KDForest4,SQ8"])
+@pytest.mark.parametrize("spec", ["SQ8", "IVF8,SQ8", "PQ8x4,RSQ8", "KDForest4,SQ8"])
 def test_the_head_of_the_data_decides_nothing(spec: str, first: str, metric: str) -> None:
     """The same rows in another order answer alike: the scale is of all rows."""
     x = np.concatenate([FIRST[first], rest])
@@ -140,7 +140,7 @@ def test_constant_dimensions() -> None:
     np.testing.assert_array_equal(index.reconstruct(np.arange(50)), same)
 
 
-@pytest.mark.parametrize("spec", ["SQ8", "IVF8,SQ8", "PQ8,RSQ8", "KDForest4,SQ8", "LSH64,RSQ8"])
+@pytest.mark.parametrize("spec", ["SQ8", "IVF8,SQ8", "PQ8x4,RSQ8", "KDForest4,SQ8", "LSH64,RSQ8"])
 def test_rows_that_the_scale_does_not_hold_are_told(spec: str, caplog: Any) -> None:
     x = gaussian(2000, 1)
     with caplog.at_level(logging.WARNING, logger="kinfold"):
