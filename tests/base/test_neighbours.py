@@ -85,6 +85,7 @@ def test_a_set_joined_with_itself(name: str, metric: str, level: str) -> None:
 @pytest.mark.parametrize(
     ("d", "decay"), [(40, 0.8), pytest.param(150, 0.93, marks=pytest.mark.slow), (40, 1.0)]
 )
+@pytest.mark.slow
 def test_a_join_that_looks_along_a_few_directions_first(
     d: int, decay: float, metric: str, level: str
 ) -> None:

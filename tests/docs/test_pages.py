@@ -77,6 +77,7 @@ def streets(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
+@pytest.mark.slow
 def test_your_photos_in_five_minutes(streets: Path, capsys: pytest.CaptureFixture[str]) -> None:
     page = GUIDES / "photos.md"
     run_commands(page, streets)
@@ -87,6 +88,7 @@ def test_your_photos_in_five_minutes(streets: Path, capsys: pytest.CaptureFixtur
     assert len(shown) == 5 and "place000" in shown[0]
 
 
+@pytest.mark.slow
 def test_from_faiss(arrays: dict[str, Any]) -> None:
     faiss = pytest.importorskip("faiss")
     faiss.omp_set_num_threads(1)  # beside other tests its threads would wait for one another

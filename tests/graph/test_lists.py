@@ -201,6 +201,7 @@ def test_descent_of_few_is_the_exact_join(
     assert same(found, KNNLists.build(x, 15, metric=metric))
 
 
+@pytest.mark.slow
 def test_descent_depends_on_its_seed_alone(level: str, threads: int) -> None:
     # Without any structure, in many dimensions, by few blocks: something is missed at every level.
     x = np.random.default_rng(6).normal(size=(12000, 64)).astype(np.float32)
@@ -228,6 +229,7 @@ def test_rows_that_ask_for_all_blocks_find_all(level: str, metric: str) -> None:
     assert 0.3 < np.mean([np.isin(a, b).mean() for a, b in zip(few, exact[1])]) < 1
 
 
+@pytest.mark.slow
 def test_descent_goes_on_for_more_recall(level: str) -> None:
     x = np.random.default_rng(7).normal(size=(12000, 60)).astype(np.float32)
     exact = _core.neighbours.self_join(x, "l2", 12)[1]

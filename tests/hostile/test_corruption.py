@@ -58,6 +58,7 @@ def positions(good: bytes) -> list[int]:
 # One bit of each byte, all of the first 256; slowly all of all.
 @pytest.mark.parametrize("all_bits", [256, pytest.param(1 << 30, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("saved", FACTORIES, indirect=True)
+@pytest.mark.slow
 def test_every_flipped_bit_is_noticed(saved: Path, all_bits: int) -> None:
     good = saved.read_bytes()
     begin = 8 + int.from_bytes(good[:8], "little")

@@ -235,6 +235,7 @@ WEIGHTS: dict[str, Callable[[Any], Any]] = {
 
 @pytest.mark.parametrize("old", [False, True])
 @pytest.mark.parametrize("name", WEIGHTS)
+@pytest.mark.slow
 def test_weights_are_no_larger_than_their_file(name: str, old: bool, tmp_path: Path) -> None:
     torch = pytest.importorskip("torch")
     path = tmp_path / "w.pth"

@@ -29,6 +29,7 @@ while True:
 KILLS = 60
 
 
+@pytest.mark.slow
 def test_kill_at_any_moment(tmp_path: Path) -> None:
     path, random_ = tmp_path / "x.kin", random.Random(0)
     seen = set()

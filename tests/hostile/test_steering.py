@@ -46,6 +46,7 @@ def wrong(name: str, folder: Path, *budget: int, seconds: int) -> list[str]:
 
 
 @pytest.mark.parametrize("name", [*FACTORIES, *VARIANTS])
+@pytest.mark.slow
 def test_mutants_are_refused_or_harmless(name: str, tmp_path: Path) -> None:
     each = 4 * EACH if name.startswith(("features", "learn")) else EACH  # a network runs in each
     assert not wrong(name, tmp_path, 0, each, DRAWN, seconds=280)

@@ -30,6 +30,7 @@ def plain(
 @pytest.mark.parametrize("metric", ["l2", "ip", "cosine"])
 @pytest.mark.parametrize("words", [1, 5, 256, 300])
 @pytest.mark.parametrize("lists", ["", "IVF6,", "IMI2x2,"])
+@pytest.mark.slow
 def test_answers_are_those_of_plain_loops(
     lists: str, words: int, metric: str, level: str, rng: np.random.Generator
 ) -> None:

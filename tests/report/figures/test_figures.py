@@ -29,6 +29,7 @@ def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.parametrize("name", FIGURES)
+@pytest.mark.slow
 def test_each_is_drawn(name, weights, tmp_path) -> None:
     figure = FIGURES[name]
     if figure.target.endswith(("channels", "mac_match", "network_ranking", "context", "regions")):
