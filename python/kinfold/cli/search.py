@@ -96,12 +96,12 @@ def run(options: argparse.Namespace) -> int:
             **hits.to_dict(),
         }
         write_json(options.json, value)
+    # What geometry was not asked of is an answer as it is.
+    everything = options.all or hits.unchecked
     if options.paths or options.null:
-        _print_paths(
-            hits if options.all or hits.unchecked else hits.found, "\0" if options.null else "\n"
-        )
+        _print_paths(hits if everything else hits.found, "\0" if options.null else "\n")
     elif options.json != "-":
-        _tell(hits, options)
+        _tell(hits, options, everything)
     if page and not options.quiet and options.json != "-" and not (options.paths or options.null):
         show(f"page: {shown(page)}")
     if options.open:
@@ -114,8 +114,8 @@ def _piped() -> bytes:
     return b"" if sys.stdin is None else sys.stdin.buffer.read()
 
 
-def _tell(hits: Hits, options: argparse.Namespace) -> None:
-    """What was found, in words and as a table."""
+def _tell(hits: Hits, options: argparse.Namespace, everything: bool) -> None:
+    """What was found, in words and as a table; everything : what only looks alike too."""
     if hits.is_empty:
         say(f"{shown(options.query)}: has nothing to compare: no feature was found in it")
         return
@@ -124,7 +124,6 @@ def _tell(hits: Hits, options: argparse.Namespace) -> None:
         others = [hit for hit in hits if not hit.is_query]
         told = hits.found or hits.unchecked
         show(f"{text}:" if told else f"{text}; the nearest are:" if others else f"{text}.")
-    everything = options.all or hits.unchecked
     listed: list[Hit] = [hit for hit in hits if everything or hit.verdict.shows_it]
     if not hits.found and not everything:
         listed += hits.alike[:_NEAREST]

@@ -38,17 +38,16 @@ def describe(
     verbose: bool,
 ) -> None:
     """Describe files and keep what was found, a segment at a time: a kill loses one segment's work at most."""
-    restored = done = 0
+    restored = 0
     began = time.perf_counter()
     with progress((), "describe", verbose=verbose, total=len(plan.fresh)) as bar:
-        for batch in describer.files(root, plan.fresh, SEGMENT, seconds):
+        for number, batch in enumerate(describer.files(root, plan.fresh, SEGMENT, seconds)):
             with seconds.of("write"):
                 again, size = _keep(table, store, batch, plan, changes)
             restored += again
-            if done == 0 and len(plan.fresh) >= _MANY:
+            if number == 0 and len(plan.fresh) >= _MANY:
                 each = (time.perf_counter() - began) / len(batch)
                 tell(_cost(len(plan.fresh), each, size / len(batch)), verbose=verbose)
-            done += len(batch)
             bar.update(len(batch))
     if restored:
         changes.notes.append(f"{photos(restored)} whose features were damaged: described anew")
