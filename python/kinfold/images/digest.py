@@ -7,9 +7,12 @@ import os
 from pathlib import Path
 
 
-def content_digest(path: str | os.PathLike[str]) -> str:
-    """BLAKE2b of a file's bytes, 40 hexadecimal digits. OSError where it cannot be read."""
+def content_digest(path: str | os.PathLike[str] | bytes) -> str:
+    """BLAKE2b of a file's bytes, 40 hexadecimal digits; or of bytes at hand. OSError where it cannot be read."""
     digest = hashlib.blake2b(digest_size=20)
+    if isinstance(path, bytes):
+        digest.update(path)
+        return digest.hexdigest()
     with Path(path).open("rb") as file:
         while block := file.read(1 << 20):
             digest.update(block)

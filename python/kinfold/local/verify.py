@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from kinfold import _core
 from kinfold.base.arrays import as_array, as_choice, as_count, as_number
+from kinfold.base.extras import require
 from kinfold.base.local_features import LocalFeatures
 from kinfold.base.offered import call_by_name
 
@@ -114,6 +115,14 @@ def outline(
     """The four corners of a box (x0, y0, x1, y1) of the query, in the photo: float64 (4, 2)."""
     x0, y0, x1, y1 = box
     return project([[x0, y0], [x1, y0], [x1, y1], [x0, y1]], matrix)
+
+
+def hull(points: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The convex hull of points (m, 2), its corners float64 (h, 2); none of none."""
+    if not len(points):
+        return points
+    corners = require("cv2").convexHull(points.astype(np.float32))
+    return np.asarray(corners, np.float64).reshape(-1, 2)
 
 
 def _geometry(features: LocalFeatures) -> tuple[Any, Any, Any, Any]:

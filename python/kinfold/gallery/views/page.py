@@ -10,10 +10,8 @@ from pathlib import Path
 from shlex import quote
 
 import numpy as np
-from numpy.typing import NDArray
 
 from kinfold.base.errors import ImageError
-from kinfold.base.extras import require
 from kinfold.base.text import size_text
 from kinfold.gallery import search
 from kinfold.gallery.describe import Describer
@@ -26,6 +24,7 @@ from kinfold.gallery.views.explain import explainer_of
 from kinfold.gallery.views.groups import Pair, PhotoGroup
 from kinfold.gallery.views.locate import Located, Witness
 from kinfold.images.decode import decode, thumbnail_jpeg
+from kinfold.local.verify import hull
 from kinfold.report.content import Answer, Link, Mark, Match, Picture, Result
 from kinfold.report.duplicates import Shown
 from kinfold.report.groups import Member
@@ -298,15 +297,7 @@ def _match(confirmed: Hit | Pair) -> Match | None:
     return Match(
         matches[::step, :2],
         matches[::step, 2:],
-        _hull(matches[:, 2:]),
+        hull(matches[:, 2:]),
         len(matches),
         None if rejected is None else rejected[:: max(1, len(rejected) // _MOST_LINES)],
     )
-
-
-def _hull(points: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The convex hull of points (m, 2), its corners (h, 2); none of none."""
-    if not len(points):
-        return points
-    corners = require("cv2").convexHull(points.astype(np.float32))
-    return np.asarray(corners, np.float64).reshape(-1, 2)

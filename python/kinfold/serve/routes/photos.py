@@ -1,0 +1,110 @@
+"""Photos of the gallery: listed, one by one, and as pictures. They are named by numbers: no request holds a path."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, Path, Query, Request
+from starlette.responses import Response
+
+from kinfold.serve.errors import Json, Refused
+from kinfold.serve.limits import is_loopback
+from kinfold.serve.service import Service
+from kinfold.serve.shapes import PhotoFacts, Photos
+from kinfold.serve.told import photo_told
+
+Id = Annotated[int, Path(ge=1, lt=1 << 60)]
+_JPEG: dict[int | str, dict[str, Any]] = {
+    200: {"content": {"image/jpeg": {"schema": {"type": "string", "format": "binary"}}}}
+}
+
+
+def router(service: Service) -> APIRouter:
+    """The routes."""
+    routes = APIRouter(prefix="/photos", tags=["photos"])
+
+    @routes.get("", response_model=Photos)
+    async def photos(
+        offset: Annotated[int, Query(ge=0, lt=1 << 40)] = 0,
+        limit: Annotated[int, Query(ge=1, le=1000)] = 100,
+        folder: Annotated[str, Query(max_length=4096)] = "",
+        since: Annotated[str, Query(max_length=32)] = "",
+        until: Annotated[str, Query(max_length=32)] = "",
+        order: Literal["name", "date"] = "name",
+    ) -> Json:
+        """A page of the photos that are described."""
+        if folder or since or until:
+            raise not_yet("folder" if folder else "since" if since else "until")
+
+        def listed() -> dict[str, Any]:
+            with service.opened.use() as held:
+                table, root = held.gallery._table, held.gallery.root
+                page = table.page(offset, limit, by="path" if order == "name" else "taken")
+                told = [photo_told(photo, root, photo.position) for photo in page]
+                return {"total": table.count(), "photos": told}
+
+        return Json(await service.looks.run(listed))
+
+    @routes.get("/{id}", response_model=PhotoFacts)
+    async def photo(id: Id) -> Json:
+        """All that is known of a photo."""
+
+        def facts() -> dict[str, Any]:
+            with service.opened.use() as held:
+                found, root = service.photo(held, id), held.gallery.root
+                local = is_loopback(service.limits.host)
+                return photo_told(found, root, found.position) | {
+                    "tags": found.tags.split("\n") if found.tags else [],
+                    "title": found.title,
+                    "user": found.user,
+                    "camera": found.camera,
+                    "bytes": found.size,
+                    "file": str(root / found.path) if local else None,
+                }
+
+        return Json(await service.looks.run(facts))
+
+    @routes.get("/{id}/thumbnail", response_class=Response, responses=_JPEG)
+    async def thumbnail(
+        request: Request, id: Id, side: Annotated[int, Query(ge=32, le=512)] = 256
+    ) -> Response:
+        """A small JPEG picture, of pixels alone."""
+        return await picture(request, id, side)
+
+    @routes.get("/{id}/image", response_class=Response, responses=_JPEG)
+    async def image(
+        request: Request, id: Id, side: Annotated[int, Query(ge=32, le=4096)] = 1600
+    ) -> Response:
+        """A larger JPEG picture, of pixels alone."""
+        return await picture(request, id, side)
+
+    async def picture(request: Request, id: int, side: int) -> Response:
+        tag = ""
+
+        def made() -> bytes | None:
+            nonlocal tag
+            with service.opened.use() as held:
+                found = service.photo(held, id)
+                tag = f'"{found.digest}-{side}"'
+                if request.headers.get("if-none-match") == tag:
+                    return None
+                return service.pictures.of(found, held.gallery.root, side)
+
+        data = await service.looks.run(made)
+        # A photo that changes gets another id.
+        headers = {"ETag": tag, "Cache-Control": "private, max-age=3600"}
+        if data is None:
+            return Response(status_code=304, headers=headers)
+        return Response(data, media_type="image/jpeg", headers=headers)
+
+    return routes
+
+
+def not_yet(name: str) -> Refused:
+    """What is said of the filters, which this server does not have."""
+    return Refused(
+        400,
+        f"{name}: this server has no filters by folder or date",
+        code=f"bad_{name}",
+        argument=name,
+    )

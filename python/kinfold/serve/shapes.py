@@ -1,0 +1,181 @@
+"""The shapes of what is sent and answered, for checks and for ``/api/openapi.json``."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+Point = tuple[float, float]
+Box = tuple[float, float, float, float]
+
+
+class ErrorFacts(BaseModel):
+    """What went wrong."""
+
+    code: str = Field(description="for programs to compare")
+    message: str = Field(description="one sentence for people")
+    argument: str | None = Field(description="the option at fault, if any")
+
+
+class Error(BaseModel):
+    """An answer that is none."""
+
+    error: ErrorFacts
+
+
+class Health(BaseModel):
+    """Whether the server answers."""
+
+    status: Literal["ok"]
+    photos: int
+    version: str
+
+
+class Folder(BaseModel):
+    """A folder of the first level below that of the photos."""
+
+    name: str
+    photos: int
+
+
+class Info(BaseModel):
+    """What ``Gallery.info`` says, and what the server offers besides."""
+
+    model_config = ConfigDict(extra="allow")
+    photos: int
+    engines: list[str]
+    rerank: list[str] = Field(description="second looks by name")
+    default_rerank: list[str]
+    has_places: bool
+    folders: list[Folder]
+    since: str | None = Field(description="the day of the earliest photo")
+    until: str | None = Field(description="the day of the latest photo")
+
+
+class Photo(BaseModel):
+    """A photo of the gallery."""
+
+    id: int
+    name: str = Field(
+        description="its path in the folder of photos: to be shown, not to be asked with"
+    )
+    width: int
+    height: int
+    taken: str | None = Field(description="local time, ISO 8601 without zone")
+    place: Point | None = Field(description="latitude and longitude in degrees")
+    missing: bool = Field(description="whether its file is gone")
+
+
+class PhotoFacts(Photo):
+    """All that is known of a photo."""
+
+    tags: list[str]
+    title: str | None
+    user: str | None
+    camera: str | None
+    bytes: int
+    file: str | None = Field(description="its whole path; for programs of the same machine alone")
+
+
+class Photos(BaseModel):
+    """A page of the list of photos."""
+
+    total: int
+    photos: list[Photo]
+
+
+class Asked(BaseModel):
+    """What is asked with: an upload, or one of id, query and vector."""
+
+    model_config = ConfigDict(extra="forbid")
+    id: Annotated[int, Field(ge=1, lt=1 << 60)] | None = Field(
+        None, description="a photo of the gallery"
+    )
+    query: Annotated[str, Field(max_length=64)] | None = Field(
+        None, description="the token of an earlier answer, in the place of its photo"
+    )
+    vector: dict[str, list[float]] | None = Field(
+        None, description="of each engine of vectors, what it would have described the photo by"
+    )
+    box: Box | None = Field(None, description="x0, y0, x1, y1 in pixels of the upright original")
+
+
+class Options(Asked):
+    """How to search, with ``Gallery.search``'s names."""
+
+    top: int = Field(20, ge=1, le=1000)
+    rerank: list[str] | None = Field(
+        default_factory=lambda: ["spatial", "diffusion"],
+        description="second looks in order; null for none",
+    )
+    verify_top: int = Field(100, ge=1, le=1000)
+    all: bool = Field(
+        True,
+        description="what only looks alike too; if not, that only where nothing shows the same thing",
+    )
+    folder: str = ""
+    since: str = ""
+    until: str = ""
+    like: list[int] = Field(
+        default_factory=list, max_length=100, description="more like these photos"
+    )
+    unlike: list[int] = Field(
+        default_factory=list, max_length=100, description="less like these photos"
+    )
+
+
+class Explained(Options):
+    """Which hit to explain."""
+
+    hit: int
+
+
+class QueryFacts(BaseModel):
+    """What was asked with."""
+
+    id: int | None
+    name: str
+    width: int
+    height: int
+    box: Box | None
+
+
+class Hit(BaseModel):
+    """A photo of an answer; see ``Gallery.search``."""
+
+    rank: int
+    id: int
+    name: str
+    score: float
+    confidence: float
+    verdict: str
+    verified: bool
+    inliers: int | None
+    is_query: bool
+    through: int | None = Field(
+        description="the photo that confirms it where the query alone does not"
+    )
+    place_found: list[Point] | None = Field(
+        description="hull of what was found, in pixels of this photo"
+    )
+    frame: list[Point] | None = Field(description="the query's corners in this photo")
+    width: int
+    height: int
+
+
+class Answer(BaseModel):
+    """The photos that are most alike, best first."""
+
+    query: QueryFacts
+    token: str = Field(description="may be sent as ``query`` instead of the photo, for a while")
+    verdict: str
+    found: int
+    unchecked: bool
+    hits: list[Hit]
+    seconds: float
+
+
+JSON_ANSWERS: dict[int | str, dict[str, Any]] = {
+    status: {"model": Error} for status in (400, 401, 403, 404, 413, 415, 422, 429, 503, 504)
+}
