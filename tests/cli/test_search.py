@@ -129,3 +129,24 @@ def test_a_damaged_gallery(kinfold, city, photos, tmp_path) -> None:
     check_error(kinfold("search", gallery, photos / "thing0_0.png"), "photos.sqlite")
     (gallery / "MANIFEST.json").write_text("{")
     check_error(kinfold("search", gallery, photos / "thing0_0.png"), "MANIFEST.json")
+
+
+def test_photos_that_may_answer(kinfold, photos, tmp_path) -> None:
+    for folder in ("old", "new"):
+        shutil.copytree(photos, tmp_path / "all" / folder)
+    city = tmp_path / "all.kin"
+    assert kinfold("index", tmp_path / "all", "-o", city).returncode == 0
+    query = photos / "thing1_0.png"
+    done = kinfold("search", city, query, "--folder", "new", "--json")
+    found = json.loads(done.stdout)
+    assert done.stderr == f"among {found['searched']} of {2 * found['searched']} photos\n"
+    assert found["hits"] and all(hit["path"].startswith("new/") for hit in found["hits"])
+    assert found["found"] == 3
+    both = kinfold("search", city, query, "--folder", "new", "--folder", "old", "--quiet", "--json")
+    assert json.loads(both.stdout)["found"] == 6
+    none = kinfold("search", city, query, "--since", "2024", "--paths")
+    assert none.returncode == 1 and none.stdout == "" and "among 0 of" in none.stderr
+    check_error(
+        kinfold("search", city, query, "--folder", "nosuch"), "folder: expected one that holds"
+    )
+    check_error(kinfold("search", city, query, "--until", "May"), "--until: expected a date")

@@ -38,7 +38,7 @@ class Fused:
     def __len__(self) -> int:
         return len(IDS)
 
-    def search(self, query: Query, depth: int) -> Neighbours:
+    def search(self, query: Query, depth: int, may: Any = None, beside: int = 0) -> Neighbours:
         return Neighbours(np.linspace(0.9, 0.1, 5, dtype=np.float32)[:depth], IDS[:depth])
 
 

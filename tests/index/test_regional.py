@@ -149,6 +149,19 @@ def test_a_shortlist_of_everything_is_exhaustive(rng) -> None:
         assert few[1][0] == everything[1][0]
 
 
+def test_an_index_is_asked_for_regions_of_those_that_may_answer(rng) -> None:
+    base = items(rng)
+    index = holding(8, base)
+    flat = kf.FlatIndex(8, metric="ip")
+    flat.add(index.vectors)
+    for query in items(rng, 5):
+        # The least similar of all: no short list of the nearest regions holds any of theirs.
+        may = index.search(query, len(base)).ids[-3:]
+        expected = index.search(query, 3, filter=may)
+        found = index.search(query, 3, index=flat, shortlist=3, depth=8, filter=may)
+        assert (found.ids == expected.ids).all() and (np.sort(found.ids) == np.sort(may)).all()
+
+
 def test_an_item_of_the_base_finds_itself_by_any_index(rng) -> None:
     base = items(rng, 60)
     index = holding(8, base)

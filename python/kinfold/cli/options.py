@@ -9,6 +9,7 @@ from functools import partial
 from typing import Any, TypeVar
 
 from kinfold.gallery.along import Along
+from kinfold.gallery.photo_filter import PhotoFilter
 from kinfold.gallery.stages import STAGES, all_stages, checked_stages
 from kinfold.rerank.pipeline import line_of
 
@@ -126,6 +127,39 @@ def add_query(parser: argparse.ArgumentParser, part: str, page: str) -> None:
     )
     parser.add_argument("--box", type=box, metavar="X0,Y0,X1,Y1", help=f"{part}, in pixels")
     parser.add_argument("--html", metavar="FILE", help=f"write the answer as {page}")
+
+
+def add_filter(parser: argparse.ArgumentParser) -> None:
+    """--folder, --since and --until, for ``photo_filter``."""
+    photos = parser.add_argument_group("photos that may answer")
+    photos.add_argument(
+        "--folder",
+        action="append",
+        metavar="FOLDER",
+        help="those in this folder of the photos; more than once for several",
+    )
+    for name, which in (("since", "first"), ("until", "last")):
+        photos.add_argument(
+            f"--{name}",
+            type=partial(_date, name),
+            metavar="DATE",
+            help=f"the {which} day that they were taken: 2024, 2024-05 or 2024-05-01",
+        )
+
+
+def photo_filter(options: argparse.Namespace) -> PhotoFilter | None:
+    """The photos that may answer; None for all."""
+    chosen = (options.folder, options.since, options.until)
+    return None if chosen == (None, None, None) else PhotoFilter(*chosen)
+
+
+def _date(name: str, text: str) -> str:
+    try:
+        PhotoFilter(**{name: text})
+    except ValueError as error:
+        # argparse names the argument itself.
+        raise argparse.ArgumentTypeError(str(error).removeprefix(f"{name}: ")) from None
+    return text
 
 
 def add_rerank(parser: argparse.ArgumentParser) -> None:

@@ -15,7 +15,15 @@ from typing import TYPE_CHECKING, Any
 
 from kinfold.base.text import shown
 from kinfold.cli.opened import opened
-from kinfold.cli.options import add_query, add_rerank, along, count, seconds
+from kinfold.cli.options import (
+    add_filter,
+    add_query,
+    add_rerank,
+    along,
+    count,
+    photo_filter,
+    seconds,
+)
 from kinfold.cli.output import check_writable, say, show, table, write_json
 
 if TYPE_CHECKING:
@@ -46,6 +54,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="the same, each ended by a zero byte as `xargs -0` reads them",
     )
+    add_filter(parser)
     add_rerank(parser)
     parser.add_argument(
         "--verify-seconds",
@@ -65,6 +74,8 @@ def run(options: argparse.Namespace) -> int:
         page = os.path.join(tempfile.mkdtemp(prefix="kinfold-"), "answer.html")
     piped = options.query == "-"
     with opened(options.gallery, None if piped else options.query) as gallery:
+        chosen = photo_filter(options)
+        may = None if chosen is None else gallery.admitted(chosen)
         query = gallery.describe(_piped() if piped else options.query, box=options.box)
         answer = gallery.rank(
             query,
@@ -73,9 +84,12 @@ def run(options: argparse.Namespace) -> int:
             along=along(options),
             verify_seconds=options.verify_seconds,
             top=options.top,
+            filter=may,
         )
         hits = gallery.hits(query, answer, options.top)
-        root = gallery.root
+        root, total = gallery.root, len(gallery)
+        if may is not None and not options.quiet:
+            say(f"among {len(may)} of {total} photos")
         if page:
             from kinfold.report.answer import write_answer
 
@@ -90,6 +104,7 @@ def run(options: argparse.Namespace) -> int:
             "box": options.box,
             "rerank": list(options.rerank),
             "along": along(options),
+            "searched": total if may is None else len(may),
             "verified": len(answer.verified),
             "features": len(query.features),
             "root": str(root),

@@ -5,6 +5,7 @@
       write/      create  update = compare > keep (describe) > build (learn, index, graph)      changes files
       views/      judge  groups  locate  page  explain                                       looks at a snapshot
       matches     pairs of photos, verified: kept in the folder, gone on with          looks at a reader
+      photo_filter  who may answer: by folder, date, id                               looks at the table
       search      describe > rank > second looks > judge > hits                        looks at a snapshot
       hits        the hits of a query, each with a verdict: found, alike, save, notebooks
         judge       confirmed by geometry, directly or through others; confidence, learnt in write/confident
@@ -24,6 +25,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from kinfold.gallery.gallery import Gallery
+    from kinfold.gallery.photo_filter import PhotoFilter
 
 # What of a photo is compared: a vector, or a set in an inverted file. A new engine is one file and one line.
 METHODS: dict[str, str] = {
@@ -47,7 +49,7 @@ SAVED: dict[str, str] = {
     "Confidence": "kinfold.gallery.confidence:Confidence",
 }
 
-__all__ = ["METHODS", "Gallery"]
+__all__ = ["METHODS", "Gallery", "PhotoFilter"]
 
 
 def __getattr__(name: str) -> Any:
@@ -55,4 +57,8 @@ def __getattr__(name: str) -> Any:
         from kinfold.gallery.gallery import Gallery
 
         return Gallery
+    if name == "PhotoFilter":
+        from kinfold.gallery.photo_filter import PhotoFilter
+
+        return PhotoFilter
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

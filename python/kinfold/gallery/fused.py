@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import cached_property
 from typing import Any
 
@@ -22,6 +22,8 @@ from kinfold.index.flat import FlatIndex
 
 # Of each engine so many times more neighbours are looked at than are kept, so that their sum finds the best of all.
 _CANDIDATES = 4
+# So few photos that may answer are all compared: no index need propose some of them.
+_COMPARED = 4096
 # Pairs of vectors that are compared at once.
 _PAIRS = 1 << 17
 
@@ -60,51 +62,88 @@ class Fused:
     def __len__(self) -> int:
         return len(self.ids)
 
-    def search(self, query: Query, depth: int) -> Neighbours:
+    def search(
+        self, query: Query, depth: int, may: Ids | None = None, beside: int = 0
+    ) -> Neighbours:
         """The ``depth`` most similar photos of a query, ties by ascending id; of those that an index proposes.
 
+        may : the ids that may answer, ascending; all if not given. Then the ``beside`` most similar of all photos are
+            among the answer, too
         Similarities are those of the vectors themselves, whoever proposed a photo.
         """
-        if self.nearest:
-            return self._of_shortlist(query, depth)
-        if not self.lists and isinstance(self.index, FlatIndex):
-            found: Neighbours = self.index.search(np.asarray(query.vector), depth)
+        nearest = self._scan(query)
+        if may is None:
+            return nearest(depth, None)
+        may = np.intersect1d(may, self.ids)
+        found = nearest(min(depth, len(may)), may)
+        if not beside:
             return found
+        others = nearest(min(beside, len(self)), None)
+        barred = ~np.isin(others.ids, may)
+        similarities = np.concatenate([found.distances, others.distances[barred]])
+        ids = np.concatenate([found.ids, others.ids[barred]])
+        order = np.lexsort((ids, -similarities))
+        return Neighbours(similarities[order], ids[order])
+
+    def _scan(self, query: Query) -> Callable[[int, Ids | None], Neighbours]:
+        """What finds so many of those that may answer, None being all."""
+        if not self.nearest and not self.lists and isinstance(self.index, FlatIndex):
+            vector, flat = np.asarray(query.vector), self.index
+            return lambda depth, may: flat.search(vector, max(depth, 1), filter=may)
+        if self.nearest:
+            return self._shortlists(query)
         total = self._of_lists(query, self.lists)
         if isinstance(self.index, FlatIndex):
             similarities, ids = self.index.search(np.asarray(query.vector), len(self))
             total[self._order] += similarities[np.argsort(ids)]
-        best = np.lexsort((self.ids, -total))[:depth]
-        return Neighbours(total[best], self.ids[best])
 
-    def _of_shortlist(self, query: Query, depth: int) -> Neighbours:
+        def best(depth: int, may: Ids | None) -> Neighbours:
+            rows = np.arange(len(self)) if may is None else self._positions(may)
+            first = rows[np.lexsort((self.ids[rows], -total[rows]))[:depth]]
+            return Neighbours(total[first], self.ids[first])
+
+        return best
+
+    def _shortlists(self, query: Query) -> Callable[[int, Ids | None], Neighbours]:
         """The best of the photos that the indexes propose, and of as many that the inverted files do."""
-        regions, near = self.model.looks_at_regions, [np.empty(0, np.int64)]
+        regions = self.model.looks_at_regions
         indexed = self.lists.get("regions") if "regionsearch" in self.nearest else None
         scanned = {name: lists for name, lists in self.lists.items() if lists is not indexed}
-        total = self._of_lists(query, scanned)
-        if scanned:
-            near.append(self.ids[np.argsort(-total, kind="stable")[:depth]])
-        if "search" in self.nearest:
-            near.append(self.nearest["search"].search(np.asarray(query.vector), depth).ids)
-        asked = None
+        total, asked = self._of_lists(query, scanned), None
         if indexed is not None and regions is not None:
             asked = regions.asked(query.features, query.regions)
-            index = self.nearest["regionsearch"]
-            near.append(regions.proposed(indexed, asked, depth, index))
-        ids = np.unique(np.concatenate(near))
-        ids = ids[ids >= 0]
-        similarities = total[self._positions(ids)]
-        if self.index is not None and len(ids):
-            vectors = self.index.reconstruct(ids)
-            found = exact_neighbours(np.asarray(query.vector)[None], vectors, len(ids), metric="ip")
-            similarities[found.ids[0]] += found.distances[0]
-        if indexed is not None and asked is not None and len(ids):
-            matched = indexed.search(asked, len(ids), filter=ids)
-            place = np.searchsorted(ids, matched.ids)
-            similarities[place] += self.weighed("regions", matched.distances)
-        order = np.lexsort((ids, -similarities))[:depth]
-        return Neighbours(similarities[order], ids[order])
+
+        def proposed(depth: int, may: Ids | None) -> Ids:
+            if may is not None and len(may) <= max(depth, _COMPARED):
+                return may
+            near = [np.empty(0, np.int64)]
+            if scanned:
+                rows = np.arange(len(self)) if may is None else self._positions(may)
+                near.append(self.ids[rows[np.argsort(-total[rows], kind="stable")[:depth]]])
+            if "search" in self.nearest:
+                vector = np.asarray(query.vector)
+                near.append(self.nearest["search"].search(vector, depth, filter=may).ids)
+            if asked is not None and regions is not None and indexed is not None:
+                index = self.nearest["regionsearch"]
+                near.append(regions.proposed(indexed, asked, depth, index, may))
+            ids = np.unique(np.concatenate(near))
+            return ids[ids >= 0]
+
+        def best(depth: int, may: Ids | None) -> Neighbours:
+            ids = proposed(depth, may)
+            similarities = total[self._positions(ids)]
+            if self.index is not None and len(ids):
+                vector, vectors = np.asarray(query.vector), self.index.reconstruct(ids)
+                found = exact_neighbours(vector[None], vectors, len(ids), metric="ip")
+                similarities[found.ids[0]] += found.distances[0]
+            if indexed is not None and asked is not None and len(ids):
+                matched = indexed.search(asked, len(ids), filter=ids)
+                place = np.searchsorted(ids, matched.ids)
+                similarities[place] += self.weighed("regions", matched.distances)
+            order = np.lexsort((ids, -similarities))[:depth]
+            return Neighbours(similarities[order], ids[order])
+
+        return best
 
     def _positions(self, ids: Ids) -> Ids:
         """Where ids are among all."""

@@ -218,6 +218,7 @@ class Gallery(Overview):
         verify_top: int = 100,
         verify_seconds: float | None = None,
         along: Mapping[str, Any] | Along | None = None,
+        filter: Any = None,
     ) -> Hits:
         """The photos that are most alike, best first, each with a verdict and how sure that is.
 
@@ -231,11 +232,13 @@ class Gallery(Overview):
             answer does not depend on it
         along : how diffusion and the random walk go: ``alpha`` (or "auto"), ``k_query`` photos to start from, ``k``
             neighbours in the graph (or "auto") and ``gamma``, each where it is to be another than the stage's own
+        filter : photos that may answer: ``PhotoFilter(folder=, since=, until=)``, ids (unknown ones are ignored), or a
+            boolean mask over ``photos``. They are ranked as among all
         """
         described = self.describe(query, box=box)
         answer = self.rank(
             described, rerank=rerank, verify_top=verify_top, verify_seconds=verify_seconds,
-            along=along, top=top,
+            along=along, top=top, filter=filter,
         )  # fmt: skip
         return self.hits(described, answer, top)
 
@@ -266,8 +269,12 @@ class Gallery(Overview):
         verify_seconds: float | None = None,
         along: Mapping[str, Any] | Along | None = None,
         top: int | None = None,
+        filter: Any = None,
     ) -> Answer:
-        """Rank photos for a described query; all of them if top is None. None for a query with nothing to compare."""
+        """Rank photos for a described query; all of them if top is None. None for a query with nothing to compare.
+
+        filter : photos that may answer, as of ``search``
+        """
         ranked = search.rank(
             self._reader.snapshot,
             query,
@@ -276,6 +283,7 @@ class Gallery(Overview):
             verify_seconds=verify_seconds,
             along=along,
             top=top,
+            filter=filter,
         )
         return Answer(ranked=ranked)
 
@@ -288,6 +296,7 @@ class Gallery(Overview):
         verify_top: int = 100,
         verify_seconds: float | None = None,
         along: Mapping[str, Any] | Along | None = None,
+        filter: Any = None,
     ) -> Answer:
         """One more stage on top of an answer."""
         ranked = search.second_look(
@@ -298,6 +307,7 @@ class Gallery(Overview):
             verify_top=verify_top,
             verify_seconds=verify_seconds,
             along=along,
+            filter=filter,
         )
         return Answer(ranked=ranked)
 

@@ -265,6 +265,11 @@ class Overview:
         """For notebooks: how many photos there are, and the first of them."""
         return gallery_table(self._reader.store.folder, self.photos, self._reader.root)
 
+    def admitted(self, filter: Any = None) -> Ids:
+        """The ids of the photos that a filter of ``search`` lets answer, int64 (n,), ascending; all if None."""
+        found = self._reader.snapshot.admitted(filter)
+        return self._reader.table.ids_of("") if found is None else found
+
     @property
     def paths(self) -> list[str]:
         """The photos that are described, as paths in the folder of photos, in the order of their ids."""

@@ -9,6 +9,9 @@ from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+import numpy as np
+
+from kinfold.base.arrays import Ids
 from kinfold.base.errors import FileFormatError
 from kinfold.gallery import table_file
 from kinfold.gallery.own import is_name
@@ -139,6 +142,25 @@ class PhotoTable:
             marks = ",".join("?" * len(part))
             found |= {p.id: p for p in self._select(f"WHERE id IN ({marks})", part)}
         return found
+
+    def ids_of(self, folder: str, since: str | None = None, until: str | None = None) -> Ids:
+        """The ids of described photos whose path begins so and that were taken within these bounds, ascending.
+
+        folder : "" for all, or ending in "/"; since, until : as ``Photo.taken`` is spelt, compared as text
+        """
+        # All that begins with a folder lies between "/" and what follows it.
+        bounds = {"path >=": folder, "path <": f"{folder[:-1]}0" if folder else None}
+        bounds |= {"taken >=": since, "taken <=": until}
+        given = {test: value for test, value in bounds.items() if value}
+        tests = " AND ".join(["segment IS NOT NULL", *(f"{test} ?" for test in given)])
+        with self._named():
+            rows = self._db.execute(
+                f"SELECT id FROM photos WHERE {tests} ORDER BY id", list(given.values())
+            )
+            found = [id for (id,) in rows]
+        if not all(type(id) is int for id in found):
+            raise DamagedTableError(f"{self._path}: an id is no number")
+        return np.array(found, np.int64)
 
     def next_id(self) -> int:
         """The id of the next photo: larger than all that ever were."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from kinfold.base.arrays import Ids
 from kinfold.base.errors import FileFormatError, GalleryError
@@ -16,6 +17,7 @@ from kinfold.gallery.manifest import Manifest
 from kinfold.gallery.names import as_names, match_names
 from kinfold.gallery.parts import Parts, read_parts
 from kinfold.gallery.photo import Photo
+from kinfold.gallery.photo_filter import admitted
 from kinfold.gallery.photos import PhotoTable
 from kinfold.gallery.segments import Segments
 from kinfold.gallery.settings import REMAKE
@@ -52,6 +54,10 @@ class Snapshot:
     def features(self, id: int) -> LocalFeatures:
         """The local features of a photo. Raises KeyError for an unknown id."""
         return self.segments.features(self.by_ids([id])[id])
+
+    def admitted(self, filter: Any) -> Ids | None:
+        """The ids that a search's ``filter`` admits, ascending; None for all. See ``photo_filter``."""
+        return admitted(filter, self.table, self.root)
 
     def ids_of(self, names: Sequence[str]) -> list[int | None]:
         """The id of the photo that each name of a ground truth means; None where there is none."""

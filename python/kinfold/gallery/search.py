@@ -36,27 +36,42 @@ def rank(
     verify_seconds: float | None = None,
     along: Mapping[str, Any] | Along | None = None,
     top: int | None = None,
+    filter: Any = None,
 ) -> RankedList:
-    """Rank photos for a described query; see ``Gallery.rank``."""
+    """Rank photos for a described query; see ``Gallery.rank``.
+
+    Photos that a filter bars are no answer, but speak for others: those that are nearest of all lead diffusion and
+    confirm what they show together with, as without a filter.
+    """
     names, along = checked_stages(rerank), Along.of(along)
     for name in names:
         _check_regions(snapshot, name)
     verify_top = as_count(verify_top, "verify_top")
+    may = snapshot.admitted(filter)
     if query.is_empty:
         return RankedList.first(np.empty(0, np.float32), np.empty(0, np.int64))
     fused = snapshot.parts.fused
     top = None if top is None else as_count(top, "top")
     depth = fused.depth(max(verify_top, SHORTLIST), top)
-    similarities, ids = fused.search(query, depth)
+    similarities, ids = fused.search(query, depth, may, verify_top)
     # Photos that were deleted since are in the index until its next update is done.
     live = _isin(ids, snapshot.by_ids(ids[ids >= 0]))
     ranked = RankedList.first(similarities[live], ids[live])
     for name in names:
-        ranked = second_look(
-            snapshot, query, ranked, name,
+        ranked = _looked(
+            snapshot, query, ranked, name, may,
             verify_top=verify_top, verify_seconds=verify_seconds, along=along,
         )  # fmt: skip
-    return ranked
+    return _barred(ranked, may)
+
+
+def _barred(ranked: RankedList, may: Ids | None, beside: int = 0) -> RankedList:
+    """A ranking without those that may not answer, but for the first ``beside`` of all."""
+    if may is None:
+        return ranked
+    kept = np.isin(ranked.ids, may)
+    kept[:beside] = True
+    return replace(ranked, ids=ranked.ids[kept], scores=ranked.scores[kept])
 
 
 def second_look(
@@ -68,11 +83,35 @@ def second_look(
     verify_top: int = 100,
     verify_seconds: float | None = None,
     along: Mapping[str, Any] | Along | None = None,
+    filter: Any = None,
 ) -> RankedList:
     """One more stage on top of a ranking."""
+    may = snapshot.admitted(filter)
+    ranked = _looked(
+        snapshot, query, ranked, name, may,
+        verify_top=as_count(verify_top, "verify_top"), verify_seconds=verify_seconds, along=along,
+    )  # fmt: skip
+    return _barred(ranked, may)
+
+
+def _looked(
+    snapshot: Snapshot,
+    query: Query,
+    ranked: RankedList,
+    name: str,
+    may: Ids | None,
+    *,
+    verify_top: int,
+    verify_seconds: float | None,
+    along: Mapping[str, Any] | Along | None,
+) -> RankedList:
+    """The same; may : the ids that may answer. Others stay where they are among the first ``verify_top``."""
     parts, photos, along = snapshot.parts, {}, Along.of(along)
     _check_regions(snapshot, name)
-    options = options_of(name, verify_top, verify_seconds, parts.alpha_along(along), along.k_query)
+    ranked = _barred(ranked, may, verify_top)
+    # As many that may answer are looked at as without a filter.
+    looks = verify_top if may is None else 2 * verify_top
+    options = options_of(name, looks, verify_seconds, parts.alpha_along(along), along.k_query)
     stage = stage_named(name, options)
     if not stage.needs.isdisjoint({"features", "regional_of"}):
         # What diffusion reached may be gone from the table since; of what is verified, all is there.
@@ -85,9 +124,8 @@ def second_look(
 
     def search(_: int, local: LocalFeatures) -> Neighbours:
         expanded = with_features(query, local, parts.model)
-        similarities, ids = parts.fused.search(
-            expanded, parts.fused.depth(max(verify_top, SHORTLIST))
-        )
+        depth = parts.fused.depth(max(verify_top, SHORTLIST))
+        similarities, ids = parts.fused.search(expanded, depth, may, verify_top)
         live = _isin(ids, photos)
         return Neighbours(similarities[live], ids[live])
 

@@ -123,10 +123,13 @@ class VectorSearch(Restorable):
         if len(ids):
             self.index.add(vectors, ids=ids)
 
-    def search(self, queries: Vectors, k: int) -> Neighbours:
-        """The k nearest of each query (n, d), or of one (d,), as the index has them: similarities and ids."""
+    def search(self, queries: Vectors, k: int, *, filter: Ids | None = None) -> Neighbours:
+        """The k nearest of each query (n, d), or of one (d,), as the index has them: similarities and ids.
+
+        filter : the ids that may answer; all if not given
+        """
         options = {"exhaust": True} if "exhaust" in self.index.options else {}
-        found = self.index.search(queries, k, **options)
+        found = self.index.search(queries, k, filter=filter, **options)
         # Of vectors of length one; past the end it is -inf.
         return Neighbours(np.float32(1) - found.distances / np.float32(2), found.ids)
 

@@ -215,7 +215,12 @@ class RegionalIndex(Table[Keys[Items]]):
             items = np.arange(len(block)) if may is None else np.flatnonzero(may)
         else:
             most = as_count(shortlist, "shortlist")
-            items = _proposed(block, vectors, index, how, may, most, depth)
+            rows = (
+                None
+                if filter is None
+                else np.flatnonzero(np.repeat(may != 0, np.diff(block.starts)))
+            )
+            items = _proposed(block, vectors, index, how, may, most, depth, rows)
         scores = block.scan.scores(*regions, vectors, how, items, use)
         ids = block.ids[items]
         best = np.lexsort((ids, -scores))[:k]
@@ -309,8 +314,12 @@ def _proposed(
     may: Marks | None,
     shortlist: int,
     depth: int,
+    rows: Ids | None,
 ) -> Ids:
-    """Rows of items that an index of the regions proposes, ascending; of those that may answer."""
+    """Rows of items that an index of the regions proposes, ascending; of those that may answer.
+
+    rows : of the regions of these, where a filter bars others
+    """
     if getattr(index, "metric", None) not in ("ip", "cosine"):
         raise ValueError(
             'index: expected one of the metric "ip" or "cosine": similarities are added up'
@@ -319,7 +328,7 @@ def _proposed(
     most = min(as_count(depth, "depth"), len(items.vectors))
     if not most:
         return np.empty(0, np.int64)
-    similarities, regions = index.search(query, most)
+    similarities, regions = index.search(query, most, filter=rows)
     if regions.max(initial=-1) >= len(items.vectors):
         raise ValueError(
             f"index: expected the regions' rows as ids, below {len(items.vectors)}, got {regions.max()}"

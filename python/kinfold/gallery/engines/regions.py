@@ -103,9 +103,16 @@ class RegionsEngine(KeepingEngine):
         anew.add(lists.items(ids), ids=ids)
         return anew
 
-    def proposed(self, lists: RegionalIndex, asked: Vectors, k: int, nearest: Any) -> Ids:
-        """The ids of k photos that an index of the regions proposes."""
-        found = lists.search(asked, k, index=nearest, shortlist=k, depth=DEPTH)
+    def proposed(
+        self,
+        lists: RegionalIndex,
+        asked: Vectors,
+        k: int,
+        nearest: Any,
+        may: Ids | None = None,
+    ) -> Ids:
+        """The ids of k photos that an index of the regions proposes, of those that may answer."""
+        found = lists.search(asked, k, index=nearest, shortlist=k, depth=DEPTH, filter=may)
         return found.ids[found.ids >= 0]
 
 
