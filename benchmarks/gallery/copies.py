@@ -6,9 +6,9 @@ Originals are real photos: half of distractors, half of labelled objects, none o
 ``gallery.edited`` were chosen on (these were the first eight photos of each object, a third of which were edited).
 Copies are each original with each of its 8 x 5 edits. No copies are: all pairs of other photos of one object, those
 from the ninth on; an edit with another photo of its object; an edit with the original before. The first line of the
-table is what kinfold dedup says of a pair once both are described: match, verify, lay over, compare pixels, the mirror
-image too. Hashes (package imagehash, if it is there: those of imagededup) get the limit that is best for them on these
-very pairs. Times are of the processor, one thread.
+table is what kinfold dedup, and a search, says of a pair once both are described: match, verify, lay over, compare
+pixels, the mirror image too. Hashes (package imagehash, if it is there: those of imagededup) get the limit that is best
+for them on these very pairs. Times are of the processor, one thread.
 """
 
 from __future__ import annotations
@@ -33,9 +33,8 @@ from PIL import Image
 import data
 import kinfold as kf
 from kinfold.gallery.describe import Describer
-from kinfold.gallery.edited import lay_over
+from kinfold.gallery.edited import SIDE, Agreement, lay_over
 from kinfold.gallery.settings import Settings
-from kinfold.gallery.verdict import Agreement
 from kinfold.images.resize import fit
 from kinfold.local.match import match, mirrored
 from kinfold.local.verify import project, verify
@@ -57,7 +56,7 @@ class Seen:
         self.size = np.array(rgb.shape[1::-1], np.float64)
         height, width = small.shape[:2]
         self.grow = np.diag([self.size[0] / width, self.size[1] / height, 1.0])
-        self.pixels = fit(rgb, 512)
+        self.pixels = fit(rgb, SIDE)
         self.hashes = {n: int(str(make(Image.fromarray(rgb))), 16) for n, make in hashers.items()}
 
 
@@ -72,14 +71,12 @@ def is_copy(first: Seen, second: Seen) -> bool:
             best = len(alike), seen
     assert best is not None
     matched, seen = best
-    if seen.inliers < 8 or seen.inliers < 0.3 * matched:
-        return False
     points = [
         project(photo.features.positions[rows], photo.grow)
         for photo, rows in zip((first, second), seen.pairs.T)
     ]
     found = Agreement(np.hstack(points), matched, np.stack([first.size, second.size]))
-    laid = lay_over(found, first.pixels, second.pixels)
+    laid = lay_over(found, lambda: first.pixels, lambda: second.pixels)
     return laid is not None and laid.is_copy
 
 

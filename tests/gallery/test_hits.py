@@ -54,6 +54,22 @@ def test_copies_are_told(city, rendered, tmp_path) -> None:
     assert copies == ["scene2/view0.jpg"] and len(hits.found) == 4
 
 
+def test_what_cannot_be_seen_is_no_copy(indexed, rendered, tmp_path) -> None:
+    """Pixels decide: of a photo that is gone, or is another by now, only the geometry is left."""
+    photos = Path(shutil.copytree(rendered, tmp_path / "photos"))
+    path = Path(shutil.copytree(indexed, tmp_path / "g.kin"))
+    with Image.open(rendered / "scene2" / "view0.jpg") as image:
+        image.save(tmp_path / "copy.jpg", quality=60)
+    with Gallery.open(path) as gallery:
+        gallery.update(photos, verbose=False)
+        first = gallery.search(tmp_path / "copy.jpg", top=1)[0]
+        assert first.verdict is Verdict.EDITED_COPY
+        shutil.copy(rendered / "scene1" / "view0.jpg", photos / "scene2" / "view0.jpg")
+        assert gallery.search(tmp_path / "copy.jpg", top=1)[0].verdict is Verdict.SAME_THING
+        (photos / "scene2" / "view0.jpg").unlink()
+        assert gallery.search(tmp_path / "copy.jpg", top=1)[0].verdict is Verdict.SAME_THING
+
+
 def test_what_is_not_there_is_not_found(city) -> None:
     hits = city.search(np.random.default_rng(7).integers(0, 256, (300, 300, 3), np.uint8), top=5)
     assert not hits.found and str(hits) == "No photo of the same thing was found."

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from kinfold.gallery.verdict import Agreement
+from kinfold.images.resize import Pixels
 from kinfold.local.aligned import Aligned, aligned
 
-# Matches that a map is worth trying for; of these, the share that it fits best makes it.
-_LEAST_MATCHES, _TRIMMED = 8, 0.8
+# Pixels are compared at this side.
+SIDE = 512
+# Matches that a map is worth trying for, and their share of the features that look alike; of these, the share that it
+# fits best makes it.
+LEAST_MATCHES, _LEAST_SHARE, _TRIMMED = 8, 0.3, 0.8
 # Distances are told in pixels of a photo that was reduced to this side.
 _SIDE = 800.0
 # A copy's pixels agree, and its features lie where they should: the one may be worse where the other is better. At
@@ -32,6 +35,20 @@ _LEAST_SHARED = 0.2
 _TURNED, _RESIZED, _CUT, _COVERED = 1.0, 0.03, 0.96, 0.9
 # Of what only one shows, the share that is flat where it is a page around the other.
 _PLAIN = 0.5
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """What geometry found in two photos, in pixels of the upright originals.
+
+    matches : float64 (m, 4), x and y in the first, x and y in the second, of the features that one map explains
+    matched : how many look alike, those included that the map does not explain
+    sizes : float64 (2, 2), width and height of both
+    """
+
+    matches: NDArray[np.float64]
+    matched: int
+    sizes: NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -101,18 +118,29 @@ class Laid:
         return float(long / max(short, 1e-9))
 
 
-def lay_over(found: Agreement, first: Any, second: Any) -> Laid | None:
+def lay_over(
+    found: Agreement,
+    first: Callable[[], Pixels | None],
+    second: Callable[[], Pixels | None],
+) -> Laid | None:
     """Lay the first photo over the second by what geometry found; None where that is too little.
 
-    first, second : uint8 (H, W, 3), the upright photos at any size
+    first, second : give uint8 (H, W, 3), the upright photos at any size, some ``SIDE`` will do; None where they cannot
+        be seen. Asked where it matters alone
     """
-    matrix = _whole(found.matches)
-    if matrix is None:
+    if len(found.matches) < _LEAST_SHARE * found.matched:
         return None
-    sizes = [np.array(pixels.shape[1::-1], np.float64) for pixels in (first, second)]
+    matrix = _whole(found.matches)
+    ours = None if matrix is None else first()
+    theirs = None if ours is None else second()
+    if matrix is None or ours is None or theirs is None:
+        return None
+    sizes = [np.array(pixels.shape[1::-1], np.float64) for pixels in (ours, theirs)]
     # The pixels at hand may be fewer than those of the originals.
-    ours, theirs = (np.diag([*(size / full), 1.0]) for size, full in zip(sizes, found.sizes))
-    over = aligned(first, second, theirs @ matrix @ np.linalg.inv(ours))
+    from_ours, to_theirs = (
+        np.diag([*(size / full), 1.0]) for size, full in zip(sizes, found.sizes)
+    )
+    over = aligned(ours, theirs, to_theirs @ matrix @ np.linalg.inv(from_ours))
     scale = float(np.sqrt(abs(np.linalg.det(matrix[:2, :2]))))
     coarse = min(1.0, _SIDE / found.sizes[int(scale <= 1)].max()) / max(scale, 1.0)
     off = float(np.quantile(_far(found.matches, matrix), 0.75)) * coarse
@@ -128,7 +156,7 @@ def _far(matches: NDArray[np.float64], matrix: NDArray[np.float64]) -> NDArray[n
 
 def _whole(matches: NDArray[np.float64]) -> NDArray[np.float64] | None:
     """The affine map of least squares of the matches that it fits best, float64 (3, 3)."""
-    if len(matches) < _LEAST_MATCHES:
+    if len(matches) < LEAST_MATCHES:
         return None
     ours = np.column_stack([matches[:, :2], np.ones(len(matches))])
     matrix, kept = np.eye(3), np.ones(len(matches), bool)

@@ -10,11 +10,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from kinfold.base.errors import ImageError
 from kinfold.gallery.confirm import Judged
-from kinfold.gallery.photo import Photo
+from kinfold.gallery.edited import SIDE, Agreement, lay_over
+from kinfold.gallery.photo import Photo, known_file
 from kinfold.gallery.query import Query
 from kinfold.gallery.segments import Segments
-from kinfold.gallery.verdict import Agreement, Verdict, is_edited_copy
+from kinfold.gallery.verdict import Verdict
+from kinfold.images.decode import decode
+from kinfold.images.resize import Pixels, fit
 from kinfold.local.verify import outline, project
 from kinfold.rerank.spatial import LEAST_INLIERS
 from kinfold.rerank.stage import RankedList
@@ -144,21 +148,31 @@ def _with_geometry(
     # A place with several orientations counts once: its other matches fit as well.
     fitting = set(map(tuple, matches.tolist()))
     others = [row not in fitting for row in map(tuple, rejected.tolist())]
-    x0, y0, x1, y1 = query.box or (0.0, 0.0, float(query.size[0]), float(query.size[1]))
+    left, top, right, bottom = query.area
     found = Agreement(
-        np.hstack([matches[:, :2] - [x0, y0], matches[:, 2:]]),
+        np.hstack([matches[:, :2] - [left, top], matches[:, 2:]]),
         len(matches) + sum(others),
-        np.array([[x1 - x0, y1 - y0], [width, height]], np.float64),
+        np.array([[right - left, bottom - top], [width, height]], np.float64),
     )
+    over = lay_over(found, lambda: fit(query.crop, SIDE), lambda: _seen(hit.root, photo))
     return replace(
         hit,
         inliers=verification.inliers,
         matrix=matrix,
-        box=outline((x0, y0, x1, y1), matrix),
+        box=outline(query.box or query.area, matrix),
         matches=matches,
         rejected=rejected[others],
-        verdict=Verdict.EDITED_COPY if is_edited_copy(found) else hit.verdict,
+        verdict=Verdict.EDITED_COPY if over is not None and over.is_copy else hit.verdict,
     )
+
+
+def _seen(root: Path, photo: Photo) -> Pixels | None:
+    """The pixels of a photo, reduced; None where its file is gone, another, or cannot be read."""
+    file = known_file(root, photo)
+    try:
+        return None if file is None else decode(file, max_side=SIDE).pixels
+    except (ImageError, OSError):
+        return None
 
 
 def _is_same(file: Path, other: Path) -> bool:

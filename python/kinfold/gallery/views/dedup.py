@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +14,10 @@ from kinfold.base.arrays import Ids
 from kinfold.base.errors import ImageError
 from kinfold.base.progress import progress
 from kinfold.base.threads import in_threads
-from kinfold.gallery.edited import lay_over
+from kinfold.gallery.edited import LEAST_MATCHES, SIDE, Agreement, lay_over
 from kinfold.gallery.matches import joined_by_graph, matches_of
 from kinfold.gallery.photo import Photo
 from kinfold.gallery.reader import Reader, Snapshot
-from kinfold.gallery.verdict import Agreement
 from kinfold.gallery.views.keep import RULES, CopySet, Found, Member, set_of, written_on
 from kinfold.images.decode import decode
 from kinfold.images.resize import Pixels
@@ -27,11 +26,8 @@ from kinfold.local.match import match, mirrored
 from kinfold.local.match_graph import MatchGraph
 from kinfold.local.verify import project, verify
 
-# Pixels are compared at this side; decoded photos that are kept at hand, and pairs that are looked at between two
-# steps of the bar.
-_SIDE, _AT_HAND, _TOGETHER = 512, 256, 64
-# Matches of pairs whose pixels are looked at, and the share of those that look alike.
-_LEAST, _LEAST_SHARE = 8, 0.3
+# Decoded photos that are kept at hand, and pairs that are looked at between two steps of the bar.
+_AT_HAND, _TOGETHER = 256, 64
 # Of each photo's mirror image, so many of the most similar photos are looked at.
 _MIRRORED = 3
 
@@ -91,7 +87,7 @@ def _agreements(graph: MatchGraph, ids: Ids, wanted: Ids) -> Iterable[tuple[int,
     places = graph.places(ids)[wanted]
     known = np.flatnonzero((places >= 0).all(axis=1))
     for at, row in zip(known.tolist(), graph.rows_of(places[known]).tolist()):
-        if graph.inliers[row] < _LEAST:
+        if graph.inliers[row] < LEAST_MATCHES:
             continue
         ends, points = graph.tried[row], graph.points_of(row).astype(np.float64)
         a, b = wanted[at].tolist()
@@ -132,10 +128,10 @@ def _mirrors(
                 continue
             theirs = snapshot.segments.features(there)
             alike = match(turned, theirs)
-            if len(alike) < _LEAST:
+            if len(alike) < LEAST_MATCHES:
                 continue
             seen = verify(turned, theirs, alike, mirrored=True)
-            if seen.inliers >= _LEAST:
+            if seen.inliers >= LEAST_MATCHES:
                 grow = [_grow(snapshot, each) for each in (photo, there)]
                 points = np.hstack(
                     [
@@ -183,7 +179,7 @@ def _looked_at(
         photo = photos[at]
         assert photo is not None
         try:
-            return decode(root / photo.path, max_side=_SIDE).pixels
+            return decode(root / photo.path, max_side=SIDE).pixels
         except (ImageError, OSError):
             unseen.add(photo.path)
             return None
@@ -191,11 +187,7 @@ def _looked_at(
     def look(pair: tuple[int, int, Agreement]) -> Found:
         a, b, found = pair
         inliers = len(found.matches)
-        shown = None
-        if inliers >= _LEAST_SHARE * found.matched:
-            ours, theirs = pixels(a), pixels(b)
-            if ours is not None and theirs is not None:
-                shown = lay_over(found, ours, theirs)
+        shown = lay_over(found, partial(pixels, a), partial(pixels, b))
         if shown is None:
             return Found(a, b, (), 0.0, inliers, False)
         framed = None if shown.framed is None else (a, b)[shown.framed]
@@ -243,7 +235,7 @@ def _told(
         for one in sorted(found, key=lambda one: -one.inliers)
         if not one.copy
         and owner.get(one.first, -1) != owner.get(one.second, -2)
-        and one.inliers >= 2 * _LEAST
+        and one.inliers >= 2 * LEAST_MATCHES
     )
     ordered = tuple(sorted(sets, key=lambda held: held.keep.path))
     return Duplicates(ordered, shots, tuple(sorted(unseen)), snapshot.root)  # type: ignore[arg-type]
