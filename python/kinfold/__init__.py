@@ -20,6 +20,7 @@ _PUBLIC = {
     "MissingExtraError": "kinfold.base.errors",
     "NotTrainedError": "kinfold.base.errors",
     "RecallError": "kinfold.base.errors",
+    "ServerError": "kinfold.base.errors",
     "LocalFeatures": "kinfold.base.local_features",
     "exact_neighbours": "kinfold.base.neighbours",
     "Neighbours": "kinfold.base.ranking",
@@ -80,6 +81,7 @@ _PUBLIC = {
     "Extractor": "kinfold.features.extract",
     "RegionalExtractor": "kinfold.features.regional",
     "Gallery": "kinfold.gallery",
+    "Client": "kinfold.serve.client",
 }
 _ROOMS = (
     "aggregate", "base", "classify", "datasets", "evaluate", "features", "gallery", "graph", "images", "index",

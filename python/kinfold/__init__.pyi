@@ -32,6 +32,7 @@ from kinfold.base.errors import (
     MissingExtraError as MissingExtraError,
     NotTrainedError as NotTrainedError,
     RecallError as RecallError,
+    ServerError as ServerError,
 )
 from kinfold.base.local_features import LocalFeatures as LocalFeatures
 from kinfold.base.neighbours import exact_neighbours as exact_neighbours
@@ -82,6 +83,7 @@ from kinfold.quantize.optimized import OPQ as OPQ
 from kinfold.quantize.product import ProductQuantizer as ProductQuantizer
 from kinfold.quantize.sign import SignQuantizer as SignQuantizer
 from kinfold.quantize.vector import VectorQuantizer as VectorQuantizer
+from kinfold.serve.client import Client as Client
 from kinfold.transform.learned_whitening import LearnedWhitening as LearnedWhitening
 from kinfold.transform.pca import PCA as PCA
 from kinfold.transform.rotation import Rotation as Rotation

@@ -52,6 +52,17 @@ class GalleryError(KinfoldError):
     """A gallery cannot do what was asked: locked by another writer, empty, or incomplete."""
 
 
+class ServerError(KinfoldError):
+    """A server of ``kinfold serve`` did not answer, or not what was asked.
+
+    status, code : as it said, if it said anything
+    """
+
+    def __init__(self, message: str, status: int | None = None, code: str | None = None) -> None:
+        super().__init__(message)
+        self.status, self.code = status, code
+
+
 class Remark(UserWarning):
     """What a person should know of an answer that is right all the same; commands show it."""
 

@@ -27,6 +27,7 @@ _EXTRA_OF = {
     "fastapi": "serve",
     "uvicorn": "serve",
     "python_multipart": "serve",
+    "prometheus_client": "serve",
 }
 
 

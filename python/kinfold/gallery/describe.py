@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -76,10 +76,14 @@ class Seconds:
     """Seconds spent in each stage, summed over threads.
 
     verbose : tell of stages that take long
+    tell : is told of them too, and of how much is done: stage, done, of how much
     """
 
-    def __init__(self, *, verbose: bool = False) -> None:
+    def __init__(
+        self, *, verbose: bool = False, tell: Callable[[str, int, int], None] | None = None
+    ) -> None:
         self._verbose = verbose
+        self.tell = tell or (lambda stage, done, of: None)
         self._lock = Lock()
         self._spent: defaultdict[str, float] = defaultdict(float)
 
@@ -87,6 +91,8 @@ class Seconds:
     def of(self, stage: str) -> Iterator[None]:
         """Count the time of a block."""
         began = time.perf_counter()
+        if stage in _TOLD:
+            self.tell(_TOLD[stage], 0, 0)
         try:
             with alive(_TOLD.get(stage, stage), verbose=self._verbose and stage in _TOLD):
                 yield

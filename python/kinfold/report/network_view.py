@@ -115,17 +115,22 @@ def _places(boxes: NDArray[np.float64]) -> str:
     return "".join(_rectangle(box, "place") for box in boxes)
 
 
-def _heat(seen: Attention) -> str:
-    """Weights as a picture of one pixel a place, which the browser enlarges smoothly."""
-    x0, y0, x1, y1 = seen.area
-    share = seen.weights / max(float(seen.weights.max()), 1e-12)
+def heat_png(weights: NDArray[np.float64]) -> bytes:
+    """Weights (h, w) from 0 as a PNG file of one pixel a place, to lie over the photo: clear where most is."""
+    share = weights / max(float(weights.max()), 1e-12)
     # Dark where little is, then red, yellow, clear: what weighs most is seen best.
     stops = np.array([0, 0.35, 0.7, 1])
     colours = np.array(
         [(8, 8, 30, 190), (150, 20, 60, 150), (250, 140, 20, 110), (255, 235, 120, 60)]
     )
     rgba = np.stack([np.interp(share, stops, colours[:, i]) for i in range(4)], axis=2)
-    data = base64.b64encode(_png(rgba.round().astype(np.uint8))).decode("ascii")
+    return _png(rgba.round().astype(np.uint8))
+
+
+def _heat(seen: Attention) -> str:
+    """Weights as a picture of one pixel a place, which the browser enlarges smoothly."""
+    x0, y0, x1, y1 = seen.area
+    data = base64.b64encode(heat_png(np.asarray(seen.weights))).decode("ascii")
     return (
         f'<image x="{x0:.1f}" y="{y0:.1f}" width="{x1 - x0:.1f}" height="{y1 - y0:.1f}" '
         f'preserveAspectRatio="none" href="data:image/png;base64,{data}"/>'

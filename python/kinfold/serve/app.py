@@ -15,7 +15,7 @@ from starlette.staticfiles import StaticFiles
 import kinfold
 from kinfold.serve.errors import add_handlers
 from kinfold.serve.guard import Guard
-from kinfold.serve.routes import about, photos, search
+from kinfold.serve.routes import about, export, groups, photos, search
 from kinfold.serve.service import Service
 from kinfold.serve.shapes import JSON_ANSWERS
 
@@ -46,7 +46,7 @@ def application(service: Service) -> Guard:
         lifespan=lifespan,
     )
     add_handlers(app)
-    for routes in (about, photos, search):
+    for routes in (about, photos, search, groups, export):
         app.include_router(routes.router(service), prefix="/api", responses=JSON_ANSWERS)
     app.mount("/page", StaticFiles(directory=PAGE), name="page")
 
@@ -54,7 +54,7 @@ def application(service: Service) -> Guard:
     async def page() -> FileResponse:
         return FileResponse(PAGE / "index.html")
 
-    return Guard(app, service.limits)
+    return Guard(app, service.limits, service.metrics.seen)
 
 
 async def _watch(service: Service) -> None:

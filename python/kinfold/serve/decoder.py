@@ -5,9 +5,13 @@ Each works on one photo at a time. One that takes too long, or that its photo ki
 
 from __future__ import annotations
 
-import multiprocessing
+import json
 import signal
+import socket
+import subprocess
+import sys
 from contextlib import suppress
+from multiprocessing.connection import Connection
 from pathlib import Path
 from queue import Empty, LifoQueue
 from typing import Any
@@ -69,12 +73,19 @@ class _Worker:
         self._start()
 
     def _start(self) -> None:
-        # Not forked: this process has threads, whose locks a copy would hold for ever.
-        context = multiprocessing.get_context("spawn")
-        self._pipe, theirs = context.Pipe()
-        self._process = context.Process(target=_serve, args=(theirs, self._pixels), daemon=True)
-        self._process.start()
-        theirs.close()
+        # Neither forked, for this process has threads whose locks a copy would hold for ever, nor spawned, for that
+        # runs the program of whoever serves once more.
+        ours, theirs = socket.socketpair()
+        with theirs:
+            code = "import json, sys; sys.path[:] = json.loads(sys.argv[1]); "
+            code += "from kinfold.serve import decoder; decoder.work()"
+            given = json.dumps(sys.path), str(theirs.fileno()), str(self._pixels)
+            self._process = subprocess.Popen(
+                [sys.executable, "-c", code, *given],
+                pass_fds=[theirs.fileno()],
+                stdin=subprocess.DEVNULL,
+            )
+        self._pipe = Connection(ours.detach())
 
     def ask(self, job: tuple[Any, ...], seconds: float) -> Any:
         if self._process is None:
@@ -95,13 +106,14 @@ class _Worker:
     def end(self) -> None:
         if self._process is not None:
             self._process.kill()
-            self._process.join()
+            self._process.wait()
             self._pipe.close()
             self._process = None
 
 
-def _serve(pipe: Any, pixels: int) -> None:
+def work() -> None:
     """What a process does, until nobody is at the other end."""
+    pipe, pixels = Connection(int(sys.argv[2])), int(sys.argv[3])
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the server ends it
     _bound_memory(_LIBRARIES + _BYTES_OF_A_PIXEL * pixels)
     while True:

@@ -39,7 +39,7 @@ def prepared(
 ) -> Any:
     """What ``serve`` runs: a uvicorn.Server that has its socket; it stops once its ``should_exit`` is set."""
     uvicorn: Any = require("uvicorn")
-    for module in ("fastapi", "python_multipart"):
+    for module in ("fastapi", "python_multipart", "prometheus_client"):
         require(module)
     from kinfold.serve.app import application
     from kinfold.serve.service import Service

@@ -2,24 +2,32 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import time
 from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
 from typing import Any
 
+from kinfold.base.errors import FileFormatError
 from kinfold.gallery.hits import Hits
 from kinfold.gallery.photo import Photo, known_file
+from kinfold.gallery.places import Places, places_of
 from kinfold.gallery.query import Query, Received
 from kinfold.images.digest import content_digest
 from kinfold.report.content import Answer
 from kinfold.serve.decoder import Decoder
 from kinfold.serve.errors import Refused
+from kinfold.serve.explained import explained
+from kinfold.serve.grouped import Groups
 from kinfold.serve.lanes import Lane, seconds_left
-from kinfold.serve.limits import Limits
+from kinfold.serve.limits import Limits, is_loopback
+from kinfold.serve.metrics import Metrics
 from kinfold.serve.opened import Held, OpenGallery
 from kinfold.serve.pictures import Kept, Pictures
-from kinfold.serve.shapes import Asked, Options
-from kinfold.serve.told import hit_told, query_told
+from kinfold.serve.shapes import Asked, Explained, Options
+from kinfold.serve.told import hit_told, photo_told, query_told
 
 # Queries, and answers, that are kept: bytes, and a number.
 _QUERY_BYTES, _ANSWERS = 128 << 20, 64
@@ -61,24 +69,61 @@ class Service:
         self.searches = Lane("search", limits.threads, limits.waiting, seconds)
         # What is quick does not wait for what is not.
         self.looks = Lane("look", limits.threads, 4 * limits.waiting, seconds)
-        self.started = time.time()
+        self.groups = Groups(self.opened)
         self._uploads = Kept[str, Upload](limits.kept_bytes)
         self._queries = Kept[tuple[Any, ...], Query](_QUERY_BYTES)
         self._answers = Kept[tuple[Any, ...], Ranked](_ANSWERS)
+        self._places = Kept[int, Places](1)
+        lanes = {lane.name: lane for lane in (self.searches, self.looks)}
+        self.metrics = Metrics(
+            {f"{name}_held": (f"Requests that wait or run: {name}", partial(getattr, lane, "held"))
+             for name, lane in lanes.items()}
+            | {f"{name}_refused": (f"Requests refused for want of room: {name}", partial(getattr, lane, "refused"))
+               for name, lane in lanes.items()}
+            | {"photos": ("Photos in the gallery", self._count),
+               "kept_picture_bytes": ("Pictures kept", lambda: self.pictures.size),
+               "kept_upload_bytes": ("Uploads kept", lambda: self._uploads.size)}
+        )  # fmt: skip
+
+    def _count(self) -> int:
+        with self.opened.use() as held:
+            return len(held.gallery)
 
     def close(self) -> None:
         """End everything that was started."""
+        self.groups.close()
         for lane in (self.searches, self.looks):
             lane.close()
         self.decoder.close()
         self.opened.close()
 
-    def photo(self, held: Held, id: int) -> Photo:
+    def photo(self, held: Held, id: int, argument: str = "id") -> Photo:
         """A photo that is described. Raises Refused."""
         photo = held.gallery._table.by_ids([id]).get(id)
         if photo is None or photo.segment is None:
-            raise Refused(404, f"id: there is no photo {id}", argument="id")
+            raise Refused(404, f"{argument}: there is no photo {id}", argument=argument)
         return photo
+
+    def places(self, held: Held) -> Places:
+        """What is known of the photos beside what their files say, as it was when the gallery was opened."""
+        kept = self._places.get(held.number)
+        if kept is None:
+            gallery = held.gallery
+            try:
+                kept = places_of(None, gallery.photos, gallery.root)
+            except (FileFormatError, OSError) as error:
+                logging.getLogger("kinfold").warning("places: %s", error)
+                kept = Places(None, {}, gallery.photos, gallery.root)
+            self._places.put(held.number, kept, 1)
+        return kept
+
+    def told(self, held: Held, photo: Photo) -> dict[str, Any]:
+        """A photo as JSON takes it, see ``shapes.Photo``."""
+        return photo_told(photo, held.gallery.root, self.places(held)[photo.id].position)
+
+    def path(self, photo: Photo, root: Path) -> str:
+        """A photo's whole path for programs of this machine, its name in the gallery for others."""
+        return str(root / photo.path) if is_loopback(self.limits.host) else photo.path
 
     def kept(self, upload: Upload) -> str:
         """The token of a photo that was sent: by what it holds, and this server's alone."""
@@ -97,7 +142,7 @@ class Service:
                 query = self._query(held, token, id, options.box)
                 answer = held.gallery.rank(
                     query, rerank=options.rerank, verify_top=options.verify_top, top=options.top,
-                    verify_seconds=seconds_left() / 2,
+                    verify_seconds=_within(options.verify_seconds), along=options.along,
                 )  # fmt: skip
                 hits = held.gallery.hits(query, answer, options.top)
                 found = Ranked(token, id, query, answer, hits)
@@ -123,6 +168,31 @@ class Service:
             "hits": [hit_told(hit, photos[hit.id]) for hit in listed if hit.id in photos],
             "seconds": round(time.perf_counter() - began, 4),
         }
+
+    def explanation(self, upload: Upload | None, options: Explained) -> dict[str, Any]:
+        """Why a photo was found, see ``shapes.Explanation``."""
+        found = self.ranked(upload, options)
+        with self.opened.use() as held:
+            gallery = held.gallery
+            photo = self.photo(held, options.hit, "hit")
+            return {
+                "query": query_told(found.query, found.id),
+                "token": found.token,
+                "hit": self.told(held, photo),
+                **explained(gallery, found.query, found.answer, photo.id),
+            }
+
+    def located(self, upload: Upload | None, asked: Asked) -> dict[str, Any]:
+        """What ``Gallery.locate`` says."""
+        with self.opened.use() as held:
+            gallery = held.gallery
+            token, id = self._source(held, upload, asked)
+            side = None if asked.box is not None else gallery._reader.describer_of_queries().side
+            found = gallery.locate(self._received(held, token, id, side), box=asked.box)
+            told = found.to_dict(gallery.root)
+            for photo in told["photos"]:
+                del photo["file"]  # photos are named by their ids
+            return {name: value for name, value in told.items() if name != "table"}
 
     def _source(self, held: Held, upload: Upload | None, asked: Asked) -> tuple[str, int | None]:
         """The token of what is asked with, and its id in the gallery if it is one of its photos."""
@@ -172,3 +242,9 @@ class Service:
                 404, "id: the photo's file is gone, or was changed", code="missing", argument="id"
             )
         return Received(file.name, self.decoder.decoded(file, side), file, photo.digest)
+
+
+def _within(seconds: float | None) -> float:
+    """The time for verifications: what is asked for, and no more than leaves time for the rest of the answer."""
+    most = seconds_left() / 2
+    return most if seconds is None else min(seconds, most)

@@ -110,6 +110,12 @@ class Options(Asked):
         description="second looks in order; null for none",
     )
     verify_top: int = Field(100, ge=1, le=1000)
+    verify_seconds: float | None = Field(
+        None, ge=0, description="start no verification after this time"
+    )
+    along: dict[str, int | float | str] | None = Field(
+        None, description="how diffusion goes: alpha, k_query, k, gamma"
+    )
     all: bool = Field(
         True,
         description="what only looks alike too; if not, that only where nothing shows the same thing",
@@ -174,6 +180,89 @@ class Answer(BaseModel):
     unchecked: bool
     hits: list[Hit]
     seconds: float
+
+
+class Network(BaseModel):
+    """Where the network looks, as pictures to lie over the query's ``area`` and over the photo, and what is alike."""
+
+    query: str
+    area: Box
+    hit: str
+    components: list[dict[str, Any]]
+
+
+class Explanation(BaseModel):
+    """Why a photo was found."""
+
+    query: QueryFacts
+    token: str
+    hit: Photo
+    verified: bool
+    inliers: int
+    matches: list[Box] = Field(
+        description="x, y in the query and x, y in the photo, of what agrees"
+    )
+    rejected: list[Box] = Field(description="the same of what looks alike and does not fit")
+    place_found: list[Point] | None
+    frame: list[Point] | None
+    chain: list[int] = Field(description="the photos that lead from the query to this one")
+    similarities: list[float] = Field(description="of each step of the chain")
+    network: Network | None
+
+
+class Group(BaseModel):
+    """Photos of the same thing."""
+
+    id: int
+    representative: int
+    photos: list[int]
+    duplicates: list[list[int]] = Field(description="sets of near-duplicates among them")
+
+
+class Groups(BaseModel):
+    """The groups, or how far finding them is."""
+
+    state: Literal["working", "ready", "failed"]
+    done: float
+    reason: str | None
+    groups: list[Group]
+
+
+class Located(BaseModel):
+    """Where a photo was taken; see ``Gallery.locate``."""
+
+    model_config = ConfigDict(extra="allow")
+    located: bool
+    latitude: float | None
+    longitude: float | None
+    radius_m: float | None
+    reason: str | None
+    photos: list[dict[str, Any]]
+
+
+class Place(BaseModel):
+    """Where a photo of the gallery was taken."""
+
+    id: int
+    lat: float
+    lon: float
+
+
+class Progress(BaseModel):
+    """How far another process is that brings the gallery up to date."""
+
+    updating: bool
+    stage: str
+    done: int
+    of: int
+
+
+class Export(BaseModel):
+    """What to download of which photos; never the photos themselves."""
+
+    model_config = ConfigDict(extra="forbid")
+    ids: list[Annotated[int, Field(ge=1, lt=1 << 60)]] = Field(min_length=1, max_length=10_000)
+    kind: Literal["list", "csv", "zip"] = Field(alias="as")
 
 
 JSON_ANSWERS: dict[int | str, dict[str, Any]] = {

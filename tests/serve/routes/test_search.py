@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
 from kinfold import Gallery
-from kinfold.serve.shapes import Answer
+from kinfold.serve.shapes import Answer, Explanation, Located
 
 
 @pytest.fixture(scope="module")
@@ -81,3 +82,33 @@ def test_what_cannot_be_asked_is_refused_by_name(server, options, status, argume
 def test_a_file_that_is_no_photo_is_told_to_be_none(server) -> None:
     answer = server.upload("/api/search", b"not a photo at all")
     assert answer.status == 415 and answer.error["code"] == "not_a_photo"
+
+
+def test_a_photo_is_explained_whether_it_was_found_or_not(server, gallery) -> None:
+    [hit] = [hit for hit in gallery.search(2) if hit.path == "scene0/view3.jpg"]
+    told = server.post("/api/explain", {"id": 2, "hit": hit.id}).json
+    Explanation.model_validate(told)
+    assert told["verified"] and told["inliers"] == hit.inliers == len(told["matches"])
+    np.testing.assert_allclose(told["matches"], hit.matches, atol=0.01)
+    np.testing.assert_allclose(told["frame"], hit.box, atol=0.01)
+    query = gallery.describe(2)
+    chain = gallery.chain(query, gallery.rank(query, top=20), hit.id)
+    assert told["chain"] == chain[0]
+    other = server.post(
+        "/api/explain", {"id": 2, "hit": 9, "top": 1, "box": [20, 20, 200, 200]}
+    ).json
+    Explanation.model_validate(other)
+    assert not other["verified"] and other["matches"] == []
+    assert server.post("/api/explain", {"id": 2, "hit": 99}).error["argument"] == "hit"
+
+
+def test_a_photo_is_located_as_the_library_does(server, gallery, scenes) -> None:
+    told = server.post("/api/locate", {"id": 2}).json
+    Located.model_validate(told)
+    expected = gallery.locate(2).to_dict(gallery.root)
+    assert told["reason"] == expected["reason"]
+    assert [photo["id"] for photo in told["photos"]] == [
+        photo["id"] for photo in expected["photos"]
+    ]
+    sent = server.upload("/api/locate", (scenes / "scene0" / "view1.jpg").read_bytes()).json
+    assert [photo["id"] for photo in sent["photos"]] == [photo["id"] for photo in told["photos"]]

@@ -44,16 +44,16 @@ class Explainer:
     def __init__(self, extractor: Any, query: Query) -> None:
         from kinfold.features.explain import see
 
-        self._extractor, self._query = extractor, query
+        self.extractor, self._query = extractor, query
         self._seen = see(extractor, query.crop)
 
     def attention(self) -> Attention:
         """Where the network looks in the query."""
         from kinfold.features.explain import sparse_channels, spatial_weights
 
-        rare = sparse_channels(self._extractor, self._seen, count=_CHANNELS, places=_PLACES)
+        rare = sparse_channels(self.extractor, self._seen, count=_CHANNELS, places=_PLACES)
         return Attention(
-            spatial_weights(self._extractor, self._seen),
+            spatial_weights(self.extractor, self._seen),
             self._query.area,
             rare.channels,
             rare.weights,
@@ -69,7 +69,7 @@ class Explainer:
         from kinfold.features.explain import explain_match
 
         try:
-            shared = explain_match(self._extractor, self._seen, photo, components=_COMPONENTS)
+            shared = explain_match(self.extractor, self._seen, photo, components=_COMPONENTS)
         except (ImageError, OSError):
             return None
         return Components(

@@ -13,10 +13,11 @@ import numpy as np
 
 from kinfold.base.arrays import Ids
 from kinfold.gallery import search
+from kinfold.gallery.asked import source_of
 from kinfold.gallery.matches import candidates, matches_of
 from kinfold.gallery.photo import Photo
 from kinfold.gallery.places import Known, Places, places_of
-from kinfold.gallery.query import Query, describe_query
+from kinfold.gallery.query import Query, Received, describe_query
 from kinfold.gallery.reader import Reader, Snapshot
 from kinfold.images.digest import content_digest
 from kinfold.landmarks.location import Location, estimate_location
@@ -116,6 +117,7 @@ def locate(
 ) -> Located:
     """Ask the photos of the same thing; see ``Gallery.locate``."""
     snapshot = reader.snapshot
+    query = source_of(query, snapshot.table, snapshot.root)
     described = describe_query(query, box, reader.describer_of_queries(), snapshot.parts.model)
     photos = snapshot.table.described()
     known = places_of(places, photos, snapshot.root)
@@ -227,6 +229,8 @@ def _reason(query: Query, witnesses: int, tagged: int) -> str:
 
 
 def _digest(query: Any) -> str | None:
+    if isinstance(query, Received):
+        return query.digest
     if isinstance(query, (str, os.PathLike)):
         with suppress(OSError):
             return content_digest(query)

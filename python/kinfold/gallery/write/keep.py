@@ -38,9 +38,10 @@ def describe(
     verbose: bool,
 ) -> None:
     """Describe files and keep what was found, a segment at a time: a kill loses one segment's work at most."""
-    restored = 0
+    restored = done = 0
     began = time.perf_counter()
     with progress((), "describe", verbose=verbose, total=len(plan.fresh)) as bar:
+        seconds.tell("describing photos", 0, len(plan.fresh))
         for number, batch in enumerate(describer.files(root, plan.fresh, SEGMENT, seconds)):
             with seconds.of("write"):
                 again, size = _keep(table, store, batch, plan, changes)
@@ -49,6 +50,8 @@ def describe(
                 each = (time.perf_counter() - began) / len(batch)
                 tell(_cost(len(plan.fresh), each, size / len(batch)), verbose=verbose)
             bar.update(len(batch))
+            done += len(batch)
+            seconds.tell("describing photos", done, len(plan.fresh))
     if restored:
         changes.notes.append(f"{photos(restored)} whose features were damaged: described anew")
 

@@ -46,8 +46,11 @@ def update(
     began = time.perf_counter()
     folder = reader.store.folder
     try:
-        with writer_lock(folder):
-            changes = _update(reader, photos, files, relearn, prune, verify, search, verbose)
+        with writer_lock(folder) as tell:
+            seconds = Seconds(verbose=verbose, tell=tell)
+            changes = _update(
+                reader, photos, files, relearn, prune, verify, search, verbose, seconds
+            )
     except PermissionError as error:
         raise GalleryError(f"{folder}: cannot be written: {error.strerror}") from error
     except KeyboardInterrupt as stop:
@@ -71,6 +74,7 @@ def _update(
     verify: bool,
     search: str | None,
     verbose: bool,
+    seconds: Seconds,
 ) -> Changes:
     store = reader.store
     manifest = store.read()
@@ -78,7 +82,7 @@ def _update(
         manifest = replace(manifest, settings=replace(manifest.settings, search=search))
         check_search(manifest.settings)
     root = _root(manifest, photos)
-    changes, seconds = Changes(), Seconds(verbose=verbose)
+    changes = Changes()
     with seconds.of("list files"):
         listed = None if files is None else as_names(files, "files")
         listing = list_files(root, listed, store.folder)

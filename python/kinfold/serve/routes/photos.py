@@ -11,7 +11,6 @@ from kinfold.serve.errors import Json, Refused
 from kinfold.serve.limits import is_loopback
 from kinfold.serve.service import Service
 from kinfold.serve.shapes import PhotoFacts, Photos
-from kinfold.serve.told import photo_told
 
 Id = Annotated[int, Path(ge=1, lt=1 << 60)]
 _JPEG: dict[int | str, dict[str, Any]] = {
@@ -38,10 +37,9 @@ def router(service: Service) -> APIRouter:
 
         def listed() -> dict[str, Any]:
             with service.opened.use() as held:
-                table, root = held.gallery._table, held.gallery.root
+                table = held.gallery._table
                 page = table.page(offset, limit, by="path" if order == "name" else "taken")
-                told = [photo_told(photo, root, photo.position) for photo in page]
-                return {"total": table.count(), "photos": told}
+                return {"total": table.count(), "photos": [service.told(held, one) for one in page]}
 
         return Json(await service.looks.run(listed))
 
@@ -52,14 +50,13 @@ def router(service: Service) -> APIRouter:
         def facts() -> dict[str, Any]:
             with service.opened.use() as held:
                 found, root = service.photo(held, id), held.gallery.root
-                local = is_loopback(service.limits.host)
-                return photo_told(found, root, found.position) | {
+                return service.told(held, found) | {
                     "tags": found.tags.split("\n") if found.tags else [],
                     "title": found.title,
                     "user": found.user,
                     "camera": found.camera,
                     "bytes": found.size,
-                    "file": str(root / found.path) if local else None,
+                    "file": str(root / found.path) if is_loopback(service.limits.host) else None,
                 }
 
         return Json(await service.looks.run(facts))

@@ -12,7 +12,7 @@ from starlette.datastructures import UploadFile
 from kinfold.serve.errors import Json, Refused, invalid_option
 from kinfold.serve.routes.photos import not_yet
 from kinfold.serve.service import Service, Upload
-from kinfold.serve.shapes import Answer, Asked, Options
+from kinfold.serve.shapes import Answer, Asked, Explained, Explanation, Located, Options
 
 O = TypeVar("O", bound=Asked)
 _MOST_OPTIONS = 4 << 20
@@ -22,6 +22,19 @@ _MOST_NAME = 200
 def router(service: Service) -> APIRouter:
     """The routes."""
     routes = APIRouter(tags=["search"])
+
+    @routes.post("/explain", response_model=Explanation, openapi_extra=body_of(Explained))
+    async def explain(request: Request) -> Json:
+        """Why a photo was found, whether it was among the first or not."""
+        upload, options = await read(request, Explained)
+        check_filters(options)
+        return Json(await service.searches.run(service.explanation, upload, options))
+
+    @routes.post("/locate", response_model=Located, openapi_extra=body_of(Asked))
+    async def locate(request: Request) -> Json:
+        """Where a photo was taken and what it shows, by the photos of the same thing."""
+        upload, asked = await read(request, Asked)
+        return Json(await service.searches.run(service.located, upload, asked))
 
     @routes.post("/search", response_model=Answer, openapi_extra=body_of(Options))
     async def search(request: Request) -> Json:
