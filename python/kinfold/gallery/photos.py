@@ -117,11 +117,14 @@ class PhotoTable:
         """The photos that have features, by id."""
         return self._select("WHERE segment IS NOT NULL ORDER BY id")
 
-    def page(self, offset: int, limit: int, *, by: str = "path") -> list[Photo]:
-        """A part of the photos that have features, by a column, those without it last."""
+    def ordered(self, by: str = "path") -> Ids:
+        """The ids of the photos that have features, by a column, those without it last, then by path; int64."""
         assert by in COLUMNS
-        rest = f"WHERE segment IS NOT NULL ORDER BY {by} IS NULL, {by}, path LIMIT ? OFFSET ?"
-        return self._select(rest, [limit, offset])
+        with self._named():
+            rows = self._db.execute(
+                f"SELECT id FROM photos WHERE segment IS NOT NULL ORDER BY {by} IS NULL, {by}, path"
+            )
+            return np.array([id for (id,) in rows], np.int64)
 
     def failed(self) -> list[Photo]:
         """The files that could not be read, by path."""

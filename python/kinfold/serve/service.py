@@ -13,6 +13,7 @@ from typing import Any
 from kinfold.base.errors import FileFormatError
 from kinfold.gallery.hits import Hits
 from kinfold.gallery.photo import Photo, known_file
+from kinfold.gallery.photo_filter import PhotoFilter
 from kinfold.gallery.places import Places, places_of
 from kinfold.gallery.query import Query, Received
 from kinfold.images.digest import content_digest
@@ -26,7 +27,7 @@ from kinfold.serve.limits import Limits, is_loopback
 from kinfold.serve.metrics import Metrics
 from kinfold.serve.opened import Held, OpenGallery
 from kinfold.serve.pictures import Kept, Pictures
-from kinfold.serve.shapes import Asked, Explained, Options
+from kinfold.serve.shapes import Asked, Explained, Filtered, Options
 from kinfold.serve.told import hit_told, photo_told, query_told
 
 # Queries, and answers, that are kept: bytes, and a number.
@@ -142,7 +143,7 @@ class Service:
                 query = self._query(held, token, id, options.box)
                 answer = held.gallery.rank(
                     query, rerank=options.rerank, verify_top=options.verify_top, top=options.top,
-                    verify_seconds=_within(options.verify_seconds), along=options.along,
+                    verify_seconds=_within(options.verify_seconds), along=options.along, filter=chosen(options),
                 )  # fmt: skip
                 hits = held.gallery.hits(query, answer, options.top)
                 found = Ranked(token, id, query, answer, hits)
@@ -248,3 +249,9 @@ def _within(seconds: float | None) -> float:
     """The time for verifications: what is asked for, and no more than leaves time for the rest of the answer."""
     most = seconds_left() / 2
     return most if seconds is None else min(seconds, most)
+
+
+def chosen(options: Filtered) -> PhotoFilter | None:
+    """The photos that may answer; None for all."""
+    folder, since, until = options.folder or None, options.since or None, options.until or None
+    return None if folder is since is until is None else PhotoFilter(folder, since, until)

@@ -101,7 +101,17 @@ class Asked(BaseModel):
     box: Box | None = Field(None, description="x0, y0, x1, y1 in pixels of the upright original")
 
 
-class Options(Asked):
+class Filtered(BaseModel):
+    """Which photos count, see ``gallery.PhotoFilter``."""
+
+    folder: str = Field(
+        "", max_length=4096, description="a folder in that of the photos, with all below it"
+    )
+    since: str = Field("", max_length=32, description="the first day: 2024, 2024-05, 2024-05-01")
+    until: str = Field("", max_length=32, description="the last day")
+
+
+class Options(Asked, Filtered):
     """How to search, with ``Gallery.search``'s names."""
 
     top: int = Field(20, ge=1, le=1000)
@@ -120,9 +130,6 @@ class Options(Asked):
         True,
         description="what only looks alike too; if not, that only where nothing shows the same thing",
     )
-    folder: str = ""
-    since: str = ""
-    until: str = ""
     like: list[int] = Field(
         default_factory=list, max_length=100, description="more like these photos"
     )

@@ -7,7 +7,11 @@ import io
 import pytest
 from PIL import Image
 
+from kinfold import Gallery
+from kinfold.gallery import PhotoFilter
 from kinfold.serve.shapes import PhotoFacts, Photos
+
+from ..conftest import QUICK
 
 
 def test_pages_of_the_list_hold_each_photo_once_by_name(server) -> None:
@@ -51,3 +55,47 @@ def test_what_is_not_there_is_said_to_be_missing(server, path) -> None:
 def test_options_out_of_bounds_are_named(server, query) -> None:
     answer = server.get(f"/api/photos?{query}")
     assert answer.status == 422 and answer.error["argument"] == query.partition("=")[0]
+
+
+def test_the_list_and_searches_keep_to_a_folder(server, city) -> None:
+    listed = server.get("/api/photos?folder=scene1&order=date").json
+    assert listed["total"] == 4 and {photo["name"][:7] for photo in listed["photos"]} == {"scene1/"}
+    told = server.post("/api/search", {"id": 1, "folder": "scene1", "rerank": None}).json
+    with Gallery.open(city) as gallery:
+        hits = gallery.search(1, rerank=None, filter=PhotoFilter(folder="scene1"))
+    assert [hit["id"] for hit in told["hits"]] == [hit.id for hit in hits]
+    assert len(told["hits"]) == 4
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("folder", "nowhere"),
+        ("folder", "../.."),
+        ("folder", "/etc"),
+        ("since", "May"),
+        ("until", "1"),
+    ],
+)
+def test_a_filter_that_is_none_is_named(server, name, value) -> None:
+    assert server.get(f"/api/photos?{name}={value}").error["argument"] == name
+    assert server.post("/api/search", {"id": 1, name: value}).error["argument"] == name
+
+
+def test_dates_bound_the_list(scenes, tmp_path, start) -> None:
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    for year in (2018, 2019, 2020):
+        exif = Image.Exif()
+        exif.get_ifd(0x8769)[0x9003] = f"{year}:05:01 12:00:00"
+        with Image.open(scenes / f"scene{year - 2018}" / "view0.jpg") as image:
+            image.save(folder / f"{2020 - year}.jpg", exif=exif)
+    with Gallery.create(tmp_path / "g.kin", **QUICK) as gallery:
+        gallery.update(folder, verbose=False)
+    with start(tmp_path / "g.kin") as asker:
+        taken = [photo["taken"] for photo in asker.get("/api/photos?order=date").json["photos"]]
+        assert taken == [f"{year}-05-01T12:00:00" for year in (2018, 2019, 2020)]
+        photos = asker.get("/api/photos?since=2019&until=2019-12").json["photos"]
+        assert [photo["name"] for photo in photos] == ["1.jpg"]
+        info = asker.get("/api/info").json
+        assert (info["since"], info["until"]) == ("2018-05-01", "2020-05-01")

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
+import numpy as np
 from fastapi import APIRouter, Path, Query, Request
 from starlette.responses import Response
 
 from kinfold.serve.errors import Json, Refused
 from kinfold.serve.limits import is_loopback
-from kinfold.serve.service import Service
-from kinfold.serve.shapes import PhotoFacts, Photos
+from kinfold.serve.service import Service, chosen
+from kinfold.serve.shapes import Filtered, PhotoFacts, Photos
 
 Id = Annotated[int, Path(ge=1, lt=1 << 60)]
 _JPEG: dict[int | str, dict[str, Any]] = {
@@ -32,14 +33,18 @@ def router(service: Service) -> APIRouter:
         order: Literal["name", "date"] = "name",
     ) -> Json:
         """A page of the photos that are described."""
-        if folder or since or until:
-            raise not_yet("folder" if folder else "since" if since else "until")
 
         def listed() -> dict[str, Any]:
             with service.opened.use() as held:
                 table = held.gallery._table
-                page = table.page(offset, limit, by="path" if order == "name" else "taken")
-                return {"total": table.count(), "photos": [service.told(held, one) for one in page]}
+                ids = table.ordered("path" if order == "name" else "taken")
+                wanted = chosen(Filtered(folder=folder, since=since, until=until))
+                if wanted is not None:
+                    ids = ids[np.isin(ids, wanted.ids(table, held.gallery.root))]
+                page = ids[offset : offset + limit].tolist()
+                found = table.by_ids(page)
+                told = [service.told(held, found[id]) for id in page if id in found]
+                return {"total": len(ids), "photos": told}
 
         return Json(await service.looks.run(listed))
 

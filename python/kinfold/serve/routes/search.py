@@ -48,7 +48,7 @@ def router(service: Service) -> APIRouter:
 
 def check_filters(options: Options) -> None:
     """Refuse what this server cannot do yet, rather than to answer something else."""
-    for name in ("folder", "since", "until", "like", "unlike", "vector"):
+    for name in ("like", "unlike", "vector"):
         if getattr(options, name):
             raise not_yet(name)
 
