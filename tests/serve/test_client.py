@@ -34,7 +34,7 @@ def test_it_is_asked_as_a_gallery_is() -> None:
     for name, parameter in ours.items():
         assert name in theirs and parameter.default == theirs[name].default, name
         assert parameter.kind == theirs[name].kind, name
-    assert theirs.keys() - ours.keys() <= {"filter"}
+    assert theirs.keys() == ours.keys()
 
 
 def test_hits_have_the_names_of_the_gallerys(client, gallery) -> None:
@@ -73,6 +73,17 @@ def test_options_arrive(client, gallery) -> None:
     ours = client.search(1, along={"alpha": 0.5, "k_query": 2}, rerank="diffusion")
     theirs = gallery.search(1, along={"alpha": 0.5, "k_query": 2}, rerank="diffusion")
     assert [hit.score for hit in ours] == pytest.approx([hit.score for hit in theirs])
+
+    options = {"filter": kf.gallery.PhotoFilter(folder="scene1"), "rerank": None}
+    assert [hit.id for hit in client.search(1, **options)] == [
+        hit.id for hit in gallery.search(1, **options)
+    ]
+    with pytest.raises(ValueError, match="filter: expected"):
+        client.search(1, filter=[1, 2])
+    hits = client.search(1)
+    ours = client.search(1, like=hits.alike[0], unlike=[hits.found[0]])
+    theirs = gallery.search(1, like=hits.alike[0].id, unlike=[hits.found[0].id])
+    assert [hit.id for hit in ours] == [hit.id for hit in theirs]
 
 
 def test_what_else_is_asked(client) -> None:

@@ -219,6 +219,8 @@ class Gallery(Overview):
         verify_seconds: float | None = None,
         along: Mapping[str, Any] | Along | None = None,
         filter: Any = None,
+        like: Any = (),
+        unlike: Any = (),
     ) -> Hits:
         """The photos that are most alike, best first, each with a verdict and how sure that is.
 
@@ -234,11 +236,13 @@ class Gallery(Overview):
             neighbours in the graph (or "auto") and ``gamma``, each where it is to be another than the stage's own
         filter : photos that may answer: ``PhotoFilter(folder=, since=, until=)``, ids (unknown ones are ignored), or a
             boolean mask over ``photos``. They are ranked as among all
+        like, unlike : photos of the gallery that are examples of what is meant, or of what is not, by id or as hits;
+            see ``gallery.feedback``
         """
         described = self.describe(query, box=box)
         answer = self.rank(
             described, rerank=rerank, verify_top=verify_top, verify_seconds=verify_seconds,
-            along=along, top=top, filter=filter,
+            along=along, top=top, filter=filter, like=like, unlike=unlike,
         )  # fmt: skip
         return self.hits(described, answer, top)
 
@@ -270,10 +274,12 @@ class Gallery(Overview):
         along: Mapping[str, Any] | Along | None = None,
         top: int | None = None,
         filter: Any = None,
+        like: Any = (),
+        unlike: Any = (),
     ) -> Answer:
         """Rank photos for a described query; all of them if top is None. None for a query with nothing to compare.
 
-        filter : photos that may answer, as of ``search``
+        filter : photos that may answer, as of ``search``; like, unlike : examples, too
         """
         ranked = search.rank(
             self._reader.snapshot,
@@ -284,6 +290,8 @@ class Gallery(Overview):
             along=along,
             top=top,
             filter=filter,
+            like=like,
+            unlike=unlike,
         )
         return Answer(ranked=ranked)
 

@@ -16,6 +16,7 @@ from kinfold.base.ranking import Neighbours
 from kinfold.base.registry import resolve
 from kinfold.gallery.along import Along
 from kinfold.gallery.confirm import judge
+from kinfold.gallery.feedback import Feedback, moved, settled
 from kinfold.gallery.hit import Hit, hit_of
 from kinfold.gallery.photo import Photo
 from kinfold.gallery.query import Query, with_features
@@ -37,6 +38,8 @@ def rank(
     along: Mapping[str, Any] | Along | None = None,
     top: int | None = None,
     filter: Any = None,
+    like: Any = (),
+    unlike: Any = (),
 ) -> RankedList:
     """Rank photos for a described query; see ``Gallery.rank``.
 
@@ -47,7 +50,7 @@ def rank(
     for name in names:
         _check_regions(snapshot, name)
     verify_top = as_count(verify_top, "verify_top")
-    may = snapshot.admitted(filter)
+    may, examples = snapshot.admitted(filter), Feedback.of(like, unlike, snapshot)
     if query.is_empty:
         return RankedList.first(np.empty(0, np.float32), np.empty(0, np.int64))
     fused = snapshot.parts.fused
@@ -57,11 +60,18 @@ def rank(
     # Photos that were deleted since are in the index until its next update is done.
     live = _isin(ids, snapshot.by_ids(ids[ids >= 0]))
     ranked = RankedList.first(similarities[live], ids[live])
+    if examples:
+        found = Neighbours(similarities, ids)
+        similarities, ids = moved(snapshot, found, examples, depth, may, verify_top)
+        live = _isin(ids, snapshot.by_ids(ids))
+        ranked = replace(ranked, scores=similarities[live], ids=ids[live])
     for name in names:
         ranked = _looked(
             snapshot, query, ranked, name, may,
             verify_top=verify_top, verify_seconds=verify_seconds, along=along,
         )  # fmt: skip
+    if examples:
+        ranked = settled(snapshot, ranked, examples, verify_top, verify=bool(ranked.verified))
     return _barred(ranked, may)
 
 

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from kinfold.base.errors import ImageError, ServerError
 from kinfold.base.extras import require
 from kinfold.gallery.hit import Hit
+from kinfold.gallery.photo_filter import PhotoFilter
 from kinfold.gallery.stages import STAGES, checked_stages
 from kinfold.gallery.verdict import Verdict
 from kinfold.images.given import given_pixels
@@ -131,11 +132,15 @@ class Client:
         verify_top: int = 100,
         verify_seconds: float | None = None,
         along: Mapping[str, Any] | None = None,
+        filter: Any = None,
+        like: Any = (),
+        unlike: Any = (),
     ) -> ServedHits:
         """The photos that are most alike, best first; see ``Gallery.search`` for what the options mean.
 
         query : path of a photo, its bytes or an open file, an image of Pillow, an array of pixels; or the id of a photo
-            of the gallery, a hit, or the ``token`` of earlier hits as ``ServedHits``
+            of the gallery, a hit, or earlier hits, which stand for what was asked with
+        filter : a ``PhotoFilter`` of one folder and dates
         """
         told = self._ask(
             "/api/search",
@@ -147,6 +152,9 @@ class Client:
                 "verify_top": verify_top,
                 "verify_seconds": verify_seconds,
                 "along": None if along is None else dict(along),
+                **_filter(filter),
+                "like": _ids(like),
+                "unlike": _ids(unlike),
             },
         )
         hits = [_hit(hit) for hit in told["hits"]]
@@ -154,16 +162,14 @@ class Client:
 
     def explain(self, query: Any, hit: Any, *, box: Any = None) -> dict[str, Any]:
         """Why a photo was found: what agrees, the chain that leads there. hit : a hit, or an id"""
-        options: dict[str, Any] = {"hit": int(getattr(hit, "id", hit))}
+        options: dict[str, Any] = {"hit": _id(hit)}
         if box is not None:
             options["box"] = [float(side) for side in box]
         return dict(self._ask("/api/explain", query, options))
 
     def thumbnail(self, hit: Any, side: int = 256) -> bytes:
         """A small JPEG picture of a photo. hit : a hit, or an id"""
-        _, data = self._answer(
-            "GET", f"/api/photos/{int(getattr(hit, 'id', hit))}/thumbnail?side={int(side)}"
-        )
+        _, data = self._answer("GET", f"/api/photos/{_id(hit)}/thumbnail?side={int(side)}")
         return data
 
     def _get(self, path: str) -> Any:
@@ -208,6 +214,27 @@ class Client:
             raise ServerError(f"{self.url}: no answer: {reason}") from error
         finally:
             connection.close()
+
+
+def _filter(given: Any) -> dict[str, str]:
+    """Folder and dates as the server takes them."""
+    if given is None:
+        return {}
+    if not isinstance(given, PhotoFilter) or not isinstance(given.folder or "", (str, os.PathLike)):
+        raise ValueError(f"filter: expected a PhotoFilter of one folder, got {given!r:.80}")
+    bounds = {name: getattr(given, name) for name in ("folder", "since", "until")}
+    return {name: str(value) for name, value in bounds.items() if value is not None}
+
+
+def _ids(given: Any) -> list[int]:
+    """Ids of one or several photos or hits."""
+    several: Any = given if isinstance(given, (list, tuple, np.ndarray)) else [given]
+    return [_id(one) for one in several]
+
+
+def _id(given: Any) -> int:
+    """Of a hit, or an id itself."""
+    return given.id if isinstance(given, (ServedHit, Hit)) else int(given)
 
 
 def _hit(told: dict[str, Any]) -> ServedHit:

@@ -144,6 +144,7 @@ class Service:
                 answer = held.gallery.rank(
                     query, rerank=options.rerank, verify_top=options.verify_top, top=options.top,
                     verify_seconds=_within(options.verify_seconds), along=options.along, filter=chosen(options),
+                    like=options.like, unlike=options.unlike,
                 )  # fmt: skip
                 hits = held.gallery.hits(query, answer, options.top)
                 found = Ranked(token, id, query, answer, hits)

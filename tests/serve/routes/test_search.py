@@ -70,6 +70,9 @@ def test_what_only_looks_alike_is_left_out_where_that_is_asked(server) -> None:
         ({"id": 1, "rerank": ["spatal"]}, 400, "rerank"),
         ({"id": 1, "top": 0}, 422, "top"),
         ({"id": 1, "surprise": 1}, 422, "surprise"),
+        ({"id": 1, "like": [99]}, 400, "like"),
+        ({"id": 1, "like": [2], "unlike": [2]}, 400, "unlike"),
+        ({"id": 1, "unlike": ["a"]}, 422, "unlike"),
         ([], 422, None),
     ],
 )

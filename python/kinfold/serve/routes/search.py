@@ -48,9 +48,8 @@ def router(service: Service) -> APIRouter:
 
 def check_filters(options: Options) -> None:
     """Refuse what this server cannot do yet, rather than to answer something else."""
-    for name in ("like", "unlike", "vector"):
-        if getattr(options, name):
-            raise not_yet(name)
+    if options.vector is not None:
+        raise not_yet("vector")
 
 
 async def read(request: Request, shape: type[O]) -> tuple[Upload | None, O]:
