@@ -30,7 +30,7 @@ from kinfold.gallery import feedback
 from measure import heading, row
 
 PHOTOS = data.SHARED / "photos"
-WEIGHTS = [(feedback.BETA, feedback.GAMMA), (0.5, 0.25), (1.0, 0.5), (1.0, 1.0), (2.0, 0.5)]
+WEIGHTS = [(feedback.BETA, feedback.GAMMA), (0.75, 0.15), (0.75, 0.03), (1.5, 0.0)]
 FIRST, CUTS = 10, 10
 WAYS = ("positive", "negative", "both")
 Lists = list[NDArray[np.int64]]
@@ -92,7 +92,7 @@ def main() -> None:
             before = [places(query, rerank=looks) for query in queries]
             shown = [_examples(*pair) for pair in zip(before, truth.gnd)]
             for way in WAYS:
-                given = [_given(one, way) for one in shown]
+                given = [_given(one, way, known["ok"]) for one, known in zip(shown, truth.gnd)]
                 asked = [at for at, one in enumerate(given) if one is not None]
                 examples = [
                     [] if one is None else [at for at in one if at is not None] for one in given
@@ -129,12 +129,14 @@ def _examples(ranked: NDArray[np.int64], known: dict) -> tuple[int | None, int |
     )
 
 
-def _given(shown: tuple[int | None, int | None], way: str) -> tuple[int | None, int | None] | None:
+def _given(
+    shown: tuple[int | None, int | None], way: str, right: list[int]
+) -> tuple[int | None, int | None] | None:
     """What is given of these; None where a way has not what it needs, or nothing is left to find."""
     like, unlike = shown
     wanted = {"positive": (like, None), "negative": (None, unlike), "both": (like, unlike)}[way]
     missing = (way != "negative" and like is None) or (way != "positive" and unlike is None)
-    return None if missing else wanted
+    return None if missing or {wanted[0]} >= set(right) else wanted
 
 
 def _other_half(gains: NDArray[np.float64], halves: list) -> str:

@@ -27,7 +27,7 @@ from kinfold.local.verify import verify_many
 from kinfold.rerank.spatial import LEAST_INLIERS
 from kinfold.rerank.stage import RankedList
 
-ALPHA, BETA, GAMMA = 1.0, 0.75, 0.15
+ALPHA, BETA, GAMMA = 1.0, 0.75, 0.0
 
 
 @dataclass(frozen=True)

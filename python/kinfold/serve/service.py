@@ -160,14 +160,14 @@ class Service:
         if not hits.found and not options.all and not hits.unchecked:
             listed += hits.alike[:_NEAREST]
         with self.opened.use() as held:
-            photos = held.gallery._table.by_ids(hit.id for hit in listed)
+            photos, root = held.gallery._table.by_ids(hit.id for hit in listed), held.gallery.root
         return {
             "query": query_told(found.query, found.id),
             "token": found.token,
             "verdict": str(hits),
             "found": len(hits.found),
             "unchecked": hits.unchecked,
-            "hits": [hit_told(hit, photos[hit.id]) for hit in listed if hit.id in photos],
+            "hits": [hit_told(hit, photos[hit.id], root) for hit in listed if hit.id in photos],
             "seconds": round(time.perf_counter() - began, 4),
         }
 

@@ -175,6 +175,7 @@ class Hit(BaseModel):
     frame: list[Point] | None = Field(description="the query's corners in this photo")
     width: int
     height: int
+    missing: bool
 
 
 class Answer(BaseModel):

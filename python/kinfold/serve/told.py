@@ -41,7 +41,7 @@ def query_told(query: Query, id: int | None) -> dict[str, Any]:
     return {"id": id, "name": query.name, "width": width, "height": height, "box": box}
 
 
-def hit_told(hit: Hit, photo: Photo) -> dict[str, Any]:
+def hit_told(hit: Hit, photo: Photo, root: Path) -> dict[str, Any]:
     """A photo of an answer, see ``shapes.Hit``."""
     found = hit.matches
     return {
@@ -59,6 +59,7 @@ def hit_told(hit: Hit, photo: Photo) -> dict[str, Any]:
         "frame": None if hit.box is None else corners(hit.box),
         "width": photo.width,
         "height": photo.height,
+        "missing": not _is_there(root, photo),
     }
 
 

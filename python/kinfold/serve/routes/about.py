@@ -64,6 +64,7 @@ def _facts(service: Service) -> dict[str, Any]:
         facts = held.gallery.info()
         if not is_loopback(service.limits.host):  # where things lie is nobody's business there
             facts = {name: value for name, value in facts.items() if name not in _PATHS}
+            facts["gallery"] = held.gallery.path.name
         return facts | {
             "engines": list(held.gallery.settings.engines),
             "rerank": _stages(held),
