@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from kinfold.base.arrays import Vectors
+from kinfold.base.arrays import Vectors, as_vectors
 from kinfold.base.errors import FileFormatError, GalleryError
 from kinfold.base.local_features import LocalFeatures
 from kinfold.base.registry import resolve
@@ -126,6 +126,22 @@ class Model(Restorable):
         }
         joined = self._joined(parts)
         return None if joined is None else joined[0]
+
+    def joined(self, vectors: Mapping[str, Any], photo: PhotoSegment) -> Vectors:
+        """The vector of a photo, (dim,), of what each engine that gives vectors gives of it.
+
+        photo : one of the gallery's, whose vectors say how long they are
+        Raises ValueError for other engines, or other lengths.
+        """
+        if set(vectors) != set(self._vectors):
+            wanted, got = ", ".join(self._vectors), ", ".join(vectors) or "none"
+            raise ValueError(f"vector: expected one of each of {wanted}, got {got}")
+        dims = {name: engine.vectors(photo).shape[1] for name, engine in self._vectors.items()}
+        parts = {
+            name: as_vectors(vectors[name], "vector", dim=dim, one=True)
+            for name, dim in dims.items()
+        }
+        return self._joined(parts)[0]  # type: ignore[index]
 
     def empty(self) -> dict[str, Lists]:
         """What the engines without vectors keep photos in, without photos."""

@@ -47,7 +47,7 @@ class Query:
     """A described query.
 
     name : of the file; "query" for pixels
-    pixels : uint8 (H, W, 3), upright, of the whole photo; reduced where there is no box
+    pixels : uint8 (H, W, 3), upright, of the whole photo; reduced where there is no box; none of vectors alone
     size : width and height of the upright original
     box : x0, y0, x1, y1 in pixels of the original, or None
     features : local features inside the box, in pixels of what was described
@@ -77,7 +77,7 @@ class Query:
 
         Vectors of such a query are those of no photo in particular.
         """
-        if len(self.features):
+        if len(self.features) or not self.pixels.size:  # without pixels, vectors are what was given
             return False
         return not self.seen or bool((self.crop == self.crop[:1, :1]).all())
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import os
 import time
@@ -11,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from kinfold.base.errors import FileFormatError
+from kinfold.gallery.asked import query_of_vectors
 from kinfold.gallery.hits import Hits
 from kinfold.gallery.photo import Photo, known_file
 from kinfold.gallery.photo_filter import PhotoFilter
@@ -34,6 +36,8 @@ from kinfold.serve.told import hit_told, photo_told, query_told
 _QUERY_BYTES, _ANSWERS = 128 << 20, 64
 # Of what only looks alike, so many are listed where nothing shows the same thing and not all was asked for.
 _NEAREST = 5
+# How tokens of vectors begin.
+_VECTOR = "vector-"
 
 
 @dataclass(frozen=True)
@@ -126,9 +130,9 @@ class Service:
         """A photo's whole path for programs of this machine, its name in the gallery for others."""
         return str(root / photo.path) if is_loopback(self.limits.host) else photo.path
 
-    def kept(self, upload: Upload) -> str:
-        """The token of a photo that was sent: by what it holds, and this server's alone."""
-        token = content_digest(upload.data)
+    def kept(self, upload: Upload, kind: str = "") -> str:
+        """The token of what was sent: by what it holds."""
+        token = kind + content_digest(upload.data)
         self._uploads.put(token, upload, len(upload.data))
         return token
 
@@ -136,7 +140,7 @@ class Service:
         """Search, or the answer that was found lately to the same question."""
         with self.opened.use() as held:
             token, id = self._source(held, upload, options)
-            asked = options.model_dump(exclude={"hit", "all"})
+            asked = options.model_dump(exclude={"hit", "all", "vector"})
             key = held.number, token, repr(asked)
             found = self._answers.get(key)
             if found is None:
@@ -208,6 +212,10 @@ class Service:
             )
         if upload is not None:
             return self.kept(upload), None
+        if asked.vector is not None:
+            if asked.box is not None:
+                raise Refused(400, "box: a vector has none", code="bad_box", argument="box")
+            return self.kept(Upload("vector", json.dumps(asked.vector).encode()), _VECTOR), None
         token = asked.query if asked.query is not None else f"id-{asked.id}"
         if token.startswith("id-") and token[3:].isdigit():
             return token, self.photo(held, int(token[3:])).id
@@ -224,7 +232,11 @@ class Service:
         """What is asked with, described."""
         key = held.number, token, box
         query = self._queries.get(key)
-        if query is None:
+        if query is None and token.startswith(_VECTOR):
+            upload = self._uploads.get(token)
+            vectors = json.loads(b"{}" if upload is None else upload.data)
+            query = query_of_vectors(held.gallery._reader.snapshot, vectors)
+        elif query is None:
             side = None if box is not None else held.gallery._reader.describer_of_queries().side
             query = held.gallery.describe(self._received(held, token, id, side), box=box)
             self._queries.put(key, query, query.pixels.nbytes + (1 << 20))
@@ -232,6 +244,8 @@ class Service:
 
     def _received(self, held: Held, token: str, id: int | None, side: int | None) -> Received:
         """A photo, decoded in a process of its own."""
+        if token.startswith(_VECTOR):
+            raise Refused(400, "vector: expected a photo", code="bad_vector", argument="vector")
         if id is None:
             upload = self._uploads.get(token)
             if upload is None:

@@ -115,3 +115,26 @@ def test_a_photo_is_located_as_the_library_does(server, gallery, scenes) -> None
     ]
     sent = server.upload("/api/locate", (scenes / "scene0" / "view1.jpg").read_bytes()).json
     assert [photo["id"] for photo in sent["photos"]] == [photo["id"] for photo in told["photos"]]
+
+
+def test_vectors_from_elsewhere_are_compared_as_those_of_photos(server, gallery) -> None:
+    stored = gallery.parts.fused.index.reconstruct(np.array([6]))[0].tolist()
+    asked = {"vector": {"tembedding": stored}, "rerank": None, "top": 12}
+    told = server.post("/api/search", asked).json
+    Answer.model_validate(told)
+    hits = gallery.search(6, rerank=None, top=12)
+    assert [hit["id"] for hit in told["hits"]] == [hit.id for hit in hits]
+    assert [hit["score"] for hit in told["hits"]] == pytest.approx([hit.score for hit in hits], abs=1e-5)
+    again = server.post("/api/search", {"query": told["token"], "rerank": None, "top": 12}).json
+    assert again["hits"] == told["hits"]
+    assert server.post("/api/search", {**asked, "rerank": ["spatial", "diffusion"]}).status == 200
+
+
+@pytest.mark.parametrize(
+    ("asked", "argument"),
+    [({"vector": {"cnn": [1.0]}}, "vector"), ({"vector": {"tembedding": [1.0]}}, "vector"), ({"vector": {}}, "vector"),
+     ({"vector": {"tembedding": [0.1] * 8}, "box": [0, 0, 50, 50]}, "box")],
+)  # fmt: skip
+def test_what_is_no_vector_of_this_gallery_is_refused(server, asked, argument) -> None:
+    answer = server.post("/api/search", asked)
+    assert (answer.status, answer.error["argument"]) == (400, argument), answer.error

@@ -8,7 +8,7 @@ import numpy as np
 from fastapi import APIRouter, Path, Query, Request
 from starlette.responses import Response
 
-from kinfold.serve.errors import Json, Refused
+from kinfold.serve.errors import Json
 from kinfold.serve.limits import is_loopback
 from kinfold.serve.service import Service, chosen
 from kinfold.serve.shapes import Filtered, PhotoFacts, Photos
@@ -100,13 +100,3 @@ def router(service: Service) -> APIRouter:
         return Response(data, media_type="image/jpeg", headers=headers)
 
     return routes
-
-
-def not_yet(name: str) -> Refused:
-    """What is said of the filters, which this server does not have."""
-    return Refused(
-        400,
-        f"{name}: this server has no filters by folder or date",
-        code=f"bad_{name}",
-        argument=name,
-    )

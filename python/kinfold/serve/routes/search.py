@@ -10,7 +10,6 @@ from pydantic import ValidationError
 from starlette.datastructures import UploadFile
 
 from kinfold.serve.errors import Json, Refused, invalid_option
-from kinfold.serve.routes.photos import not_yet
 from kinfold.serve.service import Service, Upload
 from kinfold.serve.shapes import Answer, Asked, Explained, Explanation, Located, Options
 
@@ -27,7 +26,6 @@ def router(service: Service) -> APIRouter:
     async def explain(request: Request) -> Json:
         """Why a photo was found, whether it was among the first or not."""
         upload, options = await read(request, Explained)
-        check_filters(options)
         return Json(await service.searches.run(service.explanation, upload, options))
 
     @routes.post("/locate", response_model=Located, openapi_extra=body_of(Asked))
@@ -40,16 +38,9 @@ def router(service: Service) -> APIRouter:
     async def search(request: Request) -> Json:
         """The photos that are most alike, best first, each with a verdict and how sure that is."""
         upload, options = await read(request, Options)
-        check_filters(options)
         return Json(await service.searches.run(service.answer, upload, options))
 
     return routes
-
-
-def check_filters(options: Options) -> None:
-    """Refuse what this server cannot do yet, rather than to answer something else."""
-    if options.vector is not None:
-        raise not_yet("vector")
 
 
 async def read(request: Request, shape: type[O]) -> tuple[Upload | None, O]:
