@@ -166,3 +166,12 @@ def test_while_it_stops_nothing_new_is_answered() -> None:
     }
     asyncio.run(guard(scope, never, send))
     assert sent[0]["status"] == 503 and (b"retry-after", b"5") in sent[0]["headers"]
+
+
+def test_what_is_sent_too_slowly_is_given_up(city, start) -> None:
+    with start(city, request_seconds=0.5) as asker:
+        with socket.create_connection((asker.host, asker.port), timeout=20) as raw:
+            head = "POST /api/search HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000\r\n"
+            raw.sendall(f"{head}Content-Type: application/json\r\n\r\n{{".encode())
+            assert b" 408 " in raw.recv(200)
+        assert asker.get("/api/health").status == 200

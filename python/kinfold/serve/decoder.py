@@ -37,6 +37,8 @@ class Decoder:
         self._workers = [_Worker(pixels) for _ in range(workers)]
         for worker in self._workers:
             self._free.put(worker)
+        # The one that is asked first; others start when they are needed, and leave the processor to the first answer.
+        self._workers[-1].start()
 
     def decoded(self, source: bytes | Path, max_side: int | None) -> Decoded:
         """A photo's pixels, see ``images.decode``. Raises ImageError."""
@@ -70,9 +72,8 @@ class _Worker:
     def __init__(self, pixels: int) -> None:
         self._pixels = pixels
         self._process: Any = None
-        self._start()
 
-    def _start(self) -> None:
+    def start(self) -> None:
         # Neither forked, for this process has threads whose locks a copy would hold for ever, nor spawned, for that
         # runs the program of whoever serves once more.
         ours, theirs = socket.socketpair()
@@ -89,7 +90,7 @@ class _Worker:
 
     def ask(self, job: tuple[Any, ...], seconds: float) -> Any:
         if self._process is None:
-            self._start()
+            self.start()
         try:
             self._pipe.send(job)
             if not self._pipe.poll(seconds):

@@ -18,7 +18,7 @@ from kinfold.base.text import shown
 
 _ARGUMENT = re.compile(r"([a-z_]+): (.*)", re.DOTALL)
 _CODES = {
-    400: "bad_request", 401: "no_token", 403: "forbidden", 404: "not_found", 405: "method_not_allowed",
+    400: "bad_request", 401: "no_token", 403: "forbidden", 404: "not_found", 405: "method_not_allowed", 408: "too_slow",
     413: "too_large", 415: "not_a_photo", 422: "bad_option", 429: "busy", 500: "failed", 503: "not_ready",
     504: "too_slow",
 }  # fmt: skip

@@ -6,6 +6,7 @@ name that is asked for has to be the server's own, and a page that asks, one of 
 
 from __future__ import annotations
 
+import asyncio
 import hmac
 import ipaddress
 import socket
@@ -82,7 +83,9 @@ class Guard:
             if response is not None:
                 await response(scope, receive, answer)
             else:
-                await self._app(scope, _bounded(receive, self._limits.upload_bytes), answer)
+                limits = self._limits
+                bounded = _bounded(receive, limits.upload_bytes, limits.request_seconds)
+                await self._app(scope, bounded, answer)
         finally:
             if self._seen is not None:
                 self._seen(scope, status, time.perf_counter() - began)
@@ -177,14 +180,18 @@ def _too_large(most: int) -> Refused:
     return Refused(413, f"expected at most {most:,} bytes", argument="photo")
 
 
-def _bounded(receive: ASGI, most: int) -> ASGI:
-    """What is received, until it is too much, whatever was announced."""
-    received = 0
+def _bounded(receive: ASGI, most: int, seconds: float) -> ASGI:
+    """What is received, until it is too much, whatever was announced, or takes too long to come."""
+    received, whole, due = 0, False, time.monotonic() + seconds
 
     async def bounded() -> Any:
-        nonlocal received
-        message = await receive()
-        received += len(message.get("body", b""))
+        nonlocal received, whole
+        left = None if whole else max(0.0, due - time.monotonic())
+        try:
+            message = await asyncio.wait_for(receive(), left)
+        except asyncio.TimeoutError:
+            raise Refused(408, f"the request did not come within {seconds:g} seconds") from None
+        received, whole = received + len(message.get("body", b"")), not message.get("more_body")
         if received > most:
             raise _too_large(most)
         return message

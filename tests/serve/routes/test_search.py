@@ -124,7 +124,9 @@ def test_vectors_from_elsewhere_are_compared_as_those_of_photos(server, gallery)
     Answer.model_validate(told)
     hits = gallery.search(6, rerank=None, top=12)
     assert [hit["id"] for hit in told["hits"]] == [hit.id for hit in hits]
-    assert [hit["score"] for hit in told["hits"]] == pytest.approx([hit.score for hit in hits], abs=1e-5)
+    assert [hit["score"] for hit in told["hits"]] == pytest.approx(
+        [hit.score for hit in hits], abs=1e-5
+    )
     again = server.post("/api/search", {"query": told["token"], "rerank": None, "top": 12}).json
     assert again["hits"] == told["hits"]
     assert server.post("/api/search", {**asked, "rerank": ["spatial", "diffusion"]}).status == 200
