@@ -25,6 +25,7 @@ import numpy as np
 
 import data
 import kinfold as kf
+from kinfold.gallery.confidence import Confidence
 from kinfold.gallery.copies import Copies
 from kinfold.gallery.engines.asmk import ASMKEngine
 from kinfold.gallery.engines.base import all_described
@@ -134,7 +135,10 @@ def multiplied(model: Model, segments: list[PhotoSegment], n: int, place: Path) 
     copies = Copies(np.arange(n), np.arange(1, n + 1).astype(np.uint64))
     floors = np.full((n, 2), (0.7, 0.05), np.float32)
     lists_ = Near(ids, copies, near, values, floors)
-    parts = {"model": model, "index": index, "asmk": lists, "near": lists_, "graph": lists_.graph()}
+    parts = {
+        "model": model, "index": index, "asmk": lists, "near": lists_, "graph": lists_.graph(),
+        "confidence": Confidence(photos=n),
+    }  # fmt: skip
     for name, part in parts.items():
         manifest = manifest.with_parts(**{name: _file(store, name, part)})
     names = tuple(sorted({photo.segment for photo in photos}))

@@ -13,6 +13,7 @@ import pytest
 
 from kinfold import Gallery
 from kinfold.base.errors import FileFormatError, GalleryError
+from kinfold.gallery import parts, segments
 from kinfold.gallery.lock import writer_lock
 from kinfold.gallery.photos import PhotoTable
 from kinfold.gallery.store import Store
@@ -55,13 +56,13 @@ def garbage(file: Path) -> None:
 )
 def test_indexing_mends_what_can_be_made_again(small, part, damage) -> None:
     gallery, photos = small / "g.kin", small / "photos"
-    parts = json.loads((gallery / "MANIFEST.json").read_text())["parts"]
+    named = json.loads((gallery / "MANIFEST.json").read_text())["parts"]
     if part in ("segments", "parts"):
         shutil.rmtree(gallery / part)
     else:
         segment = next((gallery / "segments").iterdir())
         files = {"segment": segment, "table": gallery / "photos.sqlite"}
-        damage(files.get(part) or gallery / "parts" / parts[part])
+        damage(files.get(part) or gallery / "parts" / named[part])
     with Gallery.open(gallery, repair=True) as opened:
         changes = opened.update(photos, verbose=False)
         if not (part == "table" and damage is flip):  # which may have hit what nobody reads
@@ -72,6 +73,39 @@ def test_indexing_mends_what_can_be_made_again(small, part, damage) -> None:
         assert changes.notes == [] and changes.unchanged == 6
     with Gallery.open(gallery) as opened:
         sound(opened, photos)
+
+
+@pytest.mark.parametrize("damage", [cut, empty, garbage, Path.unlink])
+def test_of_many_segments_the_headers_are_looked_at(small, monkeypatch, damage) -> None:
+    monkeypatch.setattr(segments, "_READ_WHOLE", 0)
+    damage(next((small / "g.kin" / "segments").iterdir()))
+    with Gallery.open(small / "g.kin") as gallery:
+        assert any("damaged" in n for n in gallery.update(small / "photos", verbose=False).notes)
+        sound(gallery, small / "photos")
+
+
+def test_large_inverted_files_are_mapped_and_verified_when_asked(tmp_path, monkeypatch) -> None:
+    photos = small_photos(tmp_path / "photos", 4)
+    path = small_gallery(tmp_path / "g.kin", photos, engine="asmk")
+    with Gallery.open(path) as gallery:
+        before = [hit.to_dict() for hit in gallery.search(noise(2))]
+    monkeypatch.setattr(parts, "MAPPED_LEAST", 0)
+    with Gallery.open(path) as gallery:
+        lists = gallery.parts.fused.lists["asmk"]._held.parts[0].lists
+        assert not lists.parts.flags.writeable and not lists.parts.flags.owndata
+        assert [hit.to_dict() for hit in gallery.search(noise(2))] == before
+        write_photo(photos / "7.jpg", noise(7))
+        assert gallery.update(photos, verbose=False).added == 1
+        sound(gallery, photos)
+    file = json.loads((path / "MANIFEST.json").read_text())["parts"]["asmk"]
+    data = bytearray((path / "parts" / file).read_bytes())
+    data[-1] ^= 1
+    (path / "parts" / file).write_bytes(bytes(data))
+    with Gallery.open(path) as gallery:
+        with pytest.raises(FileFormatError):
+            gallery.info(verify=True)
+        assert gallery.update(photos, verify=True, verbose=False).notes
+        sound(gallery, photos)
 
 
 @pytest.mark.parametrize("engine", ["asmk", "bow+colour"])

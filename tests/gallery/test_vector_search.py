@@ -253,7 +253,7 @@ def test_too_few_photos_are_told_before_any_is_described(
             GalleryError, match="search: IVF1024,LOPQ16 cannot be learnt on 20 photos"
         ):
             gallery.update(search="IVF1024,LOPQ16", verbose=False)
-        assert gallery.settings.search == "Flat" and len(gallery) == 20
+        assert gallery.settings.search == "auto" and len(gallery) == 20
         assert gallery.search(rendered / "scene0" / "view0.jpg", rerank=())
     with kf.Gallery.create(tmp_path / "new.kin", engine="vlad", search="IVF1024,SQ8") as gallery:
         monkeypatch.setattr("kinfold.gallery.write.update.describe", lambda *_, **__: 1 / 0)
@@ -304,6 +304,6 @@ def test_galleries_of_before_scan(flat) -> None:
     from kinfold.gallery.settings import Settings
 
     held = kf.Gallery.open(flat / "vlad").settings.to_dict()
-    assert Settings.from_dict({n: v for n, v in held.items() if n != "search"}).search == "Flat"
+    assert Settings.from_dict({n: v for n, v in held.items() if n != "search"}).search == "auto"
     with pytest.raises(FileFormatError):
         Settings.from_dict({n: v for n, v in held.items() if n != "engine"})

@@ -13,6 +13,7 @@ from kinfold.cli.output import say
 from kinfold.features.preprocess import NAMED, OWN, as_preprocessing
 from kinfold.gallery import METHODS
 from kinfold.gallery.settings import POOLINGS, Settings
+from kinfold.gallery.vector_search import AUTO_LEAST
 from kinfold.local.extractors import METHODS as EXTRACTORS
 
 _NUMBERS = {
@@ -102,8 +103,8 @@ def add_making(parser: argparse._ActionsContainer) -> None:
     parser.add_argument(
         "--search",
         metavar="INDEX",
-        help="the index under the vectors: IVF1024,LOPQ16, SQ8 or another, or auto; may be changed later "
-        f"(default: {Settings.search}, the exhaustive scan)",
+        help="the index under the vectors: IVF1024,LOPQ16, SQ8 or another, Flat for the exhaustive scan, or auto, "
+        f"which is that for fewer than {AUTO_LEAST:,} photos; may be changed later (default: {Settings.search})",
     )
     for name, what in _NUMBERS.items():
         parser.add_argument(

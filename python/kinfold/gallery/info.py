@@ -96,7 +96,12 @@ def _headers(store: Store, manifest: Manifest) -> dict[str, Any]:
                 size = store.part(manifest.parts[name]).stat().st_size
                 found = facts_of(headers[name].params)
                 facts[title] = found | {"bytes_per_photo": round(size / facts["indexed"], 1)}
-        facts["model_learnt_on"] = headers["model"].params["photos"]
+        learnt = headers["model"].params
+        facts["model_learnt_on"] = learnt["photos"]
+        if brought := learnt.get("brought"):
+            facts["brought"] = (
+                f"{', '.join(brought)}: codebooks that Kinfold brings; whitenings are this gallery's"
+            )
         if adapters := _adapters(store, manifest, headers["model"].params):
             facts["adapters"] = adapters
         facts["graph_edges"] = graph["neighbours"][1][0] // 2
@@ -132,7 +137,7 @@ def _verify(reader: Reader, manifest: Manifest) -> None:
     for name in sorted({*table.segments(), *manifest.segments}):
         read_segment(store.segment(name), verify=True)
     if "graph" in manifest.parts:
-        read_near(store, manifest, read_parts(store, whole=True).fused)
+        read_near(store, manifest, read_parts(store, verify=True).fused)
     elif "model" in manifest.parts:
         model_of(store, manifest)
     read_matches(store)

@@ -22,7 +22,7 @@ from kinfold.base.state import (
     take_param,
 )
 from kinfold.gallery import METHODS
-from kinfold.gallery.engines.base import Engine, Lists, shares_of
+from kinfold.gallery.engines.base import BroughtEngine, Engine, Lists, shares_of
 from kinfold.gallery.engines.cnn import CNNEngine
 from kinfold.gallery.engines.keeping import KeepingEngine
 from kinfold.gallery.engines.regions import RegionsEngine
@@ -41,6 +41,7 @@ class Model(Restorable):
     shares : of each engine, adding to one; 0 for what only second looks need
     fingerprint : of how photos are described. Vectors of different fingerprints cannot be compared.
     photos : how many it was learnt on
+    brought : the engines that came learnt, but for what is each collection's own
     """
 
     kind: ClassVar[str] = "gallery.Model"
@@ -51,11 +52,12 @@ class Model(Restorable):
         shares: Mapping[str, float],
         fingerprint: str,
         photos: int,
+        brought: Sequence[str] = (),
     ) -> None:
         # In the catalogue's order, whatever order a file or a caller has: vectors stand side by side.
         self.engines = {name: engines[name] for name in METHODS if name in engines}
         self.shares = {name: float(shares[name]) for name in self.engines}
-        self.fingerprint, self.photos = fingerprint, photos
+        self.fingerprint, self.photos, self.brought = fingerprint, photos, tuple(brought)
         keeping = {n: e for n, e in self.engines.items() if isinstance(e, KeepingEngine)}
         self.lists = {name: engine for name, engine in keeping.items() if self.shares[name] > 0}
         self._vectors: dict[str, Any] = {
@@ -64,12 +66,23 @@ class Model(Restorable):
 
     @classmethod
     def learn(
-        cls, segments: Iterable[PhotoSegment], settings: Settings, fingerprint: str, photos: int
+        cls,
+        segments: Iterable[PhotoSegment],
+        settings: Settings,
+        fingerprint: str,
+        photos: int,
+        brought: Mapping[str, BroughtEngine] | None = None,
     ) -> Model:
-        """All engines of the settings, on all photos."""
-        every = list(segments)
-        engines = {
-            name: resolve(METHODS[name]).learn(every, settings) for name in settings.learnt_engines
+        """All engines of the settings, on all photos.
+
+        brought : engines that were learnt elsewhere
+        """
+        every, there = list(segments), brought or {}
+        engines: dict[str, Engine] = {
+            name: there[name].suited(every, settings)
+            if name in there
+            else resolve(METHODS[name]).learn(every, settings)
+            for name in settings.learnt_engines
         }
         shares = dict.fromkeys(engines, 0.0)
         if settings.shares:
@@ -79,7 +92,7 @@ class Model(Restorable):
             }
         else:
             shares |= shares_of({name: engines[name] for name in settings.engines})
-        return cls(engines, shares, fingerprint, photos)
+        return cls(engines, shares, fingerprint, photos, sorted(there.keys() & engines.keys()))
 
     @property
     def has_vectors(self) -> bool:
@@ -107,7 +120,7 @@ class Model(Restorable):
                 "photos with --weights FILE"
             )
         engines = {**self.engines, "cnn": engine.adapted(adapters)}
-        return Model(engines, self.shares, self.fingerprint, self.photos)
+        return Model(engines, self.shares, self.fingerprint, self.photos, self.brought)
 
     def vectors(self, segment: PhotoSegment) -> Vectors | None:
         """A vector for each photo of a segment, (n, dim); None where no engine gives any."""
@@ -157,6 +170,7 @@ class Model(Restorable):
             "shares": self.shares,
             "fingerprint": self.fingerprint,
             "photos": self.photos,
+            **({"brought": list(self.brought)} if self.brought else {}),
         }
 
     def arrays(self) -> Arrays:
@@ -167,13 +181,16 @@ class Model(Restorable):
 
     @classmethod
     def from_state(cls, params: Mapping[str, JSON], arrays: Mapping[str, NDArray[Any]]) -> Model:
-        check_only(params, {"engines", "shares", "fingerprint", "photos"}, "parameters")
+        check_only(params, {"engines", "shares", "fingerprint", "photos", "brought"}, "parameters")
         chosen = take_param(params, "engines", dict)
         shares = take_param(params, "shares", dict)
         check_only(chosen, set(METHODS), "engines")
         check_only({n: 0 for n in arrays if n.split(".")[0] not in chosen}, set(), "arrays")
         if set(shares) != set(chosen) or not chosen:
             raise FileFormatError("parameter 'shares': expected one for each engine")
+        brought = take_param(params, "brought", list) if "brought" in params else []
+        if not all(isinstance(name, str) and name in chosen for name in brought):
+            raise FileFormatError("parameter 'brought': expected names of engines")
         for share in shares.values():
             if type(share) not in (int, float) or not 0 <= share <= 1:
                 raise FileFormatError(f"parameter 'shares': got {share!r}")
@@ -186,4 +203,5 @@ class Model(Restorable):
             shares,
             take_param(params, "fingerprint", str),
             take_param(params, "photos", int),
+            brought,
         )

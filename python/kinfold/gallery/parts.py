@@ -25,6 +25,9 @@ from kinfold.graph.reach import suited_alpha
 from kinfold.index.flat import FlatIndex
 from kinfold.io import kin
 
+# Inverted files of so many bytes or more are mapped: opening reads little, and memory holds what searches look at.
+MAPPED_LEAST = 1 << 28
+
 
 def read_model(path: Path) -> Model:
     """The model in a file."""
@@ -40,10 +43,13 @@ def model_of(store: Store, manifest: Manifest) -> Model:
     return model
 
 
-def read_fused(store: Store, manifest: Manifest, model: Model, *, whole: bool = False) -> Fused:
+def read_fused(
+    store: Store, manifest: Manifest, model: Model, *, whole: bool = False, verify: bool = False
+) -> Fused:
     """Vectors, the index under them, and inverted files of the manifest. Raises KeyError where it names no such part.
 
     whole : read the vectors and check them, where an index needs them mapped alone
+    verify : every byte of large inverted files too
     """
     nearest = {
         name: _expect(VectorSearch, store.part(manifest.parts[name]))
@@ -56,7 +62,7 @@ def read_fused(store: Store, manifest: Manifest, model: Model, *, whole: bool = 
         mapped = "search" in nearest and not whole
         index = MappedVectors(path) if mapped else _expect(FlatIndex, path)
     lists = {
-        name: _expect(engine.lists, store.part(manifest.parts[name]))
+        name: _expect(engine.lists, store.part(manifest.parts[name]), verify=verify)
         for name, engine in model.lists.items()
     }
     for name in manifest.added:
@@ -143,10 +149,10 @@ class Parts:
         return self.fused.ids
 
 
-def read_parts(store: Store, *, whole: bool = False) -> Parts:
+def read_parts(store: Store, *, verify: bool = False) -> Parts:
     """The parts of the newest manifest. Raises GalleryError where it has no index yet, FileFormatError for bad ones.
 
-    whole : as of ``read_fused``
+    verify : every byte
     """
     for last in (False, False, True):
         manifest = store.read()
@@ -154,7 +160,7 @@ def read_parts(store: Store, *, whole: bool = False) -> Parts:
             raise GalleryError(f"{store.folder}: holds no photos yet")
         try:
             model = model_of(store, manifest)
-            fused = read_fused(store, manifest, model, whole=whole)
+            fused = read_fused(store, manifest, model, whole=verify, verify=verify)
             graph = read_graph(store, manifest, fused)
             return Parts(manifest, model, fused, graph, read_confidence(store, manifest))
         except KeyError as error:
@@ -166,9 +172,9 @@ def read_parts(store: Store, *, whole: bool = False) -> Parts:
     raise AssertionError("the last attempt returns or raises")
 
 
-def _expect(cls: Any, path: Path) -> Any:
-    """The object of that class in a file."""
-    part = kin.load(path)
+def _expect(cls: Any, path: Path, *, verify: bool = True) -> Any:
+    """The object of that class in a file; of a large one, the header alone is checked unless ``verify``."""
+    part = kin.load(path, mmap=not verify and path.stat().st_size >= MAPPED_LEAST)
     if not isinstance(part, cls):
         raise FileFormatError(f"{path}: expected a {cls.kind}, got {type(part).__name__}")
     return part

@@ -46,6 +46,8 @@ class PhotoTable:
             self._open_unwritable(path)
         except sqlite3.DatabaseError as error:
             raise table_file.named(path, error) from error
+        # Rows of the last time that all were read, and what they mean: most are the same the next time.
+        self._known: dict[int, tuple[tuple[object, ...], Photo]] = {}
 
     @classmethod
     def create(cls, path: Path, photos: Iterable[Photo] = ()) -> None:
@@ -111,7 +113,9 @@ class PhotoTable:
 
     def all(self) -> list[Photo]:
         """Every file that was seen, by id."""
-        return self._select("ORDER BY id")
+        photos = self._select("ORDER BY id")
+        self._known = {photo.id: (photo.to_row(), photo) for photo in photos}
+        return photos
 
     def described(self) -> list[Photo]:
         """The photos that have features, by id."""
@@ -216,7 +220,11 @@ class PhotoTable:
     def _select(self, rest: str, values: Iterable[object] = ()) -> list[Photo]:
         with self._named():
             rows = self._db.execute(f"{_select(self._version)} {rest}", list(values))
-            return [Photo.from_row(row, self._path) for row in rows]
+            return [self._photo(row) for row in rows]
+
+    def _photo(self, row: tuple[object, ...]) -> Photo:
+        known, photo = self._known.get(row[0], (None, None))  # type: ignore[call-overload]
+        return photo if photo is not None and known == row else Photo.from_row(row, self._path)
 
     @contextmanager
     def _named(self) -> Iterator[None]:

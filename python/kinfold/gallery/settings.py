@@ -11,7 +11,7 @@ from kinfold.base.arrays import as_choice, as_count, as_number
 from kinfold.base.errors import FileFormatError
 from kinfold.features.preprocess import as_preprocessing
 from kinfold.gallery import METHODS
-from kinfold.gallery.vector_search import FLAT, checked_spelling
+from kinfold.gallery.vector_search import AUTO, checked_spelling
 from kinfold.local.extractors import METHODS as EXTRACTORS
 
 T = TypeVar("T")
@@ -98,7 +98,7 @@ class Settings:
     exponent: float = 3.0
     network_dim: int = 256
     regions: bool = False
-    search: str = FLAT
+    search: str = AUTO
     neighbours: int = 10
     seed: int = 0
 

@@ -56,6 +56,14 @@ class Engine(Protocol):
     ) -> Engine: ...
 
 
+class BroughtEngine(Engine, Protocol):
+    """One that may come learnt on other photos."""
+
+    def suited(self, segments: Iterable[PhotoSegment], settings: Settings) -> Engine:
+        """The same for all photos of a collection: what is cheap to learn and differs among collections is its own."""
+        ...
+
+
 class VectorEngine(Engine, Protocol):
     """Gives each photo a vector of length one; similarity is their inner product."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterable
 from typing import Any
 
@@ -18,8 +19,8 @@ from kinfold.gallery.settings import Settings
 from kinfold.local.descriptors import compared
 from kinfold.words.words import VisualWords
 
-# Descriptors that the words are learnt on, for each word.
-_PER_WORD = 40
+# Descriptors that the words are learnt on, for each word, and iterations: of more of either, answers are no better.
+_PER_WORD, _ITERATIONS = 8, 4
 # Photos that tell what unlike ones have in common, those of them that are asked, and how far above is half way.
 _COMPARED, _ASKED = 256, 32
 _ABOVE_UNLIKE = 5.0
@@ -50,10 +51,18 @@ class ListsEngine(KeepingEngine):
         every, random = list(segments), generator(settings.seed)
         sample = sample_descriptors(every, settings.visual_words * _PER_WORD, random)
         k = most_words(settings.visual_words, sample)
-        words = VisualWords(k, sample=None, seed=settings.seed, verbose=False)
-        engine = cls(cls.made(words).fit(compared(sample)), 1.0)
+        words = VisualWords(
+            k, sample=None, iterations=_ITERATIONS, seed=settings.seed, verbose=False
+        )
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)  # that these are few
+            engine = cls(cls.made(words).fit(compared(sample)), 1.0)
         engine.half = engine._half(sample_photos(every, _COMPARED, random))
         return engine
+
+    def suited(self, segments: Iterable[PhotoSegment], settings: Settings) -> ListsEngine:
+        """Itself: words that are shared by many collections suit others too."""
+        return self
 
     def _half(self, photos: list[Vectors]) -> float:
         """So many times what different photos have in common as tells them apart; most of a sample are unlike."""

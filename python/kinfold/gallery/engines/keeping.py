@@ -53,9 +53,10 @@ class KeepingEngine(Declared):
         found: Vectors = lists.alike(ids)
         return found
 
-    def alike_to(self, lists: Any, ids: Ids) -> Vectors:
-        """The similarity of each photo to some, float32 (ids, n)."""
-        return self.alike(lists, ids)
+    def alike_both(self, lists: Any, ids: Ids) -> tuple[Vectors, Vectors]:
+        """The same, and the similarity of each photo to these: where both are one, the same array."""
+        found = self.alike(lists, ids)
+        return found, found
 
     def adopt(self, lists: Any, others: Any) -> None:
         """Take in the photos of another that keeps photos."""

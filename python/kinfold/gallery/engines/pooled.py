@@ -64,9 +64,17 @@ class PooledEngine(Declared):
     def learn(cls, segments: Iterable[PhotoSegment], settings: Settings) -> PooledEngine:
         """The pooling first, then the whitening on a sample of photos."""
         every, random = list(segments), generator(settings.seed)
-        learnt = cls.fitted(every, settings, random)
-        raw = learnt.transform(sample_photos(every, MOST_LEARNT, random, cls.local))
-        return cls(learnt, learn_whitening(raw, settings.dim, settings.whitening))
+        return cls(cls.fitted(every, settings, random), None)._whitening(every, settings, random)
+
+    def suited(self, segments: Iterable[PhotoSegment], settings: Settings) -> PooledEngine:
+        """The same pooling with a whitening that is learnt on a sample of other photos."""
+        return self._whitening(list(segments), settings, generator(settings.seed))
+
+    def _whitening(
+        self, every: list[PhotoSegment], settings: Settings, random: np.random.Generator
+    ) -> PooledEngine:
+        raw = self.learnt.transform(sample_photos(every, MOST_LEARNT, random, self.local))
+        return type(self)(self.learnt, learn_whitening(raw, settings.dim, settings.whitening))
 
     def vectors(self, segment: PhotoSegment) -> Vectors:
         photos = [self.local(segment.features(row)) for row in range(len(segment))]

@@ -87,10 +87,11 @@ class RegionsEngine(KeepingEngine):
     def alike(self, lists: RegionalIndex, ids: Ids) -> Vectors:
         return np.stack([lists.scores(item) for item in lists.items(ids)])
 
-    def alike_to(self, lists: RegionalIndex, ids: Ids) -> Vectors:
+    def alike_both(self, lists: RegionalIndex, ids: Ids) -> tuple[Vectors, Vectors]:
         some = self.empty()
         some.add(lists.items(ids), ids=np.arange(len(ids)))
-        return np.stack([some.scores(item) for item in lists.items(lists.ids)], axis=1)
+        to = [some.scores(item) for item in lists.items(lists.ids)]
+        return self.alike(lists, ids), np.stack(to, axis=1)
 
     def adopt(self, lists: RegionalIndex, others: RegionalIndex) -> None:
         lists.add(others.items(others.ids), ids=others.ids)

@@ -13,6 +13,7 @@ import numpy as np
 from kinfold.base.arrays import Ids, Vectors
 from kinfold.base.errors import FileFormatError
 from kinfold.gallery.added import Added, few
+from kinfold.gallery.brought import OWN_LEAST, brought_engines
 from kinfold.gallery.copies import first_photos
 from kinfold.gallery.describe import Seconds
 from kinfold.gallery.fused import Fused, searched_rows, searched_vectors
@@ -30,6 +31,7 @@ from kinfold.gallery.parts import (
 from kinfold.gallery.photo import Photo
 from kinfold.gallery.segment import PhotoSegment
 from kinfold.gallery.segments import Segments, read_segment
+from kinfold.gallery.settings import Settings
 from kinfold.gallery.store import Store
 from kinfold.gallery.vector_search import in_line
 from kinfold.gallery.write.confident import learn_confidence
@@ -69,10 +71,12 @@ def finish(
     relearn: bool,
     notes: list[str],
     adapters: Adapters | None = None,
+    verify: bool = False,
 ) -> tuple[Manifest, bool]:
     """Bring model, index and graph in line with the photos; the manifest is replaced last.
 
     adapters : in the place of the model's, which else stay, even when it is learnt anew
+    verify : look for damage in every byte of large files too
 
     What is damaged is made anew, and a line of that added to the notes. Returns the manifest, and whether the model was
     learnt (anew). Nothing is written where nothing changed.
@@ -84,25 +88,24 @@ def finish(
     learn = relearn or model is None
     if model is not None and manifest.own_model:
         learn = learn or len(photos) >= GROWTH * model.photos
-    fused = near = None
+    kept = model
     if model is None or learn:
         with seconds.of("learn"):
-            segments = _segments(store, photos)
-            fresh = Model.learn(segments, manifest.settings, fingerprint(), len(photos))
-            if model is not None and any(model.adapters):
-                fresh = fresh.adapted(model.adapters)
-            model = fresh
-            manifest = replace(_saved(store, manifest, "model", model), own_model=True)
-    else:
-        kept = model
+            model = _learnt(store, manifest.settings, fingerprint(), photos, kept, relearn=relearn)
+    changed_adapters = adapters is not None and not _same(adapters, model.adapters)
+    if changed_adapters:
+        model = model.adapted(adapters or ())
+    # Words that are the same leave inverted files as they are.
+    renewed = kept is not None and model is not kept and _same_lists(kept, model)
+    fused = near = None
+    if kept is not None and (model is kept or renewed):
         before = _sound(
-            lambda: _indexed_before(store, manifest, kept), "graph", "made", manifest, notes
+            lambda: _indexed_before(store, manifest, kept, verify), "graph", "made", manifest, notes
         )
         fused, near = (None, None) if before is None else before
-    renewed = adapters is not None and not _same(adapters, model.adapters)
-    if renewed:
-        model = model.adapted(adapters or ())
-        manifest = _saved(store, manifest, "model", model)
+    if model is not kept:
+        own = manifest.own_model or learn
+        manifest = replace(_saved(store, manifest, "model", model), own_model=own)
     anew = fused is None or renewed
     with seconds.of("index"):
         fused, changed = _indexed(store, model, fused, photos, renewed=renewed)
@@ -123,6 +126,35 @@ def finish(
     if manifest != old:
         store.write(manifest)
     return manifest, learn
+
+
+def _learnt(
+    store: Store,
+    settings: Settings,
+    fingerprint: str,
+    photos: Sequence[Photo],
+    before: Model | None,
+    *,
+    relearn: bool,
+) -> Model:
+    """A model of these photos. What can be brought is not learnt of few photos, unless it was before or is asked for.
+
+    before : the model up to now
+    """
+    learns = relearn or len(photos) >= OWN_LEAST or (before is not None and not before.brought)
+    there = {} if learns else brought_engines(settings)
+    model = Model.learn(_segments(store, photos), settings, fingerprint, len(photos), there)
+    return model.adapted(before.adapters) if before and any(before.adapters) else model
+
+
+def _same_lists(some: Model, others: Model) -> bool:
+    """Whether two models have the same engines without vectors."""
+    states = [{n: e.arrays() for n, e in each.lists.items()} for each in (some, others)]
+    return states[0].keys() == states[1].keys() and all(
+        np.array_equal(array, states[1][name][part])
+        for name, arrays in states[0].items()
+        for part, array in arrays.items()
+    )
 
 
 def _with_search(store: Store, manifest: Manifest, fused: Fused, seconds: Seconds) -> Manifest:
@@ -183,8 +215,10 @@ def _sound(
         return None
 
 
-def _indexed_before(store: Store, manifest: Manifest, model: Model) -> tuple[Fused, Near | None]:
-    fused = read_fused(store, manifest, model, whole=True)
+def _indexed_before(
+    store: Store, manifest: Manifest, model: Model, verify: bool
+) -> tuple[Fused, Near | None]:
+    fused = read_fused(store, manifest, model, whole=True, verify=verify)
     read_graph(store, manifest, fused)
     return fused, read_near(store, manifest, fused)
 

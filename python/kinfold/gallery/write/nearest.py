@@ -156,11 +156,8 @@ def _proposals(fused: Fused, vectors: Vectors | None, part: Ids) -> Iterator[_Pr
         yield _Proposal(products, products, None)
     ids = np.asarray(fused.ids)[part]
     for name, lists in fused.lists.items():
-        engine = fused.model.lists[name]
-        of = engine.alike(lists, ids)
-        yield _Proposal(
-            of, engine.alike_to(lists, ids), lambda found, name=name: fused.weighed(name, found)
-        )
+        both = fused.model.lists[name].alike_both(lists, ids)
+        yield _Proposal(*both, lambda found, name=name: fused.weighed(name, found))
 
 
 def _searched(

@@ -112,6 +112,7 @@ def _update(
                 seconds,
                 relearn=relearn,
                 notes=changes.notes,
+                verify=verify,
             )
         elif manifest.segments:
             manifest = manifest.without_index()
