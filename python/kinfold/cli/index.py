@@ -36,7 +36,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="index only the photos listed in this text file, a path in the folder on each line",
     )
     add_making(parser)
-    parser.add_argument("--relearn", action="store_true", help="learn codebook and whitening anew")
+    parser.add_argument(
+        "--relearn",
+        action="store_true",
+        help="learn words, codebooks and whitenings on these photos, in place of those that Kinfold brings",
+    )
     parser.add_argument(
         "--prune",
         action="store_true",

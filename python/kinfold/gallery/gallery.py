@@ -176,8 +176,8 @@ class Gallery(Overview):
 
         photos : the folder; that of the last update if not given
         files : paths in the folder, to index only these
-        relearn : learn codebook and whitening anew; otherwise that is done where the collection has grown
-            by half since
+        relearn : learn everything on these photos, words and codebooks too, which otherwise come with Kinfold as long
+            as there are few photos; what a gallery has learnt it learns anew where it has grown by half since
         prune : remove all photos whose files are missing, however many
         verify : look for damage in every byte of the gallery, however large it is
         search : from now on this index under the vectors, see gallery.settings.Settings; no photo is described again

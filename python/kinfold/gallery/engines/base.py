@@ -133,17 +133,30 @@ def sample_rows(
 
     Raises GalleryError where there is none.
     """
-    total = sum(map(len, arrays))
-    if not total:
-        raise GalleryError(
-            "no photo has any local feature to learn from; use the engine 'cnn' for such photos"
-        )
+    total = _some(arrays)
     share = min(1.0, count / total)
     parts = []
     for array in arrays:
         rows = random.choice(len(array), min(len(array), round(len(array) * share)), replace=False)
         parts.append(np.asarray(array[np.sort(rows)]))
     return np.concatenate(parts)
+
+
+def _some(arrays: Iterable[NDArray[Any]]) -> int:
+    """How many rows there are. Raises GalleryError where there is none."""
+    total = sum(map(len, arrays))
+    if not total:
+        raise GalleryError(
+            "no photo has any local feature to learn from; use the engine 'cnn' for such photos"
+        )
+    return total
+
+
+def with_features(segments: Iterable[PhotoSegment]) -> list[PhotoSegment]:
+    """The segments. Raises GalleryError where no photo of theirs has any local feature."""
+    every = list(segments)
+    _some(segment.descriptors for segment in every)
+    return every
 
 
 def sample_descriptors(

@@ -12,7 +12,13 @@ from kinfold.base.arrays import Vectors
 from kinfold.base.learnt import Part
 from kinfold.base.parameters import Number
 from kinfold.base.random import generator
-from kinfold.gallery.engines.base import Lists, most_words, sample_descriptors, sample_photos
+from kinfold.gallery.engines.base import (
+    Lists,
+    most_words,
+    sample_descriptors,
+    sample_photos,
+    with_features,
+)
 from kinfold.gallery.engines.keeping import KeepingEngine
 from kinfold.gallery.segment import PhotoSegment
 from kinfold.gallery.settings import Settings
@@ -61,7 +67,8 @@ class ListsEngine(KeepingEngine):
         return engine
 
     def suited(self, segments: Iterable[PhotoSegment], settings: Settings) -> ListsEngine:
-        """Itself: words that are shared by many collections suit others too."""
+        """Itself: words that were learnt on one collection suit others."""
+        with_features(segments)
         return self
 
     def _half(self, photos: list[Vectors]) -> float:

@@ -18,6 +18,7 @@ from kinfold.gallery.engines.base import (
     learn_whitening,
     sample_photos,
     whitened,
+    with_features,
 )
 from kinfold.gallery.region_sets import RegionSets
 from kinfold.gallery.segment import PhotoSegment
@@ -68,7 +69,7 @@ class PooledEngine(Declared):
 
     def suited(self, segments: Iterable[PhotoSegment], settings: Settings) -> PooledEngine:
         """The same pooling with a whitening that is learnt on a sample of other photos."""
-        return self._whitening(list(segments), settings, generator(settings.seed))
+        return self._whitening(with_features(segments), settings, generator(settings.seed))
 
     def _whitening(
         self, every: list[PhotoSegment], settings: Settings, random: np.random.Generator
