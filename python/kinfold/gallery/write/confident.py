@@ -20,7 +20,7 @@ from kinfold.local.match import match_many, prepare
 from kinfold.local.verify import verify_many
 
 # Photos that are asked with, and others that each is compared with: the nearest, and some of those far from it.
-_ASKED, _NEAR, _FAR = 64, 12, 6
+_ASKED, _NEAR, _FAR = 32, 12, 6
 # A smaller collection tells nothing.
 _LEAST_PHOTOS = 4
 
