@@ -1,11 +1,10 @@
 """The engines that Kinfold brings: how they are made, and what they lose on photos that they never saw.
 
-    python benchmarks/gallery/brought.py make BOOFCV
+    python benchmarks/gallery/brought.py make
     python benchmarks/gallery/brought.py judge [--seeds 0 1 2] [--sizes 60 200] [--draws 4] [--before]
 
 *make* learns words, embedding and colours on the photos of `../shared/data/photos` whose makers allow it (BoofCV's and
-alicevision's by CC BY 4.0, OpenSfM's by BSD-2, bananas by MIT) and on more of a copy of BoofCV-Data (CC BY 4.0; its
-folder pixabay is CC0), by the default settings but on more descriptors a word, in more iterations, and writes
+alicevision's by CC BY 4.0, OpenSfM's by BSD-2, bananas by MIT), by the default settings, and writes
 python/kinfold/gallery/brought.npz. The embedding keeps the whitened directions of largest variance; large matrices are
 rounded to whole numbers, the embedding's with feedback: what rounding a row adds to the sums, by their covariance, the
 rows below take back (Frantar, Ashkboos, Hoefler & Alistarh, GPTQ, ICLR 2023; Hassibi & Stork 1993).
@@ -62,9 +61,6 @@ FREE = {
 # Directions that the embedding keeps, steps to either side of zero, and of others' large matrices.
 KEPT, STEPS, LARGE = 1280, 31, 4096
 SEGMENT, SAMPLE, DAMPING, BLOCK = 32, 50_000, 1e-4, 64
-PER_WORD, ITERATIONS = 24, 12
-# Of BoofCV-Data, what is not in the shared photos or is larger than there.
-FOLDERS = ("recognition/pixabay", "recognition/scene", "sfm/chair", "stitch")
 SHORT = ("evd_", "wxbs_")
 Rounded = tuple[NDArray[np.int8], NDArray[np.float32]]
 
@@ -106,20 +102,12 @@ def segments_of(found: list[LocalFeatures]) -> list[PhotoSegment]:
 # --- making ----------------------------------------------------------------------------------------
 
 
-def make(boofcv: Path) -> None:
+def make() -> None:
     """Write the file."""
     describer = Describer(Settings(), [])
     names = sorted(name for name, free in is_free().items() if free)
-    found = list(described(names).values())
-    for folder in FOLDERS:
-        files = sorted((boofcv / "example" / folder).glob("*.jpg"))
-        if not files:
-            sys.exit(f"{boofcv}: is no copy of BoofCV-Data, it has no photo in example/{folder}")
-        side = Settings().max_side
-        found += [describer.local(fit(decode(file, max_side=side).pixels, side)) for file in files]
-    segments = segments_of(found)
-    inverted._PER_WORD, inverted._ITERATIONS = PER_WORD, ITERATIONS
-    model = Model.learn(segments, Settings(), describer.fingerprint, len(found))
+    segments = segments_of(list(described(names).values()))
+    model = Model.learn(segments, Settings(), describer.fingerprint, len(names))
     for engine in model.engines.values():
         if isinstance(engine, PooledEngine):
             engine.whitening = None  # each gallery learns its own
@@ -139,7 +127,7 @@ def make(boofcv: Path) -> None:
         else:
             arrays[name] = array
     np.savez_compressed(FILE, **arrays)
-    print(f"{FILE.name}: {FILE.stat().st_size:,} bytes, of {len(found)} photos")
+    print(f"{FILE.name}: {FILE.stat().st_size:,} bytes, of {len(names)} photos")
 
 
 def covariance_of(embedding: TEmbedding, descriptors: Any) -> NDArray[np.float64]:
@@ -316,7 +304,6 @@ def main() -> None:
     """Make or judge."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("what", choices=["make", "judge"])
-    parser.add_argument("boofcv", type=Path, nargs="?", help="a copy of BoofCV-Data, for make")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--sizes", type=int, nargs="*", default=[60, 200])
     parser.add_argument("--draws", type=int, default=4)
@@ -326,9 +313,7 @@ def main() -> None:
         sys.exit(f"needs the photos in {PHOTOS}")
     kf.set_threads(1)
     if arguments.what == "make":
-        if arguments.boofcv is None:
-            parser.error("make needs a copy of BoofCV-Data")
-        make(arguments.boofcv)
+        make()
     else:
         judge(arguments.seeds, arguments.sizes, arguments.draws, arguments.before)
 
