@@ -30,7 +30,7 @@ from kinfold.gallery import feedback
 from measure import heading, row
 
 PHOTOS = data.SHARED / "photos"
-WEIGHTS = [(feedback.BETA, feedback.GAMMA), (0.75, 0.15), (0.75, 0.03), (1.5, 0.0)]
+WEIGHTS = [(feedback.BETA, feedback.GAMMA), (0.75, 0.0), (0.75, 0.15), (0.75, 0.03)]
 FIRST, CUTS = 10, 10
 WAYS = ("positive", "negative", "both")
 Lists = list[NDArray[np.int64]]

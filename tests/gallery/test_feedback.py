@@ -34,7 +34,9 @@ def test_an_example_is_the_photo_as_it_was_described(gallery) -> None:
         np.testing.assert_allclose(stored.distances, asked.distances, atol=1e-5)
 
 
-def test_similarities_are_those_of_the_formula(gallery) -> None:
+@pytest.mark.parametrize("gamma", [feedback.GAMMA, 0.15])
+def test_similarities_are_those_of_the_formula(gallery, monkeypatch, gamma) -> None:
+    monkeypatch.setattr(feedback, "GAMMA", gamma)
     fused, n = gallery.parts.fused, len(gallery)
     query, given = gallery.describe(1), {"like": [6, 9], "unlike": [13]}
 

@@ -6,13 +6,15 @@ import json
 import logging
 import os
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from kinfold.base.errors import FileFormatError
 from kinfold.gallery.asked import query_of_vectors
+from kinfold.gallery.gallery import Gallery
 from kinfold.gallery.hits import Hits
 from kinfold.gallery.photo import Photo, known_file
 from kinfold.gallery.photo_filter import PhotoFilter
@@ -32,10 +34,13 @@ from kinfold.serve.pictures import Kept, Pictures
 from kinfold.serve.shapes import Asked, Explained, Filtered, Options
 from kinfold.serve.told import hit_told, photo_told, query_told
 
+T = TypeVar("T")
 # Queries, and answers, that are kept: bytes, and a number.
 _QUERY_BYTES, _ANSWERS = 128 << 20, 64
 # Of what only looks alike, so many are listed where nothing shows the same thing and not all was asked for.
 _NEAREST = 5
+# Facts of whole galleries: what is told of an older one makes room for what is told of the newer.
+_ONCE = 8
 # How tokens of vectors begin.
 _VECTOR = "vector-"
 
@@ -78,7 +83,7 @@ class Service:
         self._uploads = Kept[str, Upload](limits.kept_bytes)
         self._queries = Kept[tuple[Any, ...], Query](_QUERY_BYTES)
         self._answers = Kept[tuple[Any, ...], Ranked](_ANSWERS)
-        self._places = Kept[int, Places](1)
+        self._once = Kept[tuple[int, str], Any](_ONCE)
         lanes = {lane.name: lane for lane in (self.searches, self.looks)}
         self.metrics = Metrics(
             {f"{name}_held": (f"Requests that wait or run: {name}", partial(getattr, lane, "held"))
@@ -109,18 +114,18 @@ class Service:
             raise Refused(404, f"{argument}: there is no photo {id}", argument=argument)
         return photo
 
+    def once(self, held: Held, name: str, made: Callable[[Gallery], T]) -> T:
+        """What is made of all photos together, once for each gallery that is opened."""
+        kept = self._once.get((held.number, name))
+        if kept is None:
+            kept = made(held.gallery)
+            self._once.put((held.number, name), kept, 1)
+        value: T = kept
+        return value
+
     def places(self, held: Held) -> Places:
         """What is known of the photos beside what their files say, as it was when the gallery was opened."""
-        kept = self._places.get(held.number)
-        if kept is None:
-            gallery = held.gallery
-            try:
-                kept = places_of(None, gallery.photos, gallery.root)
-            except (FileFormatError, OSError) as error:
-                logging.getLogger("kinfold").warning("places: %s", error)
-                kept = Places(None, {}, gallery.photos, gallery.root)
-            self._places.put(held.number, kept, 1)
-        return kept
+        return self.once(held, "places", _places)
 
     def told(self, held: Held, photo: Photo) -> dict[str, Any]:
         """A photo as JSON takes it, see ``shapes.Photo``."""
@@ -270,3 +275,12 @@ def chosen(options: Filtered) -> PhotoFilter | None:
     """The photos that may answer; None for all."""
     folder, since, until = options.folder or None, options.since or None, options.until or None
     return None if folder is since is until is None else PhotoFilter(folder, since, until)
+
+
+def _places(gallery: Gallery) -> Places:
+    photos, root = gallery.photos, gallery.root
+    try:
+        return places_of(None, photos, root)
+    except (FileFormatError, OSError) as error:
+        logging.getLogger("kinfold").warning("places: %s", error)
+        return Places(None, {}, photos, root)

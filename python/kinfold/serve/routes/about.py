@@ -9,6 +9,7 @@ from fastapi import APIRouter
 from starlette.responses import Response
 
 import kinfold
+from kinfold.gallery.gallery import Gallery
 from kinfold.gallery.lock import progress_of_writer
 from kinfold.gallery.stages import STAGES, all_stages
 from kinfold.serve.errors import Json
@@ -61,16 +62,15 @@ def router(service: Service) -> APIRouter:
 
 def _facts(service: Service) -> dict[str, Any]:
     with service.opened.use() as held:
-        facts = held.gallery.info()
+        facts = service.once(held, "info", lambda gallery: gallery.info() | _listed(gallery))
         if not is_loopback(service.limits.host):  # where things lie is nobody's business there
             facts = {name: value for name, value in facts.items() if name not in _PATHS}
-            facts["gallery"] = held.gallery.path.name
+            facts |= {"gallery": held.gallery.path.name}
         return facts | {
             "engines": list(held.gallery.settings.engines),
             "rerank": _stages(held),
             "default_rerank": list(STAGES),
             "has_places": service.places(held).with_position > 0,
-            **_listed(held),
         }
 
 
@@ -81,9 +81,9 @@ def _stages(held: Held) -> list[str]:
     return [name for name in all_stages() if "region" not in name]
 
 
-def _listed(held: Held) -> dict[str, Any]:
+def _listed(gallery: Gallery) -> dict[str, Any]:
     """What the list of photos tells as a whole."""
-    photos = held.gallery.photos
+    photos = gallery.photos
     folders = Counter(photo.path.partition("/")[0] + "/" for photo in photos if "/" in photo.path)
     days = sorted(photo.taken[:10] for photo in photos if photo.taken)
     return {

@@ -37,7 +37,8 @@ def router(service: Service) -> APIRouter:
         def listed() -> dict[str, Any]:
             with service.opened.use() as held:
                 table = held.gallery._table
-                ids = table.ordered("path" if order == "name" else "taken")
+                by = "path" if order == "name" else "taken"
+                ids = service.once(held, by, lambda gallery: gallery._table.ordered(by))
                 wanted = chosen(Filtered(folder=folder, since=since, until=until))
                 if wanted is not None:
                     ids = ids[np.isin(ids, wanted.ids(table, held.gallery.root))]
