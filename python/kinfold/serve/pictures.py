@@ -77,6 +77,15 @@ class Pictures:
             self._kept.put(key, made, len(made))
         return made
 
+    def of_sent(self, token: str, data: bytes, side: int) -> bytes:
+        """A JPEG file of a photo that was sent. Raises ImageError."""
+        key = f"sent {token}", side
+        made = self._kept.get(key)
+        if made is None:
+            made = self._decoder.thumbnail(data, side)
+            self._kept.put(key, made, len(made))
+        return made
+
     @property
     def size(self) -> int:
         """Bytes kept."""

@@ -224,14 +224,20 @@ class Service:
         token = asked.query if asked.query is not None else f"id-{asked.id}"
         if token.startswith("id-") and token[3:].isdigit():
             return token, self.photo(held, int(token[3:])).id
-        if self._uploads.get(token) is None:
+        self.sent(token)
+        return token, None
+
+    def sent(self, token: str) -> Upload:
+        """A photo that was sent lately. Raises Refused."""
+        upload = self._uploads.get(token)
+        if upload is None:
             raise Refused(
                 404,
                 "query: that photo is not kept any more; send it again",
                 code="unknown_query",
                 argument="query",
             )
-        return token, None
+        return upload
 
     def _query(self, held: Held, token: str, id: int | None, box: Any) -> Query:
         """What is asked with, described."""
@@ -252,9 +258,7 @@ class Service:
         if token.startswith(_VECTOR):
             raise Refused(400, "vector: expected a photo", code="bad_vector", argument="vector")
         if id is None:
-            upload = self._uploads.get(token)
-            if upload is None:
-                raise Refused(404, "query: that photo is not kept any more; send it again")
+            upload = self.sent(token)
             return Received(upload.name, self.decoder.decoded(upload.data, side), digest=token)
         photo = self.photo(held, id)
         file = known_file(held.gallery.root, photo)

@@ -99,3 +99,13 @@ def test_dates_bound_the_list(scenes, tmp_path, start) -> None:
         assert [photo["name"] for photo in photos] == ["1.jpg"]
         info = asker.get("/api/info").json
         assert (info["since"], info["until"]) == ("2018-05-01", "2020-05-01")
+
+
+def test_photos_are_told_of_by_their_ids(server) -> None:
+    """In the order of the ids; what is not there is left out."""
+    told = server.get("/api/photos?ids=7,99,2").json
+    assert [photo["id"] for photo in Photos.model_validate(told).model_dump()["photos"]] == [7, 2]
+    assert told["total"] == 2
+    for wrong in ("", "1,", "1;2", "-1", ",".join("1" * 4001)):
+        answer = server.get(f"/api/photos?ids={wrong}")
+        assert answer.status == 422 and answer.error["argument"] == "ids"

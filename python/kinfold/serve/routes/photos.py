@@ -14,7 +14,8 @@ from kinfold.serve.service import Service, chosen
 from kinfold.serve.shapes import Filtered, PhotoFacts, Photos
 
 Id = Annotated[int, Path(ge=1, lt=1 << 60)]
-_JPEG: dict[int | str, dict[str, Any]] = {
+_IDS = "^[0-9]{1,18}(,[0-9]{1,18})*$"
+JPEG: dict[int | str, dict[str, Any]] = {
     200: {"content": {"image/jpeg": {"schema": {"type": "string", "format": "binary"}}}}
 }
 
@@ -31,8 +32,11 @@ def router(service: Service) -> APIRouter:
         since: Annotated[str, Query(max_length=32)] = "",
         until: Annotated[str, Query(max_length=32)] = "",
         order: Literal["name", "date"] = "name",
+        ids: Annotated[str | None, Query(max_length=8000, pattern=_IDS)] = None,
     ) -> Json:
-        """A page of the photos that are described."""
+        """A page of the photos that are described; or those with these ids, in this order, without what is gone."""
+        if ids is not None:
+            return Json(await service.looks.run(by_ids, [int(id) for id in ids.split(",")]))
 
         def listed() -> dict[str, Any]:
             with service.opened.use() as held:
@@ -48,6 +52,12 @@ def router(service: Service) -> APIRouter:
                 return {"total": len(ids), "photos": told}
 
         return Json(await service.looks.run(listed))
+
+    def by_ids(ids: list[int]) -> dict[str, Any]:
+        with service.opened.use() as held:
+            known = held.gallery._table.by_ids(ids)
+            found = [known[id] for id in ids if id in known and known[id].segment is not None]
+            return {"total": len(found), "photos": [service.told(held, one) for one in found]}
 
     @routes.get("/{id}", response_model=PhotoFacts)
     async def photo(id: Id) -> Json:
@@ -67,14 +77,14 @@ def router(service: Service) -> APIRouter:
 
         return Json(await service.looks.run(facts))
 
-    @routes.get("/{id}/thumbnail", response_class=Response, responses=_JPEG)
+    @routes.get("/{id}/thumbnail", response_class=Response, responses=JPEG)
     async def thumbnail(
         request: Request, id: Id, side: Annotated[int, Query(ge=32, le=512)] = 256
     ) -> Response:
         """A small JPEG picture, of pixels alone."""
         return await picture(request, id, side)
 
-    @routes.get("/{id}/image", response_class=Response, responses=_JPEG)
+    @routes.get("/{id}/image", response_class=Response, responses=JPEG)
     async def image(
         request: Request, id: Id, side: Annotated[int, Query(ge=32, le=4096)] = 1600
     ) -> Response:
