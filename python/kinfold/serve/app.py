@@ -13,13 +13,16 @@ from starlette.responses import FileResponse
 from starlette.staticfiles import StaticFiles
 
 import kinfold
+from kinfold import report
 from kinfold.serve.errors import add_handlers
 from kinfold.serve.guard import Guard
-from kinfold.serve.routes import about, export, groups, photos, search
+from kinfold.serve.routes import about, export, groups, photos, queries, search
 from kinfold.serve.service import Service
 from kinfold.serve.shapes import JSON_ANSWERS
 
 PAGE = Path(__file__).parent / "page"
+# Reports and the page have one look.
+LOOK = Path(report.__file__).parent / "templates" / "page.css"
 # Seconds between looks for a gallery that was brought up to date.
 _EVERY = 1.0
 
@@ -46,8 +49,13 @@ def application(service: Service) -> Guard:
         lifespan=lifespan,
     )
     add_handlers(app)
-    for routes in (about, photos, search, groups, export):
+    for routes in (about, photos, queries, search, groups, export):
         app.include_router(routes.router(service), prefix="/api", responses=JSON_ANSWERS)
+
+    @app.get("/page/look.css", include_in_schema=False)
+    async def look() -> FileResponse:
+        return FileResponse(LOOK)
+
     app.mount("/page", StaticFiles(directory=PAGE), name="page")
 
     @app.get("/", include_in_schema=False)
