@@ -74,7 +74,9 @@ class PlainCodec final : public CodecOf<PlainCodec> {
           !scan::sound(code_.largest_norm()) || result.bound() < infinity ||
           !(static_cast<double>(largest) <= 1e9 * tables.unit))
         return false;
+      // Where sums of all rows are slow, a bound that few of many rows reach spares most of them.
       const ProductKernels& table = kernels<ProductKernels>();
+      if (code_.k() > table.widest_table() && total > 128 * k) return false;
       struct Tag;
       auto* found = thread_scratch<std::uint16_t, Tag>(widest + 128);
       auto* sums = thread_scratch<std::int32_t, Tag>(total);

@@ -256,11 +256,12 @@ void ProductCode::tables(const float* query, bool as_bytes, Tables& out) const {
               : 0;
   const auto inverse = static_cast<float>(1 / unit * (1 - 1e-6));
   const std::size_t per_table = parts_.bits == 8 ? 256 : 16;
-  out.bytes.resize(round_up(m, 2) * per_table + 64);
+  out.bytes.resize(round_up(m, 2) * (per_table + 16) + 64);
   for (std::size_t j = 0; j < m; ++j)
     table.table_bytes(out.floats.data() + j * entries, entries, least[j], inverse,
                       static_cast<std::uint32_t>(limit), out.bytes.data() + j * per_table);
   if (parts_.bits == 4 && m % 2) std::fill_n(out.bytes.data() + m * 16, 16, std::uint8_t{0});
+  if (parts_.bits == 8) table.table_least(out.bytes.data(), m * 16, out.bytes.data() + m * 256);
 }
 
 void ProductCode::local_tables(const float* local, std::size_t book, Buffer<float>& out) const {

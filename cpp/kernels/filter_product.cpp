@@ -5,17 +5,23 @@
 // codes    blocks of 64 rows, 64 * width bytes each: byte j of the 64 rows side by side for
 //          j < lookups; then, where width = lookups + 2, a 16-bit term of each row: the 32 even
 //          rows, the 32 odd ones
-// tables   8-bit codes: (lookups, 256) and three readable bytes beyond; 4-bit codes: (lookups, 2,
-//          16) of at most 127, the low nibble's table first
+// tables   8-bit codes: (lookups, 256), then (lookups, 16), the least of each sixteen entries; 4-bit
+//          codes: (lookups, 2, 16) of at most 127, the low nibble's table first
 // factor   a term counts (term * factor) >> 16; lookups * 255 + factor at most 65535, so that sums
 //          fit 16 bits
 // hits     rows counted from the first block; room for 64 * blocks
 //
-// Bound: width bytes a code from memory; 256 entries in registers are two VPERMI2B, that is
-// width / 16 cycles a code.
+// Bounds: width bytes a code from memory. 256 entries in registers are two VPERMI2B (AVX-512 ICL),
+// that is width / 16 cycles a code. Without them a look-up takes several instructions a row, so the
+// least of sixteen entries is looked up first, one shuffle for all rows of a register, and of those
+// whose sum of these is small enough the entries themselves (after Andre, Kermarrec & Le Scouarnec,
+// VLDB 2015): seven instructions a register and look-up.
 
 #include "kernels/product.h"
+#include "kernels/product_lanes.h"
 #include "simd/vec.h"
+
+#define KF_HAS_LANES (KF_HAS_AVX2 || KF_HAS_NEON)
 
 namespace kf::KF_LEVEL {
 namespace {
@@ -44,6 +50,7 @@ struct Hits {
   std::uint32_t threshold;
   std::uint32_t* out;
   std::size_t found = 0;
+  std::uint32_t unbounded = 0;  // blocks to come of which no bound is taken
 
   void take(std::uint32_t row, const std::uint32_t* sums, std::uint32_t n) {
     for (std::uint32_t r = 0; r < n; ++r)
@@ -53,30 +60,10 @@ struct Hits {
     for (; mask; mask &= mask - 1)
       out[found++] = row + static_cast<std::uint32_t>(__builtin_ctzll(mask));
   }
-#if KF_HAS_AVX512
-  void take(std::uint32_t row, __m512i even, __m512i odd) {
-    const __m512i limit = _mm512_set1_epi16(static_cast<short>(threshold));
-    const std::uint64_t low = _mm512_cmple_epu16_mask(even, limit);
-    const std::uint64_t high = _mm512_cmple_epu16_mask(odd, limit);
-    if (low | high)
-      take(row, _pdep_u64(low, 0x5555555555555555ull) | _pdep_u64(high, 0xaaaaaaaaaaaaaaaaull));
-  }
-#elif KF_HAS_AVX2
-  void take(std::uint32_t row, __m256i even, __m256i odd) {
-    const __m256i limit = _mm256_set1_epi16(static_cast<short>(threshold));
-    const auto below = [&](__m256i sum) {
-      const __m256i least = _mm256_min_epu16(sum, limit);
-      return static_cast<unsigned>(_mm256_movemask_epi8(_mm256_cmpeq_epi16(least, sum)));
-    };
-    take(row, (below(even) & 0x55555555u) | (below(odd) & 0xaaaaaaaau));
-  }
-#elif KF_HAS_NEON
-  // Eight rows.
-  void take(std::uint32_t row, uint16x8_t sums) {
-    const uint16x8_t within = vcleq_u16(sums, vdupq_n_u16(static_cast<std::uint16_t>(threshold)));
-    std::uint64_t mask = vget_lane_u64(vreinterpret_u64_u8(vmovn_u16(within)), 0);
-    for (mask &= 0x0101010101010101u; mask; mask &= mask - 1)
-      out[found++] = row + static_cast<std::uint32_t>(__builtin_ctzll(mask)) / 8;
+#if KF_HAS_LANES
+  template <class Lanes>
+  void take(std::uint32_t row, Lanes a, Lanes b) {
+    take(row, within(threshold, a, b));
   }
 #endif
 };
@@ -87,259 +74,50 @@ struct All {
   void take(std::uint32_t row, const std::uint32_t* sums, std::uint32_t n) {
     for (std::uint32_t r = 0; r < n; ++r) out[row + r] = static_cast<std::uint16_t>(sums[r]);
   }
-#if KF_HAS_AVX512
-  void take(std::uint32_t row, __m512i even, __m512i odd) {
-    const __m512i low = _mm512_unpacklo_epi16(even, odd), high = _mm512_unpackhi_epi16(even, odd);
-    const __m512i first = _mm512_setr_epi64(0, 1, 8, 9, 2, 3, 10, 11);
-    const __m512i second = _mm512_setr_epi64(4, 5, 12, 13, 6, 7, 14, 15);
-    _mm512_storeu_si512(out + row, _mm512_permutex2var_epi64(low, first, high));
-    _mm512_storeu_si512(out + row + 32, _mm512_permutex2var_epi64(low, second, high));
+#if KF_HAS_LANES
+  template <class Lanes>
+  void take(std::uint32_t row, Lanes a, Lanes b) {
+    store(out + row, a, b);
   }
-#elif KF_HAS_AVX2
-  void take(std::uint32_t row, __m256i even, __m256i odd) {
-    const __m256i low = _mm256_unpacklo_epi16(even, odd), high = _mm256_unpackhi_epi16(even, odd);
-    _mm256_storeu_si256(reinterpret_cast<__m256i*>(out + row),
-                        _mm256_permute2x128_si256(low, high, 0x20));
-    _mm256_storeu_si256(reinterpret_cast<__m256i*>(out + row + 16),
-                        _mm256_permute2x128_si256(low, high, 0x31));
-  }
-#elif KF_HAS_NEON
-  void take(std::uint32_t row, uint16x8_t sums) { vst1q_u16(out + row, sums); }
 #endif
 };
 
-#if KF_HAS_AVX512
-
-// Even and odd bytes are summed apart: `all` holds even + 256 * odd modulo 2^16, `odd` the odd
-// ones.
-struct Sums {
-  __m512i all = _mm512_setzero_si512(), odd = _mm512_setzero_si512();
-
-  void add(__m512i bytes) {
-    all = _mm512_add_epi16(all, bytes);
-    odd = _mm512_add_epi16(odd, _mm512_srli_epi16(bytes, 8));
-  }
-
-  template <class Out>
-  void report(const std::uint8_t* terms, std::uint32_t factor, std::uint32_t row, Out& out) const {
-    __m512i even = _mm512_sub_epi16(all, _mm512_slli_epi16(odd, 8)), rest = odd;
-    if (terms) {
-      const __m512i scale = _mm512_set1_epi16(static_cast<short>(factor));
-      even = _mm512_add_epi16(even, _mm512_mulhi_epu16(_mm512_loadu_si512(terms), scale));
-      rest = _mm512_add_epi16(rest, _mm512_mulhi_epu16(_mm512_loadu_si512(terms + 64), scale));
-    }
-    out.take(row, even, rest);
-  }
-};
+#if KF_HAS_LANES
 
 template <int Blocks, class Out>
 inline void report(const Scan& scan, const Sums* sums, const std::uint8_t* codes, std::uint32_t row,
                    Out& out) {
-  for (int b = 0; b < Blocks; ++b)
-    sums[b].report(scan.terms(codes + 64 * scan.width * static_cast<std::size_t>(b)), scan.factor,
-                   row + 64 * static_cast<std::uint32_t>(b), out);
+  constexpr std::uint32_t parts = 64 / lanes;
+  for (std::uint32_t i = 0; i < Blocks * parts; ++i) {
+    const std::uint8_t* block = codes + 64 * scan.width * (i / parts);
+    sums[i].report(scan.terms(block), scan.factor, i % parts * lanes, row + lanes * i, out);
+  }
 }
 
-// Loads a row of a block and asks for the one two groups of blocks further on: pages end the
-// processor's own looking ahead.
+// Loads byte j of some rows of a block. With AVX-512 those two groups of blocks further on are asked
+// for: pages end the processor's own looking ahead.
 template <int Blocks>
-inline __m512i load(const Scan& scan, const std::uint8_t* codes, int block, std::size_t j) {
-  const std::uint8_t* at = codes + 64 * (static_cast<std::size_t>(block) * scan.width + j);
-  if (scan.ahead) __builtin_prefetch(at + 2 * Blocks * 64 * scan.width, 0, 2);
-  return _mm512_loadu_si512(at);
-}
-
-#endif
-
-#if KF_HAS_AVX512ICL
-
-template <int Blocks, class Out>
-inline void scan8(const Scan& scan, const std::uint8_t* codes, std::uint32_t row, Out& out) {
-  Sums sums[Blocks];
-  for (std::size_t j = 0; j < scan.lookups; ++j) {
-    const std::uint8_t* table = scan.tables + 256 * j;
-    const __m512i t0 = _mm512_loadu_si512(table), t1 = _mm512_loadu_si512(table + 64);
-    const __m512i t2 = _mm512_loadu_si512(table + 128), t3 = _mm512_loadu_si512(table + 192);
-    for (int b = 0; b < Blocks; ++b) {
-      const __m512i code = load<Blocks>(scan, codes, b, j);
-      const __m512i low = _mm512_permutex2var_epi8(t0, code, t1);
-      const __m512i high = _mm512_permutex2var_epi8(t2, code, t3);
-      sums[b].add(_mm512_mask_blend_epi8(_mm512_movepi8_mask(code), low, high));
-    }
-  }
-  report<Blocks>(scan, sums, codes, row, out);
-}
-
-#elif KF_HAS_AVX2
-
-// Without 128-entry look-ups in registers: gathers of four bytes, of which the first counts.
-inline __m256i look_up(const std::uint8_t* codes, const std::uint8_t* table) {
-  const __m256i at = _mm256_cvtepu8_epi32(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(codes)));
-  return _mm256_and_si256(_mm256_i32gather_epi32(reinterpret_cast<const int*>(table), at, 1),
-                          _mm256_set1_epi32(0xff));
-}
-
-template <int Blocks, class Out>
-inline void scan8(const Scan& scan, const std::uint8_t* codes, std::uint32_t row, Out& out) {
-  static_assert(Blocks == 1);
-  for (std::uint32_t part = 0; part < 64; part += 16) {
-    std::uint32_t sums[16];
-    for (std::uint32_t r = 0; r < 16; ++r) sums[r] = scan.term(codes, part + r);
-    auto* at = reinterpret_cast<__m256i*>(sums);
-    __m256i a = _mm256_loadu_si256(at), b = _mm256_loadu_si256(at + 1);
-    for (std::size_t j = 0; j < scan.lookups; ++j) {
-      a = _mm256_add_epi32(a, look_up(codes + 64 * j + part, scan.tables + 256 * j));
-      b = _mm256_add_epi32(b, look_up(codes + 64 * j + part + 8, scan.tables + 256 * j));
-    }
-    _mm256_storeu_si256(at, a);
-    _mm256_storeu_si256(at + 1, b);
-    out.take(row + part, sums, 16);
-  }
-}
-
-#elif KF_HAS_NEON
-
-// The sums of 16 rows of a block, and their terms: those of even rows lie before those of odd ones.
-struct Sums16 {
-  uint16x8_t low = vdupq_n_u16(0), high = low;
-
-  void add(uint8x16_t bytes) {
-    low = vaddw_u8(low, vget_low_u8(bytes));
-    high = vaddw_high_u8(high, bytes);
-  }
-
-  template <class Out>
-  void report(const Scan& scan, const std::uint8_t* codes, std::uint32_t part, std::uint32_t row,
-              Out& out) {
-    if (const std::uint8_t* terms = scan.terms(codes)) {
-      const auto scaled = [&](std::size_t at) {
-        const uint16x8_t term = vreinterpretq_u16_u8(vld1q_u8(terms + at + part));
-        const auto factor = static_cast<std::uint16_t>(scan.factor);
-        return vcombine_u16(vshrn_n_u32(vmull_n_u16(vget_low_u16(term), factor), 16),
-                            vshrn_n_u32(vmull_n_u16(vget_high_u16(term), factor), 16));
-      };
-      const uint16x8_t even = scaled(0), odd = scaled(64);
-      low = vaddq_u16(low, vzip1q_u16(even, odd));
-      high = vaddq_u16(high, vzip2q_u16(even, odd));
-    }
-    out.take(row + part, low);
-    out.take(row + part + 8, high);
-  }
-};
-
-// A table of 256 bytes is sixteen registers: four look-ups of 64 entries, of which one counts.
-template <int Blocks, class Out>
-inline void scan8(const Scan& scan, const std::uint8_t* codes, std::uint32_t row, Out& out) {
-  static_assert(Blocks == 1);
-  Sums16 sums[4];
-  const uint8x16_t quarter = vdupq_n_u8(64);
-  for (std::size_t j = 0; j < scan.lookups; ++j) {
-    const std::uint8_t* table = scan.tables + 256 * j;
-    const uint8x16x4_t t0 = vld1q_u8_x4(table), t1 = vld1q_u8_x4(table + 64),
-                       t2 = vld1q_u8_x4(table + 128), t3 = vld1q_u8_x4(table + 192);
-    for (int p = 0; p < 4; ++p) {
-      uint8x16_t code = vld1q_u8(codes + 64 * j + 16 * p);
-      uint8x16_t bytes = vqtbl4q_u8(t0, code);
-      bytes = vqtbx4q_u8(bytes, t1, code = vsubq_u8(code, quarter));
-      bytes = vqtbx4q_u8(bytes, t2, code = vsubq_u8(code, quarter));
-      bytes = vqtbx4q_u8(bytes, t3, vsubq_u8(code, quarter));
-      sums[p].add(bytes);
-    }
-  }
-  for (std::uint32_t p = 0; p < 4; ++p) sums[p].report(scan, codes, 16 * p, row, out);
-}
-
-#else
-
-template <int Blocks, class Out>
-inline void scan8(const Scan& scan, const std::uint8_t* codes, std::uint32_t row, Out& out) {
-  std::uint32_t sums[64];
-  for (std::uint32_t r = 0; r < 64; ++r) sums[r] = scan.term(codes, r);
-  for (std::size_t j = 0; j < scan.lookups; ++j)
-    for (int r = 0; r < 64; ++r)
-      sums[r] += scan.tables[256 * j + codes[64 * j + static_cast<std::size_t>(r)]];
-  out.take(row, sums, 64);
-}
-
-#endif
-
+inline Bytes load_codes(const Scan& scan, const std::uint8_t* codes, std::size_t i, std::size_t j) {
+  constexpr std::size_t parts = 64 / lanes;
+  const std::uint8_t* at = codes + 64 * (i / parts * scan.width + j) + i % parts * lanes;
 #if KF_HAS_AVX512
+  if (scan.ahead) __builtin_prefetch(at + 2 * Blocks * 64 * scan.width, 0, 2);
+#endif
+  return load(at);
+}
 
 template <int Blocks, class Out>
 inline void scan4(const Scan& scan, const std::uint8_t* codes, std::uint32_t row, Out& out) {
-  const __m512i nibble = _mm512_set1_epi8(15);
-  Sums sums[Blocks];
+  Sums sums[Blocks * 64 / lanes];
   for (std::size_t j = 0; j < scan.lookups; ++j) {
-    const auto* table = reinterpret_cast<const __m128i*>(scan.tables + 32 * j);
-    const __m512i t0 = _mm512_broadcast_i32x4(_mm_loadu_si128(table));
-    const __m512i t1 = _mm512_broadcast_i32x4(_mm_loadu_si128(table + 1));
-    for (int b = 0; b < Blocks; ++b) {
-      const __m512i code = load<Blocks>(scan, codes, b, j);
-      const __m512i low = _mm512_shuffle_epi8(t0, _mm512_and_si512(code, nibble));
-      const __m512i high =
-          _mm512_shuffle_epi8(t1, _mm512_and_si512(_mm512_srli_epi16(code, 4), nibble));
-      sums[b].add(_mm512_add_epi8(low, high));
+    const Bytes low = table16(scan.tables + 32 * j), high = table16(scan.tables + 32 * j + 16);
+    for (std::size_t i = 0; i < Blocks * 64 / lanes; ++i) {
+      const Bytes code = load_codes<Blocks>(scan, codes, i, j);
+      // Both at most 127: their sum is a byte.
+      sums[i].add(add(look_up(low, low_nibbles(code)), look_up(high, high_nibbles(code))));
     }
   }
   report<Blocks>(scan, sums, codes, row, out);
-}
-
-#elif KF_HAS_AVX2
-
-template <int Blocks, class Out>
-inline void scan4(const Scan& scan, const std::uint8_t* codes, std::uint32_t row, Out& out) {
-  static_assert(Blocks == 1);
-  const __m256i nibble = _mm256_set1_epi8(15);
-  __m256i all[2], odd[2];
-  for (int h = 0; h < 2; ++h) all[h] = odd[h] = _mm256_setzero_si256();
-  for (std::size_t j = 0; j < scan.lookups; ++j) {
-    const auto* table = reinterpret_cast<const __m128i*>(scan.tables + 32 * j);
-    const __m256i t0 = _mm256_broadcastsi128_si256(_mm_loadu_si128(table));
-    const __m256i t1 = _mm256_broadcastsi128_si256(_mm_loadu_si128(table + 1));
-    for (int h = 0; h < 2; ++h) {
-      const __m256i code =
-          _mm256_loadu_si256(reinterpret_cast<const __m256i*>(codes + 64 * j + 32 * h));
-      const __m256i low = _mm256_shuffle_epi8(t0, _mm256_and_si256(code, nibble));
-      const __m256i high =
-          _mm256_shuffle_epi8(t1, _mm256_and_si256(_mm256_srli_epi16(code, 4), nibble));
-      const __m256i bytes = _mm256_add_epi8(low, high);
-      all[h] = _mm256_add_epi16(all[h], bytes);
-      odd[h] = _mm256_add_epi16(odd[h], _mm256_srli_epi16(bytes, 8));
-    }
-  }
-  const std::uint8_t* terms = scan.terms(codes);
-  const __m256i factor = _mm256_set1_epi16(static_cast<short>(scan.factor));
-  for (int h = 0; h < 2; ++h) {
-    __m256i even = _mm256_sub_epi16(all[h], _mm256_slli_epi16(odd[h], 8));
-    if (terms) {
-      const auto scaled = [&](int at) {
-        return _mm256_mulhi_epu16(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(terms + at)),
-                                  factor);
-      };
-      even = _mm256_add_epi16(even, scaled(32 * h));
-      odd[h] = _mm256_add_epi16(odd[h], scaled(64 + 32 * h));
-    }
-    out.take(row + 32 * static_cast<std::uint32_t>(h), even, odd[h]);
-  }
-}
-
-#elif KF_HAS_NEON
-
-template <int Blocks, class Out>
-inline void scan4(const Scan& scan, const std::uint8_t* codes, std::uint32_t row, Out& out) {
-  static_assert(Blocks == 1);
-  const uint8x16_t nibble = vdupq_n_u8(15);
-  Sums16 sums[4];
-  for (std::size_t j = 0; j < scan.lookups; ++j) {
-    const uint8x16_t t0 = vld1q_u8(scan.tables + 32 * j), t1 = vld1q_u8(scan.tables + 32 * j + 16);
-    for (int p = 0; p < 4; ++p) {
-      const uint8x16_t code = vld1q_u8(codes + 64 * j + 16 * p);
-      // Both at most 127: their sum is a byte.
-      sums[p].add(
-          vaddq_u8(vqtbl1q_u8(t0, vandq_u8(code, nibble)), vqtbl1q_u8(t1, vshrq_n_u8(code, 4))));
-    }
-  }
-  for (std::uint32_t p = 0; p < 4; ++p) sums[p].report(scan, codes, 16 * p, row, out);
 }
 
 #else
@@ -356,6 +134,161 @@ inline void scan4(const Scan& scan, const std::uint8_t* codes, std::uint32_t row
     }
   out.take(row, sums, 64);
 }
+
+#endif
+
+#if KF_HAS_AVX512ICL
+
+template <int Blocks, class Out>
+inline void scan8(const Scan& scan, const std::uint8_t* codes, std::uint32_t row, Out& out) {
+  Sums sums[Blocks];
+  for (std::size_t j = 0; j < scan.lookups; ++j) {
+    const std::uint8_t* table = scan.tables + 256 * j;
+    const Bytes t0 = load(table), t1 = load(table + 64);
+    const Bytes t2 = load(table + 128), t3 = load(table + 192);
+    for (std::size_t b = 0; b < Blocks; ++b) {
+      const Bytes code = load_codes<Blocks>(scan, codes, b, j);
+      const Bytes low = _mm512_permutex2var_epi8(t0, code, t1);
+      const Bytes high = _mm512_permutex2var_epi8(t2, code, t3);
+      sums[b].add(_mm512_mask_blend_epi8(_mm512_movepi8_mask(code), low, high));
+    }
+  }
+  report<Blocks>(scan, sums, codes, row, out);
+}
+
+#else
+
+#if KF_HAS_AVX2
+
+// Gathers of four bytes, of which the first counts.
+inline __m256i gather(const std::uint8_t* codes, const std::uint8_t* table) {
+  const __m256i at = _mm256_cvtepu8_epi32(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(codes)));
+  return _mm256_and_si256(_mm256_i32gather_epi32(reinterpret_cast<const int*>(table), at, 1),
+                          _mm256_set1_epi32(0xff));
+}
+
+// The sums of all rows of a block.
+template <class Out>
+inline void sum_block(const Scan& scan, const std::uint8_t* codes, std::uint32_t row, Out& out) {
+  for (std::uint32_t part = 0; part < 64; part += 16) {
+    std::uint32_t sums[16];
+    for (std::uint32_t r = 0; r < 16; ++r) sums[r] = scan.term(codes, part + r);
+    auto* at = reinterpret_cast<__m256i*>(sums);
+    __m256i a = _mm256_loadu_si256(at), b = _mm256_loadu_si256(at + 1);
+    for (std::size_t j = 0; j < scan.lookups; ++j) {
+      a = _mm256_add_epi32(a, gather(codes + 64 * j + part, scan.tables + 256 * j));
+      b = _mm256_add_epi32(b, gather(codes + 64 * j + part + 8, scan.tables + 256 * j));
+    }
+    _mm256_storeu_si256(at, a);
+    _mm256_storeu_si256(at + 1, b);
+    out.take(row + part, sums, 16);
+  }
+}
+
+#elif KF_HAS_NEON
+
+// A table of 256 bytes is sixteen registers: four look-ups of 64 entries, of which one counts.
+template <class Out>
+inline void sum_block(const Scan& scan, const std::uint8_t* codes, std::uint32_t row, Out& out) {
+  Sums sums[4];
+  const Bytes quarter = vdupq_n_u8(64);
+  for (std::size_t j = 0; j < scan.lookups; ++j) {
+    const std::uint8_t* table = scan.tables + 256 * j;
+    const uint8x16x4_t t0 = vld1q_u8_x4(table), t1 = vld1q_u8_x4(table + 64),
+                       t2 = vld1q_u8_x4(table + 128), t3 = vld1q_u8_x4(table + 192);
+    for (std::size_t i = 0; i < 4; ++i) {
+      Bytes code = load_codes<1>(scan, codes, i, j);
+      Bytes bytes = vqtbl4q_u8(t0, code);
+      bytes = vqtbx4q_u8(bytes, t1, code = vsubq_u8(code, quarter));
+      bytes = vqtbx4q_u8(bytes, t2, code = vsubq_u8(code, quarter));
+      sums[i].add(vqtbx4q_u8(bytes, t3, vsubq_u8(code, quarter)));
+    }
+  }
+  report<1>(scan, sums, codes, row, out);
+}
+
+#else
+
+template <class Out>
+inline void sum_block(const Scan& scan, const std::uint8_t* codes, std::uint32_t row, Out& out) {
+  std::uint32_t sums[64];
+  for (std::uint32_t r = 0; r < 64; ++r) sums[r] = scan.term(codes, r);
+  for (std::size_t j = 0; j < scan.lookups; ++j)
+    for (int r = 0; r < 64; ++r)
+      sums[r] += scan.tables[256 * j + codes[64 * j + static_cast<std::size_t>(r)]];
+  out.take(row, sums, 64);
+}
+
+#endif
+
+template <int Blocks, class Out>
+inline void scan8(const Scan& scan, const std::uint8_t* codes, std::uint32_t row, Out& out) {
+  sum_block(scan, codes, row, out);
+}
+
+#if KF_HAS_LANES
+
+// Rows whose sum of bounds does not exceed the threshold.
+struct Near {
+  std::uint32_t threshold;
+  std::uint64_t mask = 0;
+
+  template <class Lanes>
+  void take(std::uint32_t row, Lanes a, Lanes b) {
+    mask |= within(threshold, a, b) << row;
+  }
+};
+
+inline std::uint64_t near_rows(const Scan& scan, const std::uint8_t* codes, std::uint32_t threshold) {
+  const std::uint8_t* least = scan.tables + 256 * scan.lookups;
+  Sums sums[64 / lanes];
+  for (std::size_t j = 0; j < scan.lookups; ++j) {
+    const Bytes table = table16(least + 16 * j);
+    for (std::size_t i = 0; i < 64 / lanes; ++i)
+      sums[i].add(look_up(table, high_nibbles(load_codes<1>(scan, codes, i, j))));
+  }
+  Near near{threshold};
+  report<1>(scan, sums, codes, 0, near);
+  return near.mask;
+}
+
+inline std::uint32_t sum_row(const Scan& scan, const std::uint8_t* codes, std::uint32_t r) {
+  const std::uint8_t *code = codes + r, *table = scan.tables;
+  std::uint32_t a = scan.term(codes, r), b = 0, c = 0, d = 0;
+  std::size_t j = 0;
+  for (; j + 4 <= scan.lookups; j += 4, code += 256, table += 1024) {
+    a += table[code[0]];
+    b += table[256 + code[64]];
+    c += table[512 + code[128]];
+    d += table[768 + code[192]];
+  }
+  for (; j < scan.lookups; ++j, code += 64, table += 256) a += table[*code];
+  return (a + b) + (c + d);
+}
+
+// Above so many of 64 rows to look at, all are: gathers take half the time of single look-ups. Then
+// the next blocks are likely to be no better.
+constexpr int most_near = 44;
+constexpr std::uint32_t patience = 7;
+
+template <int Blocks>
+inline void scan8(const Scan& scan, const std::uint8_t* codes, std::uint32_t row, Hits& hits) {
+  if (hits.unbounded == 0 && hits.threshold < 65535) {
+    std::uint64_t near = near_rows(scan, codes, hits.threshold);
+    if (__builtin_popcountll(near) <= most_near) {
+      for (; near; near &= near - 1) {
+        const auto r = static_cast<std::uint32_t>(__builtin_ctzll(near));
+        if (sum_row(scan, codes, r) <= hits.threshold) hits.out[hits.found++] = row + r;
+      }
+      return;
+    }
+    hits.unbounded = patience + 1;
+  }
+  if (hits.unbounded > 0) --hits.unbounded;
+  sum_block(scan, codes, row, hits);
+}
+
+#endif
 
 #endif
 
@@ -426,6 +359,14 @@ void sums_product(const std::uint8_t* codes, std::size_t blocks, std::size_t wid
                   std::uint32_t factor, std::uint16_t* sums) {
   All out{sums};
   scan_all({width, lookups, tables, factor}, bits, codes, blocks, out);
+}
+
+std::size_t widest_table() {
+#if KF_HAS_AVX512ICL
+  return 256;
+#else
+  return 16;
+#endif
 }
 
 }  // namespace kf::KF_LEVEL

@@ -1,6 +1,8 @@
 // Float tables to bytes: out = floor((entry - least) * inverse), at most `limit`. What a byte
 // stands for never exceeds the entry but for the rounding of one product, which the caller's
 // threshold allows for.
+//
+// And the least of each sixteen of them.
 
 #include "kernels/product.h"
 #include "simd/vec.h"
@@ -75,6 +77,21 @@ void table_bytes(const float* entries, std::size_t k, float least, float inverse
     // NaN, of infinite entries, is the limit, as it is for vectors.
     out[i] = static_cast<std::uint8_t>(x < static_cast<float>(limit) ? static_cast<std::uint32_t>(x)
                                                                      : limit);
+  }
+}
+
+void table_least(const std::uint8_t* bytes, std::size_t groups, std::uint8_t* out) {
+  for (std::size_t g = 0; g < groups; ++g, bytes += 16) {
+#if KF_HAS_AVX2
+    // The least of each pair of bytes is a word.
+    const __m128i x = _mm_loadu_si128(reinterpret_cast<const __m128i*>(bytes));
+    const __m128i pairs = _mm_minpos_epu16(_mm_min_epu8(x, _mm_srli_epi16(x, 8)));
+    out[g] = static_cast<std::uint8_t>(_mm_cvtsi128_si32(pairs));
+#else
+    std::uint8_t least = bytes[0];
+    for (int i = 1; i < 16; ++i) least = bytes[i] < least ? bytes[i] : least;
+    out[g] = least;
+#endif
   }
 }
 

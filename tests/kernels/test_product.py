@@ -50,11 +50,31 @@ def test_sums_and_hits_are_exact(
     if terms is not None:
         sums = sums + (terms * factor >> 16)
     placed = guarded(blocks_of(codes, terms))
-    flat = guarded(np.concatenate([tables.reshape(-1), np.zeros(3, np.uint8)]))
+    least = tables.reshape(lookups, 16, 16).min(axis=2) if bits == 8 else tables[:0]
+    flat = guarded(np.concatenate([tables.reshape(-1), least.reshape(-1)]))
     got = _core.kernels.sums_product(placed, lookups, bits, flat, factor)
     np.testing.assert_array_equal(got, sums)
-    for threshold in (0, int(np.median(sums)) if n else 5, 65535):
+    quantiles = np.quantile(sums, [0, 0.02, 0.2, 0.5]).astype(int) if n else [5]
+    for threshold in (0, *quantiles, 65535):
         hits = _core.kernels.filter_product(placed, lookups, bits, flat, factor, threshold)
+        np.testing.assert_array_equal(hits, np.flatnonzero(sums <= threshold))
+
+
+def test_bounds_of_sixteen_entries_lose_nothing(
+    level: str, guarded: Guard, rng: np.random.Generator
+) -> None:
+    """Entries in order of size: the sums of the least of sixteen dismiss most rows."""
+    blocks, lookups = 70, 8
+    codes = rng.integers(0, 256, (64 * blocks, lookups), dtype=np.uint8)
+    codes[64 * 40 : 64 * 45] = 0  # all near: looked at without a bound, and some blocks after them
+    tables = np.sort(rng.integers(0, 256, (lookups, 256), dtype=np.uint8), axis=1)
+    sums = tables[np.arange(lookups), codes].astype(int).sum(axis=1)
+    least = _core.kernels.table_least(guarded(tables.reshape(-1)))
+    np.testing.assert_array_equal(least, tables.reshape(-1, 16).min(axis=1))
+    placed = guarded(blocks_of(codes, None))
+    flat = guarded(np.concatenate([tables.reshape(-1), least]))
+    for threshold in np.quantile(sums, [0.001, 0.1, 0.2, 0.5, 0.9]).astype(int):
+        hits = _core.kernels.filter_product(placed, lookups, 8, flat, 0, int(threshold))
         np.testing.assert_array_equal(hits, np.flatnonzero(sums <= threshold))
 
 

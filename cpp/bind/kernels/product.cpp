@@ -8,8 +8,7 @@
 namespace kf::bind {
 namespace {
 
-// Product codes in blocks of 64 rows: codes (blocks, 64 * width), tables (lookups, 256 or 32) and
-// three bytes.
+// Product codes in blocks of 64 rows: codes (blocks, 64 * width), tables (lookups, 256 and 16, or 32).
 struct ProductOperands {
   Array<std::uint8_t> codes, tables;
   std::size_t width;
@@ -22,7 +21,7 @@ struct ProductOperands {
     require(cols(codes) % 64 == 0 && (width == lookups || width == lookups + 2) && lookups > 0,
             "codes: expected blocks of 64 rows");
     require(bits == 4 || bits == 8, "bits: expected 4 or 8");
-    require(rows(tables) >= lookups * (bits == 8 ? 256 : 32) + 3, "tables: too short");
+    require(rows(tables) >= lookups * (bits == 8 ? 272 : 32), "tables: too short");
     require(lookups * 255 + factor <= 65535, "factor: sums exceed 16 bits");
   }
 };
@@ -44,6 +43,14 @@ auto sums_product(const py::object& codes, std::size_t lookups, std::size_t bits
   kernels<ProductKernels>().sums_product(in.codes.data(), rows(in.codes), in.width, lookups, bits,
                                          in.tables.data(), factor, sums.mutable_data());
   return sums;
+}
+
+auto table_least(const py::object& bytes) {
+  const auto in = expect<std::uint8_t>(bytes, "bytes", 1);
+  require(rows(in) % 16 == 0, "bytes: expected sixteen for each");
+  auto out = array_of<std::uint8_t>(rows(in) / 16);
+  kernels<ProductKernels>().table_least(in.data(), rows(in) / 16, out.mutable_data());
+  return out;
 }
 
 auto product_rows(const py::object& codes, std::size_t m_, std::size_t bits,
@@ -111,6 +118,7 @@ auto table_bytes(const py::object& entries, float inverse, std::uint32_t limit) 
 void register_product_kernels(py::module_& m) {
   m.def("filter_product", &filter_product);
   m.def("sums_product", &sums_product);
+  m.def("table_least", &table_least);
   m.def("product_rows", &product_rows);
   m.def("decode_blocks", &decode_blocks);
   m.def("product_distances", &product_distances);

@@ -17,6 +17,7 @@ from kinfold.base.parameters import Choice, Count, Flag
 from kinfold.base.progress import progress
 from kinfold.base.random import generator
 from kinfold.quantize.kmeans import KMeans, warn_of_few
+from kinfold.quantize.sixteens import in_sixteens
 
 Codes = NDArray[np.uint8]
 # Vectors whose subspaces are worked on at once.
@@ -120,7 +121,8 @@ class ProductQuantizer(Declared):
                 self.k, iterations=self.iterations, init="random", seed=self.seed + j, verbose=False
             )
             given = None if start is None else np.ascontiguousarray(begin[j, :, : part.shape[1]])
-            books[j, :, : part.shape[1]] = means._learn(part, given).centroids
+            words = means._learn(part, given).centroids
+            books[j, :, : part.shape[1]] = in_sixteens(words) if self.bits == 8 else words
         self.dim, self.codebooks = d, books
         return self
 
