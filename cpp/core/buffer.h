@@ -15,7 +15,7 @@ struct AlignedAllocator {
   template <class U>
   AlignedAllocator(const AlignedAllocator<U>&) {}
   T* allocate(std::size_t n) { return static_cast<T*>(::operator new(n * sizeof(T), alignment)); }
-  void deallocate(T* p, std::size_t) { ::operator delete(p, alignment); }
+  void deallocate(T* p, std::size_t) { ::operator delete(static_cast<void*>(p), alignment); }
   template <class U>
   bool operator==(const AlignedAllocator<U>&) const {
     return true;

@@ -80,7 +80,7 @@ void for_each_window(const Sliced& graph, std::size_t width, Body&& body) {
   const std::size_t rows = graph.rows();
   // Enough work to be worth handing out, a few milliseconds at most.
   const std::size_t work = (graph.entries() / (rows + 1) + 4) * Sliced::window * width;
-  parallel_for(graph.windows(), 1 + (std::size_t{1} << 18) / work,
+  parallel_for(graph.windows(), 1 + (std::size_t{1} << 18) / std::max<std::size_t>(work, 1),
                [&](std::size_t begin, std::size_t end) {
                  for (std::size_t w = begin; w < end; ++w) {
                    const std::size_t row = w * Sliced::window;

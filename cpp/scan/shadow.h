@@ -40,7 +40,8 @@ struct Bytes {
   // Largest ||x - x^|| among the points [begin, end).
   double residual_of(std::size_t begin, std::size_t end) const {
     float worst = end > tail ? tail_residual : 0;
-    for (std::size_t g = begin / 32; g * 32 < std::min(end, tail); ++g)
+    const std::size_t groups = (std::min(end, tail) + 31) / 32;
+    for (std::size_t g = begin / 32; g < groups; ++g)
       worst = residual[g] > worst ? residual[g] : worst;
     return static_cast<double>(worst);
   }
