@@ -53,7 +53,10 @@ KERNELS = (
     }),
     # The compiler gathers bytes of tables one by one, into the lanes of a register.
     Kernel("8-bit product code of 16 bytes", "filter_product", "filter_productE", {
-        "neon": {r"tbl\s": 16 / 16}, "baseline": {r"ldr\s+b\d+": 1 / 16},
+        "neon": {r"tbx\s": 16 / 48}, "baseline": {r"ldr\s+b\d+": 1 / 16},
+    }),
+    Kernel("its bound by the least of sixteen entries", "filter_product", "filter_productE", {
+        "neon": {r"ushr\s": 16 / 16}, "baseline": {r"ldr\s+b\d+": 1 / 16},
     }),
     Kernel("4-bit product code of 16 bytes", "filter_product", "filter_product4", {
         "neon": {r"tbl\s": 8 / 16}, "baseline": {r"and\s+\w+, \w+, 15": 1 / 16},
