@@ -20,7 +20,7 @@ def test_the_same_words_with_near_ones_together(s: int, rng: np.random.Generator
     words = rng.standard_normal((256, s)).astype(np.float32)
     ordered = in_sixteens(words)
     assert sorted(map(bytes, ordered)) == sorted(map(bytes, words))
-    assert spread(ordered) < (0.02 if s == 1 else 0.3 if s == 2 else 0.95) * spread(words)
+    assert spread(ordered) < (0.05 if s == 1 else 0.3 if s == 2 else 0.95) * spread(words)
     np.testing.assert_array_equal(in_sixteens(words), ordered)
 
 
