@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy
 import numpy.typing
 import typing
-__all__: list[str] = ['at_least', 'best_u8', 'bytes_to_floats', 'decode_blocks', 'encode_u8', 'filter_f32', 'filter_pairs_f32', 'filter_pairs_u8', 'filter_product', 'filter_u8', 'group_max', 'halves_to_floats', 'hamming_within', 'inner_product', 'insert_sorted', 'kd_partition', 'keep_pairs_u8', 'multiply', 'nearest_f32', 'product_distances', 'product_rows', 'products_at_least', 'row_sums', 'scaled_within', 'squared_l2', 'sums_product', 'sums_u8', 'table_bytes', 'unpack_bits', 'unpack_ids', 'widen_codes']
+__all__: list[str] = ['at_least', 'best_u8', 'bytes_to_floats', 'decode_blocks', 'encode_u8', 'filter_f32', 'filter_pairs_f32', 'filter_pairs_u8', 'filter_product', 'filter_u8', 'group_max', 'halves_to_floats', 'hamming_within', 'inner_product', 'insert_sorted', 'kd_partition', 'keep_pairs_u8', 'multiply', 'nearest_f32', 'product_distances', 'product_rows', 'products_at_least', 'row_sums', 'scaled_within', 'squared_l2', 'sums_product', 'sums_u8', 'table_bytes', 'table_least', 'unpack_bits', 'unpack_ids', 'widen_codes']
 def at_least(arg0: typing.Any, arg1: typing.SupportsInt | typing.SupportsIndex) -> numpy.typing.NDArray[numpy.uint32]:
     ...
 def best_u8(arg0: typing.Any, arg1: typing.Any, arg2: typing.Any) -> numpy.typing.NDArray[numpy.int32]:
@@ -61,6 +61,8 @@ def sums_product(arg0: typing.Any, arg1: typing.SupportsInt | typing.SupportsInd
 def sums_u8(arg0: typing.Any, arg1: typing.Any, arg2: typing.Any) -> numpy.typing.NDArray[numpy.int32]:
     ...
 def table_bytes(arg0: typing.Any, arg1: typing.SupportsFloat | typing.SupportsIndex, arg2: typing.SupportsInt | typing.SupportsIndex) -> tuple[float, float, numpy.typing.NDArray[numpy.uint8]]:
+    ...
+def table_least(arg0: typing.Any) -> numpy.typing.NDArray[numpy.uint8]:
     ...
 def unpack_bits(arg0: typing.Any, arg1: typing.SupportsInt | typing.SupportsIndex, arg2: typing.SupportsInt | typing.SupportsIndex) -> numpy.typing.NDArray[numpy.uint32]:
     ...
