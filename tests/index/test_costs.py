@@ -11,15 +11,15 @@ import kinfold as kf
 MOST = {
     "SQ4": 140,
     "LVQ4x8": 320,
-    "PQ16": 150,
+    "PQ16": 480,
     "VQ256": 390,
     "IVF64,SQ8": 165,
     "IVF64,PQ16": 48,
     "IVF64,PQ16x4fs": 48,
-    "IVF64,PQ16,RSQ8": 475,
+    "IVF64,PQ16,RSQ8": 510,
     "IVF64,LOPQ8": 800,
     "IMI2x5,PQ8": 65,
-    "KDForest4": 95,
+    "KDForest4": 115,
     "LSH8x12": 430,
 }
 N, D, QUERIES = 20_000, 64, 100
