@@ -36,6 +36,8 @@ NUMERIC_ROOMS = (
     "words",
     "aggregate",
     "manifold",
+    "shards",
+    "workers",
 )
 NOT_ON_NUMERIC_FLOORS = ("torch", "cv2", "PIL")
 
@@ -398,9 +400,12 @@ MIRRORED_ELSEWHERE = {
     "serve/service.py": "serve/routes/test_search.py",
     "serve/shapes.py": "serve/routes/test_search.py",
     "serve/told.py": "serve/routes/test_search.py",
+    "shards/scattered.py": "shards/test_sharded.py",
+    "shards/shard.py": "shards/test_crew.py",
     "store/packing.py": "store/test_segments.py",
     "store/table.py": "properties/test_dictionary.py",
     "transform/directions.py": "transform/test_pca.py",
+    "workers/here.py": "workers/test_worker.py",
     "words/inverted_file.py": "words/test_asmk.py",
     "words/photos.py": "words/test_bag_of_words.py",
     "words/scoring.py": "words/test_bag_of_words.py",

@@ -20,6 +20,11 @@ struct BoundCodec {
   std::unique_ptr<lists::Codec> codec;
 };
 
+struct BoundDirectory {
+  std::vector<py::object> keep;
+  std::unique_ptr<lists::Directory> directory;
+};
+
 struct BoundSegment {
   std::vector<py::object> keep;
   lists::Segment segment;
@@ -72,6 +77,20 @@ std::unique_ptr<BoundSegment> make_segment(std::size_t n_cells, const py::object
   bound->n_cells = n_cells;
   s.directory = std::make_shared<const lists::Directory>(cell_array.data(), list_starts,
                                                          rows(cell_array), n_cells, s.n);
+  return bound;
+}
+
+std::unique_ptr<BoundDirectory> make_directory(std::size_t n_cells, const py::object& cells,
+                                               const py::object& starts) {
+  auto bound = std::make_unique<BoundDirectory>();
+  const auto cell_array = expect<std::uint32_t>(cells, "cells", 1);
+  const auto start_array = expect<std::int64_t>(starts, "starts", 1);
+  const std::size_t lists = rows(cell_array);
+  require(rows(start_array) == lists + 1, "starts: expected one more than cells");
+  bound->keep = {cells, starts};
+  bound->directory =
+      std::make_unique<lists::Directory>(cell_array.data(), start_array.data(), lists, n_cells,
+                                         static_cast<std::size_t>(start_array.data()[lists]));
   return bound;
 }
 
@@ -149,7 +168,7 @@ struct QueryArrays {
 
   QueryArrays(const BoundSearch& search, const py::object& given, const py::object& given_original,
               std::size_t nprobe, std::size_t budget, std::size_t threads,
-              const py::object& admitted)
+              const py::object& admitted, const py::object& counted = py::none())
       : queries(expect<float>(given, "queries", 2)),
         original(expect<float>(given_original, "original", 2)),
         masks(masks_of(admitted, search.rows, keep)) {
@@ -158,20 +177,22 @@ struct QueryArrays {
             "original: expected one for each query");
     require(nprobe > 0, "nprobe: expected at least 1");
     checked_mul(checked_mul(rows(queries), nprobe), sizeof(std::int64_t));
-    query = {queries.data(),
-             original.data(),
-             rows(queries),
-             nprobe,
-             budget,
-             threads,
-             masks.empty() ? nullptr : masks.data()};
+    query = {
+        queries.data(),
+        original.data(),
+        rows(queries),
+        nprobe,
+        budget,
+        threads,
+        masks.empty() ? nullptr : masks.data(),
+        counted.is_none() ? nullptr : py::cast<const BoundDirectory&>(counted).directory.get()};
   }
 };
 
 py::tuple search(const BoundSearch& self, const py::object& queries, const py::object& original,
                  std::size_t k, std::size_t shortlist, std::size_t nprobe, std::size_t budget,
-                 std::size_t threads, const py::object& admitted) {
-  const QueryArrays in(self, queries, original, nprobe, budget, threads, admitted);
+                 std::size_t threads, const py::object& admitted, const py::object& counted) {
+  const QueryArrays in(self, queries, original, nprobe, budget, threads, admitted, counted);
   const Nearest found(in.query.n, k);
   lists::ListStats stats;
   {
@@ -186,8 +207,9 @@ py::tuple search(const BoundSearch& self, const py::object& queries, const py::o
 
 py::tuple range_search(const BoundSearch& self, const py::object& queries,
                        const py::object& original, float radius, std::size_t nprobe,
-                       std::size_t budget, std::size_t threads, const py::object& admitted) {
-  const QueryArrays in(self, queries, original, nprobe, budget, threads, admitted);
+                       std::size_t budget, std::size_t threads, const py::object& admitted,
+                       const py::object& counted) {
+  const QueryArrays in(self, queries, original, nprobe, budget, threads, admitted, counted);
   std::vector<std::vector<Neighbour>> results;
   lists::ListStats stats;
   {
@@ -248,6 +270,9 @@ void register_lists(py::module_ m) {
            "name: one of codecs.def; parts: arrays and numbers that were learnt.")
       .def("pack", &pack, py::arg("rows"), "Rows as they are searched, by name.");
 
+  py::class_<BoundDirectory>(m, "Directory", "How many rows cells have.")
+      .def(py::init(&make_directory), py::arg("n_cells"), py::arg("cells"), py::arg("starts"));
+
   py::class_<BoundSegment>(m, "Segment", "Rows sorted by cell.")
       .def(py::init(&make_segment), py::arg("n_cells"), py::arg("cells"), py::arg("starts"),
            py::arg("ids"), py::arg("alive") = py::none())
@@ -260,10 +285,10 @@ void register_lists(py::module_ m) {
            py::arg("multi"), py::arg("coarse_scan"), py::arg("codec"), py::arg("segments"))
       .def("search", &search, py::arg("queries"), py::arg("original"), py::arg("k"),
            py::arg("shortlist"), py::arg("nprobe"), py::arg("budget") = 0, py::arg("threads") = 0,
-           py::arg("admitted") = py::none())
+           py::arg("admitted") = py::none(), py::arg("counted") = py::none())
       .def("range_search", &range_search, py::arg("queries"), py::arg("original"),
            py::arg("radius"), py::arg("nprobe"), py::arg("budget") = 0, py::arg("threads") = 0,
-           py::arg("admitted") = py::none())
+           py::arg("admitted") = py::none(), py::arg("counted") = py::none())
       .def("probe", &probe, py::arg("queries"), py::arg("nprobe"), py::arg("budget") = 0,
            py::arg("threads") = 0);
 

@@ -11,6 +11,7 @@ PYBIND11_MODULE(_core, m, pybind11::mod_gil_not_used()) {
   kf::bind::register_scan(scan);
   kf::bind::register_hamming(scan);
   kf::bind::register_regions(scan);
+  kf::bind::register_second_look(scan);
   kf::bind::register_lists(m.def_submodule("lists", "Scans of lists of codes."));
   kf::bind::register_candidates(
       m.def_submodule("candidates", "Search among rows that a structure proposes."));

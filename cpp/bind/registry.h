@@ -12,6 +12,7 @@ void register_lists(pybind11::module_ m);
 void register_candidates(pybind11::module_ m);
 void register_hamming(pybind11::module_ m);
 void register_regions(pybind11::module_ m);
+void register_second_look(pybind11::module_ m);
 void register_neighbours(pybind11::module_ m);
 void register_postings(pybind11::module_ m);
 void register_aggregate(pybind11::module_ m);

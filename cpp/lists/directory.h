@@ -39,6 +39,7 @@ class Directory {
 
   struct Rows {
     std::size_t begin, end;
+    std::size_t size() const { return end - begin; }
   };
   Rows rows(std::size_t cell) const {
     const std::ptrdiff_t list = list_of(cell);

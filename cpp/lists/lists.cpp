@@ -41,16 +41,23 @@ Lists::Lists(Metric metric, const Coarse& coarse, std::vector<Segment> segments)
     }
 }
 
+std::size_t Lists::rows_in(std::uint32_t cell) const {
+  std::size_t n = 0;
+  for (const Segment& segment : segments_) n += segment.directory->rows(cell).size();
+  return n;
+}
+
 // Cells of the multi-index by ascending sum of the halves' distances, until enough cells or rows
 // are met.
-void Lists::multi_cells(const float* query, std::size_t nprobe, std::size_t budget,
-                        std::vector<std::uint32_t>& cells, std::vector<float>& values) const {
+void Lists::multi_cells(const ListQuery& of, std::size_t number, std::vector<std::uint32_t>& cells,
+                        std::vector<float>& values) const {
   struct Scratch {
     Ordered sides[2];
     MultiSequence sequence;
     std::vector<float> distances, scaled;
   };
   thread_local Scratch scratch;
+  const float* query = of.queries + number * coarse_.d;
   const std::size_t half = coarse_.d / 2, k = coarse_.cells;
   const bool l2 = metric_ == Metric::l2;
   scratch.distances.resize(k);
@@ -72,17 +79,14 @@ void Lists::multi_cells(const float* query, std::size_t nprobe, std::size_t budg
   values.clear();
   scratch.sequence.start(scratch.sides[0], scratch.sides[1]);
   std::size_t met = 0;
-  for (MultiSequence::Pair pair; cells.size() < nprobe && scratch.sequence.next(pair);) {
+  for (MultiSequence::Pair pair; cells.size() < of.nprobe && scratch.sequence.next(pair);) {
     const auto cell =
         static_cast<std::uint32_t>(scratch.sides[0].at(pair.i) * k + scratch.sides[1].at(pair.j));
     cells.push_back(cell);
     values.push_back(pair.sum);
-    if (budget == 0) continue;
-    for (const Segment& segment : segments_) {
-      const auto rows = segment.directory->rows(cell);
-      met += rows.end - rows.begin;
-    }
-    if (met >= budget) break;
+    if (of.budget == 0) continue;
+    met += of.counted ? of.counted->rows(cell).size() : rows_in(cell);
+    if (met >= of.budget) break;
   }
 }
 
@@ -96,7 +100,7 @@ void Lists::probe(const ListQuery& query, std::int64_t* cells, float* values) co
           std::vector<float> distances;
           for (std::size_t q = begin; q < end; ++q) {
             poll_interrupt();
-            multi_cells(query.queries + q * coarse_.d, nprobe, query.budget, found, distances);
+            multi_cells(query, q, found, distances);
             for (std::size_t i = 0; i < nprobe; ++i) {
               const bool there = i < found.size();
               cells[q * nprobe + i] = there ? static_cast<std::int64_t>(found[i]) : -1;

@@ -73,6 +73,8 @@ struct ListQuery {
                        // for no limit
   std::size_t threads;
   const std::uint8_t* const* admitted;  // a mask of the rows of each segment, or null
+  // Where the budget counts rows: of an index whose rows are divided, all of them; null for ours.
+  const Directory* counted = nullptr;
 };
 
 struct ListStats {
@@ -101,8 +103,9 @@ class Lists {
               std::vector<Visit>& out) const;
 
  private:
-  void multi_cells(const float* query, std::size_t nprobe, std::size_t budget,
-                   std::vector<std::uint32_t>& cells, std::vector<float>& values) const;
+  void multi_cells(const ListQuery& query, std::size_t q, std::vector<std::uint32_t>& cells,
+                   std::vector<float>& values) const;
+  std::size_t rows_in(std::uint32_t cell) const;
 
   Metric metric_;
   Coarse coarse_;

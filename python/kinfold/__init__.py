@@ -21,6 +21,7 @@ _PUBLIC = {
     "NotTrainedError": "kinfold.base.errors",
     "RecallError": "kinfold.base.errors",
     "ServerError": "kinfold.base.errors",
+    "WorkerError": "kinfold.base.errors",
     "LocalFeatures": "kinfold.base.local_features",
     "exact_neighbours": "kinfold.base.neighbours",
     "Neighbours": "kinfold.base.ranking",
@@ -44,6 +45,7 @@ _PUBLIC = {
     "RegionalIndex": "kinfold.index.regional",
     "from_faiss": "kinfold.index.from_faiss",
     "index_factory": "kinfold.index.factory",
+    "ShardedIndex": "kinfold.shards.sharded",
     "KMeans": "kinfold.quantize.kmeans",
     "LocallyOptimizedPQ": "kinfold.quantize.local",
     "OPQ": "kinfold.quantize.optimized",
@@ -85,7 +87,8 @@ _PUBLIC = {
 }
 _ROOMS = (
     "aggregate", "base", "classify", "datasets", "evaluate", "features", "gallery", "graph", "images", "index",
-    "io", "landmarks", "learn", "local", "manifold", "quantize", "report", "rerank", "serve", "transform", "words",
+    "io", "landmarks", "learn", "local", "manifold", "quantize", "report", "rerank", "serve", "shards", "transform",
+    "words", "workers",
 )  # fmt: skip
 
 __all__ = [*_PUBLIC, "__version__"]

@@ -18,8 +18,10 @@ from kinfold import (
     report as report,
     rerank as rerank,
     serve as serve,
+    shards as shards,
     transform as transform,
     words as words,
+    workers as workers,
 )
 from kinfold.aggregate.fisher import FisherVector as FisherVector
 from kinfold.aggregate.t_embedding import TEmbedding as TEmbedding
@@ -33,6 +35,7 @@ from kinfold.base.errors import (
     NotTrainedError as NotTrainedError,
     RecallError as RecallError,
     ServerError as ServerError,
+    WorkerError as WorkerError,
 )
 from kinfold.base.local_features import LocalFeatures as LocalFeatures
 from kinfold.base.neighbours import exact_neighbours as exact_neighbours
@@ -84,6 +87,7 @@ from kinfold.quantize.product import ProductQuantizer as ProductQuantizer
 from kinfold.quantize.sign import SignQuantizer as SignQuantizer
 from kinfold.quantize.vector import VectorQuantizer as VectorQuantizer
 from kinfold.serve.client import Client as Client
+from kinfold.shards.sharded import ShardedIndex as ShardedIndex
 from kinfold.transform.learned_whitening import LearnedWhitening as LearnedWhitening
 from kinfold.transform.pca import PCA as PCA
 from kinfold.transform.rotation import Rotation as Rotation

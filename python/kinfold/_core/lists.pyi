@@ -3,7 +3,7 @@ Scans of lists of codes.
 """
 from __future__ import annotations
 import typing
-__all__: list[str] = ['Codec', 'ListSearch', 'Segment', 'multi_sequence']
+__all__: list[str] = ['Codec', 'Directory', 'ListSearch', 'Segment', 'multi_sequence']
 class Codec:
     """
     What bytes stand for a vector, as lists are searched.
@@ -16,6 +16,12 @@ class Codec:
         """
         Rows as they are searched, by name.
         """
+class Directory:
+    """
+    How many rows cells have.
+    """
+    def __init__(self, n_cells: typing.SupportsInt | typing.SupportsIndex, cells: typing.Any, starts: typing.Any) -> None:
+        ...
 class Segment:
     """
     Rows sorted by cell.
@@ -36,9 +42,9 @@ class ListSearch:
         ...
     def probe(self, queries: typing.Any, nprobe: typing.SupportsInt | typing.SupportsIndex, budget: typing.SupportsInt | typing.SupportsIndex = 0, threads: typing.SupportsInt | typing.SupportsIndex = 0) -> tuple[typing.Any, ...]:
         ...
-    def range_search(self, queries: typing.Any, original: typing.Any, radius: typing.SupportsFloat | typing.SupportsIndex, nprobe: typing.SupportsInt | typing.SupportsIndex, budget: typing.SupportsInt | typing.SupportsIndex = 0, threads: typing.SupportsInt | typing.SupportsIndex = 0, admitted: typing.Any = None) -> tuple[typing.Any, ...]:
+    def range_search(self, queries: typing.Any, original: typing.Any, radius: typing.SupportsFloat | typing.SupportsIndex, nprobe: typing.SupportsInt | typing.SupportsIndex, budget: typing.SupportsInt | typing.SupportsIndex = 0, threads: typing.SupportsInt | typing.SupportsIndex = 0, admitted: typing.Any = None, counted: typing.Any = None) -> tuple[typing.Any, ...]:
         ...
-    def search(self, queries: typing.Any, original: typing.Any, k: typing.SupportsInt | typing.SupportsIndex, shortlist: typing.SupportsInt | typing.SupportsIndex, nprobe: typing.SupportsInt | typing.SupportsIndex, budget: typing.SupportsInt | typing.SupportsIndex = 0, threads: typing.SupportsInt | typing.SupportsIndex = 0, admitted: typing.Any = None) -> tuple[typing.Any, ...]:
+    def search(self, queries: typing.Any, original: typing.Any, k: typing.SupportsInt | typing.SupportsIndex, shortlist: typing.SupportsInt | typing.SupportsIndex, nprobe: typing.SupportsInt | typing.SupportsIndex, budget: typing.SupportsInt | typing.SupportsIndex = 0, threads: typing.SupportsInt | typing.SupportsIndex = 0, admitted: typing.Any = None, counted: typing.Any = None) -> tuple[typing.Any, ...]:
         ...
 def multi_sequence(left: typing.Any, right: typing.Any, most: typing.SupportsInt | typing.SupportsIndex) -> tuple[typing.Any, ...]:
     """

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy
 import numpy.typing
 import typing
-__all__: list[str] = ['ExactScan', 'Growing', 'HammingScan', 'RegionScan', 'fit_bytes']
+__all__: list[str] = ['ExactScan', 'Growing', 'HammingScan', 'RegionScan', 'fit_bytes', 'second_look']
 class Growing:
     """
     What is kept beside vectors that the caller keeps.
@@ -60,4 +60,8 @@ class RegionScan(Growing):
 def fit_bytes(x: typing.Any, metric: str) -> tuple[typing.Any, ...]:
     """
     Centre and scale of 8-bit copies that filter.
+    """
+def second_look(metric: str, queries: typing.Any, vectors: typing.Any, centre: typing.Any, steps: typing.Any, starts: typing.Any, rows: typing.Any, threads: typing.SupportsInt | typing.SupportsIndex = 0) -> numpy.typing.NDArray[numpy.float32]:
+    """
+    The distance of each query to the rows that are named for it, one after the other.
     """

@@ -63,6 +63,10 @@ class ServerError(KinfoldError):
         self.status, self.code = status, code
 
 
+class WorkerError(KinfoldError, RuntimeError):
+    """A process that works for this one ended, and ended again when it was started anew; nothing is lost."""
+
+
 class Remark(UserWarning):
     """What a person should know of an answer that is right all the same; commands show it."""
 

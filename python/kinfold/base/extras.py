@@ -28,6 +28,7 @@ _EXTRA_OF = {
     "uvicorn": "serve",
     "python_multipart": "serve",
     "prometheus_client": "serve",
+    "ray": "ray",
 }
 
 

@@ -12,6 +12,7 @@ COMMANDS: dict[str, str] = {
     "serve": "kinfold.cli.serve",
     "eval": "kinfold.cli.eval",
     "bench": "kinfold.cli.bench",
+    "shard": "kinfold.cli.shard",
     "train": "kinfold.cli.train",
     "info": "kinfold.cli.info",
     "demo": "kinfold.cli.demo",

@@ -15,6 +15,7 @@ from kinfold.base.errors import GalleryError
 from kinfold.base.text import lines_of, shown
 from kinfold.cli.making import add_making, is_made, make, reopen, tell_skipped
 from kinfold.cli.opened import is_gallery
+from kinfold.cli.options import workers
 from kinfold.cli.output import check_writable, show, write_json
 from kinfold.images.walk import walk
 
@@ -34,6 +35,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--list",
         metavar="FILE",
         help="index only the photos listed in this text file, a path in the folder on each line",
+    )
+    parser.add_argument(
+        "--workers",
+        type=workers,
+        default=0,
+        metavar="N",
+        help="describe photos in so many processes, or in actors of Ray: ray (default: in this process's threads)",
     )
     add_making(parser)
     parser.add_argument(
@@ -87,6 +95,7 @@ def run(options: argparse.Namespace) -> int:
                 prune=options.prune,
                 verify=options.verify,
                 search=options.search,
+                workers=options.workers,
                 verbose=not options.quiet,
             )
         except BaseException:

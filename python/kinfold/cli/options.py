@@ -59,6 +59,13 @@ def count(text: str) -> int:
     return value
 
 
+def workers(text: str) -> int | str:
+    """A whole number from 0, or "ray"."""
+    if text in ("ray", "0"):
+        return text if text == "ray" else 0
+    return count(text)
+
+
 def share(text: str) -> float:
     """A number above 0, up to 1."""
     try:

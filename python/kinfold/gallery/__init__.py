@@ -24,6 +24,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from kinfold.gallery.batches import BatchDescriber
     from kinfold.gallery.gallery import Gallery
     from kinfold.gallery.photo_filter import PhotoFilter
 
@@ -49,7 +50,7 @@ SAVED: dict[str, str] = {
     "Confidence": "kinfold.gallery.confidence:Confidence",
 }
 
-__all__ = ["METHODS", "Gallery", "PhotoFilter"]
+__all__ = ["METHODS", "BatchDescriber", "Gallery", "PhotoFilter"]
 
 
 def __getattr__(name: str) -> Any:
@@ -61,4 +62,8 @@ def __getattr__(name: str) -> Any:
         from kinfold.gallery.photo_filter import PhotoFilter
 
         return PhotoFilter
+    if name == "BatchDescriber":
+        from kinfold.gallery.batches import BatchDescriber
+
+        return BatchDescriber
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -100,6 +100,12 @@ class Seconds:
             with self._lock:
                 self._spent[stage] += time.perf_counter() - began
 
+    def add(self, spent: Mapping[str, float]) -> None:
+        """Count what was spent elsewhere."""
+        with self._lock:
+            for stage, seconds in spent.items():
+                self._spent[stage] += seconds
+
     def to_dict(self) -> dict[str, float]:
         """Stage -> seconds."""
         with self._lock:

@@ -13,6 +13,7 @@ from kinfold.base.threads import in_threads
 from kinfold.gallery import search
 from kinfold.gallery.along import Along
 from kinfold.gallery.asked import source_of
+from kinfold.gallery.batches import BatchDescriber
 from kinfold.gallery.hit import Hit
 from kinfold.gallery.hits import Hits
 from kinfold.gallery.lock import writer_lock
@@ -165,6 +166,7 @@ class Gallery(Overview):
         prune: bool = False,
         verify: bool = False,
         search: str | None = None,
+        workers: int | str = 0,
         verbose: bool = True,
     ) -> Changes:
         """Bring the gallery in line with a folder of photos.
@@ -181,6 +183,8 @@ class Gallery(Overview):
         prune : remove all photos whose files are missing, however many
         verify : look for damage in every byte of the gallery, however large it is
         search : from now on this index under the vectors, see gallery.settings.Settings; no photo is described again
+        workers : describe photos in so many processes, or in actors of Ray ("ray"), in place of this process's threads;
+            the gallery is the same, byte for byte. One that is killed is started anew. Each sets up its own networks
         Raises GalleryError where another process is writing, or the folder holds no photo. KeyboardInterrupt has an
         attribute ``kept``, a line that says what of the work is kept.
         """
@@ -192,6 +196,7 @@ class Gallery(Overview):
             prune=prune,
             verify=verify,
             search=search,
+            workers=workers,
             verbose=verbose,
         )
 
@@ -263,6 +268,10 @@ class Gallery(Overview):
         """Describe a query, which ``search`` says what it may be, as the gallery's photos were."""
         source = source_of(query, self._table, self.root)
         return describe_query(source, box, self._reader.describer_of_queries(), self.parts.model)
+
+    def batches(self) -> BatchDescriber:
+        """What describes photos in batches as this gallery does, in other processes or other people's pipelines."""
+        return self._reader.batches(self._reader.store.read())
 
     def rank(
         self,

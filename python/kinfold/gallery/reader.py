@@ -11,6 +11,7 @@ from kinfold.base.arrays import Ids
 from kinfold.base.errors import FileFormatError, GalleryError
 from kinfold.base.local_features import LocalFeatures
 from kinfold.base.locks import Lock
+from kinfold.gallery.batches import BatchDescriber
 from kinfold.gallery.describe import Describer
 from kinfold.gallery.lock import writer
 from kinfold.gallery.manifest import Manifest
@@ -130,6 +131,12 @@ class Reader:
                 except ValueError as error:
                     raise FileFormatError(f"{self.store.folder}: {error}") from error
             return self._describer
+
+    def batches(self, manifest: Manifest) -> BatchDescriber:
+        """What describes photos elsewhere as ``describer`` does here."""
+        files = [self.store.part(name) for name in manifest.weights]
+        local = [self.store.part(name) for name in manifest.local_weights]
+        return BatchDescriber(manifest.settings, files, local)
 
     def describer_of_queries(self) -> Describer:
         """What describes queries as the photos in the index were. Raises GalleryError where that cannot be done."""

@@ -21,6 +21,7 @@ from kinfold.base.arrays import (
 from kinfold.base.parameters import Count, Metric
 from kinfold.base.ranking import Neighbours
 from kinfold.base.state import JSON, steady
+from kinfold.index.rows import Batch
 from kinfold.store.keyed import Keys, Marks
 from kinfold.store.table import Table
 
@@ -68,7 +69,8 @@ class Index(Table[H]):
           ▼
         Neighbours(distances, ids)
 
-    A kind says which options it has, how rows are encoded and decoded, and answers ``_ask`` and ``_within``.
+    A kind says which options it has, how rows are encoded and decoded, and answers ``_ask`` and ``_within``: by the
+    ``scan`` of the rows held, whose ``search`` and ``range_search`` are also what shards answer (kinfold.shards).
 
     dim : dimension of the vectors; metric : "l2", "ip" or "cosine"
     options : the keyword options of ``search`` by name; range_options : those that ``range_search`` takes as well
@@ -113,12 +115,29 @@ class Index(Table[H]):
         """Starts, distances and ids of all rows within a radius."""
 
     @abstractmethod
+    def _encoded(self, x: Vectors, ids: Ids) -> Batch:
+        """Rows of prepared vectors."""
+
+    @abstractmethod
+    def _batch(self, part: Any, rows: NDArray[np.intp]) -> Batch:
+        """Some rows of a part, as they were encoded."""
+
+    @abstractmethod
+    def _take_in(self, batch: Batch) -> None:
+        """Add rows that were encoded; those of ids that are there take their places."""
+
+    @abstractmethod
     def _stored(self, part: Any, rows: NDArray[np.intp]) -> Vectors:
         """What is stored of some rows of a part, float32 (n, d)."""
 
     @abstractmethod
     def stats(self) -> dict[str, JSON]:
         """Sizes, and what searches have cost so far."""
+
+    @property
+    def _ascends(self) -> bool:
+        """Whether a search ranks by what ascends, before any second look."""
+        return self.metric == "l2"
 
     # --- what all do -----------------------------------------------------------------------------------
 

@@ -73,6 +73,7 @@ class CellIndex(SegmentedIndex):
     }
     range_options: ClassVar[frozenset[str]] = frozenset({"nprobe", "budget"})
     _counters = ("cells", "rows", "scored")
+    _widens = True
 
     coarse = Slot()
     codec = Slot()
@@ -182,6 +183,10 @@ class CellIndex(SegmentedIndex):
         return self.coarse.n_cells
 
     @property
+    def _counts_rows(self) -> bool:  # type: ignore[override]
+        return self.coarse.counts_rows
+
+    @property
     def _packing(self) -> RowPacking:
         return self.codec
 
@@ -228,7 +233,7 @@ class CellIndex(SegmentedIndex):
             self.coarse.n_cells, rows.cells, rows.starts, rows.ids, rows.alive
         )
         self.codec.attach(made, rows.packed)
-        if self._fine is not None:
+        if self._fine is not None and rows.fine is not None:
             made.fine(rows.fine, *self._fine.parts())
         return made
 

@@ -16,10 +16,12 @@ from kinfold.base.metrics import inner_metric
 from kinfold.base.parameters import Flag
 from kinfold.base.state import JSON, Arrays, check_only, take
 from kinfold.index.base import Asked, Index, Option
+from kinfold.index.rows import Batch
 from kinfold.store.buffer import Buffer
 from kinfold.store.keyed import (
     Keyed,
     Keys,
+    Marks,
     as_new_ids,
     check_ids,
     last_of,
@@ -46,7 +48,49 @@ class Block(Keyed):
     scan: Any
 
 
-class FlatIndex(Index[Keys[Block]]):
+@dataclass(frozen=True)
+class _Scan:
+    """The search over a block, asked as those over segments are."""
+
+    block: Block
+
+    def search(
+        self, queries: Vectors, k: int, by: str, threads: int, admitted: list[Marks | None] | None
+    ) -> tuple[Vectors, Ids, dict[str, int]]:
+        found = self.block.scan.search(
+            self.block.vectors, queries, k, *self._who(admitted), by, threads
+        )
+        return *found, {}
+
+    def range_search(
+        self,
+        queries: Vectors,
+        radius: float,
+        by: str,
+        threads: int,
+        admitted: list[Marks | None] | None,
+    ) -> tuple[tuple[Ids, Vectors, Ids], dict[str, int]]:
+        found = self.block.scan.range_search(
+            self.block.vectors, queries, radius, *self._who(admitted), by, threads
+        )
+        return found, {}
+
+    def _who(self, admitted: list[Marks | None] | None) -> tuple[Ids, Marks | None]:
+        """Ids, and who may answer."""
+        return self.block.ids, self.block.alive if admitted is None else admitted[0]
+
+
+@dataclass(frozen=True)
+class Held(Keys[Block]):
+    """The one block of all rows."""
+
+    @property
+    def scan(self) -> _Scan:
+        """The search over it."""
+        return _Scan(self.parts[0])
+
+
+class FlatIndex(Index[Held]):
     """Exact k nearest neighbours by exhaustive scan.
 
     Answers are ranked by the float32 distance, ties by ascending id. An 8-bit copy of the vectors
@@ -161,7 +205,7 @@ class FlatIndex(Index[Keys[Block]]):
         )
         if block.sparse:
             block = self._block(block.vectors[block.living_rows()], block.living_ids())
-        self._held = Keys((block,), next_id)
+        self._held = Held((block,), next_id)
 
     def _block(self, vectors: Vectors, ids: Ids) -> Block:
         scan = _core.scan.ExactScan(self.dim, inner_metric(self.metric), self.shadow)
@@ -184,27 +228,33 @@ class FlatIndex(Index[Keys[Block]]):
     def _stored(self, part: Block, rows: NDArray[np.intp]) -> Vectors:
         return part.vectors[rows]
 
-    def _ask(
-        self, held: Keys[Block], asked: Asked, k: int, *, scan: str = "auto"
-    ) -> tuple[Vectors, Ids]:
-        block = held.parts[0]
-        found: tuple[Vectors, Ids] = block.scan.search(
-            block.vectors, asked.queries, k, *self._by(block, asked, scan)
-        )
-        return found
+    def _encoded(self, x: Vectors, ids: Ids) -> Batch:
+        return Batch(np.zeros(len(x), np.int64), ids, {"vectors": x}, None)
+
+    def _batch(self, part: Block, rows: NDArray[np.intp]) -> Batch:
+        return self._encoded(part.vectors[rows], part.ids[rows])
+
+    def _take_in(self, batch: Batch) -> None:
+        with self._lock:
+            held = self._require_fitted()
+            (block,), _ = held.without(batch.ids)
+            grown = self._grown(block, batch.rows["vectors"], batch.ids)
+            self._hold((grown,), held.after(batch.ids))
+
+    def _ask(self, held: Held, asked: Asked, k: int, *, scan: str = "auto") -> tuple[Vectors, Ids]:
+        queries, admitted, threads = asked
+        distances, ids, _ = held.scan.search(queries, k, self._by(scan), threads, admitted)
+        return distances, ids
 
     def _within(
-        self, held: Keys[Block], asked: Asked, radius: float, *, scan: str = "auto"
+        self, held: Held, asked: Asked, radius: float, *, scan: str = "auto"
     ) -> tuple[Ids, Vectors, Ids]:
-        block = held.parts[0]
-        found: tuple[Ids, Vectors, Ids] = block.scan.range_search(
-            block.vectors, asked.queries, radius, *self._by(block, asked, scan)
-        )
+        queries, admitted, threads = asked
+        found, _ = held.scan.range_search(queries, radius, self._by(scan), threads, admitted)
         return found
 
-    def _by(self, block: Block, asked: Asked, scan: str) -> tuple[Any, ...]:
-        """Ids, who may answer, the filter and threads, as the engine takes them."""
+    def _by(self, scan: str) -> str:
+        """The filter, if there is such a one."""
         if scan == "u8" and not self.shadow:
             raise ValueError("scan: this index keeps no 8-bit copy (shadow=False)")
-        alive = block.alive if asked.admitted is None else asked.admitted[0]
-        return block.ids, alive, scan, asked.threads
+        return scan

@@ -116,6 +116,10 @@ class HammingIndex(SegmentedIndex):
 
     # --- inside ----------------------------------------------------------------------------------------
 
+    @property
+    def _ascends(self) -> bool:
+        return True  # numbers of bits
+
     def _cosines(self, bits: Vectors, hidden: Any) -> Vectors:
         angles = np.where(hidden, 0, bits) * (np.pi / self.bits)
         return np.cos(angles).astype(np.float32)
@@ -181,7 +185,9 @@ class HammingIndex(SegmentedIndex):
         fine = self._fine
         centre, steps = (None, None) if fine is None else fine.parts()
         parts = [(s.ids, s.alive, s.packed["codes"], s.fine, centre, steps) for s in segments]
-        metric = "l2" if self.metric == "l2" else "ip"
+        # Bits are counted where no second look is taken.
+        bits = self.metric == "l2" or any(s.fine is None for s in segments)
+        metric = "l2" if bits else "ip"
         return _core.scan.HammingScan(metric, self._codes.words, parts)
 
     def _ask(

@@ -10,9 +10,11 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from kinfold import _core
 from kinfold.base.arrays import Ids, Vectors, as_ids, as_vectors, read_only
 from kinfold.base.errors import FileFormatError
 from kinfold.base.locks import Lock
+from kinfold.base.metrics import inner_metric
 from kinfold.base.progress import progress
 from kinfold.base.state import JSON, Arrays, add_prefix, check_only, strip_prefix
 from kinfold.index.base import Index
@@ -47,6 +49,10 @@ class SegmentedIndex(Index[Searched]):
     _counters: ClassVar[tuple[str, ...]] = ("rows", "scored")
     # Cells that rows may be in.
     _n_cells: int = 1
+    # Whether a shortlist that rows of equal codes fill is made wider.
+    _widens: ClassVar[bool] = False
+    # Whether searches may stop by the rows that cells have.
+    _counts_rows: bool = False
     _fine: Any = None
 
     def __init__(self, dim: int, metric: str) -> None:
@@ -64,10 +70,6 @@ class SegmentedIndex(Index[Searched]):
     @abstractmethod
     def _learn(self, x: Vectors) -> None:
         """Learn what must be known before rows are encoded."""
-
-    @abstractmethod
-    def _encoded(self, x: Vectors, ids: Ids) -> Batch:
-        """Rows of prepared vectors."""
 
     @abstractmethod
     def _decoded(self, batch: Batch) -> Vectors:
@@ -162,6 +164,15 @@ class SegmentedIndex(Index[Searched]):
             self._hold((*parts, fresh), held.next_id)
         warn_of_beyond(batch.beyond, len(batch))
 
+    def _batch(self, part: RowSegment, rows: NDArray[np.intp]) -> Batch:
+        return part.batch(self._packing, rows)
+
+    def _take_in(self, batch: Batch) -> None:
+        with self._lock:
+            held = self._require_fitted()
+            parts, _ = held.without(batch.ids)
+            self._hold((*parts, seal(batch, self._packing)), held.after(batch.ids))
+
     def compact(self) -> Self:
         """Bring all rows into one segment and drop what was removed; additions do so by and by."""
         with self._lock:
@@ -203,6 +214,25 @@ class SegmentedIndex(Index[Searched]):
     def _meaning(self) -> dict[str, JSON]:
         """What was chosen and decides what rows mean: all but how searches go that do not say."""
         return {name: value for name, value in self.params().items() if name not in self.options}
+
+    # --- the two looks, apart, where rows are divided --------------------------------------------------
+
+    def _first_look(self, held: Searched) -> Any:
+        """The search over the rows without the second look: a shortlist, by what the codes stand for."""
+        return self._compiled(tuple(replace(segment, fine=None) for segment in held.parts))
+
+    def _second_look(
+        self, held: Searched, queries: Vectors, starts: Ids, ids: Ids, threads: int
+    ) -> Vectors:
+        """The finer distance of query q to each of ids[starts[q] : starts[q + 1]], float32, one after the other."""
+        metric, (centre, steps) = inner_metric(self.metric), self._fine.parts()
+        out = np.empty(len(ids), np.float32)
+        for part, mine, rows in held.located(ids):
+            own = np.searchsorted(mine, starts)
+            out[mine] = _core.scan.second_look(
+                metric, queries, part.fine, centre, steps, own, rows, threads
+            )
+        return out
 
     # --- inside ----------------------------------------------------------------------------------------
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
@@ -71,8 +72,12 @@ class TreeIndex(SegmentedIndex):
     def _decoded(self, batch: Batch) -> Vectors:
         return np.asarray(batch.rows["vectors"])
 
+    @property
+    def _ascends(self) -> bool:
+        return True  # squared distances
+
     def _compiled(self, segments: tuple[RowSegment, ...]) -> Any:
-        return tuple(self._points.tree(segment.packed) for segment in segments)
+        return TreeScan(segments, tuple(self._points.tree(s.packed) for s in segments))
 
     def _ask(
         self,
@@ -81,17 +86,8 @@ class TreeIndex(SegmentedIndex):
         k: int,
     ) -> tuple[Vectors, Ids]:
         queries, admitted, threads = asked
-        n = len(queries)
-        distances, ids = np.full((n, k), np.inf, np.float32), np.full((n, k), -1, np.int64)
-        for segment, tree, may in _with_marks(held, admitted):
-            barred = np.zeros(len(segment), bool) if may is None else may == 0
-            near, rows = _nearest(tree, queries, k, barred, segment.ids, threads or -1)
-            distances = np.concatenate([distances, near], axis=1)
-            ids = np.concatenate([ids, rows], axis=1)
-            order = np.lexsort((ids, distances))[:, :k]
-            distances = np.take_along_axis(distances, order, axis=1)
-            ids = np.take_along_axis(ids, order, axis=1)
-        self._count(n, {"rows": 0, "scored": 0})
+        distances, ids, stats = held.scan.search(queries, k, threads, admitted)
+        self._count(len(queries), stats)
         if self.metric == "cosine":
             distances = np.where(ids < 0, np.float32(-np.inf), 1 - distances / 2)
         return distances, ids
@@ -105,10 +101,45 @@ class TreeIndex(SegmentedIndex):
         queries, admitted, threads = asked
         l2 = self.metric == "l2"
         limit = np.float32(radius if l2 else max(0.0, 2 - 2 * radius))
+        (starts, near, ids), _ = held.scan.range_search(queries, limit, threads, admitted)
+        return starts, near if l2 else 1 - near / np.float32(2), ids
+
+
+@dataclass(frozen=True)
+class TreeScan:
+    """The search over segments, each with its tree: squared distances."""
+
+    segments: tuple[RowSegment, ...]
+    trees: tuple[KDTree, ...]
+
+    def search(
+        self, queries: Vectors, k: int, threads: int, admitted: list[Marks | None] | None
+    ) -> tuple[Vectors, Ids, dict[str, int]]:
+        """The k nearest, ascending, ties by id; +inf and -1 past the end."""
+        n = len(queries)
+        distances, ids = np.full((n, k), np.inf, np.float32), np.full((n, k), -1, np.int64)
+        for segment, tree, may in self._with_marks(admitted):
+            barred = np.zeros(len(segment), bool) if may is None else may == 0
+            near, rows = _nearest(tree, queries, k, barred, segment.ids, threads or -1)
+            distances = np.concatenate([distances, near], axis=1)
+            ids = np.concatenate([ids, rows], axis=1)
+            order = np.lexsort((ids, distances))[:, :k]
+            distances = np.take_along_axis(distances, order, axis=1)
+            ids = np.take_along_axis(ids, order, axis=1)
+        return distances, ids, {"rows": 0, "scored": 0}
+
+    def range_search(
+        self,
+        queries: Vectors,
+        limit: np.float32,
+        threads: int,
+        admitted: list[Marks | None] | None,
+    ) -> tuple[tuple[Ids, Vectors, Ids], dict[str, int]]:
+        """All within a squared distance, ascending: starts, squared distances, ids."""
         # A little farther: the root of a float32 square may be rounded down.
         reach = float(np.sqrt(np.float64(limit))) * (1 + 1e-6)
         found: list[list[tuple[Vectors, Ids]]] = [[] for _ in queries]
-        for segment, tree, may in _with_marks(held, admitted):
+        for segment, tree, may in self._with_marks(admitted):
             lists = tree.query_ball_point(queries, reach, workers=threads or -1)
             for row, inside in enumerate(lists if len(queries) else []):
                 rows = np.asarray(inside, np.int64)
@@ -122,18 +153,18 @@ class TreeIndex(SegmentedIndex):
             near = np.concatenate([p[0] for p in parts] or [np.empty(0, np.float32)])
             own = np.concatenate([p[1] for p in parts] or [np.empty(0, np.int64)])
             order = np.lexsort((own, near))
-            near_parts.append(near[order] if l2 else 1 - near[order] / np.float32(2))
+            near_parts.append(near[order])
             id_parts.append(own[order])
             starts.append(starts[-1] + len(own))
-        return np.array(starts), np.concatenate(near_parts), np.concatenate(id_parts)
+        lists_of_all = np.array(starts), np.concatenate(near_parts), np.concatenate(id_parts)
+        return lists_of_all, {}
 
-
-def _with_marks(
-    held: Searched, admitted: list[Marks | None] | None
-) -> Iterator[tuple[RowSegment, KDTree, Marks | None]]:
-    """Segments with their trees, and what may answer."""
-    marks = admitted if admitted is not None else [segment.alive for segment in held.parts]
-    yield from zip(held.parts, held.scan, marks)
+    def _with_marks(
+        self, admitted: list[Marks | None] | None
+    ) -> Iterator[tuple[RowSegment, KDTree, Marks | None]]:
+        """Segments with their trees, and what may answer."""
+        marks = admitted if admitted is not None else [s.alive for s in self.segments]
+        yield from zip(self.segments, self.trees, marks)
 
 
 def _squares(query: Vectors, points: Vectors) -> Vectors:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterable
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 
 from kinfold.base.progress import progress, tell
 from kinfold.base.text import size_text
-from kinfold.gallery.describe import Described, Describer, Found, Seconds
+from kinfold.gallery.describe import Described, Found, Seconds
 from kinfold.gallery.photo import Photo
 from kinfold.gallery.photos import PhotoTable
 from kinfold.gallery.region_sets import RegionSets
@@ -29,20 +29,22 @@ _MANY = 8 * SEGMENT
 def describe(
     table: PhotoTable,
     store: Store,
-    root: Path,
     plan: Plan,
-    describer: Describer,
+    described: Iterable[list[Described]],
     changes: Changes,
     seconds: Seconds,
     *,
     verbose: bool,
 ) -> None:
-    """Describe files and keep what was found, a segment at a time: a kill loses one segment's work at most."""
+    """Keep what is found as it comes, a segment at a time: a kill loses one segment's work at most.
+
+    described : what comes of the files of the plan, in their order, ``SEGMENT`` at a time
+    """
     restored = done = 0
     began = time.perf_counter()
     with progress((), "describe", verbose=verbose, total=len(plan.fresh)) as bar:
         seconds.tell("describing photos", 0, len(plan.fresh))
-        for number, batch in enumerate(describer.files(root, plan.fresh, SEGMENT, seconds)):
+        for number, batch in enumerate(described):
             with seconds.of("write"):
                 again, size = _keep(table, store, batch, plan, changes)
             restored += again

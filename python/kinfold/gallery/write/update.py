@@ -10,6 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from kinfold.base.errors import FileFormatError, GalleryError
+from kinfold.gallery.batches import as_workers, described_by_workers
 from kinfold.gallery.describe import Describer, Seconds
 from kinfold.gallery.lock import writer_lock
 from kinfold.gallery.manifest import Manifest
@@ -27,7 +28,7 @@ from kinfold.gallery.write import build
 from kinfold.gallery.write.changes import Changes
 from kinfold.gallery.write.compare import compare, list_files
 from kinfold.gallery.write.create import check_search, gives_vectors
-from kinfold.gallery.write.keep import describe
+from kinfold.gallery.write.keep import SEGMENT, describe
 from kinfold.images.walk import RAW, Listing
 
 
@@ -40,16 +41,18 @@ def update(
     prune: bool,
     verify: bool,
     search: str | None,
+    workers: int | str,
     verbose: bool,
 ) -> Changes:
     """Do what is to be done, under the lock of writers; see ``Gallery.update``."""
     began = time.perf_counter()
+    as_workers(workers)
     folder = reader.store.folder
     try:
         with writer_lock(folder) as tell:
             seconds = Seconds(verbose=verbose, tell=tell)
             changes = _update(
-                reader, photos, files, relearn, prune, verify, search, verbose, seconds
+                reader, photos, files, relearn, prune, verify, search, workers, verbose, seconds
             )
     except PermissionError as error:
         raise GalleryError(f"{folder}: cannot be written: {error.strerror}") from error
@@ -73,6 +76,7 @@ def _update(
     prune: bool,
     verify: bool,
     search: str | None,
+    workers: int | str,
     verbose: bool,
     seconds: Seconds,
 ) -> Changes:
@@ -99,7 +103,13 @@ def _update(
         if plan.fresh:
             describer = reader.describer(manifest)
             _check_fingerprint(store, manifest, describer)
-            describe(table, store, root, plan, describer, changes, seconds, verbose=verbose)
+            if workers in (0, 1):
+                came = describer.files(root, plan.fresh, SEGMENT, seconds)
+            else:
+                came = described_by_workers(
+                    reader.batches(manifest), workers, root, plan.fresh, SEGMENT, seconds
+                )
+            describe(table, store, plan, came, changes, seconds, verbose=verbose)
         unread = [(photo.path, photo.reason or "") for photo in table.failed()]
         changes.failed = sorted(dict(unread + changes.failed + listing.skipped).items())
         described = table.described()
