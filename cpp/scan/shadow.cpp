@@ -64,7 +64,7 @@ void Shadow::fit(const float* x, std::size_t n, std::size_t together) {
   std::vector<std::int8_t> codes(d_);
   const FilterKernels& table = kernels<FilterKernels>();
   float share = 1;
-  for (int step = 0; step < 11; ++step, share *= 0.8f) {
+  for (int tried = 0; tried < 11; ++tried, share *= 0.8f) {
     const float scale = std::max(widest * share, smallest);
     double total = 0, worst = 0;
     for (std::size_t i = 0; i < sample; ++i) {
