@@ -11,10 +11,15 @@ const pictures = new Map(); // of photos from outside, as the browser has them
 
 const chosenFilters = (state) => Object.fromEntries(Object.entries(filters(state)).filter(([, value]) => value));
 
-/** What a state asks, as the API takes it. */
-export const question = (state) => ({
+/** What a state asks with, as the API takes it. */
+export const subject = (state) => ({
   ...(state.query ? { query: state.query } : { id: Number(state.id) }),
   ...(state.box.length ? { box: state.box } : {}),
+});
+
+/** What a state asks. */
+export const question = (state) => ({
+  ...subject(state),
   top: Number(state.top) || FIRST,
   all: true, // those that only look alike, too
   ...chosenFilters(state),

@@ -6,7 +6,7 @@ import { choose, refresh, tickFor } from "./chosen.js";
 import { byId, h, moveByKeys, say, trouble } from "./dom.js";
 import { framed } from "./drawing.js";
 import * as filtering from "./filters.js";
-import { FIRST, find, known, pictureOf, question } from "./finding.js";
+import { FIRST, find, known, pictureOf, subject } from "./finding.js";
 import { whereTaken } from "./locating.js";
 import { address, filters, go, read } from "./state.js";
 import { count, fileName, matching, said, shownName, showsIt, sureness } from "./words.js";
@@ -140,7 +140,7 @@ const build = (state, size, name, info) => {
     // A format that this browser does not show: the server makes a JPEG of it.
     onerror: (event) => { if (++tried < sources.length) event.target.src = sources[tried]; },
   });
-  const where = info.has_places ? whereTaken(() => question(read())) : null;
+  const where = info.has_places ? whereTaken(() => subject(read())) : null;
   place.replaceChildren(h("div", { class: "query" },
     h("div", { class: "asked" }, picture.element,
       h("p", { class: "caption" }, h("bdi", { class: "name" }, shownName(name)), h("span", { class: "hint" }, "Draw a box on the photo to search with a part of it.")),
