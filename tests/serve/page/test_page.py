@@ -272,4 +272,6 @@ def test_map(tab: Tab) -> None:
     page.locator(".here a.open").first.click()
     page.locator(CARDS).first.wait_for()
     page.get_by_role("button", name="Where was it taken?").click()
-    page.locator(".where", has_text="Not enough evidence").or_(page.locator(".where b", has_text="° N")).wait_for()
+    page.locator(".where", has_text="Not enough evidence").or_(
+        page.locator(".where b", has_text="° N")
+    ).wait_for()
