@@ -57,7 +57,7 @@ PairBytes::PairBytes(const Rows& rows, const std::uint32_t* order, double error)
       std::memset(codes + d, 0, padded_d_ - d);
       std::int32_t norm = 0, sum = 0;
       for (std::size_t j = 0; j < d; ++j) {
-        const std::int32_t code = codes[j];
+        const std::int32_t code = codes[j];  // NOLINT(bugprone-signed-char-misuse): a number
         norm += code * code;
         sum += code;
       }
