@@ -136,16 +136,7 @@ def test_answers_are_finite_or_name_what_they_came_from() -> None:
 def test_torch_tensors() -> None:
     torch = pytest.importorskip("torch")
     tensor = torch.arange(12.0).reshape(4, 3)
-    leaf = tensor.clone().requires_grad_()
-    for x in (
-        tensor,
-        tensor.double(),
-        tensor.half(),
-        tensor.bfloat16(),
-        leaf,
-        leaf * 1,
-        tensor.int(),
-    ):
+    for x in (tensor, tensor.double(), tensor.half(), tensor.bfloat16(), tensor.int()):
         np.testing.assert_array_equal(as_vectors(x, "x"), GOOD)
     np.testing.assert_array_equal(as_vectors(tensor.T, "x"), GOOD.T)
     np.testing.assert_array_equal(as_ids(torch.tensor([3, 1]), "ids"), [3, 1])
@@ -157,15 +148,35 @@ def test_torch_tensors() -> None:
         as_vectors(tensor, "x", dim=7)
 
 
+def test_gradients_and_devices_are_for_the_caller_to_leave() -> None:
+    torch = pytest.importorskip("torch")
+    leaf = torch.ones(4, 3, requires_grad=True)
+    for x in (leaf, leaf * 1, leaf.bfloat16(), list(leaf)):
+        with pytest.raises(ValueError, match=r"^x: expected .*gradients.*give x\.detach\(\)"):
+            as_vectors(x, "x")
+    np.testing.assert_array_equal(as_vectors(leaf.detach(), "x"), np.ones((4, 3)))
+    with pytest.raises(ValueError, match=r"^x: expected .*device meta: give x\.cpu\(\)"):
+        as_vectors(torch.empty(2, 3, device="meta"), "x")
+
+
+def test_tensors_of_cuda() -> None:
+    torch = pytest.importorskip("torch")
+    if not torch.cuda.is_available():
+        pytest.skip("no device of CUDA")
+    for x in (torch.ones(4, 3, device="cuda"), OnlyDLPack(torch.ones(4, 3, device="cuda"))):
+        with pytest.raises(ValueError, match="^x: expected .*device"):
+            as_vectors(x, "x")
+
+
 def test_views_that_torch_has_yet_to_work_out() -> None:
     torch = pytest.importorskip("torch")
     negated = torch.complex(torch.zeros(4, 3), -torch.arange(12.0).reshape(4, 3)).conj().imag
     assert negated.is_neg()
-    for x in (negated, list(negated), negated.clone().requires_grad_(), negated.bfloat16()):
+    for x in (negated, list(negated), negated.bfloat16()):
         np.testing.assert_array_equal(as_vectors(x, "x"), GOOD)
-    leaf = torch.arange(12.0).reshape(4, 3).requires_grad_()
-    np.testing.assert_array_equal(as_vectors(list(leaf), "x"), GOOD)
-    np.testing.assert_array_equal(as_vectors(leaf.detach().to(torch.float8_e4m3fn), "x"), GOOD)
+    tensor = torch.arange(12.0).reshape(4, 3)
+    np.testing.assert_array_equal(as_vectors(list(tensor), "x"), GOOD)
+    np.testing.assert_array_equal(as_vectors(tensor.to(torch.float8_e4m3fn), "x"), GOOD)
     assert as_count(torch.tensor(3), "k") == 3 and as_number(torch.tensor(0.5), "p") == 0.5
     complex_ = torch.zeros(2, 2, dtype=torch.complex64).conj()
     for bad in (complex_, [torch.eye(2).to_sparse()]):
@@ -191,6 +202,20 @@ class Elsewhere(OnlyDLPack):
 
     def __dlpack__(self, **options: Any) -> Any:
         raise BufferError("not here")
+
+
+class OnDevice(OnlyDLPack):
+    """One that knows numpy, and lies where only another processor reads."""
+
+    def __init__(self, array: np.ndarray, device: int) -> None:
+        super().__init__(array)
+        self.device = device
+
+    def __array__(self, *_: Any, **__: Any) -> np.ndarray:
+        raise AssertionError("its numbers were read")
+
+    def __dlpack_device__(self) -> Any:
+        return self.device, 0
 
 
 MASKED = np.ma.array(GOOD, mask=GOOD == 7)
@@ -228,6 +253,32 @@ def test_what_only_speaks_dlpack() -> None:
     np.testing.assert_array_equal(as_ids(OnlyDLPack(GOOD[0]), "ids"), GOOD[0])
     with pytest.raises(ValueError, match="x: expected an array of numbers, got Elsewhere"):
         as_vectors(Elsewhere(GOOD), "x")
+
+
+@pytest.mark.parametrize(
+    ("device", "name"), [(2, "CUDA"), (8, "Metal"), (10, "ROCm"), (99, "number 99")]
+)
+def test_what_lies_on_another_device_is_refused_unread(device: int, name: str) -> None:
+    for gate in (as_array, as_ids, as_vectors):
+        with pytest.raises(
+            ValueError, match=f"^x: expected .*on a device, {name}.*copy it to the CPU"
+        ):
+            gate(OnDevice(GOOD, device), "x")
+
+
+def test_arrays_of_others_are_not_copied() -> None:
+    x = GOOD.astype(np.float32)
+    assert np.shares_memory(as_vectors(OnlyDLPack(x), "x"), x)
+    torch = pytest.importorskip("torch")
+    assert np.shares_memory(as_vectors(torch.from_numpy(x), "x"), x)
+    xp = pytest.importorskip("array_api_strict")
+    assert np.shares_memory(as_vectors(xp.asarray(x, copy=False), "x"), x)
+
+
+def test_types_that_are_no_numbers_stay_refused() -> None:
+    for dtype in ("V2", "V4", [("a", "f4")], "S3", "M8[s]"):
+        with pytest.raises(ValueError, match="^x: expected real numbers, got dtype"):
+            as_array(np.zeros((2, 2), dtype), "x")
 
 
 def test_whatever_a_strangers_array_raises_is_a_value_error() -> None:

@@ -18,6 +18,10 @@ Ids = NDArray[np.int64]
 
 # What lists may hold for np.asarray to understand them without help.
 _PLAIN = (int, float, complex, str, bytes, np.generic, np.ndarray, type(None))
+# Kinds of memory that the processor reads, by DLPack's numbers (dlpack.h, DLDeviceType): its own, and CUDA's and
+# ROCm's of the host. And the names of the others, for those who are told that theirs is not among them.
+_READ_HERE = (1, 3, 11)
+_DEVICES = {2: "CUDA", 7: "Vulkan", 8: "Metal", 10: "ROCm", 13: "managed CUDA", 14: "oneAPI"}
 # Vectors of this length have squared distances and inner products that float32 holds with room to spare.
 LONGEST = 4e18
 
@@ -74,17 +78,27 @@ def as_array(x: Any, name: str) -> NDArray[Any]:
 def as_ndarray(x: Any, name: str) -> NDArray[Any]:
     """Anything array-like as an ndarray of any dtype.
 
-    torch tensors are detached, moved to the CPU and widened from what numpy lacks; what only speaks DLPack is taken.
-    Masked entries are refused as NaN is: what lies under a mask is no data.
+    Arrays of other libraries are taken by DLPack or as arrays, without a copy where numpy has their dtype; numbers
+    that it lacks (bfloat16 and shorter) are widened to float32. What lies on another device, or has gradients asked of
+    it, is refused: to copy it, or to cut it off, is the caller's to say. Masked entries are refused as NaN is: what
+    lies under a mask is no data.
     """
     try:
-        return np.asarray(_readable(x))
+        array = np.asarray(_readable(x))
+        # Types that packages such as ml_dtypes add to numpy are of no kind of its own, but know how to be widened.
+        added = array.dtype.kind == "V" and np.can_cast(array.dtype, np.float32)
+        return array.astype(np.float32) if added else array
     except MemoryError:
         raise
     except Exception as error:  # a stranger's array may raise anything
         raise ValueError(
             f"{name}: expected an array of numbers, got {type(x).__name__} ({error})"
         ) from error
+
+
+def is_one(x: Any, name: str) -> bool:
+    """Whether what was given is one vector (d,), not several (n, d)."""
+    return as_ndarray(x, name).ndim == 1
 
 
 def _readable(x: Any) -> Any:
@@ -105,15 +119,22 @@ def _readable(x: Any) -> Any:
         return _of_torch(torch, x)
     if "sparse" in type(x).__module__ and hasattr(x, "toarray"):
         raise ValueError("it is sparse: give x.toarray()")
-    if not hasattr(x, "__array__") and hasattr(x, "__dlpack__"):
-        return np.from_dlpack(x)
+    if hasattr(x, "__dlpack__") and not isinstance(x, (np.ndarray, np.generic)):
+        device = int(x.__dlpack_device__()[0])
+        if device not in _READ_HERE:
+            name = _DEVICES.get(device, f"number {device} of DLPack")
+            raise ValueError(f"it lies on a device, {name}: copy it to the CPU")
+        return x if hasattr(x, "__array__") else np.from_dlpack(x)
     return x
 
 
 def _of_torch(torch: Any, x: Any) -> Any:
     if x.layout is not torch.strided:
         raise ValueError(f"it is sparse ({x.layout}): give x.to_dense()")
-    x = x.detach().cpu()
+    if x.device.type != "cpu":
+        raise ValueError(f"it lies on the device {x.device}: give x.cpu()")
+    if x.requires_grad:
+        raise ValueError("gradients are asked of it: give x.detach()")
     if x.is_floating_point() and x.dtype not in (torch.float64, torch.float32, torch.float16):
         x = x.float()
     # Views that are negated or conjugated only when read.

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from kinfold.base.arrays import Ids, Vectors, as_vectors
+from kinfold.base.arrays import Ids, Vectors, as_ndarray, as_vectors
 
 
 class Bags(NamedTuple):
@@ -28,10 +28,11 @@ def as_bags(X: Any, *, dim: int | None = None) -> Bags:
         raise ValueError(f"X: expected a list of arrays (n_i, d), got {type(X).__name__}")
     bags: list[Vectors | None] = []
     for i in range(len(X)):
-        if np.size(X[i]) == 0:
+        given = as_ndarray(X[i], f"X[{i}]")
+        if given.size == 0:
             bags.append(None)
             continue
-        bag = as_vectors(X[i], f"X[{i}]", dim=dim)
+        bag = as_vectors(given, f"X[{i}]", dim=dim)
         bags.append(bag)
         dim = bag.shape[1]
     if not bags:
@@ -46,7 +47,9 @@ def as_bags(X: Any, *, dim: int | None = None) -> Bags:
 def are_photos(x: Any) -> bool:
     """Whether these are arrays (n_i, d), one a photo, not descriptors (n, d)."""
     several = isinstance(x, (list, tuple)) or (isinstance(x, np.ndarray) and x.dtype.kind == "O")
-    return np.ndim(x) == 3 if not several else any(np.ndim(photo) == 2 for photo in x)
+    if not several:
+        return as_ndarray(x, "x").ndim == 3
+    return any(as_ndarray(photo, "x").ndim == 2 for photo in x)
 
 
 def as_descriptors(x: Any, name: str) -> Vectors:

@@ -17,6 +17,7 @@ from kinfold.base.arrays import (
     as_number,
     as_threads,
     as_vectors,
+    is_one,
 )
 from kinfold.base.parameters import Count, Metric
 from kinfold.base.ranking import Neighbours
@@ -167,7 +168,7 @@ class Index(Table[H]):
         held = self._require_fitted()
         k = as_count(k, "k", most=1 << 24)
         chosen = self._chosen(options, self.options)
-        one = np.ndim(queries) == 1  # type: ignore[arg-type, unused-ignore]
+        one = is_one(queries, "queries")
         asked = self._asked(held, queries, filter, threads)
         distances, ids = self._ask(held, asked, k, **chosen)
         return Neighbours(distances[0], ids[0]) if one else Neighbours(distances, ids)

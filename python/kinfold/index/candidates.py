@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sized
+from collections.abc import Mapping
 from functools import partial
 from typing import Any, ClassVar
 
@@ -22,7 +22,7 @@ from kinfold.index.options import ladder
 from kinfold.index.parts import check_codec, keeps_all
 from kinfold.index.proposers.base import Proposer
 from kinfold.index.rows import Batch, RowPacking, RowSegment
-from kinfold.index.segmented import Searched, SegmentedIndex
+from kinfold.index.segmented import Searched, SegmentedIndex, arrays_of
 
 # Rows of 8-bit copies start at cache lines.
 _LINE = 64
@@ -101,7 +101,8 @@ class CandidateIndex(SegmentedIndex):
         Raises ValueError for ids that are there already or occur twice.
         """
         with self._lock:
-            if not self.is_trained and isinstance(x, Sized) and len(x):
+            x = arrays_of(x)
+            if not self.is_trained and isinstance(x, np.ndarray) and len(x):
                 return self._fit_and_add(x, ids, verbose)
         return super().add(x, ids, verbose=verbose)
 

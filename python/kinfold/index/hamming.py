@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kinfold import _core
-from kinfold.base.arrays import Ids, Vectors, aligned, as_count
+from kinfold.base.arrays import Ids, Vectors, aligned, as_count, as_ndarray
 from kinfold.base.errors import FileFormatError
 from kinfold.base.learnt import Part, Slot
 from kinfold.base.parameters import Choice, Maybe, Number
@@ -126,12 +126,11 @@ class HammingIndex(SegmentedIndex):
 
     def _prepared(self, x: Any, name: str, *, empty: bool = False, one: bool = False) -> Any:
         """Vectors, or codes uint8 (n, code_size) where such are given."""
-        given = x if isinstance(x, np.ndarray) else np.asarray(x) if self.signs is None else x
-        if self.signs is None and getattr(given, "dtype", np.dtype(float)).kind == "b":
+        given = as_ndarray(x, name)
+        if self.signs is None and given.dtype.kind == "b":
             given = np.packbits(given, axis=-1, bitorder="little")
         codes = (
-            isinstance(given, np.ndarray)
-            and given.dtype == np.uint8
+            given.dtype == np.uint8
             and given.ndim in ((1, 2) if one else (2,))
             and given.shape[-1] == self.code_size
             and (self.signs is None or self.code_size != self.dim)
@@ -142,7 +141,7 @@ class HammingIndex(SegmentedIndex):
                     f"{name}: expected packed codes uint8 (n, {self.code_size}), "
                     f"got {given.dtype} {given.shape}"
                 )
-            return super()._prepared(x, name, empty=empty, one=one)
+            return super()._prepared(given, name, empty=empty, one=one)
         if self.refine is not None:
             raise ValueError(f"{name}: expected vectors: a second look cannot be taken at codes")
         if not empty and not len(given):

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from kinfold import _core
-from kinfold.base.arrays import Ids, Vectors, as_ids, as_vectors, read_only
+from kinfold.base.arrays import Ids, Vectors, as_ids, as_ndarray, read_only
 from kinfold.base.errors import FileFormatError
 from kinfold.base.locks import Lock
 from kinfold.base.metrics import inner_metric
@@ -116,6 +116,7 @@ class SegmentedIndex(Index[Searched]):
         before, training = self._require_fitted(), self._training
         if ids is not None and isinstance(x, Iterator):
             raise ValueError("ids: expected none with an iterator of arrays")
+        x = arrays_of(x)
         given = None if ids is None else as_new_ids(ids, len(x))  # type: ignore[arg-type]
         if given is not None:
             before.refuse_known(given)
@@ -252,7 +253,7 @@ class SegmentedIndex(Index[Searched]):
 
     def _pieces(self, x: Any, verbose: bool) -> Iterator[Vectors]:
         for array in x if isinstance(x, Iterator) else [x]:
-            whole = array if isinstance(array, np.ndarray) else as_vectors(array, "x", empty=True)
+            whole = as_ndarray(array, "x")
             if whole.ndim != 2 or len(whole) == 0:
                 self._prepared(whole, "x", empty=True)
                 continue
@@ -285,3 +286,8 @@ class SegmentedIndex(Index[Searched]):
                 raise FileFormatError("array 'rows.ids': expected ids from 0 below next_id")
             segments = (segment,)
         self._hold(segments, next_id)
+
+
+def arrays_of(x: Any) -> Any:
+    """What rows are added from: an iterator of arrays as it is, or an array, whoever's it was."""
+    return x if isinstance(x, Iterator) else np.atleast_1d(as_ndarray(x, "x"))

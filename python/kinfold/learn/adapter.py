@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from kinfold import _core
-from kinfold.base.arrays import Ids, Vectors, as_answer, as_array, as_ndarray, as_vectors
+from kinfold.base.arrays import Ids, Vectors, as_answer, as_array, as_vectors, is_one
 from kinfold.base.copies import first_copies
 from kinfold.base.estimator import Transformer, as_samples
 from kinfold.base.learnt import Extra, Figure, Learnt
@@ -138,7 +138,7 @@ class Adapter(Transformer):
         """Vectors (n, d), or one (d,), to float32 (n, dim) or (dim,); not normalised."""
         self._check_fitted()
         self._check_names(X)
-        one = as_ndarray(X, "X").ndim == 1
+        one = is_one(X, "X")
         vectors = as_vectors(X, "X", dim=self.n_features_in_, empty=True, one=True)
         rest = without(self._rest, self.projection)
         mapped = as_answer(_core.quantize.linear(vectors, self.mean, self.projection, rest), "X")

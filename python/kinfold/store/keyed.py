@@ -9,7 +9,7 @@ from typing import Any, Generic, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from kinfold.base.arrays import Ids, as_array, as_ids
+from kinfold.base.arrays import Ids, as_array, as_ids, as_ndarray
 from kinfold.base.errors import FileFormatError
 from kinfold.base.lazy import lazy
 from kinfold.base.state import take
@@ -183,7 +183,8 @@ class Keys(Generic[K]):
         """
         if filter is None:
             return [part.alive for part in self.parts]
-        array = as_array(filter, "filter") if np.size(filter) else np.empty(0, np.int64)
+        array = as_ndarray(filter, "filter")
+        array = as_array(array, "filter") if array.size else np.empty(0, np.int64)
         if array.dtype.kind == "b":
             if array.shape != (len(self),):
                 raise ValueError(

@@ -13,6 +13,7 @@ from kinfold.base.arrays import (
     as_answer,
     as_array,
     as_vectors,
+    is_one,
 )
 from kinfold.base.estimator import Transformer
 from kinfold.base.learnt import Extra, Learnt
@@ -127,7 +128,7 @@ class LearnedWhitening(Transformer):
         vectors = as_vectors(x, "x", dim=len(self.mean), empty=True, one=True)
         rest = without(self._rest, self.projection)
         projected = as_answer(_core.quantize.linear(vectors, self.mean, self.projection, rest), "x")
-        return projected[0] if np.ndim(x) == 1 else projected
+        return projected[0] if is_one(x, "x") else projected
 
     def affine(self) -> tuple[Vectors, Vectors]:
         """Mean (d,) and projection (d, dim), float32, with which transform(x) is (x - mean) @ projection."""

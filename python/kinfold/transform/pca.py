@@ -16,6 +16,7 @@ from kinfold.base.arrays import (
     as_ndarray,
     as_number,
     as_vectors,
+    is_one,
 )
 from kinfold.base.errors import FileFormatError
 from kinfold.base.estimator import Transformer, as_samples
@@ -279,7 +280,7 @@ class PCA(Transformer):
         with np.errstate(over="ignore", invalid="ignore"):
             back = np.ascontiguousarray(self.components / self.scales[:, None])
         vectors = as_answer(_core.quantize.linear(projected, None, back, self.mean), "y")
-        return vectors[0] if np.ndim(y) == 1 else vectors
+        return vectors[0] if is_one(y, "y") else vectors
 
     def _goes_on(self) -> bool:
         return self._moments is not None

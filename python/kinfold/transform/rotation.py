@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from kinfold import _core
-from kinfold.base.arrays import Vectors, as_answer, as_count, as_vectors, owned
+from kinfold.base.arrays import Vectors, as_answer, as_count, as_vectors, is_one, owned
 from kinfold.base.declared import Declared
 from kinfold.base.learnt import Learnt
 from kinfold.base.random import generator
@@ -63,7 +63,7 @@ class Rotation(Declared):
         """Vectors (n, d), or one (d,), to float32 (n, dim) or (dim,)."""
         vectors = as_vectors(x, "x", dim=self.matrix.shape[1], empty=True, one=True)
         y = as_answer(_core.quantize.linear(vectors, None, self._transposed, self.bias), "x")
-        return y[0] if np.ndim(x) == 1 else y
+        return y[0] if is_one(x, "x") else y
 
     def inverse_transform(self, y: ArrayLike) -> Vectors:
         """The shortest vectors (n, d) that are mapped to y (n, dim), as nearly as there are."""
@@ -75,4 +75,4 @@ class Rotation(Declared):
             back = np.linalg.pinv(self.matrix.astype(np.float64)).T.astype(np.float32)
         back = np.ascontiguousarray(back)
         x = as_answer(_core.quantize.linear(mapped, self.bias, back, None), "y")
-        return x[0] if np.ndim(y) == 1 else x
+        return x[0] if is_one(y, "y") else x

@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from kinfold.base.arrays import as_count, as_vectors
+from kinfold.base.arrays import as_count
 from kinfold.base.extras import require
 from kinfold.learn.mine.batch import ranked, triplets
+from kinfold.learn.mine.descriptors import as_mined
 from kinfold.learn.mine.found import Triplets
 
 if TYPE_CHECKING:
@@ -34,7 +35,7 @@ class AcrossPairs:
 
         others : bool (n, n), whether pairs show different things
         """
-        vectors = as_vectors(descriptors, "descriptors")
+        vectors = as_mined(descriptors)
         n = len(vectors) // 2
         allowed = np.asarray(others, bool)
         if len(vectors) != 2 * n or allowed.shape != (n, n):

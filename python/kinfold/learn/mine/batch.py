@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from kinfold.base.arrays import Ids, as_ids, as_vectors
+from kinfold.base.arrays import Ids, as_ids
 from kinfold.index.flat import FlatIndex
+from kinfold.learn.mine.descriptors import as_mined
 from kinfold.learn.mine.found import Triplets
 
 
@@ -32,7 +33,7 @@ class Batch:
     @classmethod
     def of(cls, descriptors: Any, labels: Any) -> Batch:
         """From vectors (n, d) and classes (n,), tensors or arrays. ValueError where one is not finite."""
-        vectors = as_vectors(descriptors, "descriptors")
+        vectors = as_mined(descriptors)
         n = len(vectors)
         ids = as_ids(labels, "labels", n=n)
         squares, order = ranked(vectors, "l2")

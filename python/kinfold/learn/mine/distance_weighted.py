@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from kinfold.base.arrays import as_number, as_vectors
+from kinfold.base.arrays import as_number
 from kinfold.base.extras import require
 from kinfold.learn.mine.batch import Batch, triplets
+from kinfold.learn.mine.descriptors import as_mined
 from kinfold.learn.mine.found import Triplets
 
 if TYPE_CHECKING:
@@ -35,7 +36,7 @@ class DistanceWeighted:
 
     def __call__(self, descriptors: Any, labels: Any) -> Triplets:
         """Vectors (n, d) and classes (n,) to triplets of rows."""
-        vectors = as_vectors(descriptors, "descriptors")
+        vectors = as_mined(descriptors)
         batch = Batch.of(vectors, labels)
         anchor, positive = batch.pairs()
         weights = self.weights(batch.distances, vectors.shape[1], batch.negative)

@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from kinfold.base.arrays import Ids, as_count, as_ids, as_vectors
+from kinfold.base.arrays import Ids, as_count, as_ids
 from kinfold.index.flat import FlatIndex
+from kinfold.learn.mine.descriptors import as_mined
 
 # Queries whose whole rankings are held at once.
 _ROWS = 256
@@ -38,7 +39,7 @@ class DescriptorQueue:
 
     def push(self, descriptors: Any, labels: Any, ids: Any) -> None:
         """Take descriptors (n, dim) of photos, their classes (n,) and their numbers (n,)."""
-        vectors = as_vectors(descriptors, "descriptors", dim=self.dim)
+        vectors = as_mined(descriptors, dim=self.dim)
         rows = as_ids(ids, "ids", n=len(vectors))
         classes = as_ids(labels, "labels", n=len(vectors))
         if len(np.unique(rows)) < len(rows):
@@ -63,7 +64,7 @@ class DescriptorQueue:
 
         one_per_class : of each class the nearest alone
         """
-        vectors = as_vectors(descriptors, "descriptors", dim=self.dim)
+        vectors = as_mined(descriptors, dim=self.dim)
         classes, count = as_ids(labels, "labels", n=len(vectors)), as_count(k, "k")
         found = np.full((len(vectors), count), -1, np.int64)
         known = self.ids
