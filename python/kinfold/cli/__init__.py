@@ -14,6 +14,7 @@ COMMANDS: dict[str, str] = {
     "bench": "kinfold.cli.bench",
     "shard": "kinfold.cli.shard",
     "train": "kinfold.cli.train",
+    "mcp": "kinfold.cli.mcp",
     "import": "kinfold.cli.import_vectors",
     "export": "kinfold.cli.export_vectors",
     "info": "kinfold.cli.info",
