@@ -26,6 +26,8 @@ _EXTRA_OF = {
     "pycolmap": "colmap",
     "pyarrow": "arrow",
     "mcp": "mcp",
+    "datasets": "huggingface",
+    "langchain_core": "langchain",
     "fastapi": "serve",
     "uvicorn": "serve",
     "python_multipart": "serve",

@@ -8,9 +8,11 @@
           opened    the gallery as it is now: opened anew when another process has brought it up to date
           lanes     bounded queues in front of threads: too much is refused, too slow is told
           decoder   processes that decode what strangers sent, each with a time limit
+    mcp         tools for models, over standard input and output; contact_sheet makes the pictures of their answers
     client      the same questions asked from Python, with the standard library alone
 
-Imports go down this page. FastAPI is imported by all but ``client``, ``limits`` and this file: see ``run.serve``.
+Imports go down this page. FastAPI is imported by all but ``client``, ``mcp``, what that
+needs, ``limits`` and this file: see ``run.serve``.
 """
 
 from __future__ import annotations

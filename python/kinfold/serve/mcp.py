@@ -128,9 +128,7 @@ class Tools:
         the photos that geometry confirms.
         """
         with self._gallery() as gallery:
-            asked = _photo_of(gallery, photo)
-            file = gallery.root / gallery.photo(asked).path if isinstance(asked, int) else asked
-            found = gallery.locate(file, box=box)
+            found = gallery.locate(_photo_of(gallery, photo), box=box)
             facts = found.to_dict(gallery.root)
             tiles = [
                 _tile(gallery, one.photo.id, one.state) for one in found.witnesses[: _SHEET - 1]
