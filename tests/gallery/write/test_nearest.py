@@ -60,7 +60,7 @@ def test_vectors_alone_are_as_if_made_anew(tmp_path) -> None:
 def test_inverted_files_are_nearly_as_if_made_anew(tmp_path) -> None:
     """Nine edges of ten, at least; what a search finds is the same."""
     folder = tmp_path / "photos"
-    for scene in range(7):
+    for scene in range(9):
         for number in range(3):
             write_photo(folder / f"{scene}-{number}.jpg", view(scene, number))
     with Gallery.create(tmp_path / "g.kin", **LOCAL) as gallery:
