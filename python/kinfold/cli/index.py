@@ -24,12 +24,16 @@ SUMMARY = "make a gallery of a folder of photos, or update it"
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of ``kinfold index``."""
-    parser.add_argument("photos", help="folder of photos")
+    parser.add_argument(
+        "photos",
+        nargs="+",
+        help="folder of photos, or several; those that the gallery has are always brought up to date",
+    )
     parser.add_argument(
         "-o",
         "--output",
         metavar="GALLERY",
-        help="the gallery's folder (default: the folder's name with .kin)",
+        help="the gallery's folder (default: the first folder's name with .kin)",
     )
     parser.add_argument(
         "--list",
@@ -68,15 +72,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Index; tell what was done."""
-    photos = Path(options.photos)
-    if not photos.exists():
-        raise FileNotFoundError(f"{photos}: there is no such folder")
-    if not photos.is_dir():
-        raise NotADirectoryError(f"{photos}: is not a folder")
-    if is_gallery(photos):
-        raise GalleryError(
-            f"{photos}: is a gallery; the folder of photos comes first: kinfold index PHOTOS -o {quote(str(photos))}"
-        )
+    folders = [Path(folder) for folder in options.photos]
+    for photos in folders:
+        if not photos.exists():
+            raise FileNotFoundError(f"{photos}: there is no such folder")
+        if not photos.is_dir():
+            raise NotADirectoryError(f"{photos}: is not a folder")
+        if is_gallery(photos):
+            raise GalleryError(
+                f"{photos}: is a gallery; folders of photos come first: kinfold index PHOTOS -o {quote(str(photos))}"
+            )
     if options.json:
         check_writable(options.json)
     files = None
@@ -84,12 +89,12 @@ def run(options: argparse.Namespace) -> int:
         files = _listed(Path(options.list))
         if not files:
             raise ValueError(f"{options.list}: lists no photo")
-    target = Path(options.output) if options.output else Path(f"{photos.resolve().name}.kin")
+    target = Path(options.output) if options.output else Path(f"{folders[0].resolve().name}.kin")
     gallery, fresh = _opened(target, options)
     with gallery:
         try:
             changes = gallery.update(
-                photos,
+                folders,
                 files=files,
                 relearn=options.relearn,
                 prune=options.prune,
@@ -127,11 +132,15 @@ def _listed(path: Path) -> list[str]:
 def _opened(target: Path, options: argparse.Namespace) -> tuple[Any, bool]:
     """The gallery, and whether it was made just now."""
     there = is_made(target)
-    if there and options.remake and not walk(options.photos, on_error=lambda *_: None):
-        raise GalleryError(f"{options.photos}: holds no photo; {target} stays as it is")
+    if there and options.remake and not _any_photo(options.photos):
+        raise GalleryError(f"{', '.join(options.photos)}: holds no photo; {target} stays as it is")
     if not there or options.remake:
         return make(target, options, remake=options.remake), True
     return reopen(target, options, changed=("search",)), False
+
+
+def _any_photo(folders: list[str]) -> bool:
+    return any(walk(folder, on_error=lambda *_: None) for folder in folders)
 
 
 def _tell(changes: Any, target: Path, total: int) -> None:

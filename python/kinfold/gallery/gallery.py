@@ -147,8 +147,13 @@ class Gallery(Overview):
 
     @property
     def root(self) -> Path:
-        """The folder of the photos."""
+        """The folder of the photos, in which their paths are."""
         return self._reader.root
+
+    @property
+    def folders(self) -> list[Path]:
+        """Every folder of photos: ``root``, and those whose photos have whole paths."""
+        return self._reader.folders
 
     @property
     def parts(self) -> Parts:
@@ -159,7 +164,7 @@ class Gallery(Overview):
 
     def update(
         self,
-        photos: str | os.PathLike[str] | None = None,
+        photos: str | os.PathLike[str] | Sequence[str | os.PathLike[str]] | None = None,
         *,
         files: Sequence[str] | None = None,
         relearn: bool = False,
@@ -169,14 +174,15 @@ class Gallery(Overview):
         workers: int | str = 0,
         verbose: bool = True,
     ) -> Changes:
-        """Bring the gallery in line with a folder of photos.
+        """Bring the gallery in line with a folder of photos, or several.
 
         New and changed files are described, moved ones recognised by their content, those that are gone leave the
         index. Photos in folders that cannot be read stay; so do all that are missing where these are more than a tenth:
         that is rather a drive that is not mounted. What could not be read for a reason outside of the file is tried
         again. Damaged parts are made anew. May be interrupted at any moment; the next call does the rest.
 
-        photos : the folder; that of the last update if not given
+        photos : the folder; that of the last update if not given. Several: paths of photos are in the first, those of
+            others are whole. Folders that the gallery knows are always looked through, new ones join them
         files : paths in the folder, to index only these
         relearn : learn everything on these photos, words and codebooks too, which otherwise come with Kinfold as long
             as there are few photos; what a gallery has learnt it learns anew where it has grown by half since

@@ -29,6 +29,7 @@ def info(reader: Reader, *, verify: bool) -> dict[str, Any]:
     facts: dict[str, Any] = {
         "gallery": str(store.folder),
         "photos_folder": manifest.photos,
+        **({"other_folders": list(manifest.folders)} if manifest.folders else {}),
         "photos": len(described),
         "failed": [{"path": photo.path, "reason": photo.reason} for photo in failed],
         **_positions(described, reader.root),

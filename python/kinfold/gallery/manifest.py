@@ -13,7 +13,17 @@ from kinfold.gallery.settings import MOST_LOCAL_WEIGHTS, MOST_NETWORKS, REMAKE, 
 
 # The first version of those that are read lacks what was added.
 FORMAT, OLDEST = 4, 3
-_FIELDS = {"format", "library", "settings", "photos", "parts", "segments", "own_model", "added"}
+_FIELDS = {
+    "format",
+    "library",
+    "settings",
+    "photos",
+    "parts",
+    "segments",
+    "own_model",
+    "added",
+    "folders",
+}
 # What a manifest calls the weights of each network.
 WEIGHTS = tuple(f"weights{i}" if i else "weights" for i in range(MOST_NETWORKS))
 # The same of what finds local features: one network, and those that prepare for it.
@@ -41,6 +51,7 @@ class Manifest:
     """What a gallery consists of.
 
     photos : the folder of photos
+    folders : other folders of photos, by their whole paths
     parts : name -> file in ``parts``; a gallery that holds no photo has none but weights and a given model
     segments : files in ``segments`` that the index was made from
     own_model : whether the model was learnt on this gallery, so that it is learnt anew as it grows
@@ -53,6 +64,7 @@ class Manifest:
     segments: tuple[str, ...] = ()
     own_model: bool = True
     added: tuple[str, ...] = ()
+    folders: tuple[str, ...] = ()
 
     @property
     def weights(self) -> list[str]:
@@ -91,6 +103,7 @@ class Manifest:
             "segments": list(self.segments),
             "own_model": self.own_model,
             "added": list(self.added),
+            "folders": list(self.folders),
         }
 
     @classmethod
@@ -107,7 +120,8 @@ class Manifest:
             )
         if version < OLDEST:
             raise FileFormatError(f"is of format {version}, this kinfold reads {FORMAT}; {REMAKE}")
-        data = {"added": [], **data} if version == OLDEST else data
+        # Galleries of before have one folder.
+        data = {"folders": [], **({"added": []} if version == OLDEST else {}), **data}
         if set(data) != _FIELDS:
             raise FileFormatError("expected other fields")
         parts, segments, photos = data["parts"], data["segments"], data["photos"]
@@ -121,10 +135,10 @@ class Manifest:
             # A name is no path: a hostile manifest must not lead out of the folder.
             if not is_name(name):
                 raise FileFormatError(f"expected the name of a file, got {name!r:.80}")
-        if photos is not None and not (
-            isinstance(photos, str) and os.path.isabs(photos) and "\0" not in photos
-        ):
+        if photos is not None and not _is_folder(photos):
             raise FileFormatError("photos: expected a folder by its whole path")
+        if not isinstance(data["folders"], list) or not all(map(_is_folder, data["folders"])):
+            raise FileFormatError("folders: expected folders by their whole paths")
         if not isinstance(data["own_model"], bool):
             raise FileFormatError("own_model: expected true or false")
         return cls(
@@ -134,4 +148,9 @@ class Manifest:
             tuple(segments),
             data["own_model"],
             tuple(data["added"]),
+            tuple(data["folders"]),
         )
+
+
+def _is_folder(path: object) -> bool:
+    return isinstance(path, str) and os.path.isabs(path) and "\0" not in path

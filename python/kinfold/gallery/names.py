@@ -91,6 +91,8 @@ def _ways(name: str, root: Path | None) -> Iterable[str]:
             if Path(plain).is_relative_to(base):
                 yield Path(plain).relative_to(base).as_posix()
                 return
+    # A photo in another folder has its whole path.
+    yield Path(plain).as_posix()
     parts = PurePosixPath(plain).parts[1:]
     for start in range(len(parts)):
         yield "/".join(parts[start:])

@@ -126,7 +126,7 @@ class Overview:
         mirrors : look for mirror images too; by engines of local features alone
         Raises GalleryError for a gallery without photos, or a folder that does not lie in that of the photos.
         """
-        folders = folders_inside(self._reader.root, keep)
+        folders = folders_inside(self._reader.folders, keep)
         return duplicates_of(self._reader, keep=folders, mirrors=mirrors, verbose=verbose)
 
     def duplicates_content(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import stat
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -26,6 +27,7 @@ class DamagedTableError(FileFormatError):
 class Photo:
     """One file.
 
+    path : in the folder of photos, or the whole path of a photo in another folder of the gallery
     reason : why it could not be read; None for a photo that was described
     segment, row : where its features lie; None for one that could not be read
     cause : one of CAUSES where it could not be read, None where that was not noted
@@ -64,10 +66,15 @@ class Photo:
         return latitude, longitude
 
     @classmethod
-    def from_row(cls, row: tuple[Any, ...], table: Path) -> Photo:
-        """From a row of a table, every column of which is what was written there. Raises DamagedTableError."""
+    def from_row(
+        cls, row: tuple[Any, ...], table: Path, is_ours: Callable[[str], bool] = lambda _: False
+    ) -> Photo:
+        """From a row of a table, every column of which is what was written there. Raises DamagedTableError.
+
+        is_ours : whether a whole path lies in one of the gallery's other folders
+        """
         photo = cls(*row)
-        if not _is_sound(photo):
+        if not _is_sound(photo, is_ours):
             raise DamagedTableError(f"{table}: the row of photo {photo.id!r:.40} is damaged")
         return photo
 
@@ -96,7 +103,7 @@ def known_file(root: Path, photo: Photo) -> Path | None:
     return None
 
 
-def _is_sound(photo: Photo) -> bool:
+def _is_sound(photo: Photo, is_ours: Callable[[str], bool]) -> bool:
     if photo.segment is not None:
         sound = photo.reason is None and is_name(photo.segment) and _is_count(photo.row)
         sound = sound and _is_count(photo.width, 1) and _is_count(photo.height, 1)
@@ -105,7 +112,7 @@ def _is_sound(photo: Photo) -> bool:
     return (
         sound
         and _is_count(photo.id, 1, MOST_ID)
-        and is_inside(photo.path)
+        and (is_inside(photo.path) or (type(photo.path) is str and is_ours(photo.path)))
         and _is_count(photo.size)
         and type(photo.mtime_ns) is int
         and _TEXTS.issuperset(

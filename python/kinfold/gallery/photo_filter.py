@@ -52,8 +52,11 @@ class PhotoFilter:
         since, until = _moment(self.since, "since"), _moment(self.until, "until")
         found = []
         for folder in _folders(self.folder):
-            inside = _inside(folder, root)
-            if inside and not len(table.ids_of(inside)):
+            ways = [_inside(folder, root)]
+            if folder:  # in another folder of the gallery, whose photos have whole paths
+                ways.append(f"{Path(folder).resolve().as_posix()}/")
+            inside = next((way for way in ways if not way or len(table.ids_of(way))), None)
+            if inside is None:
                 raise ValueError(
                     f"folder: expected one that holds photos of the gallery, got {os.fspath(folder)!r}"
                 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import sqlite3
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -14,22 +14,41 @@ import numpy as np
 from kinfold.base.arrays import Ids
 from kinfold.base.errors import FileFormatError
 from kinfold.gallery import table_file
-from kinfold.gallery.own import is_name
+from kinfold.gallery.own import is_inside, is_name
 from kinfold.gallery.photo import COLUMNS, MOST_ID, SINCE, DamagedTableError, Photo
 
 _MOST_COPIED = 1 << 33
 _INSERT = f"INSERT INTO photos ({','.join(COLUMNS)}) VALUES ({','.join('?' * len(COLUMNS))})"
 
 
+class Ours:
+    """Whether a whole path lies in one of some folders; they are asked for where it lies in none that are known."""
+
+    def __init__(self, folders: Callable[[], Iterable[str]]) -> None:
+        self._folders, self._known = folders, tuple[str, ...]()
+
+    def __call__(self, path: str) -> bool:
+        if self._in_known(path):
+            return True
+        self._known = tuple(f"{folder.rstrip('/')}/" for folder in self._folders())
+        return self._in_known(path)
+
+    def _in_known(self, path: str) -> bool:
+        return any(path.startswith(one) and is_inside(path[len(one) :]) for one in self._known)
+
+
 class PhotoTable:
     """An SQLite file in WAL mode: readers see the last whole transaction, whatever a writer does.
 
     write : to change it; otherwise the file may also lie where nothing can be written
+    folders : the gallery's other folders, in which whole paths lie; asked again where one lies in none of them
     Raises FileFormatError for a file that is not exactly such a table: it may come from anybody.
     """
 
-    def __init__(self, path: Path, *, write: bool = False) -> None:
-        self._path = path
+    def __init__(
+        self, path: Path, *, write: bool = False, folders: Callable[[], Iterable[str]] = tuple
+    ) -> None:
+        self._path, self._ours = path, Ours(folders)
         self._copy: TemporaryDirectory[str] | None = None
         shared = table_file.check_files(path, written=write)
         if not path.exists():
@@ -224,7 +243,9 @@ class PhotoTable:
 
     def _photo(self, row: tuple[object, ...]) -> Photo:
         known, photo = self._known.get(row[0], (None, None))  # type: ignore[call-overload]
-        return photo if photo is not None and known == row else Photo.from_row(row, self._path)
+        if photo is not None and known == row:
+            return photo
+        return Photo.from_row(row, self._path, self._ours)
 
     @contextmanager
     def _named(self) -> Iterator[None]:
@@ -237,15 +258,16 @@ class PhotoTable:
             raise table_file.named(self._path, error) from error
 
 
-def salvage(path: Path) -> list[Photo]:
+def salvage(path: Path, folders: Callable[[], Iterable[str]] = tuple) -> list[Photo]:
     """What a damaged table still tells: its sound rows, up to where it cannot be read."""
+    ours = Ours(folders)
     kept: dict[str, Photo] = {}
     with suppress(sqlite3.DatabaseError, FileFormatError):
         db, version = table_file.connect_damaged(path)
         with closing(db):
             for row in db.execute(f"{_select(version)} ORDER BY id"):
                 with suppress(FileFormatError):
-                    photo = Photo.from_row(row, path)
+                    photo = Photo.from_row(row, path, ours)
                     kept[photo.path] = photo
     return list({photo.id: photo for photo in kept.values()}.values())
 

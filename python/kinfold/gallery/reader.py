@@ -90,11 +90,16 @@ class Reader:
         """The folder of the photos, as the newest manifest says."""
         return Path(self.store.read().photos or "")
 
+    @property
+    def folders(self) -> list[Path]:
+        """Every folder of photos, that of the paths first."""
+        return [self.root, *map(Path, self.store.folders())]
+
     def open(self) -> PhotoTable:
         """The table of photos, to be read. Raises FileFormatError for a damaged one."""
         with self._opening:
             if self._table is None:
-                self._table = PhotoTable(self.store.folder / PHOTOS)
+                self._table = PhotoTable(self.store.folder / PHOTOS, folders=self.store.folders)
             return self._table
 
     @property

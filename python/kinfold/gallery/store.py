@@ -111,6 +111,10 @@ class Store:
         """Whether there is a manifest."""
         return (self.folder / MANIFEST).is_file()
 
+    def folders(self) -> tuple[str, ...]:
+        """The other folders of photos, as the newest manifest says."""
+        return self.read().folders
+
     def read(self) -> Manifest:
         """The manifest. Raises GalleryError where there is none, FileFormatError for a bad one."""
         path = self.folder / MANIFEST

@@ -146,22 +146,29 @@ def _day(photo: Photo) -> str:
 
 
 def _inside(path: str, folders: tuple[str, ...]) -> bool:
-    return any(path == folder or path.startswith(f"{folder}/") for folder in folders)
+    return any(
+        path.startswith(f"{folder}/") or (folder == "." and not path.startswith("/"))
+        for folder in folders
+    )
 
 
-def folders_inside(root: Path, keep: Iterable[str | os.PathLike[str]]) -> list[str]:
-    """Folders to keep, as paths in the folder of photos. Raises GalleryError for one that does not lie in it."""
-    found = []
+def folders_inside(roots: Sequence[Path], keep: Iterable[str | os.PathLike[str]]) -> list[str]:
+    """Folders to keep, as the paths in them begin. Raises GalleryError for one that lies in no folder of photos.
+
+    roots : the folders of photos; paths are in the first, or whole
+    """
+    root, found = roots[0], []
     for folder in keep:
         given = Path(folder)
         inside = [root / given, given] if not given.is_absolute() else [given]
         real = next((path.resolve() for path in inside if path.is_dir()), None)
-        if real is None or not real.is_relative_to(root.resolve()):
+        holder = next((one for one in roots if real and real.is_relative_to(one.resolve())), None)
+        if real is None or holder is None:
             raise GalleryError(f"keep: {folder} is no folder in {root}, whose photos these are")
-        inner = real.relative_to(root.resolve()).as_posix()
-        if inner == ".":
+        if len(roots) == 1 and real == root.resolve():
             raise GalleryError(f"keep: {folder} holds all of the photos: none could be proposed")
-        found.append(inner)
+        inner = real.relative_to(holder.resolve()).as_posix()
+        found.append(inner if holder == root else str(real))
     return found
 
 

@@ -19,7 +19,7 @@ _COLUMNS = (
 def moves(found: Duplicates, into: str | os.PathLike[str]) -> list[tuple[Path, Path]]:
     """Where each photo that others stand for would go: the same path in another folder."""
     target = Path(into).absolute()
-    return [(found.root / photo.path, target / photo.path) for photo in found.spare]
+    return [(found.root / photo.path, target / _below(photo.path)) for photo in found.spare]
 
 
 def moves_script(found: Duplicates, into: str | os.PathLike[str]) -> str:
@@ -43,7 +43,7 @@ def moves_script(found: Duplicates, into: str | os.PathLike[str]) -> str:
         if spare:
             lines.append(f"# kept: {_comment(held.keep.path)} ({held.why})")
         for photo in spare:
-            paths = (found.root / photo.path, target / photo.path, stays)
+            paths = (found.root / photo.path, target / _below(photo.path), stays)
             lines.append("move " + " ".join(quote(str(path)) for path in paths))
     return "\n".join(lines) + "\n"
 
@@ -72,6 +72,11 @@ def _facts(known: dict[str, object]) -> list[object]:
 
 def _cells(known: dict[str, object], names: Sequence[str]) -> list[object]:
     return [known[name] for name in names]
+
+
+def _below(path: str) -> str:
+    """The same path in another folder: that of a photo in another folder of the gallery is whole."""
+    return path.lstrip("/")
 
 
 def _comment(text: str) -> str:

@@ -28,7 +28,7 @@ def adapt(reader: Reader, adapters: Adapter | Sequence[Adapter | None] | None) -
     try:
         with writer_lock(folder):
             manifest = store.read()
-            with PhotoTable(folder / PHOTOS) as table:
+            with PhotoTable(folder / PHOTOS, folders=store.folders) as table:
                 photos = table.described()
             if not photos:
                 raise GalleryError(f"{folder}: holds no photos yet")

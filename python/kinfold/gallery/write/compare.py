@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 
 from kinfold.gallery.names import by_form, listed_path
@@ -32,13 +32,15 @@ class Plan:
     lost: Collection[str] = ()
 
 
-def list_files(root: Path, listed: Sequence[str] | None, inside: Path) -> Listing:
-    """The photos to index, and what cannot be: all of a folder but the gallery itself, or those listed."""
-    found = survey(root)
-    gallery, top = inside.resolve(), root.resolve()
-    if gallery.is_relative_to(top):
-        prefix = gallery.relative_to(top).as_posix() + "/"
-        found.photos = [file for file in found.photos if not file.path.startswith(prefix)]
+def list_files(roots: Sequence[Path], listed: Sequence[str] | None, inside: Path) -> Listing:
+    """The photos to index, and what cannot be: all of some folders but the gallery itself, or those listed.
+
+    roots : paths are in the first of them; what the others hold has its whole path
+    """
+    root, *others = roots
+    found = _without(survey(root), root, inside)
+    for other in others:
+        _join(found, other, inside)
     if listed is None:
         return found
     by_path = {file.path: file for file in found.photos}
@@ -51,6 +53,33 @@ def list_files(root: Path, listed: Sequence[str] | None, inside: Path) -> Listin
         else:
             chosen[path] = by_path[path]
     found.photos = sorted(chosen.values(), key=lambda file: file.path)
+    return found
+
+
+def _join(found: Listing, folder: Path, inside: Path) -> None:
+    """What is in another folder, by whole paths; a folder that is gone may be back another day."""
+    if not folder.is_dir():
+        found.vacant.append(str(folder))
+        return
+    more = _without(survey(folder), folder, inside)
+
+    def whole(path: str) -> str:
+        return f"{folder}/{path}" if path else str(folder)
+
+    found.photos += [replace(file, path=whole(file.path)) for file in more.photos]
+    found.skipped += [(whole(path), reason) for path, reason in more.skipped]
+    found.closed += map(whole, more.closed)
+    found.vacant += map(whole, more.vacant)
+    for ending, count in more.others.items():
+        found.others[ending] = found.others.get(ending, 0) + count
+
+
+def _without(found: Listing, root: Path, inside: Path) -> Listing:
+    """The same without the files of the gallery, where it lies in the folder."""
+    gallery, top = inside.resolve(), root.resolve()
+    if gallery.is_relative_to(top):
+        prefix = gallery.relative_to(top).as_posix() + "/"
+        found.photos = [file for file in found.photos if not file.path.startswith(prefix)]
     return found
 
 
@@ -159,7 +188,9 @@ def _place(path: str, places: Collection[str]) -> str | None:
     """Which of the places a path is at or below."""
     if not places:
         return None
-    ways = [path, *(str(parent) for parent in PurePosixPath(path).parents[:-1]), ""]
+    ways = [path, *(str(parent) for parent in PurePosixPath(path).parents[:-1])]
+    # What has a whole path is in another folder than the first.
+    ways += [] if path.startswith("/") else [""]
     return next((way for way in ways if way in places), None)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Sequence
 from contextlib import suppress
@@ -28,13 +27,14 @@ from kinfold.gallery.write import build
 from kinfold.gallery.write.changes import Changes
 from kinfold.gallery.write.compare import compare, list_files
 from kinfold.gallery.write.create import check_search, gives_vectors
+from kinfold.gallery.write.folders import Given, folders_of
 from kinfold.gallery.write.keep import SEGMENT, describe
 from kinfold.images.walk import RAW, Listing
 
 
 def update(
     reader: Reader,
-    photos: str | os.PathLike[str] | None,
+    photos: Given,
     *,
     files: Sequence[str] | None,
     relearn: bool,
@@ -70,7 +70,7 @@ def update(
 
 def _update(
     reader: Reader,
-    photos: str | os.PathLike[str] | None,
+    photos: Given,
     files: Sequence[str] | None,
     relearn: bool,
     prune: bool,
@@ -85,20 +85,24 @@ def _update(
     if search is not None:
         manifest = replace(manifest, settings=replace(manifest.settings, search=search))
         check_search(manifest.settings)
-    root = _root(manifest, photos)
+    roots = folders_of(store.folder, manifest, photos, lambda: _holds_photos(reader))
+    root, others = roots[0], tuple(map(str, roots[1:]))
     changes = Changes()
     with seconds.of("list files"):
         listed = None if files is None else as_names(files, "files")
-        listing = list_files(root, listed, store.folder)
+        listing = list_files(roots, listed, store.folder)
     manifest, table, known = _writable(reader, manifest, changes)
     with table:
         _check_root(store, manifest, root, known, listing, prune)
-        if manifest.photos != str(root):
-            manifest = replace(manifest, photos=str(root))
+        if (manifest.photos, manifest.folders) != (str(root), others):
+            manifest = replace(manifest, photos=str(root), folders=others)
             store.write(manifest)
         with seconds.of("compare"):
             lost = damaged_segments(store, known, verify=verify)
             plan = compare(table, known, root, listing, changes, lost=lost, prune=prune)
+        if prune and (left := tuple(one for one in others if Path(one).is_dir())) != others:
+            manifest = replace(manifest, folders=left)
+            store.write(manifest)
         _check_enough(store, manifest, table.count() + len(plan.fresh), relearn)
         if plan.fresh:
             describer = reader.describer(manifest)
@@ -153,7 +157,7 @@ def _writable(
     path = reader.store.folder / PHOTOS
     check_files(path, written=True)
     try:
-        table = PhotoTable(path, write=True)
+        table = PhotoTable(path, write=True, folders=reader.store.folders)
         try:
             table.check()
             table.next_id()
@@ -165,24 +169,19 @@ def _writable(
         # Ids may be given again: nothing that knows the old ones may be left.
         manifest = manifest.without_index()
         reader.store.write(manifest)
-        kept = salvage(path)
+        kept = salvage(path, reader.store.folders)
         reader.close()
         PhotoTable.create(path, kept)
         changes.notes.append(
             f"the table of photos was damaged ({error}): {len(kept)} of its photos were kept"
         )
-        return manifest, PhotoTable(path, write=True), kept
+        return manifest, PhotoTable(path, write=True, folders=reader.store.folders), kept
 
 
-def _root(manifest: Manifest, photos: str | os.PathLike[str] | None) -> Path:
-    if photos is None and manifest.photos is None:
-        raise ValueError("photos: expected a folder of photos")
-    root = Path(photos if photos is not None else manifest.photos or "")
-    if not root.exists():
-        raise FileNotFoundError(f"{root}: there is no such folder")
-    if not root.is_dir():
-        raise NotADirectoryError(f"{root}: is not a folder")
-    return root.resolve()
+def _holds_photos(reader: Reader) -> bool:
+    with suppress(FileFormatError):
+        return bool(reader.table.count())
+    return True  # a damaged table is mended later
 
 
 def _check_root(
@@ -198,7 +197,9 @@ def _check_root(
     if not described:
         return
     if manifest.photos not in (None, str(root)):
-        if not any((file.path, file.size) in described for file in listing.photos):
+        # What has a whole path is in another folder.
+        here = [file for file in listing.photos if not file.path.startswith("/")]
+        if not any((file.path, file.size) in described for file in here):
             raise GalleryError(
                 f"{store.folder}: holds the photos of {manifest.photos}, and {root} has none of them; "
                 "choose another gallery"
