@@ -25,6 +25,7 @@ by_system = pytest.mark.parametrize("system", ALL, ids=lambda each: each.name)
 # What each command wants besides options.
 PLACES = {
     "index": ["p"], "search": ["g", "q"], "groups": ["g"], "locate": ["g", "q"], "eval": [], "figures": [],
+    "dedup": ["g"], "watch": ["p"],
 }  # fmt: skip
 # What the subject has, in its order: each is one of the systems.
 SUBJECT = """

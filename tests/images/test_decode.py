@@ -446,7 +446,7 @@ def test_advice_is_for_what_a_file_holds(monkeypatch) -> None:
     monkeypatch.setitem(__import__("sys").modules, "pillow_heif", None)
     monkeypatch.delitem(Image.OPEN, "HEIF", raising=False)
     for data in (container(b"mif1", b"heic"), container(b"heic"), container(b"msf1", b"hevc")):
-        with pytest.raises(ImageError, match="pip install pillow-heif") as caught:
+        with pytest.raises(ImageError, match=r"pip install 'kinfold\[heic\]'") as caught:
             decode(data + bytes(64))
         assert caught.value.cause == "decoder"
     with pytest.raises(ImageError) as caught:
@@ -457,7 +457,7 @@ def test_advice_is_for_what_a_file_holds(monkeypatch) -> None:
 def test_heic_names_the_missing_package(monkeypatch) -> None:
     monkeypatch.setitem(__import__("sys").modules, "pillow_heif", None)
     monkeypatch.delitem(Image.OPEN, "HEIF", raising=False)
-    with pytest.raises(ImageError, match="pip install pillow-heif"):
+    with pytest.raises(ImageError, match=r"pip install 'kinfold\[heic\]'"):
         decode(b"\0\0\0\x18ftypheic" + bytes(64))
 
 

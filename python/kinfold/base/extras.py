@@ -11,6 +11,9 @@ from kinfold.base.errors import MissingExtraError
 _EXTRA_OF = {
     "cv2": "photos",
     "PIL": "photos",
+    "pillow_heif": "heic",
+    "rawpy": "raw",
+    "watchfiles": "watch",
     "torch": "torch",
     "sklearn": "sklearn",
     "h5py": "hdf5",

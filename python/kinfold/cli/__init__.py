@@ -5,6 +5,7 @@ from __future__ import annotations
 # Command -> the module that adds its arguments and runs it.
 COMMANDS: dict[str, str] = {
     "index": "kinfold.cli.index",
+    "watch": "kinfold.cli.watch",
     "search": "kinfold.cli.search",
     "groups": "kinfold.cli.groups",
     "dedup": "kinfold.cli.dedup",

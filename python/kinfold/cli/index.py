@@ -24,17 +24,7 @@ SUMMARY = "make a gallery of a folder of photos, or update it"
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of ``kinfold index``."""
-    parser.add_argument(
-        "photos",
-        nargs="+",
-        help="folder of photos, or several; those that the gallery has are always brought up to date",
-    )
-    parser.add_argument(
-        "-o",
-        "--output",
-        metavar="GALLERY",
-        help="the gallery's folder (default: the first folder's name with .kin)",
-    )
+    add_folders(parser)
     parser.add_argument(
         "--list",
         metavar="FILE",
@@ -47,7 +37,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         help="describe photos in so many processes, or in actors of Ray: ray (default: in this process's threads)",
     )
-    add_making(parser)
     parser.add_argument(
         "--relearn",
         action="store_true",
@@ -70,6 +59,27 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_folders(parser: argparse.ArgumentParser) -> None:
+    """The folders, the gallery, and what it is made with."""
+    parser.add_argument(
+        "photos",
+        nargs="+",
+        help="folder of photos, or several; those that the gallery has are always brought up to date",
+    )
+    parser.add_argument(
+        "-o",
+        "--output",
+        metavar="GALLERY",
+        help="the gallery's folder (default: the first folder's name with .kin)",
+    )
+    add_making(parser)
+
+
+def target_of(options: argparse.Namespace) -> Path:
+    """The gallery's folder."""
+    return Path(options.output or f"{Path(options.photos[0]).resolve().name}.kin")
+
+
 def run(options: argparse.Namespace) -> int:
     """Index; tell what was done."""
     folders = [Path(folder) for folder in options.photos]
@@ -89,7 +99,7 @@ def run(options: argparse.Namespace) -> int:
         files = _listed(Path(options.list))
         if not files:
             raise ValueError(f"{options.list}: lists no photo")
-    target = Path(options.output) if options.output else Path(f"{folders[0].resolve().name}.kin")
+    target = target_of(options)
     gallery, fresh = _opened(target, options)
     with gallery:
         try:
@@ -109,13 +119,18 @@ def run(options: argparse.Namespace) -> int:
                     gallery.discard()
             raise
         total = len(gallery)
+    report(changes, target, total, options)
+    return 0
+
+
+def report(changes: Any, target: Path, total: int, options: argparse.Namespace) -> None:
+    """Tell what an update did, and how many photos there are."""
     if options.json:
         write_json(options.json, {"gallery": str(target), "photos": total, **changes.to_dict()})
     if not options.quiet:
         tell_skipped(changes)
     if not options.quiet and options.json != "-":
         _tell(changes, target, total)
-    return 0
 
 
 def _listed(path: Path) -> list[str]:

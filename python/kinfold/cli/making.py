@@ -28,6 +28,8 @@ _NUMBERS = {
     "network_dim": "length of a network's vectors",
     "square_side": "of the squares that photos become where a layer gives codes, or --pooling is flatten",
 }
+# Files that are skipped for one reason and named one by one.
+_MANY_ALIKE = 5
 # Options that go to Settings by their own names.
 _OPTIONS = (*_NUMBERS, "features", "shares", "layer", "pooling", "regions", "search")
 
@@ -169,9 +171,16 @@ def _check_images(target: Path, given: list[str], made: Any) -> None:
 
 
 def tell_skipped(changes: Any) -> None:
-    """Photos that could not be read, and remarks of an update."""
+    """Photos that could not be read, those alike in one line where they are many, and remarks of an update."""
+    alike: dict[str, list[str]] = {}
     for path, reason in changes.failed:
-        say(f"skipped {shown(path)}: {shown(reason)}")
+        alike.setdefault(reason, []).append(path)
+    for reason, paths in alike.items():
+        if len(paths) > _MANY_ALIKE:
+            say(f"skipped {len(paths)} files, {shown(paths[0])} and others: {shown(reason)}")
+            continue
+        for path in paths:
+            say(f"skipped {shown(path)}: {shown(reason)}")
     for note in changes.notes:
         say(shown(note))
 

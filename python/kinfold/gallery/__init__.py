@@ -3,6 +3,7 @@
     gallery     Gallery: open, create, close, and one line to each of the parts below
     overview    its questions beside search: matches, groups, locate, info
       write/      create  update = compare > keep (describe) > build (learn, index, graph)      changes files
+      watch       update, whenever photos come, change or leave
       views/      judge  groups  locate  page  explain                                       looks at a snapshot
       matches     pairs of photos, verified: kept in the folder, gone on with          looks at a reader
       photo_filter  who may answer: by folder, date, id                               looks at the table

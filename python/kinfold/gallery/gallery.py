@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 from kinfold.base.errors import GalleryError
-from kinfold.base.local_features import LocalFeatures
 from kinfold.base.threads import in_threads
 from kinfold.gallery import search
 from kinfold.gallery.along import Along
@@ -19,10 +19,9 @@ from kinfold.gallery.hits import Hits
 from kinfold.gallery.lock import writer_lock
 from kinfold.gallery.overview import Overview
 from kinfold.gallery.parts import Parts
-from kinfold.gallery.photo import Photo
 from kinfold.gallery.photos import PhotoTable
 from kinfold.gallery.query import Query, describe_query
-from kinfold.gallery.reader import Reader, ids_of
+from kinfold.gallery.reader import Reader
 from kinfold.gallery.settings import Settings
 from kinfold.gallery.stages import STAGES
 from kinfold.gallery.store import Store
@@ -31,6 +30,7 @@ from kinfold.gallery.write.adapt import adapt
 from kinfold.gallery.write.changes import Changes
 from kinfold.gallery.write.create import create, restore_weights
 from kinfold.gallery.write.update import update
+from kinfold.gallery.write.watch import watch
 from kinfold.learn.adapter import Adapter
 from kinfold.report.content import Answer
 
@@ -206,6 +206,22 @@ class Gallery(Overview):
             verbose=verbose,
         )
 
+    def watch(
+        self, *, settle: float = 2.0, stop: Event | None = None, verbose: bool = True
+    ) -> Iterator[Changes]:
+        """Keep the gallery in line with its folders while one goes through what this gives: ``update`` now, and again
+        whenever photos have come, changed or left, until the loop is left or interrupted.
+
+        settle : seconds of rest after the last change, so that many make one update
+        stop : an event that ends it
+        Gives what each update did; of one that could not be made, ``notes`` say why. Raises MissingExtraError without
+        the package watchfiles.
+        """
+        return watch(
+            lambda: self.update(verbose=verbose), self._reader.folders, self.path,
+            settle=settle, stop=stop,
+        )  # fmt: skip
+
     def adapt(self, adapters: Adapter | Sequence[Adapter | None] | None) -> list[str]:
         """Compare photos by what adapters make of their networks' descriptors, instead of whitening these.
 
@@ -379,15 +395,3 @@ class Gallery(Overview):
             facts or {},
             truth,
         )
-
-    def photo(self, id: int) -> Photo:
-        """What is known of a photo. Raises KeyError for an unknown id."""
-        return self._table.by_ids([id])[id]
-
-    def features(self, id: int) -> LocalFeatures:
-        """The local features of a photo, in the pixels that were described."""
-        return self._reader.segments.features(self.photo(id))
-
-    def ids_of(self, names: Sequence[str]) -> list[int | None]:
-        """The id of the photo that each name of a ground truth means; None where there is none."""
-        return ids_of(self._table, self.root, names)

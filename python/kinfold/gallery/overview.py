@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from kinfold.base.arrays import Ids, Vectors, as_count
+from kinfold.base.local_features import LocalFeatures
 from kinfold.datasets.collection import Collection
 from kinfold.evaluate import Evaluation, GroundTruth, evaluate
 from kinfold.gallery.along import Along
@@ -264,6 +265,18 @@ class Overview:
     def _repr_html_(self) -> str:
         """For notebooks: how many photos there are, and the first of them."""
         return gallery_table(self._reader.store.folder, self.photos, self._reader.root)
+
+    def photo(self, id: int) -> Photo:
+        """What is known of a photo. Raises KeyError for an unknown id."""
+        return self._reader.table.by_ids([id])[id]
+
+    def features(self, id: int) -> LocalFeatures:
+        """The local features of a photo, in the pixels that were described."""
+        return self._reader.segments.features(self.photo(id))
+
+    def ids_of(self, names: Sequence[str]) -> list[int | None]:
+        """The id of the photo that each name of a ground truth means; None where there is none."""
+        return ids_of(self._reader.table, self._reader.root, names)
 
     def admitted(self, filter: Any = None) -> Ids:
         """The ids of the photos that a filter of ``search`` lets answer, int64 (n,), ascending; all if None."""

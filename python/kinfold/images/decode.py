@@ -22,6 +22,7 @@ from kinfold.images.colour import to_srgb
 from kinfold.images.exif import PhotoInfo, orientation, photo_info
 from kinfold.images.jpeg import checked_jpeg, load_jpeg
 from kinfold.images.quiet import quiet
+from kinfold.images.raw import decode_raw, is_raw
 from kinfold.images.resize import Pixels, as_pixels, fit, fitted_size
 
 # The only parsers that foreign bytes reach, by Pillow's names.
@@ -66,7 +67,7 @@ def decode(
     white, the first frame of animations. A JPEG that lacks its end is decoded as far as it goes, and ``note`` says so,
     where at least half of its rows are there.
 
-    source : path, or the bytes of a file
+    source : path, or the bytes of a file; raw photos by path alone, whose ending names them
     max_side : reduce so that the longer side is at most this; None for the original size
     max_pixels : photos that claim more are refused before anything is decoded; None for 200 million, and no more
         than 50 million and 100 for each byte of the file. Decoding takes up to 12 bytes for each pixel that is
@@ -80,6 +81,8 @@ def decode(
         raise ValueError(f"source: expected a path or bytes, got {type(source).__name__}")
     with quiet(), _stream(source) as file:
         try:
+            if isinstance(source, (str, os.PathLike)) and is_raw(source):
+                return _decode_raw(Path(source), file, most, limit)
             return _decode(file, most, limit)
         except ImageError:
             raise
@@ -154,6 +157,19 @@ def _decode(file: BinaryIO, max_side: int | None, max_pixels: int | None) -> Dec
     )
 
 
+def _decode_raw(
+    path: Path, file: BinaryIO, max_side: int | None, max_pixels: int | None
+) -> Decoded:
+    size = file.seek(0, os.SEEK_END)
+    if not size:
+        raise ImageError("empty file")
+
+    def check(width: int, height: int) -> None:
+        _check_size(width, height, size, max_pixels)
+
+    return Decoded(*decode_raw(path, max_side, check))
+
+
 def _check_pixels(image: Any, file: BinaryIO, most: int | None) -> None:
     """Refuse what claims too much before memory is taken for it."""
     width, height = image.size
@@ -162,10 +178,14 @@ def _check_pixels(image: Any, file: BinaryIO, most: int | None) -> None:
     if all(isinstance(side, int) for side in sides):
         # A tile is decoded whole, even where the image is but a corner of it.
         width, height = max((width, height), sides, key=lambda size: size[0] * size[1])
+    _check_size(width, height, file.seek(0, os.SEEK_END), most)
+
+
+def _check_size(width: int, height: int, size: int, most: int | None) -> None:
+    """The same for so many pixels that a file of so many bytes claims."""
     limit = MAX_PIXELS if most is None else most
     if width * height > limit:
         raise ImageError(f"too many pixels: {width} x {height}, more than {limit:,}")
-    size = file.seek(0, os.SEEK_END)
     believed = max(_PIXELS_OF_ANY_FILE, _PIXELS_OF_A_BYTE * size)
     if most is None and width * height > believed:
         raise ImageError(f"{width} x {height} pixels in {size:,} bytes: more than a photo has")
@@ -199,7 +219,7 @@ def _open(file: BinaryIO) -> Any:
         try:
             require("pillow_heif").register_heif_opener()
         except ImportError:
-            lacking = "HEIC needs the package pillow-heif: pip install pillow-heif"
+            lacking = "HEIC needs the package pillow-heif: pip install 'kinfold[heic]'"
     failure: Exception | None = None
     for name in FORMATS:
         parser, accepts = image.OPEN.get(name, (None, None))

@@ -11,19 +11,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from kinfold.base.warn import warn_caller
+from kinfold.images.raw import RAW
 
-# What decode reads; HEIC needs pillow-heif, and decode says so.
+# What decode reads; HEIC needs pillow-heif, raw photos need rawpy, and decode says so.
 EXTENSIONS = (
     ".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".tif", ".tiff", ".bmp", ".gif",
-    ".ppm", ".pgm", ".pnm", ".avif", ".heic", ".heif",
+    ".ppm", ".pgm", ".pnm", ".avif", ".heic", ".heif", *RAW,
 )  # fmt: skip
-# What a camera makes besides, and decode does not read: the sensor's own data, and other pictures and films.
-RAW = (
-    ".3fr", ".arw", ".cr2", ".cr3", ".dng", ".iiq", ".nef", ".nrw", ".orf", ".pef", ".raf", ".raw", ".rw2", ".rwl",
-    ".sr2", ".srf", ".srw", ".x3f",
-)  # fmt: skip
+# What a camera makes besides, and decode does not read: other pictures and films.
 OTHERS = (
-    *RAW, ".jp2", ".jxl", ".psd",
+    ".jp2", ".jxl", ".psd",
     ".3gp", ".avi", ".m2ts", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".mts", ".webm", ".wmv",
 )  # fmt: skip
 # A link that leads nowhere: what it led to may be back another day.

@@ -28,6 +28,11 @@ class Changes:
     seconds: dict[str, float] = field(default_factory=dict)
     total_seconds: float = 0.0
 
+    @property
+    def any(self) -> bool:
+        """Whether there is something to tell: photos that came, changed, moved or left, or a note."""
+        return bool(self.added or self.changed or self.moved or self.removed or self.notes)
+
     def to_dict(self) -> dict[str, Any]:
         """As JSON takes it."""
         described = self.added + self.changed

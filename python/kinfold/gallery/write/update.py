@@ -29,7 +29,7 @@ from kinfold.gallery.write.compare import compare, list_files
 from kinfold.gallery.write.create import check_search, gives_vectors
 from kinfold.gallery.write.folders import Given, folders_of
 from kinfold.gallery.write.keep import SEGMENT, describe
-from kinfold.images.walk import RAW, Listing
+from kinfold.images.walk import Listing
 
 
 def update(
@@ -141,10 +141,7 @@ def _update(
         )
     if listing.others:
         kinds = ", ".join(f"{n} {ending}" for ending, n in sorted(listing.others.items()))
-        advice = "; develop raw files into JPEG or TIFF first" * (
-            not listing.others.keys().isdisjoint(RAW)
-        )
-        changes.notes.append(f"not read: files of other kinds ({kinds}){advice}")
+        changes.notes.append(f"not read: files of other kinds ({kinds})")
     reader.settings = manifest.settings
     changes.seconds = seconds.to_dict()
     return changes
