@@ -8,12 +8,14 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from kinfold.base.arrays import Ids, as_array, as_ids
-from kinfold.gallery.photos import PhotoTable
+
+if TYPE_CHECKING:
+    from kinfold.gallery.photos import PhotoTable
 
 _DATE = re.compile(r"\d{4}(-\d\d(-\d\d([T ]\d\d(:\d\d(:\d\d)?)?)?)?)?")
 # Behind whatever a date goes on with.
