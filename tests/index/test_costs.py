@@ -1,4 +1,4 @@
-"""What a search costs, in counts: how many of the rows in its way have their distance taken. Times are for benchmarks."""
+"""What a search costs, in counts: how many rows have their distance taken. Times are for benchmarks."""
 
 from __future__ import annotations
 
