@@ -60,3 +60,11 @@ def test_bad_queries_are_refused_by_name(table) -> None:
             rows.search("v", bad, k=1)
     with pytest.raises(ValueError, match="^queries: expected vectors"):
         rows.search_batch("v", np.zeros(8), k=1)
+
+
+def test_the_example_runs() -> None:
+    import doctest
+
+    import kinfold.integrations.huggingface as module
+
+    assert doctest.testmod(module) == (0, 6)

@@ -104,3 +104,11 @@ def test_what_is_given_and_got_stays_apart(store: KinfoldVectorStore) -> None:
     assert store.get_by_ids(["x"])[0].metadata == {"a": [1]}
     with pytest.raises(ValueError, match="expected 1, one a text, got 1 and 2"):
         store.add_texts(["x"], ids=["a", "b"], metadatas=None)
+
+
+def test_the_example_runs() -> None:
+    import doctest
+
+    import kinfold.integrations.langchain as module
+
+    assert doctest.testmod(module) == (0, 5)

@@ -161,3 +161,11 @@ def test_memory_is_bounded_by_a_row_group(tmp_path: Path) -> None:
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     assert max(map(float, done.stdout.split())) < 90, done.stdout
+
+
+def test_the_example_runs() -> None:
+    import doctest
+
+    import kinfold.io.parquet as module
+
+    assert doctest.testmod(module) == (0, 5)
