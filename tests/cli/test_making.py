@@ -72,3 +72,17 @@ def test_regions_are_kept_and_looked_at(photos, weights, tmp_path, capsys) -> No
         assert json.loads(capsys.readouterr().out)["hits"][0]["path"] == "thing1_0.png"
     assert main(["info", str(city), "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["search_of_regions"]["index"] == "IVF4,SQ8"
+
+
+def test_fast_is_a_preset_that_options_change(photos, tmp_path, capsys) -> None:
+    from kinfold.gallery.settings import FAST
+
+    city = tmp_path / "city.kin"
+    command = ["index", str(photos), "-o", str(city), "--quiet", "--fast"]
+    assert main([*command, "--max-features", "200"]) == 0
+    assert main([*command, "--max-features", "200"]) == 0  # made with the same
+    assert main(command) == 2
+    assert "was made with max_features 200, not 500" in capsys.readouterr().err
+    assert main(["info", str(city), "--json"]) == 0
+    settings = json.loads(capsys.readouterr().out)["settings"]
+    assert {name: settings[name] for name in FAST} == {**FAST, "max_features": 200}

@@ -109,8 +109,8 @@ def test_a_query_with_nothing_to_compare_finds_nothing(query) -> None:
     [
         (
             ("magic",),
-            "^rerank: expected one of spatial, diffusion, diffusion-lecture, random-walk, expansion, regions, "
-            "regional-diffusion, got",
+            "^rerank: expected one of spatial, diffusion, diffusion-lecture, random-walk, expansion, confirmed, "
+            "regions, regional-diffusion, got",
         ),
         (("spatial", "aqe"), "^rerank: aqe needs base, queries; expected one of spatial"),
         (("spatial", "spatial"), "^rerank: expected each stage once"),

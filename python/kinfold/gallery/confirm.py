@@ -7,18 +7,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from kinfold.gallery.photo import Photo
 from kinfold.gallery.reader import Snapshot
 from kinfold.gallery.verdict import Verdict
-from kinfold.local.match import match_many, prepare
-from kinfold.local.verify import verify_many
+from kinfold.rerank.confirmed import beside_in, confirm
 from kinfold.rerank.spatial import LEAST_INLIERS
 from kinfold.rerank.stage import RankedList
 
 # From this probability on, a photo counts as one of the same thing, if geometry confirms that or did not look.
 SURE = 0.99
-# Photos that speak for another, and pairs that are verified for an answer besides.
-_VOICES, _MOST_PAIRS = 3, 60
 
 
 @dataclass(frozen=True)
@@ -60,8 +56,8 @@ def confirmed(
 ) -> dict[int, tuple[int, int | None]]:
     """Photos that geometry confirms: id -> inliers of the weakest pair on the way, and the photo before it on the way.
 
-    Those that are verified with the query; and of ``ids`` those that are verified with one of these, or with one of
-    those, along edges of the gallery's graph.
+    Those that are verified with the query; and of ``ids`` those that are confirmed through others, as of
+    ``rerank.confirmed``.
     """
     found: dict[int, tuple[int, int | None]] = {
         id: (one.inliers, None)
@@ -70,41 +66,7 @@ def confirmed(
     }
     if not found:
         return found
-    beside = _beside(snapshot, {*ids, *found})
-    photos = snapshot.by_ids({*ids, *found})
-    tried: set[tuple[int, int]] = set()
-    fresh = True
-    while fresh:
-        fresh = False
-        for id in ids:
-            if id in found or id not in beside:
-                continue
-            voices = [v for v in beside[id] if v in found and v in photos and (id, v) not in tried]
-            voices = sorted(voices, key=lambda v: -found[v][0])[:_VOICES]
-            if not voices or len(tried) >= _MOST_PAIRS:
-                continue
-            tried |= {(id, v) for v in voices}
-            weakest = _pairs(snapshot, photos[id], [photos[v] for v in voices])
-            ways = [(min(found[v][0], n), v) for v, n in zip(voices, weakest)]
-            inliers, through = max(ways)
-            if inliers >= LEAST_INLIERS:
-                found[id], fresh = (inliers, through), True
-    return found
-
-
-def _beside(snapshot: Snapshot, ids: set[int]) -> dict[int, list[int]]:
-    """The neighbours in the graph of each of these photos that are among them."""
-    graph, every = snapshot.parts.graph, snapshot.ids
-    nodes = np.flatnonzero(np.isin(every, list(ids)))
-    beside = {}
-    for node in nodes.tolist():
-        near = graph.neighbours[graph.starts[node] : graph.starts[node + 1]]
-        beside[int(every[node])] = [id for id in every[near].tolist() if id in ids]
-    return beside
-
-
-def _pairs(snapshot: Snapshot, photo: Photo, others: Sequence[Photo]) -> list[int]:
-    """The inliers of a photo with each of some others."""
-    features = snapshot.segments.features
-    ours, theirs = features(photo), [features(other) for other in others]
-    return [one.inliers for one in verify_many(ours, theirs, match_many(prepare(ours), theirs))]
+    photos = snapshot.by_ids({*ids, *found, *ranked.through})
+    beside = beside_in(snapshot.parts.graph, snapshot.ids, photos)
+    told = confirm(ranked, ids, beside, lambda id: snapshot.segments.features(photos[id]))
+    return {**told.through, **found}

@@ -42,6 +42,10 @@ def engines_of(engine: str) -> tuple[str, ...]:
     return names
 
 
+# ``kinfold index --fast``: settings of a gallery of one vector a photo, for ``Gallery.create(path, **FAST)``.
+FAST: dict[str, Any] = {"engine": "tembedding", "max_side": 480, "max_features": 500}
+
+
 @dataclass(frozen=True)
 class Settings:
     """The parameters of a gallery.

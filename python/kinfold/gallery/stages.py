@@ -40,6 +40,8 @@ def options_of(
     """A stage's options in a gallery. alpha, k_query : of those along the graph; their own where None"""
     if name in ("spatial", "expansion"):
         return {"top": verify_top, "seconds": verify_seconds}
+    if name == "confirmed":
+        return {"top": verify_top}
     if name == "regions":
         return {"top": verify_top, "blend": 1.0}
     own: dict[str, Any] = {"k_query": 1, "alpha": 0.9, "blend": True}

@@ -2,6 +2,7 @@
 
     stage        Stage: what it needs, and Ranking -> Ranking; Asked: the queries and what is at hand
       spatial, spatial_expansion                need photos: verified first; search again with what was verified
+      confirmed                                 needs photos and their graph: what geometry confirms, first
       along_graph                               need a graph: diffusion, random walk
       query_expansion, k_reciprocal             need vectors: search again; shared neighbours
       regions, regional_diffusion               need the regions of queries and photos: all matched; their graph
@@ -24,6 +25,7 @@ METHODS: dict[str, str] = {
     "diffusion-lecture": "kinfold.rerank.along_graph:LectureDiffusionStage",
     "random-walk": "kinfold.rerank.along_graph:RandomWalkStage",
     "expansion": "kinfold.rerank.spatial_expansion:ExpansionStage",
+    "confirmed": "kinfold.rerank.confirmed:ConfirmedStage",
     "regions": "kinfold.rerank.regions:RegionsStage",
     "regional-diffusion": "kinfold.rerank.regional_diffusion:RegionalDiffusionStage",
 }

@@ -27,6 +27,9 @@ class RankedList:
     first_scores, first_ids  the nearest in descriptor space, as the index gave them
     verified                 by id, of the photos whose geometry was looked at
     sources                  ids from which a diffusion started
+    through                  by id, of photos that geometry confirms through others: the inliers of the weakest pair on
+                             the way, and the photo before
+    tried                    pairs that were looked at for that
     """
 
     scores: Vectors
@@ -35,6 +38,8 @@ class RankedList:
     first_ids: Ids
     verified: Mapping[int, Verification] = field(default_factory=dict)
     sources: Ids = field(default_factory=lambda: np.empty(0, np.int64))
+    through: Mapping[int, tuple[int, int]] = field(default_factory=dict)
+    tried: frozenset[tuple[int, int]] = frozenset()
 
     @classmethod
     def first(cls, scores: Vectors, ids: Ids) -> RankedList:

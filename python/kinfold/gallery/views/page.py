@@ -280,11 +280,18 @@ class _Pictures:
 
 def _members(group: PhotoGroup, root: Path) -> list[Member]:
     picture = _Pictures({photo.id: photo for photo in group.photos}, root)
-    members = [Member(picture(group.representative.id))]
+    first = group.representative
+    members = [Member(picture(first.id), facts=_seen(first))]
     for photo, link in zip(group.photos[1:], group.links):
         match = link if link.second == photo.id else link.turned()
         members.append(
-            Member(picture(photo.id), picture(match.first), _match(match), link.near_duplicate)
+            Member(
+                picture(photo.id),
+                picture(match.first),
+                _match(match),
+                link.near_duplicate,
+                _seen(photo),
+            )
         )
     return members
 
