@@ -1,7 +1,7 @@
 """Whether two versions give the same answers, to the last bit.
 
-    python benchmarks/answers.py record FOLDER     with the older version: files and what was answered
-    python benchmarks/answers.py compare FOLDER    with the newer one, on the same machine: exit 1 where they differ
+    python -m benchmarks.answers record FOLDER     with the older version: files and what was answered
+    python -m benchmarks.answers compare FOLDER    with the newer one, on the same machine: exit 1 where they differ
 
 Every kind of index, ASMK, bags of words, graphs, k-means and trees, made from seeded data, saved, and asked at every
 level of the machine with one thread and two, one query and many. The newer version loads the older one's files and

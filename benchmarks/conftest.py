@@ -1,22 +1,18 @@
 """How the benchmarks run: one library's threads at a time, each contestant's answers checked before it is timed.
 
 KINFOLD_BENCH_CACHE=... pytest benchmarks/index --benchmark-json=flat.json
-python benchmarks/ratios.py flat.json
+python -m benchmarks.ratios flat.json
 """
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 import kinfold as kf
 from kinfold import _core
-
-sys.path.insert(0, str(Path(__file__).parent))
 
 
 @pytest.fixture

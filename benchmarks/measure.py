@@ -12,8 +12,8 @@ from typing import Any, NamedTuple, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-import data
 import kinfold as kf
+from benchmarks import data
 from kinfold import _core
 
 Name = TypeVar("Name", bound=Hashable)

@@ -1,6 +1,6 @@
 """Markdown of a pytest-benchmark JSON: each group's contestants with their ratio to Kinfold.
 
-python benchmarks/ratios.py flat.json
+python -m benchmarks.ratios flat.json
 """
 
 from __future__ import annotations

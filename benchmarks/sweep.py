@@ -11,9 +11,20 @@ from typing import Any
 
 import numpy as np
 
-import data
-from measure import REST, Set, bytes_on_disk, heading, loaded, options, recall, row, seconds, settle
-from peers.inverted import Setting, System
+from benchmarks import data
+from benchmarks.measure import (
+    REST,
+    Set,
+    bytes_on_disk,
+    heading,
+    loaded,
+    options,
+    recall,
+    row,
+    seconds,
+    settle,
+)
+from benchmarks.peers.inverted import Setting, System
 
 LEVELS = (0.5, 0.8, 0.9, 0.95, 0.99)
 # One query at a time: how many are asked, by a loop for every system.

@@ -1,7 +1,7 @@
 """mAP of network descriptors on the real photos of `../shared/data/photos`.
 
-    python benchmarks/features/map_cnn.py [--networks squeezenet1_1 mobilenet_v2] [--p 3 2] [--whiten 0.25 0.5]
-    python benchmarks/features/map_cnn.py --table methods [--methods MAC R-MAC] [--no-windows]
+    python -m benchmarks.features.map_cnn [--networks squeezenet1_1 mobilenet_v2] [--p 3 2] [--whiten 0.25 0.5]
+    python -m benchmarks.features.map_cnn --table methods [--methods MAC R-MAC] [--no-windows]
 
 The second compares methods, see methods.py beside; the first looks at GeM in detail.
 
@@ -24,16 +24,12 @@ import argparse
 import json
 import sys
 from collections.abc import Iterator
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-
-import methods
-
-from data import CACHE, SHARED
+from benchmarks.data import CACHE, SHARED
+from benchmarks.features import methods
 from kinfold.evaluate.average_precision import average_precision
 from kinfold.features.extract import Extractor
 from kinfold.images.decode import decode

@@ -1,6 +1,6 @@
 """Mean, GeM and R-MAC of several networks on the real photos of `../shared/data/photos`, on halves of its objects.
 
-    python benchmarks/features/packaged.py [--networks squeezenet1_1 mobilenet_v2 efficientnet-lite2] [--cuts 10]
+    python -m benchmarks.features.packaged [--networks squeezenet1_1 mobilenet_v2 efficientnet-lite2] [--cuts 10]
 
 Photos at 640 pixels, one scale; queries cropped to their boxes; cosine; AP is Oxford's trapezoid with junk removed.
 Objects and distractors are cut in two halves at random, ten times: the queries of each half search it, so that there
@@ -19,16 +19,12 @@ import json
 import sys
 import time
 from collections.abc import Callable
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-
-from map_cnn import PHOTOS, cosine, halves, mean_ap, photos
-
-from data import CACHE, SHARED
+from benchmarks.data import CACHE, SHARED
+from benchmarks.features.map_cnn import PHOTOS, cosine, halves, mean_ap, photos
 from kinfold.features.extract import Extractor
 from kinfold.features.pool.gem import GeM
 from kinfold.features.pool.regions import Regions

@@ -1,6 +1,6 @@
 """Published mAP beside what is obtained here, where weights and photos are at hand.
 
-    python benchmarks/features/published.py --weights FOLDER --data FOLDER [--only crow r-mac] [--table]
+    python -m benchmarks.features.published --weights FOLDER --data FOLDER [--only crow r-mac] [--table]
 
 --weights holds state dicts by name: alexnet, vgg16, vgg19 (.safetensors, .pth or .pt), and for the figures of learnt
 networks alexnet-landmarks, vgg16-sfm, vgg16-mined, resnet101-sfm. --data holds a folder a data
@@ -23,10 +23,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-sys.path.insert(0, str(Path(__file__).parent))
-
-from lecture import SYSTEMS
-
+from benchmarks.features.lecture import SYSTEMS
 from kinfold import Ranking
 from kinfold.datasets.collection import Collection
 from kinfold.datasets.holidays import holidays

@@ -1,7 +1,7 @@
 """Regional matching: exhaustive beside numpy, and exact on a shortlist that an index of the regions proposes.
 
-    python benchmarks/features/map_cnn.py --table methods --no-windows --networks squeezenet1_1
-    python benchmarks/features/regions.py [--network squeezenet1_1] [--photos 898 10000]
+    python -m benchmarks.features.map_cnn --table methods --no-windows --networks squeezenet1_1
+    python -m benchmarks.features.regions [--network squeezenet1_1] [--photos 898 10000]
 
 The first keeps the regions of all photos in the cache folder; the second whitens them (PCA to 128 dimensions,
 exponent 0.25, learnt on the database), and searches. Times are of one query with all its regions; mAP as in
@@ -14,20 +14,15 @@ from __future__ import annotations
 
 import argparse
 import json
-import sys
 import time
 from collections.abc import Callable
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-
-from methods import small_regions
-
 import kinfold as kf
-from data import CACHE, SHARED
+from benchmarks.data import CACHE, SHARED
+from benchmarks.features.methods import small_regions
 from kinfold.evaluate.average_precision import average_precision
 from kinfold.transform.normalize import l2_normalize
 

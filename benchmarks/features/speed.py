@@ -1,6 +1,6 @@
 """Photos described a second: the extractor beside a plain loop in the manner of the public cnnimageretrieval code.
 
-    python benchmarks/features/speed.py [--networks squeezenet1_1 mobilenet_v2 resnet50] [--photos 64] [--threads 1]
+    python -m benchmarks.features.speed [--networks squeezenet1_1 mobilenet_v2 resnet50] [--photos 64] [--threads 1]
 
 The plain loop is written after that code's extraction, with the same network, weights and size: one photo at a time,
 decoded by Pillow, as a contiguous tensor; per scale a bilinear resize without antialiasing, the network as it was
@@ -19,15 +19,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-
 import torch
+from numpy.typing import NDArray
 from PIL import Image
 
 import kinfold as kf
-from data import SHARED
+from benchmarks.data import SHARED
 from kinfold.features.backbones.cut import cut
 from kinfold.features.extract import Extractor
 from kinfold.features.weights import network, random_network, read_weights

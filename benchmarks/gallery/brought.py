@@ -1,7 +1,7 @@
 """The engines that Kinfold brings: how they are made, and what they lose on photos that they never saw.
 
-    python benchmarks/gallery/brought.py make
-    python benchmarks/gallery/brought.py judge [--seeds 0 1 2] [--sizes 60 200] [--draws 4] [--before]
+    python -m benchmarks.gallery.brought make
+    python -m benchmarks.gallery.brought judge [--seeds 0 1 2] [--sizes 60 200] [--draws 4] [--before]
 
 *make* learns words, embedding and colours on the photos of `../shared/data/photos` whose makers allow it (BoofCV's and
 alicevision's by CC BY 4.0, OpenSfM's by BSD-2, bananas by MIT), by the default settings, and writes
@@ -25,16 +25,14 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
-from pathlib import Path
 from typing import Any
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import numpy as np
 from numpy.typing import NDArray
 
 import kinfold as kf
-from data import CACHE, SHARED
+from benchmarks.data import CACHE, SHARED
+from benchmarks.measure import heading, row
 from kinfold.aggregate.t_embedding import TEmbedding
 from kinfold.base.local_features import LocalFeatures
 from kinfold.evaluate.average_precision import average_precision
@@ -52,7 +50,6 @@ from kinfold.images.decode import decode
 from kinfold.images.resize import fit
 from kinfold.index.flat import FlatIndex
 from kinfold.local.descriptors import compared
-from measure import heading, row
 
 PHOTOS = SHARED / "photos"
 FREE = {

@@ -1,6 +1,6 @@
 """What is hard for which engine: mAP by challenge, on rendered buildings that differ from the query in one thing.
 
-    python benchmarks/gallery/challenges.py [--engines asmk bow vlad tembedding cnn] [--weights FILE] [--keep FOLDER]
+    python -m benchmarks.gallery.challenges [--engines asmk bow vlad tembedding cnn] [--weights FILE] [--keep FOLDER]
 
 By photos of the same building from before ("none"), from afar, of a part, from aside, behind trees, in a crowd, by
 night; and of other buildings, of bare plaster ("texture"). All others, and streets, are distractors; "alone" is "none"
@@ -10,13 +10,10 @@ without the streets. First answer, then with spatial verification.
 from __future__ import annotations
 
 import argparse
-import sys
 import tempfile
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-
-from data import SHARED
+from benchmarks.data import SHARED
 from kinfold import Gallery
 from kinfold.datasets.challenges import render_challenges
 from kinfold.evaluate import GroundTruth

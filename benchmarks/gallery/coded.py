@@ -1,6 +1,6 @@
 """Local features kept in fewer bytes: what verification loses.
 
-    python benchmarks/gallery/coded.py
+    python -m benchmarks.gallery.coded
 
 The photos and queries that Kinfold's own engines never saw, see brought.py. The first 30 photos of each query are
 verified, with what is kept of them whole, by product codes of RootSIFT learnt on the free photos, and by the features
@@ -11,16 +11,13 @@ on, then by similarity. *B a photo*: of codes, and 6 bytes of place, scale and a
 
 from __future__ import annotations
 
-import sys
 import time
-from pathlib import Path
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import numpy as np
-from brought import Judge, described, is_free
 
 import kinfold as kf
+from benchmarks.gallery.brought import Judge, described, is_free
+from benchmarks.measure import heading, row
 from kinfold.base.local_features import LocalFeatures
 from kinfold.evaluate.average_precision import average_precision
 from kinfold.gallery.query import Query
@@ -28,7 +25,6 @@ from kinfold.local.descriptors import compared
 from kinfold.local.match import match_many, prepare
 from kinfold.local.verify import verify_many
 from kinfold.quantize.product import ProductQuantizer
-from measure import heading, row
 
 TOP, LEAST, SAMPLE, PLACE = 30, 6, 60_000, 6
 WAYS = [(0, 1500), (32, 1500), (16, 1500), (8, 1500), (0, 800), (32, 1000), (16, 1000), (32, 500)]

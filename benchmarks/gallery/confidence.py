@@ -1,6 +1,6 @@
 """Are a gallery's confidences true, and does it say when a photo is not there? On real photos, against their labels.
 
-    python benchmarks/gallery/confidence.py [GALLERY] [--distractors N] [--keep FILE] [--plot FILE]
+    python -m benchmarks.gallery.confidence [GALLERY] [--distractors N] [--keep FILE] [--plot FILE]
 
 GALLERY: of the 898 database photos, or some of them; made in the cache folder if not given. Its confidence was learnt
 without labels when it was indexed. Each of the 82 queries is asked twice: as it is, and with all photos of its object
@@ -26,18 +26,16 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-
 import numpy as np
 
-import data
 import kinfold as kf
+from benchmarks import data
+from benchmarks.measure import heading, row
 from kinfold.evaluate import GroundTruth
 from kinfold.gallery import search
 from kinfold.gallery.verdict import Verdict
 from kinfold.report.content import Answer
 from kinfold.rerank.stage import RankedList
-from measure import heading, row
 
 PHOTOS = data.SHARED / "photos"
 TOP, CUTS = 20, 10

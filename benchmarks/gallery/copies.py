@@ -1,6 +1,6 @@
 """Edited copies told from other shots: a ladder of edits at five strengths, beside perceptual hashes.
 
-    python benchmarks/gallery/copies.py [--photos 24] [--out FILE]
+    python -m benchmarks.gallery.copies [--photos 24] [--out FILE]
 
 Originals are real photos: half of distractors, half of labelled objects, none of which the limits in
 ``gallery.edited`` were chosen on (these were the first eight photos of each object, a third of which were edited).
@@ -15,30 +15,26 @@ from __future__ import annotations
 
 import argparse
 import json
-import sys
 import time
 from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-sys.path.insert(0, str(Path(__file__).resolve().parent))
-
 import cv2
 import numpy as np
-from edits import EDITS, STRENGTHS
 from PIL import Image
 
-import data
 import kinfold as kf
+from benchmarks import data
+from benchmarks.gallery.edits import EDITS, STRENGTHS
+from benchmarks.measure import heading, row
 from kinfold.gallery.describe import Describer
 from kinfold.gallery.edited import SIDE, Agreement, lay_over
 from kinfold.gallery.settings import Settings
 from kinfold.images.resize import fit
 from kinfold.local.match import match, mirrored
 from kinfold.local.verify import project, verify
-from measure import heading, row
 
 PHOTOS = data.SHARED / "photos"
 HASHES = ("phash", "dhash", "whash", "average_hash")

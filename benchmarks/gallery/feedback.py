@@ -1,6 +1,6 @@
 """What one example from the first ten answers does for a query, on real photos.
 
-    python benchmarks/gallery/feedback.py GALLERY
+    python -m benchmarks.gallery.feedback GALLERY
 
 GALLERY: of the 898 database photos, or some of them. Each query is asked, without second looks and with the usual ones;
 then once more with the best-ranked right photo of the first ten as a positive example, with the best-ranked wrong one
@@ -14,20 +14,16 @@ from __future__ import annotations
 
 import argparse
 import json
-import sys
-from pathlib import Path
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import numpy as np
 from numpy.typing import NDArray
 
-import data
 import kinfold as kf
+from benchmarks import data
+from benchmarks.measure import heading, row
 from kinfold.base.ranking import Ranking
 from kinfold.evaluate import GroundTruth, evaluate
 from kinfold.gallery import feedback
-from measure import heading, row
 
 PHOTOS = data.SHARED / "photos"
 WEIGHTS = [(feedback.BETA, feedback.GAMMA), (0.75, 0.0), (0.75, 0.15), (0.75, 0.03)]

@@ -1,6 +1,6 @@
 """Ways to join the similarities of a gallery's engines, beside the best engine alone, on real photos.
 
-    python benchmarks/gallery/fusion.py GALLERY
+    python -m benchmarks.gallery.fusion GALLERY
 
 GALLERY: of the 898 database photos, or some of them, by asmk, tembedding, colour and cnn. Each of the 82 queries is
 compared with every photo by each engine; a way makes one similarity of the four, and no second look follows. *mAP*: by
@@ -16,20 +16,16 @@ from __future__ import annotations
 
 import argparse
 import json
-import sys
 from collections.abc import Callable
-from pathlib import Path
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import numpy as np
 from numpy.typing import NDArray
 
-import data
 import kinfold as kf
+from benchmarks import data
+from benchmarks.measure import heading, row
 from kinfold.base.ranking import Ranking
 from kinfold.evaluate import GroundTruth, evaluate
-from measure import heading, row
 
 PHOTOS = data.SHARED / "photos"
 # What engines propose for themselves, and with one voice for both that look at local features.

@@ -1,6 +1,6 @@
 """Groups of the real photos against their labels: precision and recall of pairs, and time.
 
-    python benchmarks/gallery/groups.py [GALLERY] [--html FILE]
+    python -m benchmarks.gallery.groups [GALLERY] [--html FILE]
 
 GALLERY: of all 980 photos, database and queries; made in the cache folder if not given. Two photos belong together if
 both are queries or positives of one object. Junk does not count. Distractors among each other are not labelled: their
@@ -12,24 +12,21 @@ from __future__ import annotations
 
 import argparse
 import json
-import sys
 import time
 from collections import defaultdict
 from itertools import combinations
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-
 import numpy as np
 
-import data
 import kinfold as kf
+from benchmarks import data
+from benchmarks.measure import heading, row
 from kinfold.evaluate import GroundTruth
 from kinfold.gallery.matches import candidates
 from kinfold.gallery.store import MATCHES
 from kinfold.landmarks.groups import find_groups
 from kinfold.report.groups import write_groups
-from measure import heading, row
 
 PHOTOS = data.SHARED / "photos"
 # The least inliers that are tried, and what is tried: inliers of a pair, and between two sets.

@@ -1,6 +1,6 @@
 """What adding a few photos to a large gallery costs, against making its lists anew.
 
-    python benchmarks/gallery/growth.py --n 1000 10000 [--add 10] [--photos 120]
+    python -m benchmarks.gallery.growth --n 1000 10000 [--add 10] [--photos 120]
 
 Real photos are described by the default engines, then multiplied: of each copy a third of the visual words is dropped
 and one bit in sixteen of the rest flipped, vectors get noise. Their files are small, and their segments hold a few
@@ -13,18 +13,16 @@ from __future__ import annotations
 
 import argparse
 import shutil
-import sys
 import tempfile
 import time
 from pathlib import Path
 from typing import Any
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-
 import numpy as np
 
-import data
 import kinfold as kf
+from benchmarks import data
+from benchmarks.measure import heading, row
 from kinfold.gallery.confidence import Confidence
 from kinfold.gallery.copies import Copies
 from kinfold.gallery.engines.asmk import ASMKEngine
@@ -46,7 +44,6 @@ from kinfold.local.sift import root_sift
 from kinfold.words.asmk import ASMK
 from kinfold.words.inverted_file import Held
 from kinfold.words.words import VisualWords
-from measure import heading, row
 
 K, SEGMENT, WORDS = 10, 32, 16_384
 # Copies that are made at once, for memory.

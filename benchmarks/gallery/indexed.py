@@ -1,6 +1,6 @@
 """Galleries with an index under their vectors, R-MAC whitened by region, second looks at regions: on the real photos.
 
-    python benchmarks/gallery/indexed.py [--keep FOLDER] [--parts search stages rmac many] [--many 100000]
+    python -m benchmarks.gallery.indexed [--keep FOLDER] [--parts search stages rmac many] [--many 100000]
 
 The 898 photos and 82 queries of `../shared/data/photos`, as in map_photos.py; SqueezeNet 1.1 by GeM and, for `rmac`,
 both networks. *search*: mAP of a gallery under each index, what `kinfold info` tells of it, and the time of a query.
@@ -23,13 +23,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-
 import numpy as np
-from map_photos import PHOTOS, Remembering, halves, queries_of
 
 import kinfold as kf
-from data import SHARED
+from benchmarks.data import SHARED
+from benchmarks.gallery.map_photos import PHOTOS, Remembering, halves, queries_of
+from benchmarks.measure import heading, row
 from kinfold import Gallery
 from kinfold.evaluate import GroundTruth
 from kinfold.evaluate.average_precision import average_precision
@@ -42,7 +41,6 @@ from kinfold.gallery.store import MANIFEST, Store
 from kinfold.gallery.vector_search import VectorSearch
 from kinfold.index.flat import FlatIndex
 from kinfold.transform.normalize import l2_normalize
-from measure import heading, row
 
 SEARCHES = ["Flat", "SQ8", "LVQ8", "LVQ4x8", "PQ16", "IVF64,Flat", "IVF64,SQ8", "IVF64,LOPQ16"]
 MANY = [

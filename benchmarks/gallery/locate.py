@@ -1,6 +1,6 @@
 """Landmark recognition on the real photos with made-up geotags, some of them wrong: how near, how sure, how often.
 
-    python benchmarks/gallery/locate.py [GALLERY] [--seeds N] [--json FILE]
+    python -m benchmarks.gallery.locate [GALLERY] [--seeds N] [--json FILE]
 
 GALLERY: of the 898 database photos, without the queries; made in the cache folder if not given. Each object is a place
 somewhere in ten by ten kilometres, and each of its photos, queries too, is taken around it: by a normal distribution of
@@ -18,22 +18,19 @@ from __future__ import annotations
 
 import argparse
 import json
-import sys
 from collections import defaultdict
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-
 import numpy as np
 
-import data
 import kinfold as kf
+from benchmarks import data
+from benchmarks.measure import heading, row
 from kinfold.evaluate import GroundTruth
 from kinfold.landmarks.location import estimate_location
 from kinfold.landmarks.sphere import RADIUS, distances
-from measure import heading, row
 
 PHOTOS = data.SHARED / "photos"
 CENTRE, SIDE = (48.85, 2.35), 10_000.0

@@ -1,6 +1,6 @@
 """mAP of galleries on the real photos of `../shared/data/photos`, bytes of a photo, and where the time goes.
 
-    python benchmarks/gallery/map_photos.py [--engines asmk vlad cnn asmk+vlad ...] [--seeds 0 1 2] [--keep FOLDER]
+    python -m benchmarks.gallery.map_photos [--engines asmk vlad cnn asmk+vlad ...] [--seeds 0 1 2] [--keep FOLDER]
 
 Galleries of the 898 database photos with the default settings. 82 queries, cropped to their boxes where they have
 one. AP is Oxford's trapezoid, junk removed. Codebook and whitening are learnt on the database itself, without labels.
@@ -31,12 +31,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-
 import numpy as np
 
 import kinfold as kf
-from data import SHARED
+from benchmarks.data import SHARED
+from benchmarks.measure import heading, row
 from kinfold import Gallery
 from kinfold.evaluate import GroundTruth
 from kinfold.gallery.describe import Describer
@@ -56,7 +55,6 @@ from kinfold.io import kin
 from kinfold.local.colour import colours
 from kinfold.local.sift import SIFT
 from kinfold.report.content import Answer
-from measure import heading, row
 
 PHOTOS = SHARED / "photos"
 STAGES = {

@@ -1,6 +1,6 @@
 """What a large gallery takes: bytes on disk, time to open, memory, and milliseconds of a query.
 
-    python benchmarks/gallery/scale.py --n 1000 10000 100000 [--photos 60] [--queries 40]
+    python -m benchmarks.gallery.scale --n 1000 10000 100000 [--photos 60] [--queries 40]
 
 Galleries of the default engines, multiplied from real photos as in growth.py; each is opened in a process of its own,
 which is asked with real photos that are described. *anonymous*: memory that is not of mapped files, which the system
@@ -19,14 +19,12 @@ import time
 from pathlib import Path
 from typing import Any
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-
 import numpy as np
-from growth import described, multiplied
 
-import data
 import kinfold as kf
-from measure import heading, row
+from benchmarks import data
+from benchmarks.gallery.growth import described, multiplied
+from benchmarks.measure import heading, row
 
 COLUMNS = (
     "photos", "search", "B a photo: inverted file", "vectors", "lists, graph", "table", "open, s", "first query, s",

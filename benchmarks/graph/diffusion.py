@@ -1,7 +1,7 @@
 """Diffusion by conjugate gradients on graphs of real descriptors, beside scipy, torch and pyamg.
 
-    python benchmarks/graph/diffusion.py [--n 10000 100000 1000000] [--blocks 64] [--threads 1] [--levels avx2]
-    python benchmarks/graph/diffusion.py --random 1000000     a random graph of 21 entries a node
+    python -m benchmarks.graph.diffusion [--n 10000 100000 1000000] [--blocks 64] [--threads 1] [--levels avx2]
+    python -m benchmarks.graph.diffusion --random 1000000     a random graph of 21 entries a node
 
 20 iterations, alpha = 0.99, mutual neighbours among 50 of SIFT descriptors (benchmarks/data.py). All contestants
 must agree to a thousandth before they are timed, in turn, by processor time where one thread runs. The
@@ -12,21 +12,17 @@ from __future__ import annotations
 
 import argparse
 import json
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-
 import numpy as np
 import scipy.sparse as sparse
 from numpy.typing import NDArray
 
-import data
 import kinfold as kf
-import measure
+from benchmarks import data, measure
 from kinfold import _core
 from kinfold.graph.flow import flow_graph
 

@@ -1,6 +1,6 @@
 """Time per query, and accuracy lost, of all forms of diffusion against the number of nodes; draws the times.
 
-    OPENBLAS_NUM_THREADS=1 python benchmarks/graph/forms.py [--n 10000 100000 1000000] [--plot FILE]
+    OPENBLAS_NUM_THREADS=1 python -m benchmarks.graph.forms [--n 10000 100000 1000000] [--plot FILE]
 
 SIFT descriptors, mutual neighbours among 50, alpha = 0.99; queries enter by their 10 nearest nodes. One thread,
 processor time, queries one at a time and in one call. Accuracy against the limit of conjugate gradients: mean
@@ -11,21 +11,16 @@ offline form only the rows that the queries need are made: the time for all is w
 from __future__ import annotations
 
 import argparse
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-sys.path.insert(0, str(Path(__file__).resolve().parent))
-
 import numpy as np
-from diffusion import ALPHA, graph_of
 
-import data
 import kinfold as kf
-import measure
+from benchmarks import data, measure
+from benchmarks.graph.diffusion import ALPHA, graph_of
 
 K_QUERY, TOP = 10, 100
 

@@ -1,6 +1,6 @@
 """Building neighbour lists: Kinfold exactly, through an index and by descent, beside the peers.
 
-    python benchmarks/graph/knn_graph.py [--n 100000] [--threads 1] [--level avx2] [--only NAME ...]
+    python -m benchmarks.graph.knn_graph [--n 100000] [--threads 1] [--level avx2] [--only NAME ...]
 
 SIFT descriptors of real photos, length one, k = 50. CPU seconds of this process (all its threads) and wall
 seconds; recall against exact lists, of a sample where n is large. Recall first, then time: a contestant that
@@ -11,19 +11,15 @@ from __future__ import annotations
 
 import argparse
 import resource
-import sys
 import time
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-
-import data
 import kinfold as kf
+from benchmarks import data
 from kinfold import KNNLists, _core
 from kinfold.base.neighbours import other_neighbours
 from kinfold.index.base import unit_rows

@@ -1,6 +1,6 @@
 """Neighbour lists that change: insertion and removal beside a rebuild, and opening a saved file.
 
-    python benchmarks/graph/knn_growth.py [--n 100000] [--change 1 100 1000] [--threads 1]
+    python -m benchmarks.graph.knn_growth [--n 100000] [--change 1 100 1000] [--threads 1]
 
 SIFT descriptors of real photos, length one, k = 50. CPU seconds. What changes is compared with the rebuild.
 """
@@ -8,7 +8,6 @@ SIFT descriptors of real photos, length one, k = 50. CPU seconds. What changes i
 from __future__ import annotations
 
 import argparse
-import sys
 import tempfile
 import time
 from collections.abc import Callable
@@ -17,10 +16,8 @@ from typing import Any
 
 import numpy as np
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-
-import data
 import kinfold as kf
+from benchmarks import data
 from kinfold import KNNLists
 from kinfold.index.base import unit_rows
 

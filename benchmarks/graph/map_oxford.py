@@ -1,6 +1,6 @@
 """mAP on Oxford5k: plain search against diffusion, expansion and both, from real CNN vectors.
 
-    python benchmarks/graph/map_oxford.py [--data ../shared/data/oxford5k] [--json FILE]
+    python -m benchmarks.graph.map_oxford [--data ../shared/data/oxford5k] [--json FILE]
 
 CaffeNet fc7, PCA to 128 dimensions, whole images as queries, the protocol of Oxford. Diffusion: mutual
 neighbours among 50, alpha 0.99, gamma 3, 10 neighbours of the query, 20 iterations, as published.

@@ -1,7 +1,7 @@
 """mAP on real photos: Euclidean against each re-ranking, global and over regions.
 
-    python benchmarks/features/map_cnn.py --table methods --no-windows --networks squeezenet1_1
-    python benchmarks/graph/map_regional.py [--network squeezenet1_1] [--out FILE]
+    python -m benchmarks.features.map_cnn --table methods --no-windows --networks squeezenet1_1
+    python -m benchmarks.graph.map_regional [--network squeezenet1_1] [--out FILE]
 
 The first keeps the descriptors in the cache folder. Regions are those of the feature map, 21 and fewer a photo; the
 global descriptor is their sum (R-MAC). Whitened to 128 dimensions, exponent 0.25, learnt on the database. Mutual
@@ -12,20 +12,15 @@ from __future__ import annotations
 
 import argparse
 import json
-import sys
 import time
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "features"))
-
-from methods import small_regions
-
 import kinfold as kf
-from data import CACHE, SHARED
+from benchmarks.data import CACHE, SHARED
+from benchmarks.features.methods import small_regions
 from kinfold.base.neighbours import exact_neighbours
 from kinfold.evaluate.average_precision import average_precision
 from kinfold.graph.regional import gmp_weights

@@ -1,6 +1,6 @@
 """mAP of every second look at vectors, on real vectors with ground truth.
 
-    python benchmarks/graph/map_rerank.py [--data ../shared/data/oxford5k]
+    python -m benchmarks.graph.map_rerank [--data ../shared/data/oxford5k]
 
 Oxford5k: CaffeNet fc7, PCA to 128 dimensions, whole images as queries, the protocol of Oxford; full rankings.
 """

@@ -1,6 +1,6 @@
 """How two solvers rank the points of two moons or spirals, frame by frame: errors, and all frames as a picture.
 
-    python benchmarks/graph/pictures.py FILE.png [--data moons] [--k 20]
+    python -m benchmarks.graph.pictures FILE.png [--data moons] [--k 20]
 
 Ten frames each: 30 steps of the random walk a frame, two iterations of conjugate gradients a frame, and the relative
 error against the limit. All edges weigh the same. `kinfold figures manifold-walk` draws some of these frames.

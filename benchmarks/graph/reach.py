@@ -1,6 +1,6 @@
 """Ranking by diffusion alone against Euclid: published settings, settings told by the graph, and the best there are.
 
-    python benchmarks/graph/reach.py [--only coil20]
+    python -m benchmarks.graph.reach [--only coil20]
 
 coil20: 1,440 views of 20 objects, pixels of length one, each view asked for its object's others. oxford5k: CaffeNet
 vectors of whole photos, 55 queries by the protocol of Oxford and 70 of the revisited ones. photos: SqueezeNet's GeM of
@@ -13,25 +13,21 @@ chosen by the labels.
 from __future__ import annotations
 
 import itertools
-import sys
 from argparse import ArgumentParser
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any, NamedTuple
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import numpy as np
 from numpy.typing import NDArray
 
-import data
 import kinfold as kf
+from benchmarks import data
+from benchmarks.measure import heading, row
 from kinfold.base.neighbours import exact_neighbours
 from kinfold.base.ranking import Ranking
 from kinfold.evaluate import GroundTruth, evaluate
 from kinfold.graph.reach import LENGTHS, suited_alpha, suited_graph
 from kinfold.io.vecs import read_vecs
-from measure import heading, row
 
 ALPHAS, SOURCES = (0.5, 0.9, 0.99), (1, 5, 10)
 

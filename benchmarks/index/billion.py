@@ -1,6 +1,6 @@
 """What a billion vectors in lists cost, from what lists of 100,000 and 500,000 cost here.
 
-    python benchmarks/index/billion.py --check 1000000 10000000 --out billion.json
+    python -m benchmarks.index.billion --check 1000000 10000000 --out billion.json
 
 1. *Measured*: an index of ``--spec`` at two sizes: rows that a query meets, its time at several ``nprobe``; by least
    squares the time of a query, of a cell that it visits, and of a row that it meets. Time to look through centroids,
@@ -18,7 +18,6 @@ processor time of this thread.
 from __future__ import annotations
 
 import json
-import sys
 import time
 from argparse import ArgumentParser
 from collections.abc import Callable
@@ -29,10 +28,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import nnls
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-
-import data
 import kinfold as kf
+from benchmarks import data
 from kinfold.quantize.kmeans import assign
 
 PROBES = (1, 4, 16, 64)

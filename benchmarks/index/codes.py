@@ -1,7 +1,7 @@
 """Exhaustive scans of product codes against faiss's IndexPQ and IndexPQFastScan of the same codebooks and its own.
 
-    python benchmarks/index/codes.py --n 1000000 --threads 1 --out codes.json
-    FAISS_SIMD_LEVEL=AVX2 python benchmarks/index/codes.py --level avx2
+    python -m benchmarks.index.codes --n 1000000 --threads 1 --out codes.json
+    FAISS_SIMD_LEVEL=AVX2 python -m benchmarks.index.codes --level avx2
 
 Before anything is timed, ids and distances of some queries must be those of exact search among the decoded vectors.
 A rate counts codes times queries per second. recall@R: the true nearest is among the first R of 100 answers; faiss's
@@ -11,18 +11,15 @@ A rate counts codes times queries per second. recall@R: the true nearest is amon
 from __future__ import annotations
 
 import json
-import sys
 from argparse import ArgumentParser, Namespace
 from pathlib import Path
 from typing import Any
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-
 import numpy as np
 
 import kinfold as kf
-from measure import Set, fastest, heading, loaded, options, recall, row, settle
-from peers import codes
+from benchmarks.measure import Set, fastest, heading, loaded, options, recall, row, settle
+from benchmarks.peers import codes
 
 SPECS = ("PQ8", "PQ16", "PQ16x4fs", "PQ32x4fs")
 BATCHES = (1, 64, 1000)

@@ -1,7 +1,7 @@
 """Recall-QPS curves of inverted indexes with compressed vectors: Kinfold, faiss and ScaNN in one process.
 
-    python benchmarks/index/curves.py --data sift --n 1000000 --threads 1 --batch 1000 --out curves.json
-    python benchmarks/index/curves.py --table curves.json
+    python -m benchmarks.index.curves --data sift --n 1000000 --threads 1 --batch 1000 --out curves.json
+    python -m benchmarks.index.curves --table curves.json
 
 Each system is built once and kept in the cache folder; Kinfold's anew when the sources of its indexes and quantizers
 have changed, others by --rebuild faiss,scann. Every setting of the sweep is timed once; those near a system's best are
@@ -12,13 +12,8 @@ those of the saved file. `--level avx2` is for Kinfold; FAISS_SIMD_LEVEL=AVX2 in
 
 from __future__ import annotations
 
-import sys
-from pathlib import Path
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-
-import sweep
-from peers.inverted import systems
+from benchmarks import sweep
+from benchmarks.peers.inverted import systems
 
 if __name__ == "__main__":
     sweep.main(systems, __doc__)

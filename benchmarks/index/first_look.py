@@ -1,6 +1,6 @@
 """What looking along a few directions first saves an exhaustive scan: time beside other filters and faiss, pairs left.
 
-    python benchmarks/index/first_look.py [--rows 400000] [--batches 1 32 1000] [--k 10 100]
+    python -m benchmarks.index.first_look [--rows 400000] [--batches 1 32 1000] [--k 10 100]
 
 One thread, seconds of the processor, best of some runs, contestants in turn. Every contestant's answers are those of
 ``scan="none"``, bit for bit among Kinfold's. *sift*: descriptors of real photos; *clusters*: 256 Gaussian ones, 256
@@ -10,18 +10,14 @@ dimensions; *noise*: Gaussian, where no direction says anything and none is look
 from __future__ import annotations
 
 import argparse
-import sys
 import time
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-
-import data
 import kinfold as kf
+from benchmarks import data
 
 
 def seconds(run: Callable[[], Any], runs: int) -> float:

@@ -1,7 +1,7 @@
 """Randomized k-d forests against FLANN's, and hash tables beside them.
 
-    python benchmarks/index/forest.py --n 1000000 --threads 1 --out forest.json
-    python benchmarks/index/forest.py --splits --n 1000000
+    python -m benchmarks.index.forest --n 1000000 --threads 1 --out forest.json
+    python -m benchmarks.index.forest --splits --n 1000000
 
 As curves.py; the effort is the number of rows to look at ("checks"). Kinfold's 8-bit vectors are exact for SIFT.
 --splits: recall of trees that are split at the mean and at the median, after equal rows, and how deep their leaves lie.
@@ -12,17 +12,14 @@ from __future__ import annotations
 import sys
 from argparse import ArgumentParser
 from functools import partial
-from pathlib import Path
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import numpy as np
 
 import kinfold as kf
-import sweep
-from measure import fastest, heading, loaded, options, recall, row, seconds, settle
-from peers.forests import Flann, OpenCV, Proposed
-from peers.inverted import System, short
+from benchmarks import sweep
+from benchmarks.measure import fastest, heading, loaded, options, recall, row, seconds, settle
+from benchmarks.peers.forests import Flann, OpenCV, Proposed
+from benchmarks.peers.inverted import System, short
 
 OURS = ("KDForest8", "KDForest8,SQ8", "KDForest4,SQ8", "LSH16x16,SQ8")
 RATIOS = {

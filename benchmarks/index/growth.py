@@ -1,7 +1,7 @@
 """How building, searching, bytes, saving and loading grow with the number of vectors, for one index.
 
-    python benchmarks/index/growth.py --spec IVF4096,PQ16,RSQ8 --n 10000 100000 1000000 10000000 --out growth.json
-    python benchmarks/index/growth.py --spec IVF4096,PQ16 --library faiss --effort 16
+    python -m benchmarks.index.growth --spec IVF4096,PQ16,RSQ8 --n 10000 100000 1000000 10000000 --out growth.json
+    python -m benchmarks.index.growth --spec IVF4096,PQ16 --library faiss --effort 16
 
 Vectors are added in parts of 100,000, never all held; those beyond a million are the first million's with small noise.
 Where an index has more cells than a size has vectors to fill, only the search's fixed cost is seen: that is the point.
@@ -10,18 +10,25 @@ Where an index has more cells than a size has vectors to fill, only the search's
 from __future__ import annotations
 
 import json
-import sys
 import tempfile
 from argparse import ArgumentParser, Namespace
 from pathlib import Path
 from typing import Any
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-
-import data
 import kinfold as kf
-from measure import bytes_on_disk, fastest, heading, options, recall, row, seconds, settle, truth
-from peers.inverted import LIBRARIES, System
+from benchmarks import data
+from benchmarks.measure import (
+    bytes_on_disk,
+    fastest,
+    heading,
+    options,
+    recall,
+    row,
+    seconds,
+    settle,
+    truth,
+)
+from benchmarks.peers.inverted import LIBRARIES, System
 
 COLUMNS = {
     "n": "{:,}", "train s": "{:.1f}", "add s": "{:.1f}", "vectors/s": "{:,.0f}", "B/vector": "{:.1f}",

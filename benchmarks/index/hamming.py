@@ -1,6 +1,6 @@
 """Search of binary codes by Hamming distance against faiss's IndexBinaryFlat.
 
-    python benchmarks/index/hamming.py --n 1000000 --threads 1
+    python -m benchmarks.index.hamming --n 1000000 --threads 1
 
 The codes are signs of random projections of the set's vectors. Before anything is timed, the distances of both
 libraries must agree. A rate counts codes times queries per second; batch 1 is a loop over single queries. recall
@@ -10,17 +10,13 @@ libraries must agree. A rate counts codes times queries per second; batch 1 is a
 from __future__ import annotations
 
 import json
-import sys
 from argparse import ArgumentParser
-from pathlib import Path
 from typing import Any
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import numpy as np
 
 import kinfold as kf
-from measure import fastest, heading, loaded, options, recall, row, settle
+from benchmarks.measure import fastest, heading, loaded, options, recall, row, settle
 
 BITS = (64, 128, 256, 512, 1024)
 BATCHES = (1, 100, 1000)

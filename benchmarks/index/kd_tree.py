@@ -1,8 +1,8 @@
 """k-d trees against scipy, pykdtree, scikit-learn and nanoflann: build, queries, and leaves visited.
 
-    python benchmarks/index/kd_tree.py --dims 2 3 8 16 --n 100000 1000000 --out kd_tree.json
-    OMP_NUM_THREADS=2 python benchmarks/index/kd_tree.py --threads 2
-    python benchmarks/index/kd_tree.py --leaves
+    python -m benchmarks.index.kd_tree --dims 2 3 8 16 --n 100000 1000000 --out kd_tree.json
+    OMP_NUM_THREADS=2 python -m benchmarks.index.kd_tree --threads 2
+    python -m benchmarks.index.kd_tree --leaves
 
 Points and queries fill the unit cube, float32, or lie near curves in it (--points curves). Distances of some queries
 must be scipy's before anything is timed. One thread is measured in processor time, which other programs disturb less;
@@ -13,23 +13,20 @@ from __future__ import annotations
 
 import importlib.util
 import json
-import sys
 import time
 from argparse import ArgumentParser, Namespace
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-
 import numpy as np
 from numpy.typing import NDArray
 
 import kinfold as kf
+from benchmarks.measure import REST, heading, row
+from benchmarks.peers import trees
 from kinfold import _core
 from kinfold.index.kd_scan import DIMENSIONS
-from measure import REST, heading, row
-from peers import trees
 
 DEPTHS = (1, 10)
 CHECKED = 100

@@ -1,9 +1,9 @@
 """Locally optimized product codes against PQ and OPQ of equal bytes, cells and effort.
 
-    python benchmarks/index/lopq.py --data sift --out lopq.json
-    python benchmarks/index/lopq.py --data multimodal --cells 64 --words 8
-    python benchmarks/index/lopq.py --data oxford5k --cells 16 --words 3 --nprobe 4 --budget 1000 --n 4563
-    python benchmarks/index/lopq.py --data sift --n 30000 --learn 20000 --cells 64 --nprobe 8 --where all lists
+    python -m benchmarks.index.lopq --data sift --out lopq.json
+    python -m benchmarks.index.lopq --data multimodal --cells 64 --words 8
+    python -m benchmarks.index.lopq --data oxford5k --cells 16 --words 3 --nprobe 4 --budget 1000 --n 4563
+    python -m benchmarks.index.lopq --data sift --n 30000 --learn 20000 --cells 64 --nprobe 8 --where all lists
 
 First all codes are looked at (of codes of residuals: every list), then inverted indexes visit --nprobe cells,
 multi-indexes cells until --budget rows are met. recall@R: the true nearest is among the first R of 100 answers; error:
@@ -17,19 +17,17 @@ from __future__ import annotations
 
 import json
 import os
-import sys
 from argparse import ArgumentParser, Namespace
 from pathlib import Path
 from typing import Any
 
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import numpy as np
 from numpy.typing import NDArray
 
-from measure import Set, fastest, heading, loaded, options, recall, row, seconds, settle
-from peers.inverted import LIBRARIES, Kinfold, System
+from benchmarks.measure import Set, fastest, heading, loaded, options, recall, row, seconds, settle
+from benchmarks.peers.inverted import LIBRARIES, Kinfold, System
 
 # All codes, inverted indexes, multi-indexes.
 WHERE = ("all", "lists", "multi")

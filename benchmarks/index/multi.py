@@ -1,7 +1,7 @@
 """Inverted multi-indexes against faiss's, and against our own inverted indexes.
 
-    python benchmarks/index/multi.py --n 1000000 --threads 1 --out multi.json
-    python benchmarks/index/multi.py --only kinfold --n 5000000 --out large.json
+    python -m benchmarks.index.multi --n 1000000 --threads 1 --out multi.json
+    python -m benchmarks.index.multi --only kinfold --n 5000000 --out large.json
 
 As curves.py. In brackets: rows scanned a query, which is where a multi-index is ahead; the `Flat` systems show how
 short the lists are in which the true nearest is. faiss's effort is its nprobe, Kinfold's the budget of rows.
@@ -9,13 +9,8 @@ short the lists are in which the true nearest is. faiss's effort is its nprobe, 
 
 from __future__ import annotations
 
-import sys
-from pathlib import Path
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-
-import sweep
-from peers.inverted import Faiss, Kinfold, System, short
+from benchmarks import sweep
+from benchmarks.peers.inverted import Faiss, Kinfold, System, short
 
 # Kinfold against faiss one to one: those that reach every recall.
 ENDS = ("IMI2x8,PQ16,RFlat", "IMI2x10,PQ16,RFlat")

@@ -1,7 +1,7 @@
 """Scalar and locally-adaptive codes in lists beside faiss's of the same bits and the same cells.
 
-    python benchmarks/index/scalar.py --data sift --n 200000 --out scalar.json
-    python benchmarks/index/scalar.py --data cnn --n 200000
+    python -m benchmarks.index.scalar --data sift --n 200000 --out scalar.json
+    python -m benchmarks.index.scalar --data cnn --n 200000
 
 faiss is given Kinfold's centroids and codes vectors, not residuals, as Kinfold does. Before anything is timed, ids and
 distances of some queries must be those of exact search among the decoded vectors. A rate is queries per second, of
@@ -11,18 +11,14 @@ one batch and of single queries in a loop.
 from __future__ import annotations
 
 import json
-import sys
 from argparse import ArgumentParser, Namespace
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import numpy as np
 
 import kinfold as kf
-from measure import Set, fastest, heading, loaded, options, recall, row, settle
+from benchmarks.measure import Set, fastest, heading, loaded, options, recall, row, settle
 
 # Ours, and faiss's quantizer of as many bits.
 CODES = {"SQ4": "QT_4bit", "SQ6": "QT_6bit", "SQ8": "QT_8bit", "LVQ8": "", "LVQ4x8": ""}

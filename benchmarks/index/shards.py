@@ -1,6 +1,6 @@
 """One index in one thread beside its shards in so many processes of one thread each, in turn, the best of the rounds.
 
-    python benchmarks/index/shards.py --n 500000 --shards 2 --rounds 7 --out shards.json
+    python -m benchmarks.index.shards --n 500000 --shards 2 --rounds 7 --out shards.json
 
 Answers are compared bit for bit first. ``work`` is what the workers' processes spent of processor time for the batch,
 beside that of the one index: on a machine with other work on it, wall time says less than both together. A core must be
@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import json
 import os
-import sys
 import tempfile
 import time
 from argparse import ArgumentParser
@@ -20,10 +19,8 @@ from typing import Any
 
 import numpy as np
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-
-import data
 import kinfold as kf
+from benchmarks import data
 
 SPECS = {"Flat": {}, "IVF1024,SQ8": {"nprobe": 64}, "IVF1024,PQ32,RSQ8": {"nprobe": 64}, "PQ16": {}}
 TICK = os.sysconf("SC_CLK_TCK")

@@ -11,9 +11,9 @@ import importlib.util
 import numpy as np
 import pytest
 
-import data
+from benchmarks import data
+from benchmarks.peers.exact import PEERS
 from kinfold import _core
-from peers.exact import PEERS
 
 # Set -> maker of base and queries; larger than the caches, as users' data are.
 SETS = {

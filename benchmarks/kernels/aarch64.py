@@ -1,6 +1,6 @@
 """What hand-written NEON saves in cycles, as LLVM's models of processors reckon it: no time is claimed.
 
-    python benchmarks/kernels/aarch64.py [--compiler aarch64-linux-gnu-g++] [--analyser llvm-mca-16]
+    python -m benchmarks.kernels.aarch64 [--compiler aarch64-linux-gnu-g++] [--analyser llvm-mca-16]
 
 Each kernel is compiled for aarch64 at the levels `neon` and `baseline` (which the compiler turns into vectors as far as
 it can); of its loops that hold no other, the one that does most work an iteration is given to llvm-mca. Work is counted

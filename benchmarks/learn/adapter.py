@@ -1,6 +1,6 @@
 """What an adapter learnt from verified pairs adds to a whitening: mAP on the real photos, and on COIL-20's objects.
 
-    python benchmarks/learn/adapter.py [--networks mobilenet_v2 squeezenet1_1] [--seeds 0 1 2 3 4] [--labels]
+    python -m benchmarks.learn.adapter [--networks mobilenet_v2 squeezenet1_1] [--seeds 0 1 2 3 4] [--labels]
 
 Descriptors are those of a gallery: GeM, 640 pixels, three scales. Pairs are those that geometry confirms among the 20
 nearest of each photo, without labels.
@@ -26,10 +26,10 @@ from typing import Any
 
 import numpy as np
 import torch
-from described import NETWORKS, Described, described
-from halves import Cut, cuts
 
 import kinfold as kf
+from benchmarks.learn.described import NETWORKS, Described, described
+from benchmarks.learn.halves import Cut, cuts
 from kinfold.gallery.engines.base import learn_whitening, whitened
 from kinfold.transform.normalize import l2_normalize
 

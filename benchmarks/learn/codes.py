@@ -1,7 +1,7 @@
 """Neural codes before and after a classifier has learnt classes like those that are searched for.
 
-    python benchmarks/learn/codes.py coil [--network mobilenet_v2] [--rate 1e-3] [--seeds 0 1 2] [--choose]
-    python benchmarks/learn/codes.py photos --epochs 2 --rate 1e-4
+    python -m benchmarks.learn.codes coil [--network mobilenet_v2] [--rate 1e-3] [--seeds 0 1 2] [--choose]
+    python -m benchmarks.learn.codes photos --epochs 2 --rate 1e-4
 
 Babenko, Slesarev, Chigorin & Lempitsky, ECCV 2014, section 4. "coil": half of COIL-20's objects, each seen every ten
 degrees, are learnt; each view of the other half's asks for its object. "photos": the objects of
@@ -21,8 +21,8 @@ from typing import Any
 
 import numpy as np
 import torch
-from halves import SHARED, halves
 
+from benchmarks.learn.halves import SHARED, halves
 from kinfold.datasets.coil import coil20
 from kinfold.features.weights import network, read_weights
 from kinfold.learn import finetune_softmax

@@ -1,11 +1,11 @@
 """Context prediction on the real photos of `../shared/data/photos`: accuracy, shortcuts, neighbours, retrieval.
 
-    python benchmarks/learn/context.py train [--pairs 65536] [--colour projection] [--lens 0] [--learn most]
-    python benchmarks/learn/context.py overfit
-    python benchmarks/learn/context.py retrieval [--seeds 0 1 2]
-    python benchmarks/learn/context.py collection [--seeds 0]
-    python benchmarks/learn/context.py shortcut [--lens 0.0075]
-    python benchmarks/learn/context.py neighbours
+    python -m benchmarks.learn.context train [--pairs 65536] [--colour projection] [--lens 0] [--learn most]
+    python -m benchmarks.learn.context overfit
+    python -m benchmarks.learn.context retrieval [--seeds 0 1 2]
+    python -m benchmarks.learn.context collection [--seeds 0]
+    python -m benchmarks.learn.context shortcut [--lens 0.0075]
+    python -m benchmarks.learn.context neighbours
 
 Objects and distractors are cut in two halves, as in features/map_cnn.py. Networks learn from the photos of one half;
 accuracy, places, neighbours and mAP are of the other, and which epoch is the best is told by a tenth of the photos that
@@ -28,12 +28,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "features"))
-
-from map_cnn import cosine, halves, mean_ap, photos as retrieval_photos
-
-from data import CACHE, SHARED
+from benchmarks.data import CACHE, SHARED
+from benchmarks.features.map_cnn import cosine, halves, mean_ap, photos as retrieval_photos
 from kinfold.features.backbones.compact import Compact
 from kinfold.features.extract import Extractor
 from kinfold.features.safetensors import read_safetensors, write_safetensors
@@ -309,7 +305,7 @@ def usable(photo: Pixels) -> bool:
 
 def collection(truth: dict, options: argparse.Namespace) -> None:
     """Learnt without labels from the collection that is searched in (`train --learn most`); and COIL-20."""
-    from video import scores, searched
+    from benchmarks.learn.video import scores, searched
 
     data = searched()
 

@@ -3,19 +3,14 @@
 from __future__ import annotations
 
 import json
-import sys
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-
-from halves import PHOTOS, Cut, cropped
-
-from data import CACHE, SHARED
+from benchmarks.data import CACHE, SHARED
+from benchmarks.learn.halves import PHOTOS, Cut, cropped
 from kinfold.base.neighbours import self_neighbours
 from kinfold.evaluate.average_precision import average_precision
 from kinfold.features.extract import Extractor

@@ -1,8 +1,8 @@
 """Deep image retrieval: what cleaning, boxes and proposals are worth, on rendered scenes and on real photos.
 
-    python benchmarks/learn/dir.py rendered [--seeds 0 1 2] [--sheet docs/pictures/regions.jpg]
-    python benchmarks/learn/dir.py photos [--seeds 0 1 2] [--epochs 6]
-    python benchmarks/learn/dir.py triplets [--seeds 0 1 2] [--triplets 60] [--rate 1e-5] [--optimiser adam]
+    python -m benchmarks.learn.dir rendered [--seeds 0 1 2] [--sheet docs/pictures/regions.jpg]
+    python -m benchmarks.learn.dir photos [--seeds 0 1 2] [--epochs 6]
+    python -m benchmarks.learn.dir triplets [--seeds 0 1 2] [--triplets 60] [--rate 1e-5] [--optimiser adam]
 
 rendered: scenes of kinfold.datasets, whose boxes are known; photos of other scenes are put into every class. Cleaning:
 share of what is kept that is right, and of what is right that is kept. Boxes: overlap with the truth before and after
@@ -33,9 +33,9 @@ from typing import Any
 import cv2
 import numpy as np
 import torch
-from halves import SHARED, halves
 
 import kinfold as kf
+from benchmarks.learn.halves import SHARED, halves
 from kinfold.datasets.synthetic import render_collection
 from kinfold.evaluate.average_precision import average_precision
 from kinfold.features.pool.learnt_rmac import LearntRMAC

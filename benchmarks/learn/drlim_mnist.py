@@ -1,6 +1,6 @@
 """Maps of handwritten digits in the plane: DrLIM beside methods without an explicit map, and what shifts do to it.
 
-OMP_NUM_THREADS=1 python benchmarks/learn/drlim_mnist.py --parts digits neighbours shifts --pictures FOLDER
+OMP_NUM_THREADS=1 python -m benchmarks.learn.drlim_mnist --parts digits neighbours shifts --pictures FOLDER
 
 digits: 3,000 each of 4 and 9; similar are each digit's five Euclidean neighbours; no label is seen. Accuracy is that
 of five neighbours on the map: of the test file's 1,991 digits among those learnt, and of each learnt digit among the
@@ -11,7 +11,6 @@ and by pairs that say which picture is whose shift. Settings were chosen on seed
 from __future__ import annotations
 
 import json
-import sys
 import time
 import warnings
 from argparse import ArgumentParser
@@ -21,12 +20,9 @@ from typing import Any
 
 import numpy as np
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-
-from judge import accuracy, own_accuracy, spread_within, trustworthiness
-
-import data
 import kinfold as kf
+from benchmarks import data
+from benchmarks.learn.judge import accuracy, own_accuracy, spread_within, trustworthiness
 from kinfold.datasets.mnist import Digits, mnist
 from kinfold.learn.similar import neighbour_pairs, version_pairs
 from kinfold.report.embedding import write_embeddings

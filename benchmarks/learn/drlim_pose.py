@@ -1,6 +1,6 @@
 """Maps of turning objects: a cylinder of an airplane's poses, a closed curve for each of COIL-20's objects.
 
-OMP_NUM_THREADS=1 python benchmarks/learn/drlim_pose.py --parts airplane coil --seeds 0 1 2 --pictures FOLDER
+OMP_NUM_THREADS=1 python -m benchmarks.learn.drlim_pose --parts airplane coil --seeds 0 1 2 --pictures FOLDER
 
 airplane: the rendered one, or with --norb FOLDER the airplane of small NORB; 660 random pictures are learnt in three
 dimensions, similar are adjacent azimuths and adjacent elevations in any lighting; figures are of all others. coil:
@@ -12,7 +12,6 @@ Settings were chosen on seeds 0 to 3 of the airplane, and on objects 5, 10 and
 from __future__ import annotations
 
 import json
-import sys
 import time
 from argparse import ArgumentParser
 from pathlib import Path
@@ -20,12 +19,9 @@ from typing import Any
 
 import numpy as np
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-
-from judge import circular_correlation, spread_within
-
-import data
 import kinfold as kf
+from benchmarks import data
+from benchmarks.learn.judge import circular_correlation, spread_within
 from kinfold.datasets.airplane import airplane
 from kinfold.datasets.coil import coil20
 from kinfold.datasets.norb import small_norb

@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 import json
-import sys
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-
-from data import SHARED
+from benchmarks.data import SHARED
 from kinfold.evaluate.average_precision import average_precision
 from kinfold.images.decode import decode
 

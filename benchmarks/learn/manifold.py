@@ -1,7 +1,7 @@
 """Mining on manifolds: what is mined among the real photos, and what a network learns of it.
 
-    python benchmarks/learn/manifold.py mined [--sheet FILE]
-    python benchmarks/learn/manifold.py train [--seeds 0 1 2] [--epochs 2] [--tuples 100] [--side 224] [--rate 1e-3]
+    python -m benchmarks.learn.manifold mined [--sheet FILE]
+    python -m benchmarks.learn.manifold train [--seeds 0 1 2] [--epochs 2] [--tuples 100] [--side 224] [--rate 1e-3]
 
 mined   the share of positives that show their anchor's object, and of negatives that show another, among the photos of
         one half of the objects and distractors (halves.py, first way round, means over seeds); of anchors that show an
@@ -20,10 +20,10 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from described import NETWORKS, described
-from halves import PHOTOS, SHARED, cuts, halves
 
 import kinfold as kf
+from benchmarks.learn.described import NETWORKS, described
+from benchmarks.learn.halves import PHOTOS, SHARED, cuts, halves
 from kinfold.features.weights import network, read_weights
 from kinfold.gallery.engines.base import learn_whitening, whitened
 from kinfold.learn.manifold import finetune_manifold

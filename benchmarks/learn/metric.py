@@ -1,6 +1,6 @@
 """Descriptors of the real photos before and after learning from others of them, by classes, pairs and triplets.
 
-    python benchmarks/learn/metric.py [--recipes siamese triplet softmax] [--seeds 0 1 2] [--network squeezenet1_1]
+    python -m benchmarks.learn.metric [--recipes siamese triplet softmax] [--seeds 0 1 2] [--network squeezenet1_1]
 
 Objects and distractors of `../shared/data/photos` are cut in two halves at random: one is learnt from (a distractor is
 a class of its own for pairs and triplets, and left out by softmax), the other searched in. mAP of GeM at 320 pixels,
@@ -17,8 +17,8 @@ from typing import Any
 
 import numpy as np
 import torch
-from halves import SHARED, Half, halves
 
+from benchmarks.learn.halves import SHARED, Half, halves
 from kinfold.features.weights import network, read_weights
 from kinfold.learn import finetune_siamese, finetune_softmax, finetune_triplet
 from kinfold.learn.validation import describe_pooled

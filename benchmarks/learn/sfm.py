@@ -1,6 +1,6 @@
 """Descriptors of the real photos before and after learning from others of them without labels.
 
-    python benchmarks/learn/sfm.py MATCHES.kin [--seeds 0 1 2 3 4] [--positives random] [--negatives one-per-cluster]
+    python -m benchmarks.learn.sfm MATCHES.kin [--seeds 0 1 2 3 4] [--positives random] [--negatives one-per-cluster]
 
 Objects and distractors of `../shared/data/photos` are cut in two halves at random. On one, retrieval (twenty nearest by
 VLAD, twenty by the network as it begins) proposes pairs, geometry confirms them, and what hangs together is learnt from
@@ -19,9 +19,9 @@ from typing import Any
 
 import numpy as np
 import torch
-from halves import PHOTOS, SHARED, Half, halves
 
 import kinfold as kf
+from benchmarks.learn.halves import PHOTOS, SHARED, Half, halves
 from kinfold.features.weights import network, read_weights
 from kinfold.images.digest import content_digest
 from kinfold.landmarks.covisible import covisible

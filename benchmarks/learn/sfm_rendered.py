@@ -1,6 +1,6 @@
 """A network learns from rendered photos of buildings without labels, and is judged by photos of other buildings.
 
-    python benchmarks/learn/sfm_rendered.py [--seeds 0 1 2] [--weights FILE] [--places 24] [--views 6]
+    python -m benchmarks.learn.sfm_rendered [--seeds 0 1 2] [--weights FILE] [--places 24] [--views 6]
 
 Photos are rendered (datasets.synthetic), compared by SIFT and geometry, all pairs, and what matches is learnt from
 (learn.sfm). The mAP of held-out buildings, each of whose photos is a query once, before and after the last epoch.

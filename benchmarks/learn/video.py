@@ -1,8 +1,8 @@
 """What is learnt from tracking in the real videos of `../shared/data/video`.
 
-    python benchmarks/learn/video.py track
-    python benchmarks/learn/video.py pairs [--sheet docs/pictures/video_pairs.png] [--judge FOLDER]
-    python benchmarks/learn/video.py train [--seeds 0 1 2] [--epochs 16] [--grey 0.3] [--apart 30]
+    python -m benchmarks.learn.video track
+    python -m benchmarks.learn.video pairs [--sheet docs/pictures/video_pairs.png] [--judge FOLDER]
+    python -m benchmarks.learn.video train [--seeds 0 1 2] [--epochs 16] [--grey 0.3] [--apart 30]
 
 track   a box marked by hand is followed for 30 frames and compared with the one marked there; its size stays
 pairs   pairs are mined, once (KINFOLD_BENCH_CACHE), with tracks begun each four frames; --judge writes sheets of 100
@@ -22,17 +22,11 @@ import time
 from pathlib import Path
 
 import numpy as np
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "tests" / "local"))
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "features"))
-
-import map_cnn
 import torch
 from PIL import Image
 
-from data import CACHE, SHARED
+from benchmarks.data import CACHE, SHARED
+from benchmarks.features import map_cnn
 from kinfold.features.weights import random_network
 from kinfold.images.decode import decode
 from kinfold.images.resize import fit

@@ -1,6 +1,6 @@
 """One vector a photo from its local descriptors: mAP on the real photos, dimension by dimension, and speed.
 
-    python benchmarks/local/aggregates.py [--large] [--only VLAD] [--whole]
+    python -m benchmarks.local.aggregates [--large] [--only VLAD] [--whole]
 
 RootSIFT of 898 photos (at most 1,500 a photo, long side 800), learnt on themselves; of a query with a box, the
 descriptors inside it. AP is Oxford's trapezoid, junk removed. Axes are learnt on the vectors of the photos' halves
@@ -16,19 +16,17 @@ import argparse
 import copy
 import functools
 import os
-import sys
 import time
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import numpy as np
 
-import data
 import kinfold as kf
+from benchmarks import data
+from benchmarks.measure import heading, row
 from kinfold.aggregate.fisher import FisherVector
 from kinfold.aggregate.t_embedding import TEmbedding
 from kinfold.aggregate.vlad import VLAD
@@ -38,7 +36,6 @@ from kinfold.images.decode import decode
 from kinfold.images.resize import fit
 from kinfold.local.sift import SIFT, root_sift
 from kinfold.transform.eigen import leading
-from measure import heading, row
 
 PHOTOS = data.SHARED / "photos"
 SIDE = 800

@@ -1,6 +1,6 @@
 """ASMK on the real photos: mAP, bytes, and where the time goes.
 
-    python benchmarks/local/asmk_map.py [--words 16384]
+    python -m benchmarks.local.asmk_map [--words 16384]
 
 RootSIFT of 898 photos, 82 queries cropped to their boxes where they have one; AP is Oxford's trapezoid, junk removed.
 *score*: of a query that is aggregated already, which is what a query costs besides the assignment to words.
@@ -11,14 +11,12 @@ from __future__ import annotations
 import argparse
 import sys
 import time
-from pathlib import Path
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import numpy as np
 
 import kinfold as kf
-from data import SHARED
+from benchmarks.data import SHARED
+from benchmarks.measure import heading, row
 from kinfold.base.ranking import Ranking
 from kinfold.evaluate import GroundTruth, evaluate
 from kinfold.images.decode import decode
@@ -26,7 +24,6 @@ from kinfold.images.resize import fit
 from kinfold.local.sift import SIFT, root_sift
 from kinfold.words.asmk import ASMK
 from kinfold.words.words import VisualWords
-from measure import heading, row
 
 PHOTOS = SHARED / "photos"
 SIDE = 800

@@ -1,6 +1,6 @@
 """ASMK beside the public package: equal scores first, then what indexing and queries cost.
 
-    python benchmarks/local/asmk_peer.py [--photos 1000] [--words 16384] [--level avx2]
+    python -m benchmarks.local.asmk_peer [--photos 1000] [--words 16384] [--level avx2]
 
 Real SIFT (OpenCV, at most 1,300 a photo) as RootSIFT, of the 898 photos; more photos' worth are copies of which a
 random nine tenths of the descriptors are kept. Queries are the query photos. Both packages get one codebook and, where
@@ -14,26 +14,22 @@ from __future__ import annotations
 import argparse
 import gc
 import pickle
-import sys
 from collections.abc import Callable, Iterator
 from functools import partial
-from pathlib import Path
 from time import process_time as clock
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import asmk
 import faiss
 import numpy as np
 from asmk import codebook, index, inverted_file, kernel
 
-import data
 import kinfold as kf
+from benchmarks import data
+from benchmarks.measure import heading, row
 from kinfold import _core
 from kinfold.local.sift import root_sift
 from kinfold.words.asmk import ASMK
 from kinfold.words.words import VisualWords
-from measure import heading, row
 
 MULTIPLE = 5
 # Photos that the package indexes itself; beyond them its lists are filled with Kinfold's signs, which are the same.

@@ -1,6 +1,6 @@
 """Bags of visual words on the real photos: mAP and bytes of each variant.
 
-    python benchmarks/local/bag_of_words.py [--words 16384]
+    python -m benchmarks.local.bag_of_words [--words 16384]
 
 RootSIFT of 898 photos, 82 queries cropped to their boxes where they have one; AP is Oxford's trapezoid, junk removed.
 No re-ranking. *score*: of a query whose words are known.
@@ -9,24 +9,20 @@ No re-ranking. *score*: of a query whose words are known.
 from __future__ import annotations
 
 import argparse
-import sys
 import time
-from pathlib import Path
 from typing import Any
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-
 import numpy as np
-from photos import described, truth
 
-import data
 import kinfold as kf
+from benchmarks import data
+from benchmarks.local.photos import described, truth
+from benchmarks.measure import heading, row
 from kinfold.base.ranking import Ranking
 from kinfold.evaluate import evaluate
 from kinfold.words.bag_of_words import BagOfWords
 from kinfold.words.hamming_embedding import HammingEmbedding
 from kinfold.words.words import VisualWords
-from measure import heading, row
 
 PLAIN = {
     "counts": {"term": "count"},

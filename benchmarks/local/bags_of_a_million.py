@@ -1,6 +1,6 @@
 """An inverted file of a million photos with a thousand words each: bytes, milliseconds a query, scipy beside it.
 
-    python benchmarks/local/bags_of_a_million.py [--photos 1000000] [--level avx2]
+    python -m benchmarks.local.bags_of_a_million [--photos 1000000] [--level avx2]
 
 Words are learnt on the SIFT of the real photos by a tree; how frequent each is and how often it occurs in a photo that
 holds it are measured there, and postings of other photos drawn from that, word by word. Queries are real photos'
@@ -10,26 +10,22 @@ first thousand descriptors, and their words are known. CPU time, one thread.
 from __future__ import annotations
 
 import argparse
-import sys
 import time
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-
 import numpy as np
-from photos import described
 
-import data
 import kinfold as kf
+from benchmarks import data
+from benchmarks.local.photos import described
+from benchmarks.measure import heading, row
 from kinfold import _core
 from kinfold.base.state import add_prefix
 from kinfold.words.bag_of_words import BagOfWords
 from kinfold.words.hamming_embedding import HammingEmbedding
 from kinfold.words.postings import MOST_PHOTOS, PostingSegment, to_arrays
 from kinfold.words.words import VisualWords
-from measure import heading, row
 
 BRANCH = 256
 DESCRIPTORS = 1000

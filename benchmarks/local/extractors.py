@@ -1,6 +1,6 @@
 """Local features of networks beside SIFT: mAP on the real photos, hard pairs apart, verification chosen on half.
 
-    python benchmarks/local/extractors.py --extractors sift aliked=FILE xfeat=FILE [--networks FILE ...] [--keep FOLDER]
+    python -m benchmarks.local.extractors --extractors sift aliked=FILE xfeat=FILE [--networks FILE ...] [--keep FOLDER]
 
 898 photos, 82 queries; of a query with a box, the features inside it. Ranked by ASMK over words learnt on the photos
 themselves, by networks (GeM, one scale, whitened on the photos) where some are named, and by both, similarities added;
@@ -24,12 +24,12 @@ from typing import Any
 
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 os.environ.setdefault("OMP_NUM_THREADS", "1")
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import numpy as np
 
-import data
 import kinfold as kf
+from benchmarks import data
+from benchmarks.measure import heading, row
 from kinfold.base.local_features import LocalFeatures
 from kinfold.base.ranking import Ranking
 from kinfold.base.registry import resolve
@@ -40,7 +40,6 @@ from kinfold.local.descriptors import compared
 from kinfold.local.extractors import METHODS
 from kinfold.local.match import match_many, prepare
 from kinfold.local.verify import verify_many
-from measure import heading, row
 
 PHOTOS = data.SHARED / "photos"
 # Features of a photo; with more, verification of ALIKED's finds less and takes longer.

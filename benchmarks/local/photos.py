@@ -2,14 +2,9 @@
 
 from __future__ import annotations
 
-import sys
-from pathlib import Path
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-
 import numpy as np
 
-from data import CACHE, SHARED
+from benchmarks.data import CACHE, SHARED
 from kinfold.evaluate import GroundTruth
 from kinfold.local.sift import root_sift
 

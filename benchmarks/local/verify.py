@@ -1,6 +1,6 @@
 """Matching and spatial verification beside OpenCV: pairs a second, inliers, true photos told from others, accuracy.
 
-    python benchmarks/local/verify.py [--tables planted photos graf match words expansion] [--level avx2]
+    python -m benchmarks.local.verify [--tables planted photos graf match words expansion] [--level avx2]
         [--only kinfold]
 
 One thread. *planted*: 500 correspondences under a known similarity, a share of them outliers; *photos*: real photos of
@@ -13,19 +13,16 @@ OpenCV's methods see positions alone; Kinfold's hypotheses from single correspon
 from __future__ import annotations
 
 import argparse
-import sys
 import time
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any, NamedTuple
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import cv2
 import numpy as np
 
 import kinfold as kf
-from data import CACHE, SHARED
+from benchmarks.data import CACHE, SHARED
+from benchmarks.measure import heading, row
 from kinfold import _core
 from kinfold.base.local_features import LocalFeatures
 from kinfold.base.ranking import Neighbours
@@ -40,7 +37,6 @@ from kinfold.rerank.spatial_expansion import KINDS
 from kinfold.rerank.stage import Asked, Ranked, RankedList
 from kinfold.words.asmk import ASMK
 from kinfold.words.words import VisualWords
-from measure import heading, row
 
 PHOTOS, GRAF = SHARED / "photos", SHARED / "graf"
 SIDE = 800

@@ -1,6 +1,6 @@
 """Codebooks of up to a million words: assignment exactly, by k-d trees and by descending; the ways of learning.
 
-    python benchmarks/local/words.py [--words 65536 262144 1048576] [--learn 4096]
+    python -m benchmarks.local.words [--words 65536 262144 1048576] [--learn 4096]
 
 SIFT of real photos, words learnt by a tree. *iteration*: of k-means over 900,000 descriptors, from the
 time of an assignment and of the trees' construction. CPU time, one thread.
@@ -9,18 +9,13 @@ time of an assignment and of the trees' construction. CPU time, one thread.
 from __future__ import annotations
 
 import argparse
-import sys
 import time
-from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-
-
-import data
 import kinfold as kf
+from benchmarks import data
+from benchmarks.measure import heading, row
 from kinfold import _core
 from kinfold.words.words import VisualWords
-from measure import heading, row
 
 CHECKS = (256, 1024)
 PATHS = (1, 4, 16, 64)

@@ -1,6 +1,6 @@
 """Embeddings beside scikit-learn: time of `fit`, and whether the coordinates are the same.
 
-python benchmarks/manifold/embeddings.py --data mnist --n 10000 --methods isomap laplacian
+python -m benchmarks.manifold.embeddings --data mnist --n 10000 --methods isomap laplacian
 
 CPU time of the process with one thread, wall time with more. Peers run in the same process, once each; both search
 their own neighbours.
@@ -10,21 +10,17 @@ from __future__ import annotations
 
 import gzip
 import json
-import sys
 import time
 import warnings
 from argparse import ArgumentParser
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-
-import data
 import kinfold as kf
+from benchmarks import data
 from kinfold.datasets.manifolds import swiss_roll
 
 

@@ -1,6 +1,6 @@
 """Pictures of embeddings: a roll unrolled, digits, the poses of objects.
 
-python benchmarks/manifold/pictures.py FOLDER
+python -m benchmarks.manifold.pictures FOLDER
 """
 
 from __future__ import annotations
@@ -10,10 +10,8 @@ from pathlib import Path
 
 import numpy as np
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-
-import data
 import kinfold as kf
+from benchmarks import data
 from kinfold.datasets.manifolds import swiss_roll
 from kinfold.report.embedding import write_embeddings
 from kinfold.report.figures import embeddings as figures
@@ -45,8 +43,7 @@ def poses(folder: Path) -> None:
 
 def cells() -> None:
     """Mean squared error of 2,000 noisy points of an arc and of digits: global PCA against local."""
-    sys.path.insert(0, str(Path(__file__).parent))
-    from embeddings import mnist
+    from benchmarks.manifold.embeddings import mnist
 
     x = mnist(12_000)
     learn, held = x[:10_000], x[10_000:]

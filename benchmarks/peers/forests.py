@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from peers.inverted import Kinfold, Setting, System
+from benchmarks.peers.inverted import Kinfold, Setting, System
 
 CHECKS = (50, 100, 200, 400, 800, 1600, 3200, 6400, 12_800, 25_600, 51_200)
 

@@ -9,8 +9,8 @@ import warnings
 import numpy as np
 import pytest
 
-import data
 import kinfold as kf
+from benchmarks import data
 from kinfold import _core
 from kinfold.quantize.kmeans import assign
 

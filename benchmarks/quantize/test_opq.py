@@ -7,8 +7,8 @@ import functools
 import numpy as np
 import pytest
 
-import data
 import kinfold as kf
+from benchmarks import data
 from kinfold import _core
 
 ITERATIONS = 50

@@ -1,6 +1,6 @@
 """A server of a large gallery under load: how soon it answers, how fast, what is lost, what memory it takes.
 
-    python benchmarks/serve/load.py --n 100000 [--photos 60] [--keep FOLDER]
+    python -m benchmarks.serve.load --n 100000 [--photos 60] [--keep FOLDER]
 
 The gallery is that of ``benchmarks/gallery/growth.py``: real photos, described by the default engines and multiplied.
 Its photos hold few features each, but for those among the first hundred answers of a query, which hold those of the
@@ -31,18 +31,15 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "gallery"))
-
 import numpy as np
-from growth import SEGMENT, described, multiplied
 
-import data
 import kinfold as kf
+from benchmarks import data
+from benchmarks.gallery.growth import SEGMENT, described, multiplied
+from benchmarks.measure import heading, row
 from kinfold.gallery.photos import PhotoTable
 from kinfold.gallery.segment import PhotoSegment
 from kinfold.gallery.store import PHOTOS
-from measure import heading, row
 
 CLIENTS, QUERIES = 16, 16
 WAYS: dict[str, list[str]] = {

@@ -43,5 +43,8 @@ def test_every_method_has_its_line_in_the_table() -> None:
 
 def test_programs_that_pages_name_are_there() -> None:
     for page in PAGES:
-        for name in re.findall(r"`(?:python )?(benchmarks/[\w/]+\.py)", page.read_text()):
+        text = page.read_text()
+        named = re.findall(r"`(benchmarks/[\w/]+\.py)", text)
+        run = re.findall(r"python -m (benchmarks[\w.]+)", text)
+        for name in named + [f"{module.rstrip('.').replace('.', '/')}.py" for module in run]:
             assert (ROOT / name).exists(), f"{page.name}: {name}"
