@@ -207,7 +207,8 @@ def systems(cells: int, name: str) -> dict[str, System]:
     fast = [f"{few},RFlat", f"{many},RFlat"]
     common = ["Flat", "SQ8", "PQ16", "PQ16,RFlat", *fast]
     own = [*common, "PQ16,RSQ8", "PQ32,RFlat", "PQ32,RSQ8", f"{few},RSQ8"]
-    theirs = [*common, f"{few},Refine(SQ8)"]
+    # Of faiss's fast scans of scalar codes there is none (1.15).
+    theirs = [*common, f"{few},Refine(SQ8)", "RaBitQfs,RFlat", "RaBitQfs4,RFlat"]
     found: dict[str, System] = {short("kinfold", s): Kinfold(f"IVF{cells},{s}") for s in own}
     found |= {short("faiss", s): Faiss(f"IVF{cells},{s}") for s in theirs}
     return found | {"scann": Scann(str(max(1, cells * 2000 // 4096)))}
