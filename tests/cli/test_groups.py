@@ -19,7 +19,7 @@ def test_groups_are_printed_and_written(kinfold, city, tmp_path) -> None:
         assert len({name[:6] for name in group["photos"]}) == 1 and len(group["photos"]) == 3
         assert group["representative"] == group["photos"][0] and len(group["links"]) == 2
     text = page.read_text()
-    assert text.count('<section class="example"') == 3 and "http://" not in text.replace(
+    assert text.count('<section class="example ') == 3 and "http://" not in text.replace(
         "http://www.w3.org", ""
     )
 

@@ -20,7 +20,7 @@ def test_something_else_than_a_gallery(kinfold, city: Path, photos: Path, tmp_pa
     query = photos / "thing0_0.png"
     check_error(kinfold("search", query, city), "the gallery comes first")
     check_error(kinfold("search", photos, query), f"kinfold index {photos}")
-    check_error(kinfold("index", city), "is a gallery", "comes first")
+    check_error(kinfold("index", city), "is a gallery", "come first")
     shutil.copytree(photos, tmp_path / "holiday")
     shutil.copytree(city, tmp_path / "holiday.kin")
     for command in (["groups"], ["info"], ["search"], ["eval"]):
@@ -43,7 +43,8 @@ def test_commands_and_options_are_written_out(
         assert not parser.allow_abbrev and "exit codes: 0 done" in parser.format_help()
     words = {
         "search": ["g", "q"], "eval": ["g", "--ground-truth", "f"], "demo": [],
-        "train": ["softmax", "x", "--weights", "w"],
+        "train": ["softmax", "x", "--weights", "w"], "shard": ["x", "-o", "y"], "import": ["x", "-o", "y"],
+        "export": ["x", "-o", "y"],
     }.get(name, ["x"])  # fmt: skip
     for action in commands[name]._actions:
         for option in action.option_strings:

@@ -66,6 +66,8 @@ def test_what_it_refuses(kinfold, tmp_path) -> None:
     check_error(kinfold("watch", tmp_path / "nowhere"), "there is no such folder")
     (tmp_path / "watchfiles.py").write_text("raise ImportError('none')")
     done = kinfold(
-        "watch", tmp_path, environment={"PYTHONPATH": f"{tmp_path}:{os.environ['PYTHONPATH']}"}
+        "watch",
+        tmp_path,
+        environment={"PYTHONPATH": f"{tmp_path}:{os.environ.get('PYTHONPATH', '')}"},
     )
     check_error(done, "pip install 'kinfold[watch]'")

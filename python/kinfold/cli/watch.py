@@ -6,6 +6,7 @@ Many changes make one update, when nothing has changed for a while.
 from __future__ import annotations
 
 import argparse
+import sys
 
 from kinfold.base.extras import require
 from kinfold.base.text import shown
@@ -37,6 +38,7 @@ def run(options: argparse.Namespace) -> int:
     require("watchfiles")
     target = index.target_of(options)
     index.run(options)
+    sys.stdout.flush()  # a file, or another program, follows too
     try:
         with reopen(target, options, changed=("search",)) as gallery:
             if not options.quiet:
@@ -45,6 +47,7 @@ def run(options: argparse.Namespace) -> int:
             for changes in gallery.watch(settle=options.settle, verbose=False):
                 if changes.any:
                     index.report(changes, target, len(gallery), options)
+                    sys.stdout.flush()
     except KeyboardInterrupt as stop:
         if kept := getattr(stop, "kept", None):
             say(kept)
