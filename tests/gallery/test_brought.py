@@ -1,4 +1,4 @@
-"""The engines that Kinfold brings: whole, small, used by small galleries with default settings, left for own ones."""
+"""The engines that Kinfold brings: whole, small, used by galleries of some hundreds of photos with default settings."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import shutil
 import numpy as np
 import pytest
 
-from kinfold.gallery.brought import FILE, brought, brought_engines
+from kinfold.gallery.brought import BROUGHT_FOR, FILE, brought, brought_engines
 from kinfold.gallery.describe import Describer
 from kinfold.gallery.settings import Settings
 
@@ -43,8 +43,16 @@ def test_engines_that_are_not_brought_are_learnt() -> None:
     assert brought_engines(Settings(engine="vlad")) == {}
 
 
+@pytest.fixture(scope="module", autouse=True)
+def taken_by_few():
+    """Galleries of a few photos take what is brought, so that tests need no more."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(build, "BROUGHT_FOR", range(1, 5000))
+        yield
+
+
 @pytest.fixture(scope="module")
-def few(rendered, tmp_path_factory):
+def few(rendered, tmp_path_factory, taken_by_few):
     """A gallery of two scenes with the default settings, and its photos."""
     place = tmp_path_factory.mktemp("brought")
     for scene in ("scene0", "scene1"):
@@ -100,7 +108,7 @@ def test_learning_anew_is_asked_for_and_stays(place, rendered) -> None:
 
 
 def test_a_large_gallery_learns_its_own(place, rendered, monkeypatch) -> None:
-    monkeypatch.setattr(build, "OWN_LEAST", 12)
+    monkeypatch.setattr(build, "BROUGHT_FOR", range(1, 12))
     shutil.copytree(rendered / "scene2", place / "photos" / "scene2")
     with Gallery.open(place / "g.kin") as gallery:
         assert gallery.update(place / "photos", verbose=False).relearnt
@@ -114,3 +122,10 @@ def test_a_model_is_saved_with_what_was_brought(place) -> None:
     assert again.brought == ("asmk", "colour", "tembedding")
     with pytest.raises(ValueError, match="brought"):
         type(model).from_state({**model.params(), "brought": ["cnn"]}, model.arrays())
+
+
+def test_few_photos_learn_their_own(rendered, tmp_path, monkeypatch) -> None:
+    monkeypatch.setattr(build, "BROUGHT_FOR", BROUGHT_FOR)
+    with Gallery.create(tmp_path / "g.kin") as gallery:
+        gallery.update(rendered / "scene0", verbose=False)
+        assert "brought" not in gallery.info() and len(words_of(gallery)) < WORDS

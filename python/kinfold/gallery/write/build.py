@@ -13,7 +13,7 @@ import numpy as np
 from kinfold.base.arrays import Ids, Vectors
 from kinfold.base.errors import FileFormatError
 from kinfold.gallery.added import Added, few
-from kinfold.gallery.brought import OWN_LEAST, brought_engines
+from kinfold.gallery.brought import BROUGHT_FOR, brought_engines
 from kinfold.gallery.copies import first_photos
 from kinfold.gallery.describe import Seconds
 from kinfold.gallery.fused import Fused, searched_rows, searched_vectors
@@ -137,11 +137,12 @@ def _learnt(
     *,
     relearn: bool,
 ) -> Model:
-    """A model of these photos. What can be brought is not learnt of few photos, unless it was before or is asked for.
+    """A model of these photos. What can be brought is not learnt, but where it was before, is asked for, or pays.
 
     before : the model up to now
     """
-    learns = relearn or len(photos) >= OWN_LEAST or (before is not None and not before.brought)
+    own = before is not None and not before.brought
+    learns = relearn or own or len(photos) not in BROUGHT_FOR
     there = {} if learns else brought_engines(settings)
     model = Model.learn(_segments(store, photos), settings, fingerprint, len(photos), there)
     return model.adapted(before.adapters) if before and any(before.adapters) else model
