@@ -30,6 +30,7 @@ def learn(photos: Path, weights: Path, out: Path, *more: str) -> int:
     return main(["train", "sfm", str(photos), "--weights", str(weights), "-o", str(out), *QUICK, *more])  # fmt: skip
 
 
+@pytest.mark.slow
 def test_weights_that_a_gallery_takes(street, weights, tmp_path, capsys) -> None:
     out, told = tmp_path / "net.safetensors", tmp_path / "told.json"
     # A copy, and what is no photo.
@@ -63,6 +64,7 @@ def test_weights_that_a_gallery_takes(street, weights, tmp_path, capsys) -> None
     assert again.read_bytes() == out.read_bytes()
 
 
+@pytest.mark.slow
 def test_interrupted_it_goes_on(street, weights, tmp_path, capsys, monkeypatch) -> None:
     """First while pairs are compared, then while the network learns."""
     out, whole = tmp_path / "net.safetensors", tmp_path / "whole.safetensors"
