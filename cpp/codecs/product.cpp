@@ -24,9 +24,7 @@ class PlainCodec final : public CodecOf<PlainCodec> {
   // Codes of the vectors themselves: their distances do not start from the centroid's.
   bool knows_cells() const { return code_.parts().residual; }
   // Decoding a list costs as much as five queries' look-ups.
-  bool by_list(double shared) const {
-    return blocked_ && shared >= 6 && scan::bytes_beat_floats();
-  }
+  bool by_list(double shared) const { return blocked_ && shared >= 6 && scan::bytes_beat_floats(); }
 
   class Way : public ProductWay {
    public:

@@ -261,7 +261,9 @@ void ProductCode::tables(const float* query, bool as_bytes, Tables& out) const {
     table.table_bytes(out.floats.data() + j * entries, entries, least[j], inverse,
                       static_cast<std::uint32_t>(limit), out.bytes.data() + j * per_table);
   if (parts_.bits == 4 && m % 2) std::fill_n(out.bytes.data() + m * 16, 16, std::uint8_t{0});
-  if (parts_.bits == 8) table.table_least(out.bytes.data(), m * 16, out.bytes.data() + m * 256);
+  // Bounds are looked up where the entries themselves are slow to.
+  if (entries > table.widest_table())
+    table.table_least(out.bytes.data(), m * 16, out.bytes.data() + m * 256);
 }
 
 void ProductCode::local_tables(const float* local, std::size_t book, Buffer<float>& out) const {

@@ -5,8 +5,9 @@
 // codes    blocks of 64 rows, 64 * width bytes each: byte j of the 64 rows side by side for
 //          j < lookups; then, where width = lookups + 2, a 16-bit term of each row: the 32 even
 //          rows, the 32 odd ones
-// tables   8-bit codes: (lookups, 256), then (lookups, 16), the least of each sixteen entries; 4-bit
-//          codes: (lookups, 2, 16) of at most 127, the low nibble's table first
+// tables   8-bit codes: (lookups, 256), then, where that is wider than widest_table, (lookups, 16), the
+//          least of each sixteen entries; 4-bit codes: (lookups, 2, 16) of at most 127, the low
+//          nibble's table first
 // factor   a term counts (term * factor) >> 16; lookups * 255 + factor at most 65535, so that sums
 //          fit 16 bits
 // hits     rows counted from the first block; room for 64 * blocks
@@ -239,7 +240,8 @@ struct Near {
   }
 };
 
-inline std::uint64_t near_rows(const Scan& scan, const std::uint8_t* codes, std::uint32_t threshold) {
+inline std::uint64_t near_rows(const Scan& scan, const std::uint8_t* codes,
+                               std::uint32_t threshold) {
   const std::uint8_t* least = scan.tables + 256 * scan.lookups;
   Sums sums[64 / lanes];
   for (std::size_t j = 0; j < scan.lookups; ++j) {
@@ -266,7 +268,7 @@ inline std::uint32_t sum_row(const Scan& scan, const std::uint8_t* codes, std::u
   return (a + b) + (c + d);
 }
 
-// Above so many of 64 rows to look at, all are: gathers take half the time of single look-ups. Then
+// Above so many of 64 rows to look at, all are: gathers take less time than single look-ups. Then
 // the next blocks are likely to be no better.
 constexpr int most_near = 44;
 constexpr std::uint32_t patience = 7;

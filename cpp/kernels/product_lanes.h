@@ -109,8 +109,7 @@ inline std::uint64_t within(std::uint32_t threshold, __m256i even, __m256i odd) 
 }
 inline void store(std::uint16_t* out, __m256i even, __m256i odd) {
   const __m256i low = _mm256_unpacklo_epi16(even, odd), high = _mm256_unpackhi_epi16(even, odd);
-  _mm256_storeu_si256(reinterpret_cast<__m256i*>(out),
-                      _mm256_permute2x128_si256(low, high, 0x20));
+  _mm256_storeu_si256(reinterpret_cast<__m256i*>(out), _mm256_permute2x128_si256(low, high, 0x20));
   _mm256_storeu_si256(reinterpret_cast<__m256i*>(out + 16),
                       _mm256_permute2x128_si256(low, high, 0x31));
 }
